@@ -1,0 +1,43 @@
+"""perceiver: says what any media file is, with one architecture, and shows what it looked at.
+
+    from perceiver_cli import Classifier
+    Classifier().classify("photo.jpg")
+
+Importing this package imports no torch; the Classifier does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from perceiver_cli.classify import Classifier
+    from perceiver_cli.results import Result
+
+    __version__: str
+
+__all__ = ["Classifier", "Result", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Classifier":
+        from perceiver_cli.classify import Classifier
+
+        return Classifier
+    if name == "Result":
+        from perceiver_cli.results import Result
+
+        return Result
+    if name == "__version__":
+        return _version()
+    raise AttributeError(f"module 'perceiver_cli' has no attribute {name!r}")
+
+
+def _version() -> str:
+    # importlib.metadata takes longer to import than the whole command line.
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("perceiver-cli")
+    except PackageNotFoundError:  # a checkout that was never installed
+        return "0+unknown"

@@ -1,0 +1,42 @@
+"""Adapters: natural arrays to byte arrays with position features, and back."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from perceiver_cli.adapters.audio import AudioAdapter, AudioRecipe
+from perceiver_cli.adapters.base import Adapter
+from perceiver_cli.adapters.image import ImageAdapter, ImageRecipe
+from perceiver_cli.adapters.pointcloud import PointCloudAdapter, PointCloudRecipe
+from perceiver_cli.adapters.video import VideoAdapter, VideoRecipe
+
+_KINDS: dict[str, tuple[type, type[Adapter]]] = {
+    "image": (ImageRecipe, ImageAdapter),
+    "audio": (AudioRecipe, AudioAdapter),
+    "pointcloud": (PointCloudRecipe, PointCloudAdapter),
+    "av": (VideoRecipe, VideoAdapter),
+}
+
+
+def build_adapter(values: dict[str, Any]) -> Adapter:
+    """The adapter for a recipe as a checkpoint keeps it.
+
+    values: {"modality": "image"|"audio"|"pointcloud"|"av", ...settings of that recipe}.
+    Raises ValueError on an unknown modality or setting.
+    """
+    modality = values.get("modality")
+    if modality not in _KINDS:
+        raise ValueError(f"unknown modality in the input recipe: {modality!r}")
+    recipe, adapter = _KINDS[modality]
+    return adapter(_read_recipe(recipe, values))
+
+
+def _read_recipe(kind: type, values: dict[str, Any]) -> Any:
+    known = {f.name for f in fields(kind)}
+    if unknown := sorted(set(values) - known):
+        raise ValueError(f"unknown input settings: {', '.join(unknown)}")
+    values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    if isinstance(values.get("audio"), dict):
+        values["audio"] = _read_recipe(AudioRecipe, values["audio"])
+    return kind(**values)

@@ -1,0 +1,168 @@
+"""Sounds: a log-mel picture of a short window, in patches, or raw samples, with positions."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from perceiver_cli.adapters.base import Adapter, ChannelGroup, Window, heaviest_blocks
+from perceiver_cli.adapters.fourier import Bands, fourier_features, grid_positions
+from perceiver_cli.adapters.image import check_divides, patchify, with_positions
+from perceiver_cli.media.types import Media, Sound, SoundSpec
+from perceiver_cli.results import Focus
+
+
+@dataclass(frozen=True)
+class AudioRecipe:
+    """How a sound becomes a byte array.
+
+    rate: samples per second; window_s: seconds the model reads at once; max_windows: how many
+    windows of a longer sound are read; mels x (100 frames a second) log-mel bands from low_hz to
+    rate/2; patch_mels x patch_frames: one element; bands, highest, spacing: see fourier.Bands.
+    """
+
+    modality: str = "audio"
+    rate: int = 16000
+    window_s: float = 2.0
+    max_windows: int = 5
+    mels: int = 64
+    low_hz: float = 50.0
+    patch_mels: int = 4
+    patch_frames: int = 4
+    bands: int = 16
+    highest: float = 25.0
+    spacing: str = "linear"
+
+    @property
+    def samples(self) -> int:
+        """Samples in one window."""
+        return round(self.rate * self.window_s)
+
+    @property
+    def frames(self) -> int:
+        """Spectrogram frames in one window (10 ms each)."""
+        return round(100 * self.window_s)
+
+
+class AudioAdapter(Adapter):
+    """One stream "audio": patches of a log-mel spectrogram, frequency-major."""
+
+    modality = "audio"
+
+    def __init__(self, recipe: AudioRecipe) -> None:
+        self.recipe = recipe
+        check_divides("patch_mels", recipe.patch_mels, "mels", recipe.mels)
+        check_divides("patch_frames", recipe.patch_frames, "frames of a window", recipe.frames)
+        self.grid = (recipe.mels // recipe.patch_mels, recipe.frames // recipe.patch_frames)
+        self.bands = Bands(recipe.bands, recipe.highest, recipe.spacing)
+        self.positions = fourier_features(grid_positions(*self.grid), self.bands)
+        self.hop = recipe.rate // 100
+        self.taper = torch.hann_window(self.hop * 5 // 2)
+        self.filters = mel_filters(recipe.rate, 4 * self.hop, recipe.mels, recipe.low_hz)
+
+    @property
+    def needs(self) -> SoundSpec:
+        return SoundSpec(self.recipe.rate, self.recipe.window_s, self.recipe.max_windows)
+
+    @property
+    def channels(self) -> list[ChannelGroup]:
+        recipe = self.recipe
+        values = recipe.patch_mels * recipe.patch_frames
+        name = f"log-mel, {recipe.patch_mels} bands x {10 * recipe.patch_frames} ms"
+        return [
+            ChannelGroup("audio", name, values),
+            ChannelGroup("audio", "position frequency, time", 2),
+            ChannelGroup("audio", "sin, cos of position", 4 * self.bands.count),
+        ]
+
+    def prepare(self, media: Media) -> list[Window]:
+        """Sound -> per window "audio": float32 [samples]; a shorter sound is repeated."""
+        assert isinstance(media, Sound)
+        return [
+            Window(
+                {"audio": fit_samples(w.samples, self.recipe.samples)},
+                {
+                    "start_s": w.start_s,
+                    "length_s": min(len(w.samples) / media.rate, self.recipe.window_s),
+                },
+            )
+            for w in media.windows
+        ]
+
+    def roomy(self) -> AudioAdapter:
+        """Five seconds instead of one window: enough for most recorded sounds."""
+        return AudioAdapter(replace(self.recipe, window_s=max(5.0, self.recipe.window_s)))
+
+    def features(self, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
+        """float32 [B, samples] -> log-mel [B, 1, mels, frames], zero mean and unit variance."""
+        wave = arrays["audio"].float()
+        spectrum = torch.stft(
+            wave,
+            n_fft=4 * self.hop,
+            hop_length=self.hop,
+            win_length=len(self.taper),
+            window=self.taper,
+            center=True,
+            return_complex=True,
+        )
+        power = spectrum.abs().square()[..., : self.recipe.frames]
+        # Relative to the loudest cell, so that loudness does not matter and silence stays finite.
+        mel = self.filters @ power
+        peak = mel.amax((1, 2), keepdim=True).clamp_min(1e-12)
+        log = (mel / peak).clamp_min(1e-8).log()
+        centred = log - log.mean((1, 2), keepdim=True)
+        return {"audio": (centred / (log.std((1, 2), keepdim=True) + 0.1)).unsqueeze(1)}
+
+    def elements(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+        """float [B, 1, mels, frames] -> "audio": [B, M, C]."""
+        patch = (self.recipe.patch_mels, self.recipe.patch_frames)
+        return {"audio": with_positions(patchify(features["audio"], patch), self.positions)}
+
+    def focus(self, stream: str, mass: np.ndarray, window: Window) -> list[Focus]:
+        over_time = mass.reshape(self.grid).sum(0)
+        cell = self.recipe.window_s / self.grid[1]
+        start, length = window.place["start_s"], window.place["length_s"]
+        # A sound shorter than the window was repeated: lead each repeat back to the one original.
+        used = min(self.grid[1], max(1, math.ceil(length / cell)))
+        middle = (np.arange(self.grid[1]) + 0.5) * cell
+        original = np.minimum((middle % length) / cell, used - 1).astype(int)
+        folded = np.bincount(original, over_time, used)
+        return [
+            Focus(
+                {
+                    "start_s": round(start + where.start * cell, 3),
+                    "end_s": round(min(start + where.stop * cell, start + length), 3),
+                },
+                round(share, 4),
+            )
+            for (where,), share in heaviest_blocks(folded, (10,))
+        ]
+
+
+def fit_samples(samples: np.ndarray, count: int) -> np.ndarray:
+    """float32 [S] -> float32 [count]: cut at the end, or repeated from the beginning."""
+    if len(samples) >= count:
+        return np.ascontiguousarray(samples[:count], np.float32)
+    return np.resize(samples, count).astype(np.float32, copy=False)
+
+
+def mel_filters(rate: int, n_fft: int, mels: int, low_hz: float) -> Tensor:
+    """Triangular filters on the mel scale (O'Shaughnessy), float32 [mels, n_fft // 2 + 1].
+
+    Each triangle's peak is 1.
+    """
+
+    def to_mel(hz: float) -> float:
+        return 2595 * math.log10(1 + hz / 700)
+
+    edges = torch.linspace(to_mel(low_hz), to_mel(rate / 2), mels + 2)
+    edges = 700 * (10 ** (edges / 2595) - 1)
+    bins = torch.linspace(0, rate / 2, n_fft // 2 + 1)
+    low, centre, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
+    rising = (bins - low) / (centre - low)
+    falling = (high - bins) / (high - centre)
+    return torch.minimum(rising, falling).clamp_min(0)

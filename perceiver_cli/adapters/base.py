@@ -1,0 +1,124 @@
+"""What every adapter offers: natural arrays in, byte arrays [B, M, C] out, and the way back.
+
+The way of a file through an adapter, with `prepare` on the loading side (numpy, one file) and the
+rest on the model's side (torch, batches):
+
+    media -> prepare -> arrays of fixed shape -> features -> elements -> byte array per stream
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from torch import Tensor
+
+from perceiver_cli.media.types import Media, Modality
+from perceiver_cli.results import Focus
+
+
+@dataclass(frozen=True)
+class Window:
+    """One stretch of one input in the shape that the model reads.
+
+    arrays: stream -> numpy array of a fixed shape (one item, no batch dimension).
+    place: what the adapter needs to lead an element's index back to natural coordinates.
+    """
+
+    arrays: dict[str, np.ndarray]
+    place: dict[str, Any] = field(default_factory=dict)
+
+
+class ChannelGroup(NamedTuple):
+    """Neighbouring channels of a stream's byte array that mean the same kind of thing."""
+
+    stream: str
+    name: str
+    count: int
+
+
+class Adapter(ABC):
+    """Turns one modality into byte arrays under one recipe.
+
+    recipe: a frozen dataclass of plain values, kept in the checkpoint.
+    """
+
+    modality: Modality
+    recipe: Any
+
+    @property
+    @abstractmethod
+    def needs(self) -> Any:
+        """What the loader must deliver: one of the specs of media.types."""
+
+    @property
+    @abstractmethod
+    def channels(self) -> list[ChannelGroup]:
+        """The byte array's channels, in order, stream by stream."""
+
+    @abstractmethod
+    def prepare(self, media: Media) -> list[Window]:
+        """Fixed-shape arrays of each window of an input."""
+
+    @abstractmethod
+    def features(self, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Batched arrays -> batched float features, still in the input's own layout."""
+
+    @abstractmethod
+    def elements(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Features -> stream name -> byte array [B, M, C] with its position features."""
+
+    @abstractmethod
+    def focus(self, stream: str, mass: np.ndarray, window: Window) -> list[Focus]:
+        """The heaviest regions of a stream, heaviest first.
+
+        mass: float [M_s], each element's share of attention over the whole byte array.
+        """
+
+    def reads(self, modality: Modality) -> bool:
+        """Whether inputs of that modality are this adapter's; av includes silent video."""
+        return modality == self.modality or (self.modality, modality) == ("av", "video")
+
+    def roomy(self) -> Adapter:
+        """The adapter whose `prepare` leaves room for random crops while training."""
+        return self
+
+    def byte_array(self, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Batched arrays -> stream name -> byte array [B, M, C]."""
+        return self.elements(self.features(arrays))
+
+    @property
+    def streams(self) -> dict[str, int]:
+        """Channels C of each stream's byte array."""
+        widths: dict[str, int] = {}
+        for group in self.channels:
+            widths[group.stream] = widths.get(group.stream, 0) + group.count
+        return widths
+
+
+def heaviest_blocks(
+    mass: np.ndarray, blocks: tuple[int, ...], top: int = 3
+) -> list[tuple[tuple[slice, ...], float]]:
+    """The heaviest of the blocks that a grid of masses is cut into.
+
+    mass: float [s_1, ..., s_d]; blocks: how many blocks along each dimension (at most s_i).
+    Returns up to `top` (one slice per dimension, mass) pairs, heaviest first.
+    """
+    edges = [
+        np.linspace(0, size, min(count, size) + 1).round().astype(int)
+        for size, count in zip(mass.shape, blocks, strict=True)
+    ]
+    pooled = mass
+    for axis, edge in enumerate(edges):
+        pooled = np.add.reduceat(pooled, edge[:-1], axis=axis)
+    order = np.argsort(pooled, axis=None)[::-1][:top]
+    found = []
+    for flat in order:
+        index = np.unravel_index(flat, pooled.shape)
+        where = tuple(
+            slice(int(edge[i]), int(edge[i + 1])) for edge, i in zip(edges, index, strict=True)
+        )
+        found.append((where, float(pooled[index])))
+    return found

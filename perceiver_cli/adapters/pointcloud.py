@@ -1,0 +1,96 @@
+"""3D shapes: a fixed number of points, centred and scaled to the unit ball, as positions alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from perceiver_cli.adapters.base import Adapter, ChannelGroup, Window
+from perceiver_cli.adapters.fourier import Bands, fourier_features
+from perceiver_cli.media.types import Media, PointCloud, PointSpec
+from perceiver_cli.results import Focus
+
+
+@dataclass(frozen=True)
+class PointCloudRecipe:
+    """How a shape becomes a byte array.
+
+    points: elements M; bands, highest, spacing: see fourier.Bands. Positions are the centred
+    coordinates over the largest radius, z up.
+    """
+
+    modality: str = "pointcloud"
+    points: int = 1024
+    bands: int = 24
+    highest: float = 32.0
+    spacing: str = "log"
+
+
+class PointCloudAdapter(Adapter):
+    """One stream "pointcloud": `points` elements of 3 + 6 K channels."""
+
+    modality = "pointcloud"
+
+    def __init__(self, recipe: PointCloudRecipe) -> None:
+        self.recipe = recipe
+        self.bands = Bands(recipe.bands, recipe.highest, recipe.spacing)
+
+    @property
+    def needs(self) -> PointSpec:
+        return PointSpec(self.recipe.points)
+
+    @property
+    def channels(self) -> list[ChannelGroup]:
+        return [
+            ChannelGroup("pointcloud", "position x, y, z", 3),
+            ChannelGroup("pointcloud", "sin, cos of position", 6 * self.bands.count),
+        ]
+
+    def prepare(self, media: Media) -> list[Window]:
+        """PointCloud -> one window with "pointcloud": float32 [points, 3] in the unit ball."""
+        assert isinstance(media, PointCloud)
+        points = media.points.astype(np.float64)
+        chosen = choose_points(len(points), self.recipe.points)
+        centre = points.mean(0)
+        centred = points - centre
+        radius = float(np.linalg.norm(centred, axis=1).max()) or 1.0
+        normalised = (centred[chosen] / radius).astype(np.float32)
+        return [
+            Window({"pointcloud": normalised}, {"centre": centre, "radius": radius, "up": media.up})
+        ]
+
+    def features(self, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
+        """float32 [B, points, 3], unchanged."""
+        return {"pointcloud": arrays["pointcloud"].float()}
+
+    def elements(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+        """float32 [B, M, 3] -> "pointcloud": [B, M, 3 + 6 K]."""
+        return {"pointcloud": fourier_features(features["pointcloud"], self.bands)}
+
+    def focus(self, stream: str, mass: np.ndarray, window: Window) -> list[Focus]:
+        points = window.arrays["pointcloud"]
+        corner = np.where(points >= 0, 1, 0) @ (4, 2, 1)
+        octants = np.bincount(corner, mass, 8)
+        found = []
+        for octant in np.argsort(octants)[::-1][:3]:
+            if octants[octant] <= 0:
+                continue
+            inside = points[corner == octant] * window.place["radius"] + window.place["centre"]
+            if window.place["up"] == "y":
+                inside = inside[:, [0, 2, 1]] * (1, 1, -1)
+            box = {
+                "min": [round(float(v), 4) for v in inside.min(0)],
+                "max": [round(float(v), 4) for v in inside.max(0)],
+            }
+            found.append(Focus(box, round(float(octants[octant]), 4)))
+        return found
+
+
+def choose_points(have: int, want: int, seed: int = 0) -> np.ndarray:
+    """Indices [want] into `have` points: a fixed random subset, or all with some drawn again."""
+    rng = np.random.default_rng(seed)
+    if have >= want:
+        return rng.permutation(have)[:want]
+    return np.concatenate([np.arange(have), rng.integers(0, have, want - have)])

@@ -1,0 +1,147 @@
+"""Videos: frames in space-time patches, with the sound of the same seconds where there is one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from perceiver_cli.adapters.audio import AudioAdapter, AudioRecipe, fit_samples
+from perceiver_cli.adapters.base import Adapter, ChannelGroup, Window, heaviest_blocks
+from perceiver_cli.adapters.fourier import Bands, fourier_features, grid_positions
+from perceiver_cli.adapters.image import (
+    check_divides,
+    patchify,
+    pixel_box,
+    square_place,
+    with_positions,
+)
+from perceiver_cli.media.types import Media, Video, VideoSpec
+from perceiver_cli.results import Focus
+
+
+@dataclass(frozen=True)
+class VideoRecipe:
+    """How a video becomes byte arrays, with sound ("av") or without ("video").
+
+    frames: evenly spaced over window_s seconds; size: side of the centre square in pixels;
+    patch_frames x patch x patch: one element; bands, highest, spacing: see fourier.Bands;
+    audio: the recipe of the sound of the same window.
+    """
+
+    modality: str = "av"
+    frames: int = 8
+    window_s: float = 2.0
+    max_windows: int = 4
+    size: int = 64
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    patch_frames: int = 2
+    patch: int = 4
+    bands: int = 8
+    highest: float = 8.0
+    spacing: str = "linear"
+    audio: AudioRecipe | None = field(default_factory=AudioRecipe)
+
+
+class VideoAdapter(Adapter):
+    """Streams "video" and, where the recipe has a sound, "audio"; a file may lack the latter."""
+
+    modality = "av"
+
+    def __init__(self, recipe: VideoRecipe) -> None:
+        self.recipe = recipe
+        check_divides("patch", recipe.patch, "size", recipe.size)
+        check_divides("patch_frames", recipe.patch_frames, "frames", recipe.frames)
+        side = recipe.size // recipe.patch
+        self.grid = (recipe.frames // recipe.patch_frames, side, side)
+        self.bands = Bands(recipe.bands, recipe.highest, recipe.spacing)
+        self.positions = fourier_features(grid_positions(*self.grid), self.bands)
+        self.audio = AudioAdapter(recipe.audio) if recipe.audio else None
+
+    @property
+    def needs(self) -> VideoSpec:
+        return VideoSpec(
+            frames=self.recipe.frames,
+            window_s=self.recipe.window_s,
+            max_windows=self.recipe.max_windows,
+            short_side=2 * self.recipe.size,
+            sound_rate=self.recipe.audio.rate if self.recipe.audio else None,
+        )
+
+    @property
+    def channels(self) -> list[ChannelGroup]:
+        recipe = self.recipe
+        values = 3 * recipe.patch_frames * recipe.patch**2
+        name = f"RGB of {recipe.patch_frames} frames x {recipe.patch}x{recipe.patch} pixels"
+        groups = [
+            ChannelGroup("video", name, values),
+            ChannelGroup("video", "position time, y, x", 3),
+            ChannelGroup("video", "sin, cos of position", 6 * self.bands.count),
+        ]
+        return groups + (self.audio.channels if self.audio else [])
+
+    def prepare(self, media: Media) -> list[Window]:
+        """Video -> per window "video": uint8 [T, S, S, 3] and, with sound, "audio": float32 [S]."""
+        assert isinstance(media, Video)
+        return [self._prepare_window(media, window) for window in media.windows]
+
+    def _prepare_window(self, media: Video, window) -> Window:
+        height, width = window.frames.shape[1:3]
+        side = min(height, width)
+        left, top = (width - side) // 2, (height - side) // 2
+        box = (left, top, left + side, top + side)
+        size = (self.recipe.size, self.recipe.size)
+        frames = [
+            np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.BICUBIC, box=box))
+            for frame in window.frames
+        ]
+        arrays = {"video": np.stack(frames)}
+        if self.audio and window.sound is not None and len(window.sound):
+            arrays["audio"] = fit_samples(window.sound, self.audio.recipe.samples)
+        heard_s = len(window.sound) / media.sound_rate if "audio" in arrays else 0.0
+        place = square_place(media.width / width, media.height / height, left, top, side) | {
+            "times_s": window.times_s,
+            "start_s": window.start_s,
+            "length_s": min(heard_s, self.recipe.window_s),
+        }
+        return Window(arrays, place)
+
+    def features(self, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
+        """ "video": uint8 [B, T, S, S, 3] -> float [B, 3, T, S, S]; "audio" as AudioAdapter."""
+        features = {}
+        if "video" in arrays:
+            pixels = arrays["video"].permute(0, 4, 1, 2, 3).float() / 255
+            mean, std = (
+                torch.tensor(v).view(3, 1, 1, 1) for v in (self.recipe.mean, self.recipe.std)
+            )
+            features["video"] = (pixels - mean) / std
+        if "audio" in arrays and self.audio:
+            features |= self.audio.features(arrays)
+        return features
+
+    def elements(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Features of either or both streams -> their byte arrays."""
+        streams = {}
+        if "video" in features:
+            patch = (self.recipe.patch_frames, self.recipe.patch, self.recipe.patch)
+            patches = patchify(features["video"], patch)
+            streams["video"] = with_positions(patches, self.positions)
+        if "audio" in features and self.audio:
+            streams |= self.audio.elements(features)
+        return streams
+
+    def focus(self, stream: str, mass: np.ndarray, window: Window) -> list[Focus]:
+        if stream == "audio" and self.audio:
+            return self.audio.focus(stream, mass, window)
+        steps, side, _ = self.grid
+        times = window.place["times_s"]
+        found = []
+        for (step, rows, columns), share in heaviest_blocks(mass.reshape(self.grid), (steps, 4, 4)):
+            frame = min(len(times) - 1, step.start * self.recipe.patch_frames)
+            box = pixel_box(rows, columns, side, window.place)
+            found.append(Focus({"time_s": round(float(times[frame]), 3), **box}, round(share, 4)))
+        return found

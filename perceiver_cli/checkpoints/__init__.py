@@ -1,0 +1,1 @@
+"""Weights on disk: one self-describing file each, and the list of those that are at hand."""

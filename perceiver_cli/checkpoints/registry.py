@@ -1,0 +1,69 @@
+"""Which weights are at hand, by name, and which one serves each modality. Imports no torch."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from functools import cache
+from pathlib import Path
+
+from perceiver_cli.checkpoints.format import Header, read_header
+from perceiver_cli.errors import CheckpointError, UsageError
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+@cache
+def bundled_folder() -> Path:
+    """Where the bundled weights lie: in the wheel inside the package, in a checkout beside it."""
+    inside = _PACKAGE / "weights"
+    return inside if inside.is_dir() else _PACKAGE.parent / "weights"
+
+
+def bundled() -> dict[str, Path]:
+    """Name -> file of every bundled checkpoint, sorted by name."""
+    return {path.stem: path for path in sorted(bundled_folder().glob("*.safetensors"))}
+
+
+@cache
+def defaults() -> dict[str, str]:
+    """Modality -> name of the checkpoint that serves it."""
+    path = bundled_folder() / "defaults.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise CheckpointError(f"{path}: the list of default weights is missing") from None
+
+
+def find(name: str) -> Path:
+    """The file of a checkpoint given by name or by path.
+
+    Raises UsageError, with the nearest name, if there is no such thing.
+    """
+    known = bundled()
+    if name in known:
+        return known[name]
+    path = Path(name)
+    if path.suffix == ".safetensors" or path.is_file():
+        if path.is_file():
+            return path
+        raise CheckpointError(f"{path}: no such file")
+    near = difflib.get_close_matches(name, known, 1, 0.4)
+    hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known) or 'none'}"
+    raise UsageError(f"no model called {name}; {hint}")
+
+
+def default_for(modality: str) -> Path:
+    """The file that serves a modality. Raises CheckpointError if it is not there."""
+    name = defaults().get(modality)
+    if name is None:
+        raise CheckpointError(f"no weights for {modality} are bundled")
+    path = bundled_folder() / f"{name}.safetensors"
+    if not path.is_file():
+        raise CheckpointError(f"{path}: the weights for {modality} are missing")
+    return path
+
+
+def headers() -> dict[str, Header]:
+    """Name -> header of every bundled checkpoint."""
+    return {name: read_header(path) for name, path in bundled().items()}

@@ -1,0 +1,134 @@
+"""One run over many inputs: results to their writer, failures to stderr, and the final count."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+from perceiver_cli.cli.output import open_output
+from perceiver_cli.cli.progress import Bar
+from perceiver_cli.cli.running import FAILED, say
+from perceiver_cli.inputs import Input
+from perceiver_cli.media.types import Source
+from perceiver_cli.report import Writer, writer_for
+from perceiver_cli.report.words import count, display_path, seconds_in_words
+from perceiver_cli.results import Result
+
+# Formats with room for attention statistics, whether or not there are many inputs.
+_WITH_ATTENTION = ("json", "jsonl")
+
+
+class Batch:
+    """Classifies inputs and tells people how it went.
+
+    countable: the inputs may be listed in advance to show how many there are; one_kind: the call
+    asks for one modality or model, so that other media count as passed over too.
+    """
+
+    def __init__(
+        self,
+        inputs: Iterator[Input],
+        *,
+        form: str,
+        output: Path | None,
+        countable: bool,
+        quiet: bool = False,
+        verbose: bool = False,
+        fail_fast: bool = False,
+        one_kind: bool = False,
+    ) -> None:
+        first = list(islice(inputs, 2))
+        self.many = len(first) > 1
+        self.inputs = chain(first, inputs)
+        self.form = form
+        self.output = output
+        self.countable = countable
+        self.quiet = quiet
+        self.verbose = verbose and not quiet
+        self.fail_fast = fail_fast
+        self.one_kind = one_kind
+        self.classified = self.unsure = self.failed = self.passed_over = 0
+        self._named: deque[bool] = deque()
+
+    @property
+    def exit_code(self) -> int:
+        """0 if every input was classified."""
+        return FAILED if self.failed else 0
+
+    def run(self, attention: bool | None, **settings: Any) -> None:
+        """Classifies everything. settings: the Classifier's, but for attention.
+
+        attention None measures it only where the output shows it.
+        """
+        shows = self.form in _WITH_ATTENTION or (
+            self.form == "table" and (self.verbose or not self.many)
+        )
+        with open_output(self.output) as stream:
+            from perceiver_cli.classify import Classifier
+
+            classifier = Classifier(attention=shows if attention is None else attention, **settings)
+            if self.verbose:
+                kind = str(classifier.precision).removeprefix("torch.")
+                say(f"computing on {classifier.device} in {kind}")
+            started = time.perf_counter()
+            writer = writer_for(self.form, stream, many=self.many, verbose=self.verbose)
+            with Bar(stream, self._total(), wanted=self.many and not self.quiet) as bar:
+                self._write_all(classifier, writer, bar)
+        if not self.quiet:
+            self._tell(time.perf_counter() - started)
+
+    def _total(self) -> int | None:
+        if not self.countable or not sys.stderr.isatty():
+            return None
+        listed = list(self.inputs)
+        self.inputs = iter(listed)
+        return len(listed)
+
+    def _write_all(self, classifier: Any, writer: Writer, bar: Bar) -> None:
+        writer.begin()
+        with closing(classifier.stream(self._sources())) as results:
+            for result in results:
+                self._take(result, writer)
+                bar.advance()
+                if self.fail_fast and self.failed:
+                    break
+        writer.end()
+
+    def _sources(self) -> Iterator[Source]:
+        for source, named in self.inputs:
+            self._named.append(named)
+            yield source
+
+    def _take(self, result: Result, writer: Writer) -> None:
+        named = self._named.popleft()
+        if result.ok:
+            self.classified += 1
+            self.unsure += result.confident is False
+        elif result.error.kind == "unsupported" and not named:
+            self.passed_over += 1
+            if self.verbose:
+                say(f"passed over {display_path(result.path)}: {result.error.message}")
+            return
+        else:
+            self.failed += 1
+            say(f"{display_path(result.path)}: {result.error.message}")
+        writer.write(result)
+
+    def _tell(self, seconds: float) -> None:
+        """The closing notes: what was passed over and, for many inputs, how it all went."""
+        if self.passed_over:
+            verb = "is" if self.passed_over == 1 else "are"
+            wanted = "of the kind asked for" if self.one_kind else "media"
+            say(f"passed over {count(self.passed_over, 'file')} that {verb} not {wanted}")
+        if not self.classified and not self.failed:
+            say("nothing to classify")
+        elif self.many and (self.form == "table" or sys.stderr.isatty()):
+            unsure = f" ({self.unsure} unsure)" if self.unsure else ""
+            failed = f", {self.failed} failed" if self.failed else ""
+            say(f"{self.classified} classified{unsure}{failed} in {seconds_in_words(seconds)}")

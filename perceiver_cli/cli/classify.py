@@ -1,0 +1,196 @@
+"""perceiver classify: what files are."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from perceiver_cli.cli.options import (
+    MACHINE,
+    OUTPUT,
+    READING,
+    Device,
+    DeviceOption,
+    Kind,
+    KindOption,
+    ModelOption,
+    Precision,
+    PrecisionOption,
+    ThreadsOption,
+)
+
+
+class Format(str, Enum):
+    """What results are written as."""
+
+    table = "table"
+    json = "json"
+    jsonl = "jsonl"
+    csv = "csv"
+    labels = "labels"
+
+
+def classify(
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="PATH",
+            help="Files, folders, patterns such as '*.wav', or - for one file on standard input.",
+            show_default=False,
+        ),
+    ] = None,
+    recursive: Annotated[
+        bool,
+        typer.Option(
+            "--recursive", "-r", help="Enter the folders of a folder.", rich_help_panel=READING
+        ),
+    ] = False,
+    files_from: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|-",
+            help="Read the names of files from a list, one a line.",
+            rich_help_panel=READING,
+        ),
+    ] = None,
+    null: Annotated[
+        bool,
+        typer.Option(
+            "--null",
+            "-0",
+            help="That list is separated by NUL bytes (find -print0).",
+            rich_help_panel=READING,
+        ),
+    ] = False,
+    modality: KindOption = Kind.auto,
+    top: Annotated[
+        int,
+        typer.Option(
+            "--top",
+            "-k",
+            min=1,
+            metavar="K",
+            help="Predictions for each input.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = 5,
+    min_score: Annotated[
+        float,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            metavar="X",
+            show_default=False,
+            help="Leave out predictions under this.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = 0.0,
+    form: Annotated[
+        Format | None,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="table, json, jsonl, csv or labels.  [default: by the ending of -o, else table]",
+            show_default=False,
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write results to a file, which appears when it is complete.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    attention: Annotated[
+        bool | None,
+        typer.Option(
+            "--attention/--no-attention",
+            help="Measure where the model looks.  [default: where the format shows it]",
+            show_default=False,
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    quiet: Annotated[
+        bool,
+        typer.Option(
+            "--quiet", "-q", help="On stderr, nothing but errors.", rich_help_panel=OUTPUT
+        ),
+    ] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "--verbose",
+            "-v",
+            help="Full tables for several inputs too; name files passed over; times.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = False,
+    fail_fast: Annotated[
+        bool,
+        typer.Option(
+            "--fail-fast", help="Stop at the first input that fails.", rich_help_panel=OUTPUT
+        ),
+    ] = False,
+    model: ModelOption = None,
+    batch_size: Annotated[
+        int,
+        typer.Option(
+            min=1, metavar="N", help="Inputs the model reads at once.", rich_help_panel=MACHINE
+        ),
+    ] = 16,
+    device: DeviceOption = Device.auto,
+    precision: PrecisionOption = Precision.auto,
+    threads: ThreadsOption = None,
+) -> None:
+    """Say what files are: pictures, sounds, 3D shapes, videos.
+
+    A folder means the files in it; those that are not media are passed over. Results go to
+    standard output in the order of the inputs, everything else to stderr.
+
+    \b
+    Examples:
+      perceiver classify photo.jpg
+      perceiver classify -r holiday/ --format jsonl > labels.jsonl
+      curl -s https://example.org/dog.ogg | perceiver classify -
+      find . -name '*.wav' -print0 | perceiver classify --files-from - -0
+
+    \b
+    Exit code: 0 all classified, 1 at least one input failed, 2 wrong usage,
+    3 weights missing or corrupt, 130 interrupted.
+    """
+    from perceiver_cli.cli.batch import Batch
+    from perceiver_cli.inputs import find_inputs
+    from perceiver_cli.report import ENDINGS
+
+    inputs = find_inputs(paths or [], recursive=recursive, files_from=files_from, null=null)
+    by_ending = ENDINGS.get(output.suffix.lower(), "table") if output else "table"
+    batch = Batch(
+        inputs,
+        form=form.value if form else by_ending,
+        output=output,
+        # A list that someone is still writing has no length yet.
+        countable=files_from is None,
+        quiet=quiet,
+        verbose=verbose,
+        fail_fast=fail_fast,
+        one_kind=model is not None or modality is not Kind.auto,
+    )
+    batch.run(
+        attention,
+        model=model,
+        modality=modality.value,
+        top=top,
+        min_score=min_score,
+        batch_size=batch_size,
+        device=device.value,
+        precision=precision.value,
+        threads=threads,
+    )
+    raise typer.Exit(batch.exit_code)

@@ -1,0 +1,46 @@
+"""perceiver demo: the bundled samples, classified."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import typer
+
+SAMPLES = Path(__file__).resolve().parent.parent / "samples"
+
+
+def demo() -> None:
+    """Classify the bundled sample of every modality.
+
+    \b
+    Example:
+      perceiver demo
+    """
+    from dataclasses import replace
+
+    from perceiver_cli.classify import Classifier
+    from perceiver_cli.cli.running import FAILED, say
+    from perceiver_cli.report import writer_for
+
+    paths = sorted(p for p in SAMPLES.iterdir() if _is_sample(p)) if SAMPLES.is_dir() else []
+    if not paths:
+        say(f"{SAMPLES}: no samples are there")
+        raise typer.Exit(FAILED)
+    failed = False
+    writer = writer_for("table", sys.stdout, many=False)
+    writer.begin()
+    for result in Classifier().stream(paths):
+        name = Path(result.path).name
+        if not result.ok:
+            failed = True
+            say(f"{name}: {result.error.message}")
+        writer.write(replace(result, path=name))
+    writer.end()
+    print(f"\nThe samples are in {SAMPLES}")
+    if failed:
+        raise typer.Exit(FAILED)
+
+
+def _is_sample(path: Path) -> bool:
+    return path.is_file() and path.suffix not in (".md", ".py") and not path.name.startswith(".")

@@ -1,0 +1,54 @@
+"""perceiver doctor: what there is to work with on this machine."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+
+def doctor() -> None:
+    """Check the installation: versions, device, weights, codecs.
+
+    Exit code 3 if weights are missing or corrupt.
+    """
+    import warnings
+
+    # A machine without a graphics card is nothing to warn about.
+    warnings.simplefilter("ignore")
+
+    from rich.table import Table
+    from rich.text import Text
+
+    from perceiver_cli import machine
+    from perceiver_cli.checkpoints.checks import check_all
+    from perceiver_cli.checkpoints.registry import bundled_folder
+    from perceiver_cli.cli.running import WEIGHTS
+    from perceiver_cli.report.terminal import console_for, show
+
+    checks = list(check_all())
+    problems = [check.problem for check in checks if check.problem]
+    whole = [check.name for check in checks if not check.problem]
+    if not checks:
+        problems.append(f"{bundled_folder()}: no weights are there")
+
+    sections = {
+        "Versions": machine.versions(),
+        "Machine": machine.computing(),
+        "Codecs": machine.codecs(),
+        "Weights": [("folder", str(bundled_folder()))] + [("ok", name) for name in whole],
+    }
+    console = console_for(sys.stdout)
+    for heading, rows in sections.items():
+        console.print(Text(heading, style="bold"))
+        table = Table.grid(padding=(0, 2, 0, 0))
+        table.add_column(style="dim", min_width=12, no_wrap=True)
+        table.add_column(overflow="fold")
+        for name, value in rows:
+            table.add_row(f"  {name}", Text(value))
+        show(console, table)
+    for problem in problems:
+        console.print(Text(f"  FAILED  {problem}", style="red"), soft_wrap=True)
+    if problems:
+        raise typer.Exit(WEIGHTS)
+    console.print(Text("Everything is in place.", style="green"))

@@ -1,0 +1,67 @@
+"""Help pages in plain text, options grouped under headings.
+
+Typer's own Rich help would cost as much time again as everything else that `--help` does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from typer.core import TyperCommand, TyperGroup
+
+
+class Command(TyperCommand):
+    """A command whose options stand under the `rich_help_panel` that they name."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Writes arguments, then each group of options."""
+        _write_parameters(self, ctx, formatter)
+
+
+class Group(TyperGroup):
+    """A group whose commands stand under the `rich_help_panel` that they name."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Writes the commands first: they are what a reader of this page looks for."""
+        self.format_commands(ctx, formatter)
+        _write_parameters(self, ctx, formatter)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Writes each group of commands with the first sentence of their help."""
+        widest = max(len(name) for name in self.commands)
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for name, command in self.commands.items():
+            about = command.get_short_help_str(formatter.width - widest - 6)
+            panel = _panel(command) or "Commands"
+            sections.setdefault(panel, []).append((name.ljust(widest), about))
+        _write(formatter, sections)
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The commands in the order in which they were added."""
+        return list(self.commands)
+
+
+def _write_parameters(command: Any, ctx: Any, formatter: Any) -> None:
+    sections: dict[str, list[tuple[str, str]]] = {}
+    for parameter in command.get_params(ctx):
+        record = parameter.get_help_record(ctx)
+        if record is None:
+            continue
+        usual = "Arguments" if parameter.param_type_name == "argument" else "Options"
+        sections.setdefault(_panel(parameter) or usual, []).append(record)
+    # Options that name no group, such as --help, go last.
+    if "Options" in sections:
+        sections["Other" if len(sections) > 2 else "Options"] = sections.pop("Options")
+    _write(formatter, sections)
+
+
+def _write(formatter: Any, sections: dict[str, list[tuple[str, str]]]) -> None:
+    for heading, rows in sections.items():
+        with formatter.section(heading):
+            formatter.write_dl(rows)
+
+
+def _panel(item: Any) -> str | None:
+    # Without a panel Typer keeps None, or a placeholder object of its own.
+    panel = getattr(item, "rich_help_panel", None)
+    return panel if isinstance(panel, str) else None

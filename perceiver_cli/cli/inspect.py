@@ -1,0 +1,49 @@
+"""perceiver inspect: what a file is and what the model gets of it."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from perceiver_cli.cli.options import Kind, KindOption, ModelOption, Plain, PlainOption
+
+
+def inspect(
+    path: Annotated[str, typer.Argument(metavar="FILE", help="A file, or - for standard input.")],
+    modality: KindOption = Kind.auto,
+    model: ModelOption = None,
+    form: PlainOption = Plain.table,
+) -> None:
+    """Show what a file is, and what the model reads.
+
+    The table lists the channels of the byte array, with the range of values that this file has
+    in each.
+
+    \b
+    Examples:
+      perceiver inspect clip.wav
+      perceiver inspect chair.ply --format json
+    """
+    from perceiver_cli.classify import Classifier
+    from perceiver_cli.errors import InputError
+    from perceiver_cli.inputs import STDIN
+    from perceiver_cli.inspection import inspect_source
+    from perceiver_cli.media.types import Source
+    from perceiver_cli.report.words import display_path
+
+    source = Source(path, sys.stdin.buffer.read() if path == STDIN else None)
+    try:
+        record = inspect_source(source, Classifier(model, modality.value)).to_dict()
+    except InputError as error:
+        raise InputError(error.kind, f"{display_path(path)}: {error.message}") from None
+    if form is Plain.json:
+        from perceiver_cli.report.jsonlines import dumps
+
+        print(dumps(record, sys.stdout, indent=2))
+        return
+    from perceiver_cli.report.inspection import show_inspection
+    from perceiver_cli.report.terminal import console_for
+
+    show_inspection(console_for(sys.stdout), record)

@@ -1,0 +1,91 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Annotated
+
+import typer
+
+READING, OUTPUT, MACHINE = "What is read", "Output", "Model and machine"
+
+
+class Kind(str, Enum):
+    """The modalities, or what the content says."""
+
+    auto = "auto"
+    image = "image"
+    audio = "audio"
+    pointcloud = "pointcloud"
+    video = "video"
+    av = "av"
+
+
+class Device(str, Enum):
+    """Where the model runs."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+    mps = "mps"
+
+
+class Precision(str, Enum):
+    """What the model's products are computed in."""
+
+    auto = "auto"
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+
+
+class Plain(str, Enum):
+    """For people or for programs."""
+
+    table = "table"
+    json = "json"
+
+
+ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="NAME|FILE",
+        help="Weights for every input: a bundled name or a .safetensors file.  "
+        "[default: those of each modality]",
+        show_default=False,
+        rich_help_panel=MACHINE,
+    ),
+]
+KindOption = Annotated[
+    Kind,
+    typer.Option(
+        "--modality",
+        metavar="M",
+        help="What every input has to be: image, audio, pointcloud, video or av.",
+        rich_help_panel=READING,
+    ),
+]
+DeviceOption = Annotated[
+    Device, typer.Option(metavar="DEVICE", help="auto, cpu, cuda or mps.", rich_help_panel=MACHINE)
+]
+PrecisionOption = Annotated[
+    Precision,
+    typer.Option(
+        metavar="TYPE",
+        help="What it computes in: auto, float32 or bfloat16.",
+        rich_help_panel=MACHINE,
+    ),
+]
+ThreadsOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="Processor threads.  [default: one per core]",
+        show_default=False,
+        rich_help_panel=MACHINE,
+    ),
+]
+PlainOption = Annotated[
+    Plain, typer.Option("--format", metavar="FORMAT", help="table or json.", rich_help_panel=OUTPUT)
+]

@@ -1,0 +1,54 @@
+"""A progress bar on stderr, for people who would otherwise see nothing for a while."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, TextIO
+
+
+class Bar:
+    """Counts results while they go elsewhere than to the terminal; otherwise does nothing.
+
+    total: how many inputs there are, or None while nobody knows.
+    """
+
+    def __init__(self, stream: TextIO, total: int | None, wanted: bool) -> None:
+        self._bar: Any = None
+        if wanted and sys.stderr.isatty() and not stream.isatty():
+            self._bar = _build()
+            self._task = self._bar.add_task("Classifying", total=total)
+
+    def __enter__(self) -> Bar:
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def advance(self) -> None:
+        """One more input is done."""
+        if self._bar:
+            self._bar.advance(self._task)
+
+
+def _build() -> Any:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        redirect_stdout=False,
+    )

@@ -1,0 +1,76 @@
+"""How every command ends: the one place where errors become messages and exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+
+from perceiver_cli.cli.help import Group
+from perceiver_cli.errors import CheckpointError, InputError, UsageError
+
+FAILED, USAGE, WEIGHTS, INTERRUPTED, CLOSED_PIPE = 1, 2, 3, 130, 141
+
+
+class Commands(Group):
+    """The group of all commands, ending as `endings` says."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs a command."""
+        with endings():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def endings() -> Iterator[None]:
+    """Turns the errors a user can meet into one line on stderr and an exit code.
+
+    1: an input or output failed; 2: wrong usage; 3: weights missing or corrupt; 130: interrupted;
+    141, as from any filter: whoever read our output has closed the pipe.
+    """
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            # Names of files need not fit the terminal's encoding.
+            stream.reconfigure(errors="backslashreplace")
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        _drop_output()
+        raise typer.Exit(CLOSED_PIPE) from None
+    except KeyboardInterrupt:
+        say("interrupted")
+        raise typer.Exit(INTERRUPTED) from None
+    except UsageError as error:
+        say(str(error))
+        raise typer.Exit(USAGE) from None
+    except CheckpointError as error:
+        say(str(error))
+        raise typer.Exit(WEIGHTS) from None
+    except InputError as error:
+        say(error.message)
+        raise typer.Exit(FAILED) from None
+    except OSError as error:
+        name = f"{error.filename}: " if error.filename else ""
+        say(f"{name}{error.strerror or error}")
+        _drop_output()
+        raise typer.Exit(FAILED) from None
+
+
+def say(message: str) -> None:
+    """One line on stderr."""
+    from perceiver_cli.report.words import printable
+
+    print(f"perceiver: {printable(message)}", file=sys.stderr)
+
+
+def _drop_output() -> None:
+    """What is still buffered goes nowhere, so that Python does not fail on it at exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

@@ -1,0 +1,135 @@
+"""What a file is, from its content; its name only breaks the tie when the content says nothing."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+from perceiver_cli.detect.arrays import detect_archive, detect_array
+from perceiver_cli.detect.containers import detect_container, detect_sound_file
+from perceiver_cli.detect.detection import Detection
+from perceiver_cli.detect.mpeg import frames_format, is_transport_stream, skip_id3
+from perceiver_cli.detect.others import binary_kind
+from perceiver_cli.detect.pictures import detect_picture
+from perceiver_cli.detect.shapes import binary_stl_state, detect_binary_shape
+from perceiver_cli.detect.signatures import Family, find_signature
+from perceiver_cli.detect.text import detect_text
+from perceiver_cli.errors import InputError
+from perceiver_cli.media.containers import DEMUXERS
+from perceiver_cli.media.text import decoded_head
+from perceiver_cli.media.types import Source
+
+__all__ = ["Detection", "detect"]
+
+_HEAD = 2**16 + 1
+
+# Formats whose beginning may be anything, so that the name is all there is to go by.
+_BY_NAME = {
+    "mp3": "mp3",
+    "aac": "aac",
+    "mpg": "mpeg",
+    "mpeg": "mpeg",
+    "vob": "mpeg",
+    "m1v": "mpegvideo",
+    "m2v": "mpegvideo",
+    "ts": "ts",
+    "mts": "ts",
+    "m2ts": "ts",
+    "h264": "h264",
+    "264": "h264",
+    "h265": "hevc",
+    "265": "hevc",
+    "hevc": "hevc",
+}
+
+
+def detect(source: Source) -> Detection:
+    """The modality and format of a source, and the reason for it. Reads little of the file.
+
+    Raises InputError: "empty" for a file without bytes, "unsupported" for anything that is not a
+    picture, sound, 3D shape or video (saying what it looks like), "corrupt" for a container whose
+    streams cannot be read, "unreadable" if the file cannot be opened.
+    """
+    with source.open() as stream:
+        head = _read(stream)
+        if not head:
+            raise InputError("empty", "the file is empty (0 bytes)")
+        size = stream.seek(0, 2)
+        signature = find_signature(head)
+        if signature is None:
+            return _detect_unsigned(source, stream, head, size)
+    if signature.family is Family.UNSUPPORTED:
+        raise InputError("unsupported", signature.label)
+    if signature.family is Family.PICTURE:
+        return detect_picture(source, signature)
+    if signature.family is Family.SOUND:
+        return detect_sound_file(signature)
+    if signature.family is Family.CONTAINER:
+        return detect_container(source, signature.format, signature.label)
+    if signature.family is Family.SHAPE:
+        return detect_binary_shape(signature, head)
+    if signature.family is Family.ARRAY:
+        return detect_array(source, signature.format)
+    return detect_archive(source)
+
+
+def _detect_unsigned(source: Source, stream: BinaryIO, head: bytes, size: int) -> Detection:
+    """Content without a fixed signature: tagged or bare frames, binary STL, text, the name."""
+    if head.startswith(b"ID3"):
+        return _detect_tagged(source, stream)
+    stl = binary_stl_state(head, size)
+    if stl == "exact":
+        return Detection("pointcloud", "stl", "binary STL: triangle count fits the file size")
+    looks = binary_kind(head)
+    if looks:
+        raise InputError("unsupported", f"looks like {looks}; {_WANTED}")
+    bare = frames_format(head)
+    if bare:
+        return detect_container(source, bare, f"{_FRAMES[bare]} frames")
+    if is_transport_stream(head):
+        return detect_container(source, "ts", "MPEG transport stream")
+    text, _ = decoded_head(head)
+    if text:
+        return detect_text(source, text, _WANTED)
+    return _detect_by_name(source, head, stl)
+
+
+def _detect_tagged(source: Source, stream: BinaryIO) -> Detection:
+    stream.seek(0)
+    behind = skip_id3(stream)
+    if not behind:
+        raise InputError("corrupt", "cut off: an ID3 tag with no sound behind it")
+    signature = find_signature(behind)
+    if signature and signature.family is Family.SOUND:
+        return Detection("audio", signature.format, f"ID3 tag, then a {signature.label}")
+    format = frames_format(behind) or "mp3"
+    return detect_container(source, format, f"{_FRAMES[format]} with an ID3 tag")
+
+
+def _detect_by_name(source: Source, head: bytes, stl: str | None) -> Detection:
+    suffix = source.suffix
+    if suffix == "stl" and stl:
+        if stl == "short":
+            raise InputError("corrupt", "cut off: fewer triangles than the STL header promises")
+        return Detection("pointcloud", "stl", "binary STL by its name")
+    format = _BY_NAME.get(suffix)
+    if format in DEMUXERS:
+        try:
+            return detect_container(source, format, f"{format.upper()} by its name (no header)")
+        except InputError:
+            pass
+    if not head.strip(b"\0"):
+        raise InputError("corrupt", "begins with zero bytes only, as after a failed download")
+    named = f", although its name ends in .{suffix}" if suffix else ""
+    raise InputError("unsupported", f"unknown binary data{named}; {_WANTED}")
+
+
+def _read(stream: BinaryIO) -> bytes:
+    try:
+        return stream.read(_HEAD)
+    except OSError as error:
+        reason = error.strerror or "input/output error"
+        raise InputError("unreadable", f"cannot be read: {reason}") from None
+
+
+_FRAMES = {"mp3": "MP3", "aac": "ADTS AAC"}
+_WANTED = "perceiver reads pictures, sounds, 3D shapes and videos"

@@ -1,0 +1,48 @@
+"""NumPy files, and the ZIP archives that .npz files are."""
+
+from __future__ import annotations
+
+import zipfile
+
+from perceiver_cli.detect.detection import Detection
+from perceiver_cli.errors import InputError
+from perceiver_cli.media.arrays import choose_array
+from perceiver_cli.media.failures import failing_as
+from perceiver_cli.media.types import Source
+
+# A member that tells what a ZIP archive really is.
+_ZIP_KINDS = (
+    ("word/", "a Word document"),
+    ("xl/", "an Excel table"),
+    ("ppt/", "a PowerPoint presentation"),
+    ("META-INF/container.xml", "an e-book"),
+    ("AndroidManifest.xml", "an Android app"),
+    ("META-INF/MANIFEST.MF", "a Java archive"),
+    ("3D/3dmodel.model", "a 3MF model (export it as STL, OBJ or GLB)"),
+    ("content.xml", "an OpenDocument file"),
+    ("archive/data.pkl", "a PyTorch checkpoint"),
+)
+
+
+def detect_array(source: Source, format: str) -> Detection:
+    """image or pointcloud by the array's shape and type."""
+    modality, header = choose_array(source, format)
+    name = f" {header.name!r}" if header.name else ""
+    return Detection(modality, format, f"NumPy array{name}{str(header).removeprefix('array')}")
+
+
+def detect_archive(source: Source) -> Detection:
+    """An .npz; any other ZIP archive is unsupported."""
+    with (
+        failing_as("corrupt", "a ZIP or NPZ archive that is cut off or damaged"),
+        source.open() as stream,
+        zipfile.ZipFile(stream) as archive,
+    ):
+        names = archive.namelist()
+    if names and all(name.endswith(".npy") for name in names):
+        return detect_array(source, "npz")
+    kind = next(
+        (kind for mark, kind in _ZIP_KINDS if any(name.startswith(mark) for name in names)),
+        "a ZIP archive (unpack it first)",
+    )
+    raise InputError("unsupported", f"looks like {kind}")

@@ -1,0 +1,61 @@
+"""Names for common binary files that are not media, so that the refusal can say what it saw."""
+
+from __future__ import annotations
+
+_KINDS: tuple[tuple[int, bytes, str], ...] = (
+    (0, b"%PDF", "a PDF document"),
+    (0, b"\x7fELF", "a program (ELF executable)"),
+    (0, b"MZ", "a Windows program"),
+    (0, b"\xcf\xfa\xed\xfe", "a macOS program"),
+    (0, b"\xca\xfe\xba\xbe", "a Java class or macOS program"),
+    (0, b"\0asm", "a WebAssembly program"),
+    (0, b"\x1f\x8b", "gzip-compressed data (unpack it first)"),
+    (0, b"BZh", "bzip2-compressed data (unpack it first)"),
+    (0, b"\xfd7zXZ\0", "xz-compressed data (unpack it first)"),
+    (0, b"\x28\xb5\x2f\xfd", "zstd-compressed data (unpack it first)"),
+    (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive (unpack it first)"),
+    (0, b"Rar!\x1a\x07", "a RAR archive (unpack it first)"),
+    (257, b"ustar", "a tar archive (unpack it first)"),
+    (0, b"SQLite format 3\0", "an SQLite database"),
+    (0, b"PAR1", "a Parquet table"),
+    (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
+    (0, b"MATLAB 5.0", "a MATLAB file"),
+    (0, b"OTTO", "a font"),
+    (0, b"\0\x01\0\0\0", "a font"),
+    (0, b"ttcf", "a font"),
+    (0, b"wOFF", "a web font"),
+    (0, b"wOF2", "a web font"),
+    (0, b"MThd", "a MIDI score (notes, not sound; render it to WAV first)"),
+    (0, b"8BPS", "a Photoshop document (export it as PNG or JPEG)"),
+    (0, b"\0\0\x01\0", "an icon (export it as PNG)"),
+    (0, b"\x76\x2f\x31\x01", "an OpenEXR picture (export it as PNG or JPEG)"),
+    (0, b"#?RADIANCE", "a Radiance HDR picture (export it as PNG or JPEG)"),
+    (0, b"\xff\x0a", "a JPEG XL picture (export it as PNG or JPEG)"),
+    (0, b"\0\0\0\x0cJXL ", "a JPEG XL picture (export it as PNG or JPEG)"),
+    (128, b"DICM", "a DICOM picture (export it as PNG)"),
+    (0, b"Kaydara FBX Binary", "an FBX model (export it as GLB, OBJ or PLY)"),
+    (0, b"BLENDER", "a Blender scene (export it as GLB, OBJ or PLY)"),
+    (0, b"LASF", "a LAS point cloud (export it as PLY or XYZ)"),
+    (0, b"ASTM-E57", "an E57 point cloud (export it as PLY or XYZ)"),
+    (0, b"# .PCD", "a PCD point cloud (export it as PLY or XYZ)"),
+    (0, b"VERSION .7\nFIELDS", "a PCD point cloud (export it as PLY or XYZ)"),
+    (0, b"wvpk", "a WavPack sound (convert it to FLAC or WAV)"),
+    (0, b"MAC ", "a Monkey's Audio sound (convert it to FLAC or WAV)"),
+    (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office document"),
+    (0, b"{\\rtf", "a rich text document"),
+    (0, b"%!PS", "a PostScript document"),
+)
+
+
+def binary_kind(head: bytes) -> str | None:
+    """What a known non-media file is, as "a PDF document", or None."""
+    for offset, magic, kind in _KINDS:
+        if head[offset : offset + len(magic)] == magic:
+            return kind
+    if head[:1] == b"\x80" and head[1:2] in b"\x02\x03\x04\x05" and head[1:2]:
+        return "a Python pickle, which is never loaded"
+    if head[4:8] == b"\0\0\0\0" and head[8:9] == b"{":
+        return "a safetensors file"
+    if head[:4] == b"RIFF" and head[8:12] == b"RMID":
+        return "a MIDI score (notes, not sound; render it to WAV first)"
+    return None

@@ -1,0 +1,41 @@
+"""Where and in which precision the model runs."""
+
+from __future__ import annotations
+
+import torch
+
+from perceiver_cli.errors import UsageError
+
+
+def pick_device(name: str) -> torch.device:
+    """ "auto" is the first of cuda, mps, cpu that works. Raises UsageError if one named does not."""
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        name = next(kind for kind, works in available.items() if works)
+    if not available.get(name):
+        raise UsageError(f"device {name} is not available here")
+    return torch.device(name)
+
+
+def pick_precision(name: str, device: torch.device) -> torch.dtype:
+    """ "auto" is bfloat16 where the processor multiplies it natively, float32 elsewhere."""
+    if name == "auto":
+        name = "bfloat16" if has_bfloat16(device) else "float32"
+    try:
+        return {"float32": torch.float32, "bfloat16": torch.bfloat16}[name]
+    except KeyError:
+        raise UsageError(f"unknown precision {name}: auto, float32 or bfloat16") from None
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether bfloat16 products are faster than float32 ones here."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    if device.type == "cpu":
+        able = torch.cpu.get_capabilities()
+        return bool(able.get("amx_bf16") or able.get("avx512_bf16"))
+    return False

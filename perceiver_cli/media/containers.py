@@ -1,0 +1,212 @@
+"""Reading containers with PyAV: opening, choosing streams, measuring, decoding in time order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from perceiver_cli.errors import InputError
+from perceiver_cli.media.failures import ForgivingStream, failing_as
+from perceiver_cli.media.types import Source
+
+if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+# detect's format -> the one demuxer that may read it. Naming it keeps content from choosing a
+# playlist demuxer, which would open other files or addresses.
+DEMUXERS = {
+    "mp4": "mov",
+    "m4a": "mov",
+    "mov": "mov",
+    "3gp": "mov",
+    "mkv": "matroska",
+    "webm": "matroska",
+    "avi": "avi",
+    "mpeg": "mpeg",
+    "mpegvideo": "mpegvideo",
+    "ts": "mpegts",
+    "flv": "flv",
+    "asf": "asf",
+    "h264": "h264",
+    "hevc": "hevc",
+    "ogg": "ogg",
+    "mp3": "mp3",
+    "aac": "aac",
+    "amr": "amr",
+    "wav": "wav",
+    "flac": "flac",
+    "aiff": "aiff",
+    "au": "au",
+    "caf": "caf",
+    "w64": "w64",
+}
+
+# Sounds that state more samples a second than this are damaged.
+MAX_RATE = 10_000_000
+
+# Demuxers that guess a stream's length from a few packets; the whole file's is better there.
+_STREAM_LENGTH_GUESSED = frozenset({"mpeg", "mpegts"})
+
+
+@contextmanager
+def open_container(source: Source, format: str) -> Iterator[InputContainer]:
+    """PyAV's container for a source, at its beginning.
+
+    Raises InputError("corrupt") if the demuxer of the format cannot make sense of the file.
+    """
+    import av
+
+    with source.open() as stream:
+        with failing_as("corrupt", f"the {format.upper()} container is cut off or damaged"):
+            container = av.open(
+                ForgivingStream(stream), format=DEMUXERS[format], metadata_errors="replace"
+            )
+        with container:
+            yield container
+
+
+def picture_stream(container: InputContainer) -> VideoStream | None:
+    """The largest stream of moving pictures that can be decoded; cover art does not count."""
+    from av.stream import Disposition
+
+    streams = [
+        stream
+        for stream in container.streams.video
+        if stream.codec_context is not None
+        and stream.codec_context.width > 0
+        and not stream.disposition & Disposition.attached_pic
+    ]
+    return max(streams, key=lambda each: each.width * each.height, default=None)
+
+
+def sound_stream(container: InputContainer) -> AudioStream | None:
+    """The default stream of sound that can be decoded, else the first."""
+    from av.stream import Disposition
+
+    streams = [
+        stream
+        for stream in container.streams.audio
+        if stream.codec_context is not None and 0 < stream.codec_context.sample_rate <= MAX_RATE
+    ]
+    return max(streams, key=lambda each: bool(each.disposition & Disposition.default), default=None)
+
+
+@dataclass(frozen=True)
+class Extent:
+    """Where a stream lies on the container's clock, in seconds.
+
+    start_s: its first frame; last_s: the time of its last frame; end_s: where that frame ends.
+    timed is False if the stream carries no timestamps (frames are then counted).
+    """
+
+    start_s: float
+    last_s: float
+    end_s: float
+    timed: bool = True
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.end_s - self.start_s
+
+
+def frame_length(stream: Any) -> float:
+    """Seconds that one frame of pictures lasts on average (1/25 when the file does not say)."""
+    rate = stream.average_rate or stream.guessed_rate
+    return float(1 / rate) if rate else 1 / 25
+
+
+def stated_extent(container: InputContainer, stream: Any) -> Extent | None:
+    """The extent as the header states it, or None if it does not."""
+    start = float(stream.start_time * stream.time_base) if stream.start_time else 0.0
+    if stream.duration and container.format.name not in _STREAM_LENGTH_GUESSED:
+        duration = float(stream.duration * stream.time_base)
+    elif container.duration:
+        duration = container.duration / 1e6
+    else:
+        return None
+    length = frame_length(stream) if stream.type == "video" else 0.0
+    return Extent(start, start + max(0.0, duration - length), start + duration)
+
+
+def measured_extent(container: InputContainer, stream: Any) -> Extent | None:
+    """The extent found by reading all packets without decoding them; None if there are none."""
+    length = frame_length(stream) if stream.type == "video" else 0.0
+    first = last = end = None
+    count = 0
+    for packet in _packets(container, stream):
+        if not packet.size:
+            continue
+        count += 1
+        stamp = packet.pts if packet.pts is not None else packet.dts
+        if stamp is None:
+            continue
+        time = float(stamp * packet.time_base)
+        lasts = float(packet.duration * packet.time_base) if packet.duration else length
+        first = time if first is None else min(first, time)
+        last = time if last is None else max(last, time)
+        end = time + lasts if end is None else max(end, time + lasts)
+    if not count:
+        return None
+    if first is None:
+        return Extent(0.0, (count - 1) * length, count * length, timed=False)
+    return Extent(first, last, end)
+
+
+def frames_from(
+    container: InputContainer, stream: Any, start_s: float, extent: Extent
+) -> Iterator[tuple[float, Any]]:
+    """Decoded frames with their times on the container's clock, from start_s or somewhat before.
+
+    Frames without a timestamp follow the one before at the average rate. Damaged packets are
+    left out; the iteration ends where nothing more can be read.
+    """
+    if extent.timed and start_s > extent.start_s:
+        with _tolerating_damage():
+            container.seek(int(start_s / stream.time_base), stream=stream)
+    clock = extent.start_s
+    for packet in _packets(container, stream):
+        frames: list[Any] = []
+        with _tolerating_damage():
+            frames = packet.decode()
+        for frame in frames:
+            time = clock if frame.time is None or not extent.timed else frame.time
+            yield time, frame
+            clock = time + (
+                frame_length(stream)
+                if stream.type == "video"
+                else frame.samples / (frame.sample_rate or 1)
+            )
+
+
+def _packets(container: InputContainer, stream: Any) -> Iterator[Any]:
+    packets = container.demux(stream)
+    while True:
+        packet = None
+        try:
+            with _tolerating_damage():
+                packet = next(packets, None)
+        except IndexError:
+            # The packet of a stream that turned up midway, which PyAV cannot name: read on.
+            packets = container.demux(stream)
+            continue
+        if packet is None:
+            return
+        yield packet
+
+
+@contextmanager
+def _tolerating_damage() -> Iterator[None]:
+    import av
+
+    try:
+        yield
+    except MemoryError as error:
+        raise InputError("too_large", "needs more memory than this machine has") from error
+    except (av.FFmpegError, OSError, ValueError, RuntimeError):
+        # Cut-off and damaged files: whatever else can be decoded still counts.
+        return

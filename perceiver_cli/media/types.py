@@ -1,0 +1,164 @@
+"""What loaders return: plain numpy arrays in natural units, and the facts a report shows."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+
+from perceiver_cli.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Modality = Literal["image", "audio", "pointcloud", "video", "av"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file to classify: a path on disk, or bytes that came over standard input."""
+
+    path: str
+    data: bytes | None = None
+
+    def open(self) -> BinaryIO:
+        """A fresh, seekable binary stream at the beginning of the content.
+
+        Raises InputError("unreadable") if the file cannot be opened.
+        """
+        if self.data is not None:
+            return io.BytesIO(self.data)
+        try:
+            return open(self.path, "rb")
+        except IsADirectoryError:
+            raise InputError("unreadable", "is a folder, not a file") from None
+        except FileNotFoundError:
+            raise InputError("unreadable", "no such file") from None
+        except PermissionError:
+            raise InputError("unreadable", "no permission to read it") from None
+        except OSError as error:
+            raise InputError("unreadable", error.strerror or "cannot be opened") from None
+
+    @property
+    def suffix(self) -> str:
+        """The name's extension in lower case without its dot ("" when there is none)."""
+        return Path(self.path).suffix.lower().lstrip(".")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """pixels: uint8 [H, W, 3], RGB, upright. They may be a reduced decode of width x height."""
+
+    pixels: np.ndarray
+    width: int
+    height: int
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SoundWindow:
+    """samples: float32 [S], mono, nominally in [-1, 1]; start_s: its place in the file."""
+
+    samples: np.ndarray
+    start_s: float
+
+
+@dataclass(frozen=True)
+class Sound:
+    """One or more windows of a sound at `rate` samples per second.
+
+    duration_s is that of the whole file; file_rate and channels are the file's own.
+    """
+
+    windows: tuple[SoundWindow, ...]
+    rate: int
+    duration_s: float
+    file_rate: int
+    channels: int
+
+
+@dataclass(frozen=True)
+class PointCloud:
+    """points: float64 [N, 3] in the file's own units, turned so that z points up.
+
+    float64, because clouds in map coordinates lie so far from the origin that float32 would
+    round their shape away; centre them before reducing the precision.
+    `up` is the axis that pointed up in the file ("y" for OBJ and GLB, "z" otherwise).
+    """
+
+    points: np.ndarray
+    kind: Literal["mesh", "cloud"]
+    up: Literal["y", "z"]
+    vertices: int
+    faces: int
+
+
+@dataclass(frozen=True)
+class VideoWindow:
+    """frames: uint8 [T, h, w, 3], RGB, upright; times_s: float64 [T], presentation times.
+
+    sound: float32 [S] mono samples of the same stretch of time, or None.
+    """
+
+    frames: np.ndarray
+    times_s: np.ndarray
+    start_s: float
+    sound: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Video:
+    """One or more windows of a video. Frames may be a reduced decode of width x height."""
+
+    windows: tuple[VideoWindow, ...]
+    width: int
+    height: int
+    fps: float | None
+    duration_s: float
+    sound_rate: int | None = None
+
+
+Media = Picture | Sound | PointCloud | Video
+
+
+@dataclass(frozen=True)
+class SoundSpec:
+    """What a sound model needs: mono at `rate`, windows of at most window_s seconds.
+
+    A longer file gives evenly spaced windows: as many as cover it, at most max_windows. A shorter
+    one gives the whole file as one.
+    """
+
+    rate: int
+    window_s: float
+    max_windows: int
+
+
+@dataclass(frozen=True)
+class VideoSpec:
+    """What a video model needs: `frames` evenly spaced frames per window.
+
+    Frames are scaled down on decoding so that their shorter side is about short_side (never up).
+    sound_rate None means that no sound is wanted.
+    """
+
+    frames: int
+    window_s: float
+    max_windows: int
+    short_side: int
+    sound_rate: int | None
+
+
+@dataclass(frozen=True)
+class PictureSpec:
+    """What a picture model needs: the shorter side decoded to no less than this many pixels."""
+
+    at_least: int
+
+
+@dataclass(frozen=True)
+class PointSpec:
+    """What a shape model needs: this many points, drawn with a fixed seed from a mesh."""
+
+    points: int

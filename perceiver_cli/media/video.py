@@ -1,0 +1,178 @@
+"""Videos: frames chosen by presentation time, with the sound of the same stretch of time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from perceiver_cli.errors import InputError
+from perceiver_cli.media.animation import ANIMATION_FORMATS, load_animation
+from perceiver_cli.media.audio import decode_stretch, resample
+from perceiver_cli.media.containers import (
+    Extent,
+    frame_length,
+    frames_from,
+    measured_extent,
+    open_container,
+    picture_stream,
+    sound_stream,
+    stated_extent,
+)
+from perceiver_cli.media.failures import failing_as, hush_libraries
+from perceiver_cli.media.frames import reduced_size, wanted_times
+from perceiver_cli.media.pixels import check_size
+from perceiver_cli.media.types import Source, Video, VideoSpec, VideoWindow
+from perceiver_cli.media.windows import window_starts
+
+# Containers round timestamps to as little as a millisecond.
+_ROUNDING_S = 1e-3
+
+# Where seeking lands behind a time, or on frames that need earlier ones, it is tried again from
+# this much before.
+_RUN_UPS_S = (0.0, 10.0, 60.0)
+
+
+class _Frames(NamedTuple):
+    """pixels: uint8 [T, h, w, 3]; times_s: float64 [T]; size: the upright (width, height)."""
+
+    pixels: np.ndarray
+    times_s: np.ndarray
+    size: tuple[int, int]
+
+
+def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
+    """Windows of a video or an animated picture; see VideoSpec for which and VideoWindow for what.
+
+    A video longer than spec.window_s gives evenly spaced windows and is sought, not decoded
+    whole; a shorter one is one window from its first to its last frame. A window's frames are
+    those on screen at evenly spaced times, so variable frame rates need no care; where there are
+    fewer frames than wanted, they repeat. Sound is spec.sound_rate mono samples of exactly the
+    window's length, silent where the file has none.
+    Raises InputError: "unsupported" without moving pictures, "too_large" beyond MAX_PIXELS,
+    "corrupt" if no frame can be decoded.
+    """
+    hush_libraries()
+    if format in ANIMATION_FORMATS:
+        return load_animation(source, format, spec)
+    with open_container(source, format) as container:
+        stream = picture_stream(container)
+        if stream is None:
+            raise InputError("unsupported", "the file holds no moving pictures that can be decoded")
+        check_size(stream.width, stream.height)
+        length = frame_length(stream)
+        fps = stream.average_rate or stream.guessed_rate
+        extent = stated_extent(container, stream)
+        # Short files are measured: it costs little, and the exact last frame matters there.
+        if extent is None or extent.duration_s <= spec.window_s:
+            extent = measured_extent(container, stream)
+    if extent is None:
+        raise InputError("corrupt", "no frame of the video can be decoded")
+    windows, width, height = [], 0, 0
+    for start in window_starts(extent.duration_s, spec.window_s, spec.max_windows):
+        span = min(spec.window_s, extent.duration_s)
+        last = min(start + span - length, extent.last_s - extent.start_s)
+        wanted = wanted_times(start, max(start, last), spec.frames)
+        found = _decode_frames(source, format, extent, wanted, spec.short_side)
+        if found is None:
+            continue
+        width, height = found.size
+        sound = _decode_sound(source, format, extent, start, span, spec.sound_rate)
+        windows.append(VideoWindow(found.pixels, found.times_s, start, sound))
+    if not windows:
+        raise InputError("corrupt", "no frame of the video can be decoded")
+    heard = any(window.sound is not None for window in windows)
+    return Video(
+        tuple(windows),
+        width,
+        height,
+        float(fps) if fps else None,
+        extent.duration_s,
+        spec.sound_rate if heard else None,
+    )
+
+
+def _decode_frames(
+    source: Source, format: str, extent: Extent, wanted: np.ndarray, short_side: int
+) -> _Frames | None:
+    """The frames on screen at the wanted times of the video, or None if none can be decoded."""
+    for run_up in _RUN_UPS_S:
+        with open_container(source, format) as container:
+            stream = picture_stream(container)
+            stream.thread_type = "AUTO"
+            aspect = float(stream.sample_aspect_ratio or 1)
+            timed = frames_from(container, stream, extent.start_s + wanted[0] - run_up, extent)
+            chosen = _on_screen(((time - extent.start_s, frame) for time, frame in timed), wanted)
+        if wanted[0] <= run_up or (chosen and chosen[0][0] <= wanted[0] + _ROUNDING_S):
+            break
+    if not chosen:
+        return None
+    pictures: dict[int, np.ndarray] = {}
+    with failing_as("corrupt", "a frame of the video cannot be turned to RGB"):
+        for _, frame in chosen:
+            if id(frame) not in pictures:
+                pictures[id(frame)] = _upright_rgb(frame, aspect, short_side)
+    frames = [pictures[id(frame)] for _, frame in chosen]
+    # A stream may change its size midway: frames unlike the first give way to the nearest like it.
+    alike = [i for i, frame in enumerate(frames) if frame.shape == frames[0].shape]
+    kept = [min(alike, key=lambda k, i=i: abs(k - i)) for i in range(len(frames))]
+    first = chosen[0][1]
+    size = (round(first.width * aspect), first.height)
+    return _Frames(
+        np.stack([frames[i] for i in kept]),
+        np.array([chosen[i][0] for i in kept]),
+        size[::-1] if _quarter_turns(first) % 2 else size,
+    )
+
+
+def _on_screen(timed: Iterable[tuple[float, Any]], wanted: np.ndarray) -> list[tuple[float, Any]]:
+    """For each wanted time, in order, the (time, frame) that is on screen then.
+
+    The first frame stands in for times before it and the last for times after it.
+    """
+    chosen: list[tuple[float, Any]] = []
+    current: tuple[float, Any] | None = None
+    for time, frame in timed:
+        while current and len(chosen) < len(wanted) and wanted[len(chosen)] < time - _ROUNDING_S:
+            chosen.append(current)
+        if len(chosen) == len(wanted):
+            return chosen
+        current = (time, frame)
+    if current:
+        chosen += [current] * (len(wanted) - len(chosen))
+    return chosen
+
+
+def _upright_rgb(frame: Any, aspect: float, short_side: int) -> np.ndarray:
+    width, height = reduced_size(round(frame.width * aspect), frame.height, short_side)
+    reduced = frame.reformat(width=width, height=height, format="rgb24", interpolation="AREA")
+    return np.ascontiguousarray(np.rot90(reduced.to_ndarray(), _quarter_turns(frame)))
+
+
+def _quarter_turns(frame: Any) -> int:
+    """Quarter turns, counterclockwise, that bring a frame upright."""
+    return round(frame.rotation / 90) % 4
+
+
+def _decode_sound(
+    source: Source, format: str, extent: Extent, start: float, span: float, to: int | None
+) -> np.ndarray | None:
+    """The window's sound, float32 [round(span * to)], or None without decodable sound."""
+    if to is None:
+        return None
+    with open_container(source, format) as container:
+        stream = sound_stream(container)
+        if stream is None:
+            return None
+        begins = float(stream.start_time * stream.time_base) if stream.start_time else 0.0
+        sound_extent = Extent(begins, extent.last_s, extent.end_s)
+        samples, rate, _ = decode_stretch(
+            container, stream, sound_extent, extent.start_s + start, span
+        )
+    if not len(samples):
+        return None
+    made = resample(np.nan_to_num(samples, nan=0, posinf=0, neginf=0), rate, to)
+    result = np.zeros(round(span * to), np.float32)
+    result[: len(made)] = made[: len(result)]
+    return result

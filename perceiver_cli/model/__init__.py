@@ -1,0 +1,1 @@
+"""The network: pure tensors, no files."""

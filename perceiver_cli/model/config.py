@@ -1,0 +1,73 @@
+"""Everything that fixes the network's arithmetic, as flat values a checkpoint can carry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+Sharing = Literal["none", "all", "but_first"]
+
+
+@dataclass(frozen=True)
+class PerceiverConfig:
+    """The 2021 Perceiver and the classifiers of Perceiver IO under one set of values.
+
+    streams: channels C_s of each input stream's byte array, by name. One stream is used as it is;
+        several are padded to the widest with learned embeddings and concatenated along M.
+    classes: number of output classes.
+    latents, width: the latent array's N and D.
+    cross_attends: K, how often the byte array is read (iterative attention).
+    layers: L, self-attends in one latent transformer.
+    repeats: how often the latent transformer runs after each cross-attend (IO: 8, shared).
+    cross_heads, self_heads: attention heads. One cross head takes the folded path.
+    cross_channels: query-key channels of the cross-attend; 0 means C, the paper's choice ("kv").
+    cross_widening, self_widening: hidden units of the MLPs over their width.
+    share_cross, share_latent: which of the K repeats share weights.
+    readout: mean over latents, norm, linear (2021), or a learned query's cross-attend (IO).
+    readout_residual: whether the read-out's cross-attend adds its query (DeepMind's image
+        classifiers do, except the one with learned positions).
+    gelu: the exact form ("erf") or the approximation DeepMind's jax code uses ("tanh").
+    norm_eps: epsilon of every LayerNorm.
+    """
+
+    streams: dict[str, int]
+    classes: int
+    latents: int = 64
+    width: int = 192
+    cross_attends: int = 2
+    layers: int = 4
+    repeats: int = 1
+    cross_heads: int = 1
+    self_heads: int = 4
+    cross_channels: int = 0
+    cross_widening: int = 1
+    self_widening: int = 4
+    share_cross: Sharing = "none"
+    share_latent: Sharing = "none"
+    readout: Literal["mean", "query"] = "mean"
+    readout_residual: bool = True
+    gelu: Literal["erf", "tanh"] = "erf"
+    norm_eps: float = 1e-5
+
+    @property
+    def channels(self) -> int:
+        """C of the byte array that the cross-attends read."""
+        widest = max(self.streams.values())
+        # One channel more, so that every stream keeps room for its own learned mark.
+        return widest if len(self.streams) == 1 else widest + 1
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> PerceiverConfig:
+        """The config kept in a checkpoint. Raises ValueError on unknown or missing values."""
+        known = {f.name for f in fields(cls)}
+        if unknown := sorted(set(values) - known):
+            raise ValueError(f"unknown model settings: {', '.join(unknown)}")
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise ValueError(str(error)) from None
+
+
+def shared_index(sharing: Sharing, repeat: int) -> int:
+    """Which of the distinct modules serves a repeat (0-based)."""
+    return {"none": repeat, "all": 0, "but_first": min(repeat, 1)}[sharing]

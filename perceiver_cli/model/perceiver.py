@@ -1,0 +1,163 @@
+"""The Perceiver: a latent array reads a byte array, thinks, and reads again.
+
+Jaegle et al. 2021, "Perceiver: General Perception with Iterative Attention" (sections 3.1, 3.2),
+and "Perceiver IO" for the learned read-out query.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from perceiver_cli.model.attention import (
+    AttentionWeights,
+    CrossAttend,
+    SelfAttend,
+    normalise,
+)
+from perceiver_cli.model.config import PerceiverConfig, shared_index
+
+# Called after each cross-attend with its number (0-based) and its weights.
+Watcher = Callable[[int, AttentionWeights], None]
+
+
+class StreamPadding(nn.Module):
+    """Brings several streams' elements to one width and one array.
+
+    Each stream's channels are filled up to C with a learned embedding of its own, then the
+    streams are concatenated along M (2021 paper, section 4.3; io_processors.py).
+    """
+
+    def __init__(self, streams: dict[str, int], channels: int) -> None:
+        super().__init__()
+        self.embeddings = nn.ParameterDict(
+            {
+                name: nn.Parameter(nn.init.trunc_normal_(torch.empty(channels - own), std=0.02))
+                for name, own in streams.items()
+            }
+        )
+
+    def forward(self, streams: dict[str, Tensor]) -> Tensor:
+        """streams: name -> [B, M_s, C_s], any subset of them. Returns [B, sum M_s, C]."""
+        padded = [
+            torch.cat([x, self.embeddings[name].expand(*x.shape[:2], -1)], -1)
+            for name, x in streams.items()
+        ]
+        return torch.cat(padded, 1)
+
+
+class QueryReadout(nn.Module):
+    """A learned query cross-attends to the latents, then a linear layer (Perceiver IO)."""
+
+    def __init__(self, config: PerceiverConfig) -> None:
+        super().__init__()
+        self.eps = config.norm_eps
+        self.query = nn.Parameter(nn.init.trunc_normal_(torch.empty(1, config.width), std=0.02))
+        self.attend = CrossAttend(
+            config.width,
+            config.width,
+            1,
+            config.width,
+            1,
+            config.gelu,
+            config.norm_eps,
+            query_residual=config.readout_residual,
+        )
+        self.head = nn.Linear(config.width, config.classes)
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """latents: [B, N, D] -> logits [B, classes]."""
+        query = self.query.expand(len(latents), 1, -1)
+        return self.head(self.attend(query, normalise(latents, self.eps))[0].squeeze(1))
+
+
+class MeanReadout(nn.Module):
+    """Mean over latents, norm, linear (2021)."""
+
+    def __init__(self, config: PerceiverConfig) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(config.width, config.norm_eps)
+        self.head = nn.Linear(config.width, config.classes)
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """latents: [B, N, D] -> logits [B, classes]."""
+        return self.head(self.norm(latents.mean(1)))
+
+
+class Perceiver(nn.Module):
+    """Byte arrays in, logits out. See PerceiverConfig for every choice."""
+
+    def __init__(self, config: PerceiverConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.padding = (
+            StreamPadding(config.streams, config.channels) if len(config.streams) > 1 else None
+        )
+        self.latents = nn.Parameter(
+            nn.init.trunc_normal_(torch.empty(config.latents, config.width), std=0.02)
+        )
+        repeats = range(config.cross_attends)
+        self.cross = nn.ModuleList(
+            CrossAttend(
+                config.width,
+                config.channels,
+                config.cross_heads,
+                config.cross_channels,
+                config.cross_widening,
+                config.gelu,
+                config.norm_eps,
+            )
+            for _ in {shared_index(config.share_cross, k) for k in repeats}
+        )
+        self.transformers = nn.ModuleList(
+            nn.Sequential(
+                *(
+                    SelfAttend(
+                        config.width,
+                        config.self_heads,
+                        config.self_widening,
+                        config.gelu,
+                        config.norm_eps,
+                    )
+                    for _ in range(config.layers)
+                )
+            )
+            for _ in {shared_index(config.share_latent, k) for k in repeats}
+        )
+        self.readout = (MeanReadout if config.readout == "mean" else QueryReadout)(config)
+        self.apply(_initialise)
+
+    def forward(
+        self,
+        streams: dict[str, Tensor],
+        watch: Watcher | None = None,
+        chosen: Tensor | None = None,
+    ) -> Tensor:
+        """streams: name -> byte array [B, M_s, C_s]; returns logits [B, classes].
+
+        With several streams any of them may be left out. `watch` sees every cross-attend's
+        weights, in order; it is not called while gradients are recorded. `chosen`, indices of
+        latents, leaves the others out: training on a random part of them costs less.
+        """
+        x = self.padding(streams) if self.padding else next(iter(streams.values()))
+        x = normalise(x, self.config.norm_eps)
+        latents = self.latents if chosen is None else self.latents[chosen]
+        latents = latents.expand(len(x), -1, -1)
+        for repeat in range(self.config.cross_attends):
+            cross = self.cross[shared_index(self.config.share_cross, repeat)]
+            latents, weights = cross(latents, x)
+            if watch is not None and weights is not None:
+                watch(repeat, weights)
+            transformer = self.transformers[shared_index(self.config.share_latent, repeat)]
+            for _ in range(self.config.repeats):
+                latents = transformer(latents)
+        return self.readout(latents)
+
+
+def _initialise(module: nn.Module) -> None:
+    """Lecun-normal weights and zero biases, as haiku's VarianceScaling(1.0)."""
+    if isinstance(module, nn.Linear):
+        nn.init.trunc_normal_(module.weight, std=module.in_features**-0.5, a=-1, b=1)
+        nn.init.zeros_(module.bias)

@@ -1,0 +1,57 @@
+"""Results as CSV (RFC 4180), one row an input."""
+
+from __future__ import annotations
+
+import csv
+from typing import TextIO
+
+from perceiver_cli.results import Result
+
+COLUMNS = (
+    "path",
+    "status",
+    "modality",
+    "model",
+    "label",
+    "id",
+    "score",
+    "confident",
+    "detected_by",
+    "error_kind",
+    "error_message",
+)
+
+
+class CsvWriter:
+    """The best prediction of each input under a header row."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+        self._rows = csv.writer(stream)
+
+    def begin(self) -> None:
+        """The header row."""
+        self._rows.writerow(COLUMNS)
+        self.stream.flush()
+
+    def write(self, result: Result) -> None:
+        """One row; what does not apply is an empty field."""
+        best = result.predictions[0] if result.predictions else None
+        values = {
+            "path": result.path,
+            "status": result.status,
+            "modality": result.modality,
+            "model": result.model,
+            "label": best and best.label,
+            "id": best and best.id,
+            "score": best and best.score,
+            "confident": None if result.confident is None else str(result.confident).lower(),
+            "detected_by": result.detected_by,
+            "error_kind": result.error and result.error.kind,
+            "error_message": result.error and result.error.message,
+        }
+        self._rows.writerow([values[name] for name in COLUMNS])
+        self.stream.flush()
+
+    def end(self) -> None:
+        """Nothing comes after the last row."""

@@ -1,0 +1,131 @@
+"""One Result in full: what the file is, what it shows, and where the model looked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from perceiver_cli.report.terminal import bar, is_ascii, show
+from perceiver_cli.report.words import (
+    display_path,
+    facts_in_words,
+    fill,
+    place_in_words,
+    printable,
+    seconds_in_words,
+)
+from perceiver_cli.results import AttentionStats, CrossAttendStats, Result
+
+_BAR = 30
+_INDENT = (0, 2, 0, 0)
+# What the columns of figures take of a line of the attention table.
+_NUMBERS = 42
+
+
+def show_detail(console: Console, result: Result, verbose: bool = False) -> None:
+    """Prints a classified Result; verbose adds how long it took."""
+    show_heading(console, result.path, result.modality, result.detected_by, result.input)
+    _show_model(console, result)
+    console.print()
+    _show_predictions(console, result)
+    if result.segments:
+        _show_segments(console, result.segments)
+    if result.attention:
+        console.print()
+        _show_attention(console, result.attention, result.byte_array["elements"])
+    if verbose:
+        seconds = ", ".join(f"{name} {value:.3f} s" for name, value in result.seconds.items())
+        show(console, Text(seconds, style="dim"))
+
+
+def show_heading(
+    console: Console, path: str, modality: str, detected_by: str, facts: dict[str, Any]
+) -> None:
+    """The file, what it is and why, and its facts: two lines."""
+    show(console, Text(display_path(path), style="bold", overflow="fold"))
+    kind = Text.assemble((modality, "cyan"), f" ({printable(detected_by)})")
+    show(console, kind + f": {facts_in_words(facts)}")
+
+
+def _show_model(console: Console, result: Result) -> None:
+    elements, channels = result.byte_array["elements"], result.byte_array["channels"]
+    line = f"read by {result.model} as {elements:,} elements x {channels} channels"
+    show(console, Text(line, style="dim"))
+
+
+def _show_predictions(console: Console, result: Result) -> None:
+    if not result.predictions:
+        show(console, Text("No class reaches the score asked for.", style="yellow"))
+        return
+    unsure = result.confident is False
+    tint = "yellow" if unsure else "green"
+    table = Table.grid(padding=_INDENT)
+    table.add_column(min_width=20, max_width=console.width - _BAR - 8, overflow="fold")
+    table.add_column(width=_BAR, no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    for rank, prediction in enumerate(result.predictions):
+        table.add_row(
+            Text(printable(prediction.label), style="bold" if rank == 0 else ""),
+            Text(
+                bar(prediction.score, _BAR, is_ascii(console)), style=tint if rank == 0 else "dim"
+            ),
+            f"{prediction.score:.2f}",
+        )
+    if unsure:
+        show(console, Text("Unsure; the best guesses are:", style="yellow"))
+    show(console, table)
+
+
+def _show_segments(console: Console, segments: list[dict[str, Any]]) -> None:
+    """Neighbouring windows that say the same are told once."""
+    merged: list[str] = []
+    last = None
+    for segment in segments:
+        if segment["label"] != last:
+            start = seconds_in_words(segment["start_s"])
+            merged.append(f"{start} {printable(segment['label'])}")
+        last = segment["label"]
+    text = f"{len(segments)} windows: {'; '.join(merged)}"
+    console.print()
+    show(console, Text(text))
+
+
+def _show_attention(console: Console, attention: AttentionStats, elements: int) -> None:
+    table = Table(
+        title=f"Attention of each cross-attend over {elements:,} elements",
+        title_justify="left",
+        title_style="",
+        header_style="dim",
+        box=None,
+        padding=_INDENT,
+        pad_edge=False,
+    )
+    for name in ("#", "effective", "bits", "peak", "top 1%", "drift"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("looked at most", overflow="fold")
+    for number, stats in enumerate(attention.cross_attends, 1):
+        table.add_row(
+            str(number),
+            f"{stats.effective_elements:,.1f}",
+            f"{stats.entropy_bits:.2f}",
+            f"{stats.peak:.3f}",
+            f"{stats.mass_top_1pct:.0%}",
+            "" if stats.drift_bits is None else f"{stats.drift_bits:.2f}",
+            _where(stats, console.width - _NUMBERS),
+        )
+    show(console, table)
+
+
+def _where(stats: CrossAttendStats, width: int) -> Text:
+    """The heaviest region and, of several streams, how attention is divided among them."""
+    lines = []
+    if stats.focus:
+        heaviest = stats.focus[0]
+        words = f"{place_in_words(heaviest.where)} ({heaviest.mass:.0%})"
+        lines += fill(words.split(", "), width)
+    if len(stats.share) > 1:
+        lines += fill([f"{stream} {share:.0%}" for stream, share in stats.share.items()], width)
+    return Text("\n".join(lines))

@@ -1,0 +1,74 @@
+"""An inspection as people read it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from perceiver_cli.report.detail import show_heading
+from perceiver_cli.report.terminal import show
+from perceiver_cli.report.words import count
+
+
+def show_inspection(console: Console, record: dict[str, Any]) -> None:
+    """Prints the record that Inspection.to_dict gives."""
+    show_heading(
+        console, record["path"], record["modality"], record["detected_by"], record["input"]
+    )
+    byte_array = record["byte_array"]
+    show(console, Text(f"read by {record['model']}{_taken(record)}"))
+    console.print()
+    streams = byte_array["streams"]
+    size = f"Byte array: M = {byte_array['elements']:,} elements x C = {byte_array['channels']}"
+    if len(streams) > 1:
+        shares = " + ".join(f"{m:,} {name}" for name, m in streams.items())
+        size += f"\nM = {shares}"
+    own = {name: _width(byte_array, name) for name in streams}
+    if any(width < byte_array["channels"] for width in own.values()):
+        size += "\nC: each stream is padded to the same width with learned values"
+    show(console, Text(size))
+    show(console, _channels(byte_array["groups"], several=len(streams) > 1))
+
+
+def _width(byte_array: dict[str, Any], stream: str) -> int:
+    return sum(group["count"] for group in byte_array["groups"] if group["stream"] == stream)
+
+
+def _channels(groups: list[dict[str, Any]], several: bool) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    if several:
+        table.add_column("stream")
+    table.add_column("channels", justify="right")
+    table.add_column("meaning", overflow="fold")
+    for name in ("min", "mean", "max"):
+        table.add_column(name, justify="right", no_wrap=True)
+    start: dict[str, int] = {}
+    for group in groups:
+        first = start.get(group["stream"], 0)
+        last = start[group["stream"]] = first + group["count"]
+        figures = [f"{group[name]:.2f}" for name in ("min", "mean", "max")]
+        stream = [group["stream"]] if several else []
+        table.add_row(*stream, f"{first}-{last - 1}", group["name"], *figures)
+    return table
+
+
+def _taken(record: dict[str, Any]) -> str:
+    """What of the file the model reads: the crop, or the windows."""
+    windows = record["windows"]
+    place = windows[0]
+    parts = []
+    if "left" in place:
+        left, top = place["left"], place["top"]
+        right, bottom = left + place["width"], top + place["height"]
+        parts.append(f"the square x {left:.0f}-{right:.0f}, y {top:.0f}-{bottom:.0f}")
+    if "start_s" in place:
+        starts = ", ".join(f"{window['start_s']:.1f}" for window in windows)
+        length = f"{record['recipe']['window_s']:g} s"
+        parts.append(f"{count(len(windows), 'window')} of {length} from {starts} s")
+    if "radius" in place:
+        centre = ", ".join(f"{v:.3g}" for v in place["centre"])
+        parts.append(f"centred at ({centre}), scaled by 1/{place['radius']:.3g}")
+    return f": {'; '.join(parts)}"

@@ -1,0 +1,59 @@
+"""Records as JSON: one array, or one object a line."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TextIO
+
+from perceiver_cli.results import Result
+
+
+class JsonLinesWriter:
+    """One record a line, each flushed as it is ready."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def begin(self) -> None:
+        """Nothing comes before the first line."""
+
+    def write(self, result: Result) -> None:
+        """One line."""
+        self.stream.write(dumps(result.to_dict(), self.stream) + "\n")
+        self.stream.flush()
+
+    def end(self) -> None:
+        """Nothing comes after the last line."""
+
+
+class JsonWriter:
+    """An array of records, indented, written as they are ready."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+        self._before = "[\n"
+
+    def begin(self) -> None:
+        """The bracket comes with the first record, so that an empty array is []."""
+
+    def write(self, result: Result) -> None:
+        """One element of the array."""
+        text = dumps(result.to_dict(), self.stream, indent=2)
+        self.stream.write(self._before + text)
+        self.stream.flush()
+        self._before = ",\n"
+
+    def end(self) -> None:
+        """Closes the array."""
+        self.stream.write("[]\n" if self._before.startswith("[") else "\n]\n")
+
+
+def dumps(values: Any, stream: TextIO, indent: int | None = None) -> str:
+    """JSON that the stream can take: readable text where it is UTF-8, escapes elsewhere."""
+    text = json.dumps(values, ensure_ascii=not _is_utf8(stream), indent=indent, allow_nan=False)
+    # Bytes of a name that are not UTF-8 travel as \udcXX, which os.fsencode turns back.
+    return "".join(f"\\u{ord(c):04x}" if 0xD800 <= ord(c) < 0xE000 else c for c in text)
+
+
+def _is_utf8(stream: TextIO) -> bool:
+    return (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "") == "utf8"

@@ -1,0 +1,109 @@
+"""Results as tables: one in full, or one row for each of many."""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+from rich.table import Table
+from rich.text import Text
+
+from perceiver_cli.report.detail import show_detail
+from perceiver_cli.report.terminal import bar, console_for, is_ascii, show
+from perceiver_cli.report.words import display_path, printable, shorten
+from perceiver_cli.results import Result
+
+_BAR, _MODALITY, _SCORE, _MARK = 6, 10, 4, 6
+_GAPS = 9
+
+
+class DetailWriter:
+    """Everything about each Result. Failed inputs are left to stderr."""
+
+    def __init__(self, stream: TextIO, verbose: bool = False) -> None:
+        self.console = console_for(stream)
+        self.verbose = verbose
+        self._first = True
+
+    def begin(self) -> None:
+        """Nothing comes before the first table."""
+
+    def write(self, result: Result) -> None:
+        """The tables of one Result, after an empty line if another was there before."""
+        if not result.ok:
+            return
+        if not self._first:
+            self.console.print()
+        self._first = False
+        show_detail(self.console, result, self.verbose)
+        self.console.file.flush()
+
+    def end(self) -> None:
+        """Nothing comes after the last table."""
+
+
+class RowWriter:
+    """A row for each Result, in columns of fixed width, so that none waits for the others."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.console = console_for(stream)
+        self.ascii = is_ascii(self.console)
+        room = self.console.width - _BAR - _MODALITY - _SCORE - _MARK - _GAPS
+        self.path = max(8, room * 5 // 9)
+        self.label = max(8, room - self.path)
+
+    def begin(self) -> None:
+        """The heading comes with the first row."""
+        self._headed = False
+
+    def write(self, result: Result) -> None:
+        """One row."""
+        if not self._headed:
+            self._print("file", "modality", "label", bar="score", style="dim")
+            self._headed = True
+        path = display_path(result.path)
+        if not result.ok:
+            self._print(path, "-", result.error.kind, "", "failed", style="red")
+        elif not result.predictions:
+            self._print(path, result.modality, "-")
+        else:
+            best = result.predictions[0]
+            unsure = result.confident is False
+            self._print(
+                path,
+                result.modality,
+                best.label,
+                f"{best.score:.2f}",
+                "unsure" if unsure else "",
+                bar(best.score, _BAR, self.ascii),
+                "yellow" if unsure else "green",
+            )
+        self.console.file.flush()
+
+    def end(self) -> None:
+        """Nothing comes after the last row."""
+
+    def _print(
+        self,
+        path: str,
+        modality: str,
+        label: str,
+        score: str = "",
+        mark: str = "",
+        bar: str = "",
+        tint: str = "",
+        style: str = "",
+    ) -> None:
+        gap = "..." if self.ascii else "…"
+        table = Table.grid(padding=(0, 2, 0, 0))
+        widths = (self.path, _MODALITY, self.label, _BAR + 1 + _SCORE, _MARK)
+        for width in widths:
+            table.add_column(width=width, no_wrap=True, overflow="crop")
+        table.add_row(
+            Text(shorten(path, self.path, gap)),
+            Text(modality, style="" if style else "dim"),
+            Text(shorten(printable(label), self.label, gap), style="" if style else "bold"),
+            Text.assemble((f"{bar:<{_BAR}} ", tint), f"{score:>{_SCORE}}"),
+            Text(mark, style=style or tint),
+            style=style,
+        )
+        show(self.console, table)

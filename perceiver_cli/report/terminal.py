@@ -1,0 +1,48 @@
+"""The console that tables are printed on, and its score bars."""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+from rich.console import Console, RenderableType
+
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+_WIDEST = 100
+
+
+def console_for(stream: TextIO, width: int | None = None) -> Console:
+    """A Rich console on a stream: colour only on a terminal and without NO_COLOR.
+
+    File names are data: neither markup nor emoji codes in them mean anything.
+    """
+    console = Console(
+        file=stream, width=width, markup=False, emoji=False, highlight=False, soft_wrap=False
+    )
+    if console.width > _WIDEST:
+        console.width = _WIDEST
+    return console
+
+
+def show(console: Console, table: RenderableType) -> None:
+    """Prints a table; into a file or pipe without the spaces that fill its lines."""
+    if console.is_terminal:
+        console.print(table)
+        return
+    with console.capture() as capture:
+        console.print(table)
+    console.file.writelines(line.rstrip() + "\n" for line in capture.get().splitlines())
+
+
+def is_ascii(console: Console) -> bool:
+    """True if the stream's encoding has no block characters."""
+    return not console.encoding.lower().startswith("utf")
+
+
+def bar(share: float, width: int, ascii_only: bool) -> str:
+    """A score in [0, 1] as a bar of at most `width` cells."""
+    share = min(1.0, max(0.0, share))
+    if ascii_only:
+        return "#" * round(share * width)
+    eighths = round(share * width * 8)
+    partial = _EIGHTHS[eighths % 8].strip()
+    return "█" * (eighths // 8) + partial

@@ -1,0 +1,107 @@
+"""Checkpoints as people read them: the list, and one card."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from perceiver_cli.report.terminal import show
+
+_FIGURES = (
+    ("top1", "top-1"),
+    ("top5", "top-5"),
+    ("class_mean", "class mean"),
+    ("ece", "calibration error"),
+    ("kept", "confident"),
+)
+_SHOWN_LABELS = 12
+
+
+def show_weights(console: Console, records: list[dict[str, Any]]) -> None:
+    """One row a checkpoint. records: see record_of in cli/models.py."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("name", style="bold", overflow="fold")
+    table.add_column("reads")
+    for name in ("classes", "parameters", "on disk"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("top-1", justify="right", no_wrap=True)
+    table.add_column("default for", overflow="fold")
+    for record in records:
+        table.add_row(
+            record["name"],
+            record["modality"],
+            str(record["classes"]),
+            f"{record['parameters'] / 1e6:.1f} M",
+            f"{record['bytes'] / 1e6:.1f} MB",
+            _best_figure(record["card"]),
+            ", ".join(record["default_for"]),
+        )
+    show(console, table)
+
+
+def show_card(console: Console, record: dict[str, Any]) -> None:
+    """Everything a checkpoint says about itself."""
+    card = record["card"]
+    show(console, Text(record["name"], style="bold"))
+    show(console, Text(f"{record['modality']}, {record['classes']} classes"))
+    console.print()
+    labels = [label["label"] for label in record["labels"]]
+    more = f", and {len(labels) - _SHOWN_LABELS} more" if len(labels) > _SHOWN_LABELS else ""
+    rows = [
+        ("file", record["path"]),
+        ("size", f"{record['parameters']:,} parameters, {record['bytes'] / 1e6:.1f} MB"),
+        ("default for", ", ".join(record["default_for"]) or "nothing"),
+        ("classes", ", ".join(labels[:_SHOWN_LABELS]) + more),
+        *((key, str(card[key])) for key in ("data", "licence") if card.get(key)),
+        *_measured(card),
+        ("scores", _scores(record)),
+        ("made", " ".join(str(card[key]) for key in ("date", "version") if card.get(key))),
+        ("made with", card.get("command", "")),
+        ("model", _settings(record["model"])),
+        ("input", _settings(record["recipe"])),
+        *(("note", note) for note in card.get("notes", [])),
+    ]
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        if value:
+            table.add_row(name, Text(value))
+    show(console, table)
+
+
+def _best_figure(card: dict[str, Any]) -> str:
+    """Top-1 of the split that was measured last."""
+    measured = list((card.get("measured") or {}).values())
+    top1 = measured[-1].get("top1") if measured else None
+    return "" if top1 is None else f"{top1:.1%}"
+
+
+def _measured(card: dict[str, Any]) -> list[tuple[str, str]]:
+    rows = []
+    for split, figures in (card.get("measured") or {}).items():
+        words = [f"{name} {figures[key]:.1%}" for key, name in _FIGURES if figures.get(key)]
+        items = f" ({figures['items']:,} items)" if "items" in figures else ""
+        rows.append(("measured", f"{split}{items}: {', '.join(words)}"))
+    return rows
+
+
+def _scores(record: dict[str, Any]) -> str:
+    threshold = record["threshold"]
+    unsure = "" if threshold is None else f", unsure under {threshold:.2f}"
+    return f"temperature {record['temperature']:.3g}{unsure}"
+
+
+def _settings(values: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {_value(value)}" for name, value in values.items())
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"({_settings(value)})"
+    if isinstance(value, (list, tuple)):
+        return "/".join(_value(v) for v in value)
+    return str(value)

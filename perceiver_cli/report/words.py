@@ -1,0 +1,151 @@
+"""Records in words: what people read in place of keys and numbers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+STDIN = "-"
+
+_CHANNELS = {1: "mono", 2: "stereo"}
+_MODES = {"L": "grey", "1": "black and white", "P": "palette", "LA": "grey with alpha"}
+
+
+def printable(text: str) -> str:
+    """Text that stays on its line and cannot steer a terminal; bytes outside UTF-8 as \\xff."""
+    return "".join(_escaped(c) if _is_unprintable(c) else c for c in text)
+
+
+def display_path(path: str) -> str:
+    """A path as people see it."""
+    return "standard input" if path == STDIN else printable(path)
+
+
+def shorten(path: str, width: int, gap: str = "…") -> str:
+    """At most `width` terminal cells: folders lose their end first, then the name its middle."""
+    from rich.cells import cell_len
+
+    if cell_len(path) <= width:
+        return path
+    slash = path.rfind("/")
+    folders, name = path[:slash], path[slash:]
+    room = width - cell_len(name)
+    if slash >= 0 and room >= len(gap):
+        return _first_cells(folders, room - len(gap)) + gap + name
+    name = path[slash + 1 :]
+    room = max(0, width - len(gap))
+    tail = _first_cells(name[::-1], room // 2)[::-1]
+    return _first_cells(name, room - cell_len(tail)) + gap + tail
+
+
+def _first_cells(text: str, width: int) -> str:
+    from rich.cells import cell_len
+
+    while cell_len(text) > width:
+        text = text[:-1]
+    return text
+
+
+def facts_in_words(facts: dict[str, Any]) -> str:
+    """The record's `input` as one phrase: "451x300 JPEG", "4.0 s, 22 kHz stereo"."""
+    if "sample_rate" in facts:
+        return _sound(facts)
+    if "vertices" in facts:
+        return _shape(facts)
+    if "duration_s" in facts:
+        return _video(facts)
+    return _picture(facts)
+
+
+def place_in_words(where: dict[str, Any]) -> str:
+    """A region of attention as one phrase: "x 120-200, y 40-120", "1.20-1.40 s"."""
+    if "start_s" in where:
+        return f"{where['start_s']:.2f}-{where['end_s']:.2f} s"
+    if "min" in where:
+        return _box(where["min"], where["max"])
+    time = f"{where['time_s']:.2f} s, " if "time_s" in where else ""
+    return f"{time}x {where['x0']}-{where['x1']}, y {where['y0']}-{where['y1']}"
+
+
+def seconds_in_words(seconds: float) -> str:
+    """ "4.0 s", "3 min 20 s", "1 h 5 min"."""
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds >= 0.1 or seconds == 0 else f"{seconds:.3f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def count(number: int, noun: str) -> str:
+    """ "1 file", "1,204 files"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def fill(parts: list[str], width: int) -> list[str]:
+    """Parts joined by commas in lines of at most `width`; no part is divided."""
+    lines: list[str] = []
+    for part in parts:
+        if lines and len(lines[-1]) + len(part) + 3 <= width:
+            lines[-1] += f", {part}"
+        else:
+            lines[-1:] = [*(f"{line}," for line in lines[-1:]), part]
+    return lines
+
+
+def _picture(facts: dict[str, Any]) -> str:
+    words = f"{facts['width']}x{facts['height']}"
+    if "format" in facts:
+        words += f" {facts['format']}"
+    mode = facts.get("mode", "RGB")
+    if mode != "RGB":
+        words += f", {_MODES.get(mode, mode)}"
+    if "exif_orientation" in facts:
+        words += ", turned upright"
+    if "frames" in facts:
+        words += f", first of {facts['frames']} frames"
+    return words
+
+
+def _sound(facts: dict[str, Any]) -> str:
+    rate = facts["sample_rate"] / 1000
+    channels = _CHANNELS.get(facts["channels"], f"{facts['channels']} channels")
+    return f"{seconds_in_words(facts['duration_s'])}, {rate:.3g} kHz {channels}"
+
+
+def _shape(facts: dict[str, Any]) -> str:
+    extent = " x ".join(f"{v:.3g}" for v in facts["extent"])
+    if facts["kind"] == "cloud":
+        return f"cloud of {facts['vertices']:,} points, {extent}, {facts['up']} up"
+    return f"mesh of {facts['faces']:,} faces, {extent}, {facts['up']} up"
+
+
+def _video(facts: dict[str, Any]) -> str:
+    fps = f", {facts['fps']:.3g} frames/s" if facts.get("fps") else ""
+    sound = "with sound" if facts.get("sound") else "no sound"
+    size = f"{facts['width']}x{facts['height']}"
+    return f"{size}, {seconds_in_words(facts['duration_s'])}{fps}, {sound}"
+
+
+def _box(low: list[float], high: list[float]) -> str:
+    span = max(b - a for a, b in zip(low, high, strict=True))
+    # Three digits of the box's own size, however far from the origin it lies.
+    digits = max(0, 2 - math.floor(math.log10(span))) if span > 0 else 2
+    sides = zip("xyz", low, high, strict=True)
+    return ", ".join(f"{axis} {_fixed(a, digits)}..{_fixed(b, digits)}" for axis, a, b in sides)
+
+
+def _fixed(value: float, digits: int) -> str:
+    return f"{round(value, digits) + 0.0:.{digits}f}"  # + 0.0 turns -0.0 into 0.0
+
+
+def _is_unprintable(character: str) -> bool:
+    code = ord(character)
+    return code < 32 or 127 <= code < 160 or 0xD800 <= code < 0xE000 or code in (0x2028, 0x2029)
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that was not UTF-8, as os.fsdecode keeps it
+        return f"\\x{code - 0xDC00:02x}"
+    return character.encode("unicode_escape", "surrogatepass").decode("ascii")

@@ -1,0 +1,86 @@
+"""What a classification gives: plain dataclasses whose JSON form is the record of the README."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from perceiver_cli.errors import ErrorKind
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One class with its calibrated score in [0, 1]; `id` is the data set's own name for it."""
+
+    label: str
+    index: int
+    id: str
+    score: float
+
+
+@dataclass(frozen=True)
+class Focus:
+    """A heavy region in natural coordinates and the share of attention mass on it.
+
+    `where` is a pixel box {x0, y0, x1, y1}, seconds {start_s, end_s}, an xyz box {min, max} or a
+    frame time with a box {time_s, x0, y0, x1, y1}.
+    """
+
+    where: dict[str, Any]
+    mass: float
+
+
+@dataclass(frozen=True)
+class CrossAttendStats:
+    """Statistics of one cross-attend, averaged over heads and latents."""
+
+    entropy_bits: float
+    effective_elements: float
+    peak: float
+    mass_top_1pct: float
+    drift_bits: float | None
+    share: dict[str, float]
+    focus: list[Focus]
+
+
+@dataclass(frozen=True)
+class AttentionStats:
+    """One entry per cross-attend, in the order in which the model makes them."""
+
+    cross_attends: list[CrossAttendStats]
+
+
+@dataclass(frozen=True)
+class InputFailure:
+    """Why an input has no predictions: the kind for scripts, one line for people."""
+
+    kind: ErrorKind
+    message: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """The outcome for one input. `to_dict()` is the record printed as JSON."""
+
+    path: str
+    status: str
+    error: InputFailure | None = None
+    modality: str | None = None
+    detected_by: str | None = None
+    model: str | None = None
+    predictions: list[Prediction] = field(default_factory=list)
+    confident: bool | None = None
+    input: dict[str, Any] = field(default_factory=dict)
+    byte_array: dict[str, int] | None = None
+    attention: AttentionStats | None = None
+    segments: list[dict[str, Any]] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """True if the input was classified."""
+        return self.status == "ok"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record as plain JSON types."""
+        return asdict(self)

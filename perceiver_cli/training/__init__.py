@@ -1,0 +1,1 @@
+"""From a labelled folder to a checkpoint, and how good it is."""

@@ -1,0 +1,244 @@
+"""Random changes on whole batches, one class per modality: what should not change the answer.
+
+Each takes batched arrays as the cache keeps them and soft targets [B, classes], and returns
+features (as the adapter's `features`) and targets. All randomness comes from torch's generator.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from perceiver_cli.adapters.base import Adapter
+from perceiver_cli.adapters.video import VideoAdapter
+
+
+class Augment(ABC):
+    """Arrays and targets of one batch -> features and targets."""
+
+    def __init__(self, adapter: Adapter, mixup: float) -> None:
+        self.adapter = adapter
+        self.mixup = mixup
+
+    @abstractmethod
+    def __call__(
+        self, arrays: dict[str, Tensor], targets: Tensor
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """Features of the changed batch, and its targets [B, classes]."""
+
+
+class AugmentImage(Augment):
+    """Random resized crops and flips, colour, then mixup or cutmix."""
+
+    def __call__(self, arrays, targets):
+        pixels = self.adapter.features(arrays)["image"]
+        pixels = jitter_colour(random_resized_crop(pixels))
+        pixels, targets = mix_pictures(pixels, targets, self.mixup)
+        return {"image": pixels}, targets
+
+
+class AugmentPoints(Augment):
+    """Random scales per axis, shift, mirror images, jitter; a random number of the points.
+
+    With mixup, some shapes are half one and half another (PointCutMix-R, Zhang et al. 2021).
+    """
+
+    def __call__(self, arrays, targets):
+        points = arrays["pointcloud"].float()
+        batch, count, _ = points.shape
+        keep = int(torch.randint(count // 2, count + 1, ()))
+        points = points[:, torch.randperm(count)[:keep]]
+        if torch.rand(()) < self.mixup:
+            share = float(torch.distributions.Beta(1.0, 1.0).sample())
+            order = torch.randperm(batch)
+            taken = round(share * keep)
+            points = torch.cat([points[:, taken:], points[order, :taken]], 1)
+            targets = targets * (1 - taken / keep) + targets[order] * (taken / keep)
+        scale = torch.empty(batch, 1, 3).uniform_(2 / 3, 3 / 2)
+        mirror = torch.ones(batch, 1, 3)
+        mirror[..., :2] -= 2.0 * (torch.rand(batch, 1, 2) < 0.5)
+        shift = torch.empty(batch, 1, 3).uniform_(-0.1, 0.1)
+        points = points * scale * mirror
+        radius = points.square().sum(-1).amax(1).sqrt().view(-1, 1, 1).clamp_min(1e-6)
+        # The scale itself must not matter: only the proportions change.
+        points = points / radius + shift + 0.005 * torch.randn_like(points)
+        return {"pointcloud": points}, targets
+
+
+class AugmentAudio(Augment):
+    """Random windows and lengths, mixtures, low-pass, noise, masks: as recordings differ."""
+
+    def __call__(self, arrays, targets):
+        wave = random_windows(arrays["audio"].float(), self.adapter.recipe.samples)
+        wave = wave / (wave.square().mean(1, keepdim=True).sqrt() + 1e-4)
+        wave, targets = mix(wave, targets, self.mixup)
+        features = self.adapter.features({"audio": wave})
+        return {"audio": degrade_spectrum(features["audio"])}, targets
+
+
+class AugmentVideo(Augment):
+    """Crops, flips and colour that stay the same through a clip; sounds paired anew in a class.
+
+    One batch in four loses its sound and one in four its pictures, so that each stream can
+    answer alone.
+    """
+
+    adapter: VideoAdapter
+
+    def __call__(self, arrays, targets):
+        choice = float(torch.rand(()))
+        audio = arrays.get("audio")
+        features = {}
+        if choice >= 0.25 or audio is None:
+            frames = self.adapter.features({"video": arrays["video"]})["video"]
+            batch, channels, steps, side, _ = frames.shape
+            frames = random_resized_crop(frames.reshape(batch, channels * steps, side, side))
+            frames = jitter_colour(frames.view(batch, channels, steps, side, side))
+            features["video"] = frames
+        if choice < 0.75 and audio is not None:
+            wave = torch.roll(audio.float(), int(torch.randint(audio.shape[1], ())), 1)
+            wave = pair_anew(wave, targets)
+            spectrum = self.adapter.audio.features({"audio": wave})["audio"]
+            features["audio"] = degrade_spectrum(spectrum)
+        if torch.rand(()) < self.mixup:
+            share = float(torch.distributions.Beta(0.4, 0.4).sample())
+            order = torch.randperm(len(targets))
+            features = {n: blend(x, x[order], share) for n, x in features.items()}
+            targets = blend(targets, targets[order], share)
+        return features, targets
+
+
+AUGMENTS: dict[str, type[Augment]] = {
+    "image": AugmentImage,
+    "pointcloud": AugmentPoints,
+    "audio": AugmentAudio,
+    "av": AugmentVideo,
+}
+
+
+def blend(a: Tensor, b: Tensor, share: float) -> Tensor:
+    """(1 - share) a + share b."""
+    return torch.lerp(a, b, share)
+
+
+def mix(values: Tensor, targets: Tensor, probability: float) -> tuple[Tensor, Tensor]:
+    """Mixup (Zhang et al. 2018) of a batch with itself in another order, one share per item."""
+    if torch.rand(()) >= probability:
+        return values, targets
+    share = torch.distributions.Beta(0.4, 0.4).sample((len(values),))
+    share = torch.minimum(share, 1 - share)
+    order = torch.randperm(len(values))
+    wide = share.view(-1, *[1] * (values.dim() - 1))
+    return torch.lerp(values, values[order], wide), torch.lerp(
+        targets, targets[order], share.view(-1, 1)
+    )
+
+
+def mix_pictures(pixels: Tensor, targets: Tensor, probability: float) -> tuple[Tensor, Tensor]:
+    """Mixup or, as often, CutMix (Yun et al. 2019): a box of each picture from another."""
+    if torch.rand(()) < 0.5:
+        return mix(pixels, targets, probability)
+    if torch.rand(()) >= probability:
+        return pixels, targets
+    height, width = pixels.shape[-2:]
+    edge = math.sqrt(float(torch.rand(())))
+    box_h, box_w = round(edge * height), round(edge * width)
+    top = int(torch.randint(height - box_h + 1, ()))
+    left = int(torch.randint(width - box_w + 1, ()))
+    order = torch.randperm(len(pixels))
+    pixels = pixels.clone()
+    box = (..., slice(top, top + box_h), slice(left, left + box_w))
+    pixels[box] = pixels[order][box]
+    share = box_h * box_w / (height * width)
+    return pixels, blend(targets, targets[order], share)
+
+
+def random_resized_crop(pixels: Tensor, smallest: float = 0.35) -> Tensor:
+    """A random part of each picture (area share from `smallest` to 1), maybe mirrored.
+
+    pixels: [B, C, S, S] -> the same shape, bilinear.
+    """
+    batch = len(pixels)
+    area = torch.empty(batch).uniform_(smallest, 1)
+    ratio = torch.empty(batch).uniform_(math.log(3 / 4), math.log(4 / 3)).exp().sqrt()
+    width = (area.sqrt() * ratio).clamp(max=1)
+    height = (area.sqrt() / ratio).clamp(max=1)
+    flip = 1 - 2.0 * (torch.rand(batch) < 0.5)
+    theta = torch.zeros(batch, 2, 3)
+    theta[:, 0, 0] = width * flip
+    theta[:, 1, 1] = height
+    theta[:, 0, 2] = (1 - width) * torch.empty(batch).uniform_(-1, 1)
+    theta[:, 1, 2] = (1 - height) * torch.empty(batch).uniform_(-1, 1)
+    grid = functional.affine_grid(theta, list(pixels.shape), align_corners=False)
+    return functional.grid_sample(pixels, grid, align_corners=False, padding_mode="reflection")
+
+
+def jitter_colour(pixels: Tensor, strength: float = 0.3) -> Tensor:
+    """Brightness, contrast and a tint per item: [B, 3, ...] normalised -> the same shape."""
+    batch = len(pixels)
+    shape = (batch, 1, *[1] * (pixels.dim() - 2))
+    contrast = torch.empty(shape).uniform_(1 - strength, 1 + strength)
+    brightness = torch.empty(shape).uniform_(-strength, strength)
+    tint = torch.empty(batch, 3, *shape[2:]).uniform_(-strength / 3, strength / 3)
+    return pixels * contrast + (brightness + tint)
+
+
+def random_windows(wave: Tensor, samples: int) -> Tensor:
+    """A random stretch of each sound: [B, S] -> [B, samples].
+
+    Half of the time a shorter stretch, repeated, so that a clip's length says nothing.
+    """
+    batch, length = wave.shape
+    used = torch.full((batch,), samples)
+    short = torch.rand(batch) < 0.5
+    used[short] = torch.empty(int(short.sum())).uniform_(0.2, 1.0).mul_(samples).long()
+    starts = (torch.rand(batch) * (length - used + 1).clamp_min(1)).long()
+    steps = torch.arange(samples).expand(batch, -1) % used.unsqueeze(1)
+    return wave.gather(1, (starts.unsqueeze(1) + steps) % length)
+
+
+def degrade_spectrum(spectrum: Tensor) -> Tensor:
+    """Low-pass, high-pass, coloured noise and masks on log-mel: [B, 1, mels, frames].
+
+    Works on normalised logarithms; a cell that is taken away falls to the clip's own floor.
+    """
+    batch, _, mels, frames = spectrum.shape
+    floor = spectrum.amin((2, 3), keepdim=True)
+    band = torch.arange(mels).view(1, 1, -1, 1)
+    step = torch.arange(frames).view(1, 1, 1, -1)
+
+    def spans(probability: float, longest: int, size: int, axis: Tensor) -> Tensor:
+        length = torch.randint(1, longest + 1, (batch, 1, 1, 1))
+        start = (torch.rand(batch, 1, 1, 1) * (size - length + 1)).long()
+        chosen = torch.rand(batch, 1, 1, 1) < probability
+        return chosen & (axis >= start) & (axis < start + length)
+
+    cut_high = torch.where(
+        torch.rand(batch, 1, 1, 1) < 0.4, torch.randint(mels // 3, mels, (batch, 1, 1, 1)), mels
+    )
+    cut_low = torch.where(
+        torch.rand(batch, 1, 1, 1) < 0.2, torch.randint(0, mels // 6, (batch, 1, 1, 1)), 0
+    )
+    gone = (band >= cut_high) | (band < cut_low)
+    spectrum = torch.where(gone, floor, spectrum)
+    tilt = torch.empty(batch, 1, 1, 1).uniform_(-0.5, 0.5)
+    spectrum = spectrum + tilt * (band / mels - 0.5)
+    level = floor + torch.empty(batch, 1, 1, 1).uniform_(-0.5, 1.5)
+    slope = torch.empty(batch, 1, 1, 1).uniform_(-1.0, 1.0) * (band / mels - 0.5)
+    noise = level + slope + 0.3 * torch.randn_like(spectrum)
+    noisy = torch.rand(batch, 1, 1, 1) < 0.4
+    spectrum = torch.where(noisy, torch.logaddexp(spectrum * 2, noise * 2) / 2, spectrum)
+    masked = spans(0.5, mels // 5, mels, band) | spans(0.5, frames // 5, frames, step)
+    masked = masked | spans(0.3, mels // 5, mels, band) | spans(0.3, frames // 5, frames, step)
+    return torch.where(masked, spectrum.mean((2, 3), keepdim=True), spectrum)
+
+
+def pair_anew(wave: Tensor, targets: Tensor) -> Tensor:
+    """Gives each clip the sound of a random clip of its own class in the batch: [B, S]."""
+    classes = targets.argmax(1)
+    same = (classes.unsqueeze(0) == classes.unsqueeze(1)).float()
+    return wave[torch.multinomial(same, 1).squeeze(1)]

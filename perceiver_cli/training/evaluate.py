@@ -1,0 +1,116 @@
+"""How good a checkpoint is on a labelled folder, measured through the same path users take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from perceiver_cli.checkpoints.format import (
+    Checkpoint,
+    Header,
+    Label,
+    load_checkpoint,
+    save_checkpoint,
+)
+from perceiver_cli.classify import Classifier
+from perceiver_cli.errors import UsageError
+from perceiver_cli.training.folder import read_folder
+from perceiver_cli.training.metrics import Measures, confusion, measure
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """measures: overall; confusion: counts [classes, classes], true by predicted; failed: files
+    that gave no prediction, by path.
+    """
+
+    model: str
+    labels: list[Label]
+    measures: Measures
+    confusion: np.ndarray
+    failed: list[str]
+
+    def per_class(self) -> list[dict[str, Any]]:
+        """One entry per class that has items: how many, the share found, and what it is most
+        often taken for.
+        """
+        entries = []
+        for index, row in enumerate(self.confusion):
+            if not row.sum():
+                continue
+            others = row.copy()
+            others[index] = 0
+            taken_for = int(others.argmax())
+            entries.append(
+                {
+                    "id": self.labels[index].id,
+                    "label": self.labels[index].label,
+                    "items": int(row.sum()),
+                    "recall": round(float(row[index] / row.sum()), 4),
+                    "taken_for": self.labels[taken_for].label if others.any() else None,
+                }
+            )
+        return entries
+
+    def figures(self) -> dict[str, Any]:
+        """The measures as the card and the JSON output have them."""
+        rounded = {
+            k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(self.measures).items()
+        }
+        return rounded | {"failed": len(self.failed)}
+
+
+def evaluate(
+    folder: Path,
+    split: str,
+    classifier: Classifier,
+    header: Header,
+    tell: Callable[[int, int], None],
+) -> Evaluation:
+    """Classifies every file of one split with `classifier`, which runs the model of `header`.
+
+    tell(done, total) is called after every file. Raises UsageError if a class of the folder is
+    unknown to the model or nothing could be classified.
+    """
+    labelled = read_folder(folder, split)
+    index = {label.id: i for i, label in enumerate(header.labels)}
+    unknown = [label.id for label in labelled.labels if label.id not in index]
+    if unknown:
+        raise UsageError(f"{header.name} does not know the class {unknown[0]}")
+    classes = [index[label.id] for label in labelled.labels]
+    scores, truth, failed = [], [], []
+    results = classifier.stream(path for path, _ in labelled.files)
+    pairs = zip(labelled.files, results, strict=True)
+    for done, ((path, own), result) in enumerate(pairs, 1):
+        if result.ok:
+            row = np.zeros(len(header.labels))
+            for prediction in result.predictions:
+                row[prediction.index] = prediction.score
+            scores.append(row)
+            truth.append(classes[own])
+        else:
+            failed.append(str(path))
+        tell(done, len(labelled.files))
+    if not scores:
+        raise UsageError(f"{folder}: nothing in it could be classified")
+    table, true = np.array(scores), np.array(truth)
+    return Evaluation(
+        header.name,
+        header.labels,
+        measure(table, true, header.threshold),
+        confusion(table.argmax(1), true, len(header.labels)),
+        failed,
+    )
+
+
+def record(path: Path, name: str, evaluation: Evaluation, command: str) -> None:
+    """Writes the figures into the checkpoint's card under `name`, with the command."""
+    checkpoint = load_checkpoint(path)
+    card = checkpoint.header.card
+    entry = evaluation.figures() | {"command": command}
+    card = card | {"measured": card.get("measured", {}) | {name: entry}}
+    save_checkpoint(path, Checkpoint(replace(checkpoint.header, card=card), checkpoint.tensors))

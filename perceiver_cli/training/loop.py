@@ -1,0 +1,185 @@
+"""The training loop: arrays in memory, whole-batch augmentation, state on disk every minute."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.nn import functional
+
+from perceiver_cli.adapters.base import Adapter
+from perceiver_cli.model.perceiver import Perceiver
+from perceiver_cli.training.augment import AUGMENTS
+from perceiver_cli.training.cache import Cache
+from perceiver_cli.training.optimiser import Average, build_optimisers, rate_at
+
+SAVE_EVERY_S = 60.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long and how to train.
+
+    minutes, steps: whichever is reached first ends the training; None does not limit.
+    rate, decay: peak learning rate and weight decay; balance: 0 draws files as they come, 1 draws
+    every class equally often; mixup: probability of a mixed batch; smoothing: of the targets;
+    average: decay of the shipped moving average; precision: "float32" or "bfloat16".
+    latents: share of the latents, drawn anew each step, that training runs with until the last
+    fifth, which has them all: a step's cost falls with it (as FLIP drops patches, Li et al. 2023).
+    """
+
+    minutes: float | None = None
+    steps: int | None = None
+    batch: int = 64
+    rate: float = 2e-3
+    decay: float = 0.05
+    balance: float = 0.5
+    mixup: float = 0.3
+    smoothing: float = 0.1
+    average: float = 0.999
+    precision: str = "float32"
+    latents: float = 1.0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a training stands: told after every step."""
+
+    step: int
+    elapsed_s: float
+    share: float
+    loss: float
+    rate: float
+    items_per_s: float
+
+
+class Training:
+    """One training run, resumable from its folder after a kill at any moment."""
+
+    def __init__(self, model: Perceiver, adapter: Adapter, cache: Cache, plan: Plan, run: Path):
+        self.model = model
+        self.cache = cache
+        self.plan = plan
+        self.state_file = run / "state.safetensors"
+        self.metrics_file = run / "metrics.jsonl"
+        self.augment = AUGMENTS[adapter.modality](adapter, plan.mixup)
+        self.adapter = adapter
+        self.optimisers = build_optimisers(model, plan.rate, plan.decay)
+        self.average = Average(model, plan.average)
+        self.step = 0
+        self.elapsed_s = 0.0
+        counts = np.bincount(cache.classes, minlength=model.config.classes)
+        weights = counts[cache.classes].astype(float) ** -plan.balance
+        self.chances = torch.from_numpy(weights / weights.sum())
+
+    def run(self, tell: Callable[[Progress], None]) -> None:
+        """Trains to the end of the plan. Starts from the saved state if there is one."""
+        self._restore()
+        self.model.train()
+        saved_at = begun = time.monotonic() - self.elapsed_s
+        saved_at = time.monotonic()
+        while (share := self._share()) < 1:
+            torch.manual_seed(self.plan.seed * 1_000_003 + self.step)
+            factor = rate_at(share)
+            started = time.monotonic()
+            loss = self._step(factor)
+            self.step += 1
+            self.elapsed_s = time.monotonic() - begun
+            self.average.update(self.model, self.step)
+            speed = self.plan.batch / (time.monotonic() - started)
+            tell(
+                Progress(
+                    self.step, self.elapsed_s, self._share(), loss, factor * self.plan.rate, speed
+                )
+            )
+            if time.monotonic() - saved_at > SAVE_EVERY_S:
+                self._save()
+                saved_at = time.monotonic()
+        self._save()
+
+    def note(self, **values: float | int | str) -> None:
+        """Appends one line to the run's metrics."""
+        with open(self.metrics_file, "a", encoding="utf-8") as file:
+            file.write(json.dumps(values) + "\n")
+
+    def _share(self) -> float:
+        by_time = self.elapsed_s / (60 * self.plan.minutes) if self.plan.minutes else 0.0
+        by_steps = self.step / self.plan.steps if self.plan.steps else 0.0
+        return min(1.0, max(by_time, by_steps))
+
+    def _step(self, factor: float) -> float:
+        rows = torch.multinomial(self.chances, self.plan.batch, replacement=True).sort()[0].numpy()
+        arrays = {n: torch.from_numpy(a) for n, a in self.cache.rows(rows).items()}
+        targets = functional.one_hot(
+            torch.from_numpy(self.cache.classes[rows]), self.model.config.classes
+        ).float()
+        with torch.no_grad():
+            features, targets = self.augment(arrays, targets)
+            targets = targets * (1 - self.plan.smoothing) + self.plan.smoothing / targets.shape[1]
+            elements = self.adapter.elements(features)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.plan.precision == "bfloat16"):
+            logits = self.model(elements, chosen=self._choose_latents())
+        loss = functional.cross_entropy(logits.float(), targets)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = self.plan.rate * factor
+            optimiser.step()
+            optimiser.zero_grad()
+        return float(loss.detach())
+
+    def _choose_latents(self) -> Tensor | None:
+        count = self.model.config.latents
+        if self.plan.latents >= 1 or self._share() > 0.8:
+            return None
+        return torch.randperm(count)[: max(1, round(self.plan.latents * count))]
+
+    def _save(self) -> None:
+        tensors: dict[str, Tensor] = {}
+        for name, value in self.model.state_dict().items():
+            tensors[f"model/{name}"] = value.contiguous()
+        for name, value in self.average.values.items():
+            tensors[f"average/{name}"] = value.contiguous()
+        for number, optimiser in enumerate(self.optimisers):
+            for index, values in optimiser.state_dict()["state"].items():
+                for name, value in values.items():
+                    tensors[f"optimiser/{number}/{index}/{name}"] = torch.as_tensor(value)
+        beside = self.state_file.with_suffix(".part")
+        where = {"step": str(self.step), "elapsed_s": str(self.elapsed_s)}
+        save_file(tensors, beside, metadata=where)
+        os.replace(beside, self.state_file)
+
+    def _restore(self) -> None:
+        try:
+            with safe_open(self.state_file, framework="pt") as file:
+                where = file.metadata()
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except (OSError, SafetensorError):
+            return
+        parts: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "optimiser": {}}
+        for name, value in tensors.items():
+            kind, rest = name.split("/", 1)
+            parts[kind][rest] = value
+        self.model.load_state_dict(parts["model"])
+        self.average.values = parts["average"]
+        for number, optimiser in enumerate(self.optimisers):
+            state = optimiser.state_dict()
+            state["state"] = {}
+            for name, value in parts["optimiser"].items():
+                owner, index, slot = name.split("/")
+                if int(owner) == number:
+                    state["state"].setdefault(int(index), {})[slot] = value
+            optimiser.load_state_dict(state)
+        self.step = int(where["step"])
+        self.elapsed_s = float(where["elapsed_s"])

@@ -1,0 +1,85 @@
+"""How good a classifier is: plain numpy over scores [items, classes] and true classes [items]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+BINS = 15
+
+
+@dataclass(frozen=True)
+class Measures:
+    """Shares in [0, 1]. class_mean: recall averaged over classes; ece: expected calibration error
+    of the top score over 15 bins of equal width; kept: share with a top score over the threshold
+    (None without one).
+    """
+
+    items: int
+    top1: float
+    top5: float
+    class_mean: float
+    ece: float
+    kept: float | None
+
+
+def measure(scores: np.ndarray, truth: np.ndarray, threshold: float | None) -> Measures:
+    """All measures at once. Classes without items do not count in class_mean."""
+    order = np.argsort(-scores, axis=1, kind="stable")
+    right = order[:, 0] == truth
+    best = scores.max(1)
+    return Measures(
+        items=len(truth),
+        top1=float(right.mean()),
+        top5=float((order[:, :5] == truth[:, None]).any(1).mean()),
+        class_mean=float(recalls(confusion(order[:, 0], truth, scores.shape[1])).mean()),
+        ece=calibration_error(best, right),
+        kept=None if threshold is None else float((best >= threshold).mean()),
+    )
+
+
+def confusion(predicted: np.ndarray, truth: np.ndarray, classes: int) -> np.ndarray:
+    """Counts int [classes, classes]: rows are true classes, columns predictions."""
+    table = np.zeros((classes, classes), np.int64)
+    np.add.at(table, (truth, predicted), 1)
+    return table
+
+
+def recalls(table: np.ndarray) -> np.ndarray:
+    """Share found of every class that has items: [classes with items]."""
+    counts = table.sum(1)
+    return table.diagonal()[counts > 0] / counts[counts > 0]
+
+
+def calibration_error(best: np.ndarray, right: np.ndarray) -> float:
+    """Mean distance of score and accuracy over bins of the top score (Guo et al. 2017)."""
+    bins = np.minimum((best * BINS).astype(int), BINS - 1)
+    gap = np.abs(np.bincount(bins, best - right.astype(float), BINS))
+    return float(gap.sum() / len(best))
+
+
+def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
+    """The temperature in [0.05, 20] with the least negative log likelihood (Guo et al. 2017).
+
+    logits: [items, classes]. Three rounds of a grid on log T, each finer by ten.
+    """
+    low, high = np.log(0.05), np.log(20.0)
+    for _ in range(3):
+        grid = np.linspace(low, high, 21)
+        losses = [_log_loss(logits / np.exp(t), truth) for t in grid]
+        middle = grid[int(np.argmin(losses))]
+        step = grid[1] - grid[0]
+        low, high = middle - step, middle + step
+    return float(np.exp(middle))
+
+
+def fit_threshold(best: np.ndarray, kept: float = 0.95) -> float:
+    """The top score that a share `kept` of known things reaches."""
+    return float(np.quantile(best, 1 - kept))
+
+
+def _log_loss(logits: np.ndarray, truth: np.ndarray) -> float:
+    top = logits.max(1)
+    norm = top + np.log(np.exp(logits - top[:, None]).sum(1))
+    return float((norm - logits[np.arange(len(truth)), truth]).mean())

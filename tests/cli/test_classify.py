@@ -1,0 +1,241 @@
+import csv
+import io
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.samples import make_picture
+
+
+@pytest.fixture
+def model(weights) -> Path:
+    return weights["image"]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    """A folder, also the current one, with two pictures, one of them below, and a text."""
+    monkeypatch.chdir(tmp_path)
+    place = tmp_path / "holiday"
+    (place / "sub").mkdir(parents=True)
+    make_picture(place / "a.jpg")
+    make_picture(place / "sub" / "b.png")
+    (place / "notes.txt").write_text("what we did\nand where\n")
+    return place
+
+
+@pytest.mark.parametrize("modality", ["image", "audio", "pointcloud", "video", "av"])
+def test_every_modality_gets_a_table(run, bundle, media, modality):
+    outcome = run("classify", media[modality])
+    assert outcome.exit_code == 0
+    assert outcome.stderr == ""
+    lines = outcome.stdout.splitlines()
+    assert lines[0] == str(media[modality])
+    assert lines[1].startswith(f"{modality} (")
+    assert "cross-attend" in outcome.stdout
+    assert ("Unsure" in outcome.stdout) == (modality == "image")
+
+
+def test_all_modalities_in_one_call(run, bundle, media):
+    outcome = run("classify", *media.values(), "--format", "jsonl")
+    records = [json.loads(line) for line in outcome.stdout.splitlines()]
+    assert [r["path"] for r in records] == [str(p) for p in media.values()]
+    assert [r["modality"] for r in records] == list(media)
+    assert all(r["status"] == "ok" and len(r["predictions"]) == 5 for r in records)
+    assert all(len(r["attention"]["cross_attends"]) == 2 for r in records)
+
+
+def test_many_inputs_get_a_row_each_and_a_summary(run, bundle, media):
+    outcome = run("classify", *media.values())
+    assert len(outcome.stdout.splitlines()) == 1 + len(media)
+    assert outcome.stderr.startswith(f"perceiver: {len(media)} classified (1 unsure) in ")
+    assert run("classify", "-q", *media.values()).stderr == ""
+
+
+def test_top_and_min_score(run, model, media):
+    def predictions(*options):
+        outcome = run("classify", media["image"], "--model", model, "--format", "json", *options)
+        return json.loads(outcome.stdout)[0]["predictions"]
+
+    everything = predictions("--top", "6")
+    assert sum(p["score"] for p in everything) == pytest.approx(1, abs=1e-3)
+    assert predictions("--top", "2") == everything[:2]
+    least = everything[2]["score"] - 1e-3
+    assert predictions("--top", "6", "--min-score", least) == everything[:3]
+
+
+def test_attention_can_be_left_out(run, model, media):
+    call = ("classify", media["image"], "--model", model)
+    assert "cross-attend" not in run(*call, "--no-attention").stdout
+    record = json.loads(run(*call, "--no-attention", "--format", "jsonl").stdout)
+    assert record["attention"] is None
+
+
+def test_standard_input(run, model, media):
+    outcome = run(
+        "classify", "-", "--model", model, "--format", "jsonl", input=media["image"].read_bytes()
+    )
+    assert json.loads(outcome.stdout)["path"] == "-"
+    assert "standard input" in run("classify", "-", "--model", model, input=b"").stderr
+
+
+def test_a_folder_passes_over_what_is_not_media(run, model, folder):
+    outcome = run("classify", "holiday", "--format", "labels", "--model", model)
+    assert outcome.exit_code == 0
+    assert [line.split("\t")[0] for line in outcome.stdout.splitlines()] == ["holiday/a.jpg"]
+    assert "passed over 1 file" in outcome.stderr
+    outcome = run("classify", "-r", "holiday", "--format", "labels", "--model", model)
+    assert [line.split("\t")[0] for line in outcome.stdout.splitlines()] == [
+        "holiday/a.jpg",
+        "holiday/sub/b.png",
+    ]
+
+
+def test_media_in_a_folder_of_other_kinds_are_passed_over_too(run, bundle, folder):
+    outcome = run("classify", "holiday", "--modality", "audio")
+    assert outcome.exit_code == 0
+    assert "passed over 2 files that are not of the kind asked for" in outcome.stderr
+
+
+def test_verbose_names_what_was_passed_over(run, bundle, folder):
+    outcome = run("classify", "-v", "holiday")
+    assert "passed over holiday/notes.txt: " in outcome.stderr
+    assert "passed over 1 file that is not media\n" in outcome.stderr
+
+
+def test_an_empty_folder_is_said_to_be_empty(run, model, folder):
+    (folder / "empty").mkdir()
+    outcome = run("classify", "holiday/empty", "--model", model)
+    assert outcome.exit_code == 0
+    assert outcome.stdout == ""
+    assert outcome.stderr == "perceiver: nothing to classify\n"
+
+
+def test_failures_are_told_and_the_others_classified(run, model, folder):
+    whole = (folder / "a.jpg").read_bytes()
+    (folder / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    (folder / "empty.png").touch()
+    names = ["cut.jpg", "empty.png", "notes.txt", "missing.jpg", "sub", "a.jpg"]
+    paths = [f"holiday/{name}" for name in names]
+    outcome = run("classify", *paths, "--model", model, "--format", "jsonl", "-q")
+    assert outcome.exit_code == 1
+    records = [json.loads(line) for line in outcome.stdout.splitlines()]
+    assert [(r["error"] or {}).get("kind") for r in records] == [
+        "corrupt",
+        "empty",
+        "unsupported",
+        "unreadable",
+        None,
+        None,
+    ]
+    told = outcome.stderr.splitlines()
+    assert len(told) == 4
+    for line, record in zip(told, records, strict=False):
+        assert line == f"perceiver: {record['path']}: {record['error']['message']}"
+
+
+@pytest.mark.parametrize("form", ["table", "labels"])
+def test_failures_stay_out_of_tables_and_labels_of_one(run, model, folder, form):
+    outcome = run("classify", "holiday/notes.txt", "--model", model, "--format", form)
+    assert outcome.exit_code == 1
+    assert outcome.stdout == ""
+    assert outcome.stderr.startswith("perceiver: holiday/notes.txt: ")
+
+
+def test_a_wrong_extension_does_not_mislead(run, model, folder):
+    shutil.copy(folder / "a.jpg", folder / "song.mp3")
+    outcome = run("classify", "holiday/song.mp3", "--model", model)
+    assert outcome.exit_code == 0
+    assert "image (JPEG header)" in outcome.stdout
+
+
+def test_fail_fast_stops_at_the_first_failure(run, model, folder):
+    paths = ["holiday/a.jpg", "holiday/notes.txt", "holiday/sub/b.png"]
+    outcome = run("classify", *paths, "--model", model, "--format", "jsonl", "--fail-fast")
+    assert outcome.exit_code == 1
+    assert [json.loads(line)["status"] for line in outcome.stdout.splitlines()] == ["ok", "error"]
+
+
+def test_lists_of_files(run, model, folder):
+    names = b"holiday/a.jpg\0holiday/sub/b.png\0"
+    call = ("classify", "--files-from", "-", "-0", "--model", model, "--format", "labels")
+    assert len(run(*call, input=names).stdout.splitlines()) == 2
+
+
+def test_awkward_names(run, model, folder):
+    names = ["[bold]red.jpg", "a, b\n\x1b[31m.jpg", os.fsdecode(b"caf\xe9.jpg"), "né 日本.jpg"]
+    for name in names:
+        shutil.copy(folder / "a.jpg", folder / name)
+    paths = sorted(f"holiday/{name}" for name in names)
+    for form in ("table", "labels", "csv"):
+        assert run("classify", *paths, "--model", model, "--format", form).exit_code == 0
+    outcome = run("classify", *paths, "--model", model, "--format", "json")
+    assert [r["path"] for r in json.loads(outcome.stdout)] == paths
+    for path in paths:
+        assert run("classify", path, "--model", model).exit_code == 0
+    assert run("classify", paths[0], "--model", model).stdout.startswith("holiday/[bold]red.jpg\n")
+
+
+def test_csv(run, model, folder):
+    paths = ["holiday/a.jpg", "holiday/notes.txt"]
+    outcome = run("classify", *paths, "--model", model, "--format", "csv")
+    good, bad = csv.DictReader(io.StringIO(outcome.stdout, newline=""))
+    assert (good["status"], good["model"], good["confident"]) == ("ok", "tiny-image", "false")
+    assert bad["error_kind"] == "unsupported"
+
+
+def test_output_appears_when_complete(run, model, folder):
+    outcome = run("classify", "-r", "holiday", "--model", model, "-o", "labels.csv")
+    assert outcome.stdout == ""
+    assert Path("labels.csv").read_text().startswith("path,status,")
+    assert sorted(os.listdir()) == ["holiday", "labels.csv"]
+
+
+def test_an_output_that_fails_leaves_the_old_one(run, model, folder):
+    Path("old.json").write_text("old")
+    bad = Path("bad.safetensors")
+    bad.write_bytes(model.read_bytes()[:-100])
+    outcome = run("classify", "holiday/a.jpg", "--model", bad, "-o", "old.json")
+    assert outcome.exit_code == 3
+    assert Path("old.json").read_text() == "old"
+    assert sorted(os.listdir()) == ["bad.safetensors", "holiday", "old.json"]
+
+
+def test_an_output_through_a_link_keeps_the_link(run, model, folder):
+    Path("link.json").symlink_to("real.json")
+    run("classify", "holiday/a.jpg", "--model", model, "-o", "link.json")
+    assert Path("link.json").is_symlink()
+    assert json.loads(Path("real.json").read_text())[0]["status"] == "ok"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("a.jpg", "--frobnicate"),
+        ("a.jpg", "--top", "0"),
+        ("a.jpg", "--format", "xml"),
+        ("a.jpg", "--model", "no-such-model"),
+        ("a.jpg", "-0"),
+        ("a.jpg", "-o", "no/such/folder/x.csv"),
+        ("a.jpg", "--modality", "smell"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2(run, bundle, options):
+    outcome = run("classify", *options)
+    assert outcome.exit_code == 2
+    assert outcome.stdout == ""
+    assert outcome.stderr
+
+
+def test_weights_that_are_missing_or_corrupt_are_exit_code_3(run, weights, media, tmp_path):
+    cut = tmp_path / "cut.safetensors"
+    cut.write_bytes(weights["image"].read_bytes()[:-100])
+    for path in (cut, tmp_path / "missing.safetensors"):
+        outcome = run("classify", media["image"], "--model", path)
+        assert outcome.exit_code == 3
+        assert outcome.stderr.startswith(f"perceiver: {path}: ")
+        assert len(outcome.stderr.splitlines()) == 1

@@ -1,0 +1,143 @@
+import importlib
+import json
+import re
+
+import pytest
+
+from tests.samples import make_picture, make_sound
+
+
+def test_inspect_shows_the_byte_array(run, bundle, media):
+    outcome = run("inspect", media["av"])
+    assert outcome.exit_code == 0
+    assert "av (MP4 with pictures and sound): 96x64" in outcome.stdout
+    assert "read by tiny-av: the square x 16-80, y 0-64; 1 window of 1 s from 0.0 s" in (
+        outcome.stdout
+    )
+    assert "M = 132 elements x C = 112\nM = 32 video + 100 audio" in outcome.stdout
+    assert re.search(r"audio +18-25 +sin, cos of position +-1\.00 ", outcome.stdout)
+    assert max(map(len, outcome.stdout.splitlines()[1:])) <= 80
+
+
+@pytest.mark.parametrize("modality", ["image", "audio", "pointcloud", "video", "av"])
+def test_inspect_as_json(run, bundle, media, modality):
+    record = json.loads(run("inspect", media[modality], "--format", "json").stdout)
+    assert record["modality"] == modality
+    array = record["byte_array"]
+    assert array["elements"] == sum(array["streams"].values())
+    widths = [
+        sum(group["count"] for group in array["groups"] if group["stream"] == stream)
+        for stream in array["streams"]
+    ]
+    assert max(widths) <= array["channels"]
+    assert all(g["min"] <= g["mean"] <= g["max"] for g in array["groups"])
+    assert record["windows"]
+
+
+def test_inspect_agrees_with_classify(run, bundle, media):
+    seen = json.loads(run("inspect", media["audio"], "--format", "json").stdout)
+    result = json.loads(run("classify", media["audio"], "--format", "jsonl").stdout)
+    assert result["byte_array"].items() <= seen["byte_array"].items()
+    for key in ("path", "modality", "detected_by", "model", "input"):
+        assert result[key] == seen[key]
+
+
+def test_inspect_of_what_is_not_media(run, bundle, tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("just words\n")
+    outcome = run("inspect", path)
+    assert outcome.exit_code == 1
+    assert outcome.stderr.startswith(f"perceiver: {path}: ")
+
+
+def test_models_list(run, bundle):
+    lines = run("models", "list").stdout.splitlines()
+    assert len(lines) == 5
+    assert " ".join(lines[2].split()) == "tiny-av av 6 0.1 M 0.1 MB 12.5% video, av"
+    records = json.loads(run("models", "list", "--format", "json").stdout)
+    assert [r["default_for"] for r in records] == [
+        ["audio"],
+        ["video", "av"],
+        ["image"],
+        ["pointcloud"],
+    ]
+
+
+def test_models_info(run, bundle, weights):
+    for name in ("tiny-image", weights["image"]):
+        outcome = run("models", "info", name)
+        assert outcome.exit_code == 0
+        for words in ("zebra, with stripes", "CC0", "top-1 12.5%", "unsure under 1.00", "patch 4"):
+            assert words in outcome.stdout
+    record = json.loads(run("models", "info", "tiny-image", "--format", "json").stdout)
+    assert record["labels"][1] == {"id": "n01", "label": "dog"}
+    assert run("models", "info", "tiny-imag").exit_code == 2
+
+
+def test_models_verify(run, bundle, weights, tmp_path):
+    outcome = run("models", "verify")
+    assert outcome.exit_code == 0
+    assert len(re.findall(r"^ok +tiny-\w+\.safetensors +[0-9a-f]{64}$", outcome.stdout, re.M)) == 4
+    cut = tmp_path / "cut.safetensors"
+    cut.write_bytes(weights["audio"].read_bytes()[:-2])
+    outcome = run("models", "verify", weights["audio"], cut)
+    assert outcome.exit_code == 3
+    assert f"FAILED  {cut}: " in outcome.stdout
+
+
+def test_a_default_without_its_file_is_exit_code_3(run, bundle, media, tmp_path, monkeypatch):
+    from perceiver_cli.checkpoints import registry
+
+    monkeypatch.setattr(registry, "bundled_folder", lambda: tmp_path)
+    registry.defaults.cache_clear()
+    (tmp_path / "defaults.json").write_text('{"image": "gone"}')
+    for call in (("classify", media["image"]), ("models", "verify"), ("models", "list")):
+        assert run(*call).exit_code == 3
+    outcome = run("doctor")
+    assert outcome.exit_code == 3
+    assert "FAILED" in outcome.stdout
+    assert "Versions" in outcome.stdout
+
+
+def test_doctor(run, bundle):
+    outcome = run("doctor")
+    assert outcome.exit_code == 0
+    assert outcome.stderr == ""
+    for words in ("python", "torch", "precision", "ffmpeg", "libsndfile", "WebP", "tiny-av"):
+        assert words in outcome.stdout
+
+
+def test_demo_classifies_every_sample(run, bundle, tmp_path, monkeypatch):
+    make_picture(tmp_path / "picture.jpg")
+    make_sound(tmp_path / "sound.wav")
+    (tmp_path / "README.md").write_text("where they are from")
+    monkeypatch.setattr(importlib.import_module("perceiver_cli.cli.demo"), "SAMPLES", tmp_path)
+    outcome = run("demo")
+    assert outcome.exit_code == 0
+    assert [line for line in outcome.stdout.splitlines() if line.endswith((".jpg", ".wav"))] == [
+        "picture.jpg",
+        "sound.wav",
+    ]
+
+
+def test_demo_without_samples_fails(run, bundle, tmp_path, monkeypatch):
+    monkeypatch.setattr(importlib.import_module("perceiver_cli.cli.demo"), "SAMPLES", tmp_path)
+    assert run("demo").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["classify", "inspect", "demo", "doctor", "train", "evaluate", "models", "models info"],
+)
+def test_every_command_has_help(run, command):
+    outcome = run(*command.split(), "-h")
+    assert outcome.exit_code == 0
+    assert outcome.stdout.startswith("Usage: ")
+    assert max(map(len, outcome.stdout.splitlines())) <= 80
+    assert outcome.stdout == run(*command.split(), "--help").stdout
+
+
+def test_the_first_page_names_every_command(run):
+    page = run("--help").stdout
+    for command in ("classify", "inspect", "demo", "train", "evaluate", "models", "doctor"):
+        assert re.search(rf"^  {command} ", page, re.M)

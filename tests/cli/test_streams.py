@@ -1,0 +1,105 @@
+"""What only a real process shows: pipes, signals, terminals, encodings, imports."""
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.samples import make_picture
+
+COMMAND = [sys.executable, "-m", "perceiver_cli"]
+HEAVY = {"torch", "numpy", "av", "PIL", "soundfile", "trimesh", "safetensors", "rich"}
+
+
+@pytest.fixture
+def pictures(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for number in range(3):
+        make_picture(tmp_path / f"{number}.png")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["classify", "-h"], ["--version"]])
+def test_help_imports_nothing_heavy(arguments):
+    code = f"""
+import sys
+sys.argv = ["perceiver", *{arguments}]
+from perceiver_cli.cli import main
+try:
+    main()
+finally:
+    print({{name.partition(".")[0] for name in sys.modules}} & {HEAVY}, file=sys.stderr)
+"""
+    outcome = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert outcome.stdout
+    assert outcome.stderr.strip() == "set()"
+
+
+def test_a_closed_pipe_ends_quietly(pictures, weights):
+    call = [*COMMAND, "classify", ".", "--format", "jsonl", "-q", "--model", weights["image"]]
+    with subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
+
+
+def test_an_interrupt_is_exit_code_130(pictures, weights):
+    os.mkfifo("names")
+    call = [*COMMAND, "classify", "--files-from", "names", "-o", "out.json"]
+    call += ["--model", str(weights["image"])]
+    process = subprocess.Popen(call, stderr=subprocess.PIPE)
+    # Opens once the command reads it; then the command waits for names.
+    with process, open("names", "wb"):
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.read() == b"perceiver: interrupted\n"
+    assert process.returncode == 130
+    assert not [name for name in os.listdir() if name.endswith((".part", ".json"))]
+
+
+def test_a_full_disk_is_one_line(pictures, weights):
+    call = [*COMMAND, "classify", "0.png", "--model", weights["image"]]
+    with open("/dev/full", "wb") as full:
+        outcome = subprocess.run(call, stdout=full, stderr=subprocess.PIPE, timeout=60, check=False)
+    assert outcome.returncode == 1
+    assert outcome.stderr == b"perceiver: No space left on device\n"
+
+
+def test_names_outside_the_terminals_encoding(pictures, perceiver, weights):
+    name = os.fsdecode("né".encode() + b"\xff.png")
+    os.rename("0.png", name)
+    outcome = perceiver(
+        "classify", name, "1.png", "missing é.png", "--model", weights["image"],
+        env={"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    )  # fmt: skip
+    assert outcome.returncode == 1
+    assert outcome.stdout.isascii()
+    assert b"\\xff.png" in outcome.stdout
+    assert b"no such file" in outcome.stderr
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_colour_on_a_terminal(pictures, weights, plain):
+    """And none with NO_COLOR; in both cases no line is wider than the terminal."""
+    environment = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS")}
+    environment |= {"TERM": "xterm-256color"} | ({"NO_COLOR": "1"} if plain else {})
+    main, terminal = pty.openpty()
+    call = [*COMMAND, "classify", "0.png", "--model", weights["image"]]
+    with subprocess.Popen(call, stdout=terminal, stderr=terminal, env=environment) as process:
+        os.close(terminal)
+        shown = b""
+        while block := _read(main):
+            shown += block
+    assert process.returncode == 0
+    assert (b"\x1b[33m" in shown) is not plain
+    assert b"cross-attend" in shown
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # the other end is closed
+        return b""

@@ -1,0 +1,185 @@
+"""What cannot be classified is refused with a kind and a line that says what it looks like."""
+
+import io
+import pickle
+import sqlite3
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+
+from perceiver_cli.detect import detect
+from perceiver_cli.errors import InputError
+from perceiver_cli.media.types import Source
+from tests import samples
+
+
+def refusal(content: bytes, name: str = "file") -> InputError:
+    with pytest.raises(InputError) as caught:
+        detect(Source(name, content))
+    assert "\n" not in caught.value.message
+    return caught.value
+
+
+def zip_with(*names: str) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name in names:
+            archive.writestr(name, "text")
+    return buffer.getvalue()
+
+
+def npy(array: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=True)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "looks"),
+    [
+        (b"%PDF-1.7\n%\xe2\xe3\n1 0 obj", "PDF"),
+        (b"\x7fELF\x02\x01\x01" + bytes(60), "ELF"),
+        (b"MZ\x90\0" + bytes(60), "Windows program"),
+        (b"\x1f\x8b\x08\0" + bytes(20), "gzip"),
+        (b"\0\x01\0\0\0\x0f\0\x80" + bytes(60), "font"),
+        (b"MThd\0\0\0\x06" + bytes(20), "MIDI"),
+        (b"{\\rtf1\\ansi hello}", "rich text"),
+        (pickle.dumps({"a": 1}), "pickle"),
+        (zip_with("a.txt"), "ZIP"),
+        (zip_with("[Content_Types].xml", "word/document.xml"), "Word"),
+        (b"<!DOCTYPE html>\n<html><body>404</body></html>", "HTML"),
+        (b'<?xml version="1.0"?>\n<!-- hi -->\n<svg width="1"></svg>', "SVG"),
+        (b'<?xml version="1.0"?><COLLADA></COLLADA>', "COLLADA"),
+        (b'<?xml version="1.0"?><gpx></gpx>', "XML"),
+        (b'{"a": [1, 2, 3]}', "JSON"),
+        (b"[[1, 2, 3], [4, 5, 6]]", "JSON"),
+        (b'"""Doc."""\n\nimport os\n\nprint(os.name)\n', "Python"),
+        (b"#!/bin/sh\necho hi\n", "script"),
+        (b"Hello, world.\nThis is a letter, not media.\n", "plain text"),
+        ("Grüße aus München\n".encode("latin-1") * 9, "plain text"),
+        ("schön\r\n".encode("utf-16"), "plain text"),
+        (b"newmtl a\nKd 1 0 0\n", "MTL"),
+        (b"VERSION .7\nFIELDS x y z\nSIZE 4 4 4\n", "PCD"),
+        (b"filename,label\na.jpg,cat\nb.jpg,dog\nc.jpg,cat\n", "table"),
+        (b"date,open,high,low\n1,2,3,4\n2,3,4,5\n3,4,5,6\n", "table"),
+        (b"1.0 2.0\n2.0 3.0\n3.0 4.0\n", "2 columns"),
+        (b"3\nwater\nO 0.0 0.0 0.1\nH 0.0 0.7 -0.4\nH 0.0 -0.7 -0.4\n", "molecule"),
+        (b"OFF we go\nagain\n", "plain text"),
+        (b"solid advice for everyone\n", "plain text"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "LFS"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40), "HEIC"),
+        (bytes(range(128, 256)) * 8, "unknown binary data"),
+    ],
+)
+def test_other_files_are_unsupported(content, looks):
+    error = refusal(content)
+    assert error.kind == "unsupported"
+    assert looks in error.message
+
+
+def test_sqlite(tmp_path):
+    with sqlite3.connect(tmp_path / "a.db") as database:
+        database.execute("create table t (a)")
+    database.close()
+    assert "SQLite" in refusal((tmp_path / "a.db").read_bytes()).message
+
+
+@pytest.mark.parametrize(
+    ("array", "says"),
+    [
+        (np.zeros(1000, np.float32), "sample rate"),
+        (np.zeros((1000, 2), np.float32), "sample rate"),
+        (np.zeros((30, 40), np.float32), "points are"),
+        (np.zeros((8, 16, 16, 3), np.uint8), "points are"),
+        (np.array([{"a": 1}], dtype=object), "pickle"),
+        (np.array(["a", "b"]), "neither picture nor points"),
+    ],
+)
+def test_ambiguous_arrays(array, says):
+    error = refusal(npy(array))
+    assert error.kind == "unsupported"
+    assert says in error.message
+
+
+def test_empty_arrays():
+    assert refusal(npy(np.zeros((0, 3)))).kind == "empty"
+
+
+def test_npz_with_two_clouds(tmp_path):
+    np.savez(tmp_path / "a.npz", first=np.ones((9, 3)), second=np.ones((9, 3)))
+    error = refusal((tmp_path / "a.npz").read_bytes())
+    assert error.kind == "unsupported"
+    assert "first, second" in error.message
+
+
+def test_empty_file():
+    assert refusal(b"").kind == "empty"
+
+
+def test_zero_bytes_only():
+    assert refusal(bytes(5000), "a.jpg").kind == "corrupt"
+
+
+def test_random_bytes_with_a_name_of_sound():
+    error = refusal(np.random.default_rng(0).bytes(20_000), "song.mp3")
+    assert error.kind == "unsupported"
+    assert ".mp3" in error.message
+
+
+def test_tag_without_sound():
+    assert refusal(b"ID3\4\0\0\0\0\0\x0a" + bytes(10), "a.mp3").kind == "corrupt"
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi"])
+def test_containers_cut_off_before_their_streams(tmp_path, name):
+    options = {"pictures": "mpeg4", "sound": "libmp3lame"} if name == "a.avi" else {}
+    content = samples.make_av(tmp_path / name, 1, **options).read_bytes()
+    assert refusal(content[:60]).kind == "corrupt"
+
+
+def test_mp4_cut_in_half(tmp_path):
+    content = samples.make_av(tmp_path / "a.mp4", 1).read_bytes()
+    assert refusal(content[: len(content) // 2]).kind == "corrupt"
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.gif", "a.webp", "a.avif"])
+def test_pictures_cut_off_in_their_header(tmp_path, name):
+    content = samples.make_picture(tmp_path / name).read_bytes()
+    assert refusal(content[:20]).kind == "corrupt"
+
+
+def test_short_stl(tmp_path):
+    content = samples.make_mesh(tmp_path / "a.stl").read_bytes()
+    assert refusal(content[:-60], "a.stl").kind == "corrupt"
+
+
+def test_ply_cut_off_in_its_header():
+    assert refusal(b"ply\nformat ascii 1.0\n").kind == "corrupt"
+
+
+def test_damaged_npz(tmp_path):
+    np.savez(tmp_path / "a.npz", np.ones((9, 3)))
+    assert refusal((tmp_path / "a.npz").read_bytes()[:-30]).kind == "corrupt"
+
+
+def test_missing_file_and_folder(tmp_path):
+    for path in (tmp_path / "none", tmp_path):
+        with pytest.raises(InputError) as caught:
+            detect(Source(str(path)))
+        assert caught.value.kind == "unreadable"
+
+
+def test_hostile_text_is_refused_quickly():
+    refusal(b"OFF " + b"#" * 60_000)
+    refusal(b"<!--" * 10_000)
+
+
+def test_import_is_light():
+    code = (
+        "import sys, perceiver_cli.detect; "
+        "sys.exit(bool({'torch', 'av', 'PIL', 'trimesh', 'soundfile'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,216 @@
+"""Sounds come out mono at the wanted rate, and windows lie where they say."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from perceiver_cli.errors import InputError
+from perceiver_cli.media.audio import load_sound, resample
+from perceiver_cli.media.types import SoundSpec, Source
+from tests import samples
+
+SPEC = SoundSpec(rate=16000, window_s=2.0, max_windows=3)
+
+
+def load(path, format=None, spec=SPEC):
+    return load_sound(Source(str(path)), format or path.suffix[1:], spec)
+
+
+def save(path, array, rate=16000, **options):
+    soundfile.write(path, array, rate, **options)
+    return path
+
+
+def check_sweep(window, rate, tolerance=30):
+    """The sweep's pitch in the middle of a window tells the time it was cut from."""
+    middle = window.start_s + len(window.samples) / rate / 2
+    assert samples.pitch(window.samples, rate) == pytest.approx(200 + 100 * middle, abs=tolerance)
+
+
+@pytest.mark.parametrize(
+    ("name", "format", "options"),
+    [
+        ("u8.wav", "wav", {"subtype": "PCM_U8"}),
+        ("16.wav", "wav", {"subtype": "PCM_16"}),
+        ("24.wav", "wav", {"subtype": "PCM_24"}),
+        ("32.wav", "wav", {"subtype": "PCM_32"}),
+        ("f32.wav", "wav", {"subtype": "FLOAT"}),
+        ("f64.wav", "wav", {"subtype": "DOUBLE"}),
+        ("adpcm.wav", "wav", {"subtype": "IMA_ADPCM"}),
+        ("ulaw.wav", "wav", {"subtype": "ULAW"}),
+        ("a.flac", "flac", {}),
+        ("a.ogg", "ogg", {}),
+        ("a.opus", "ogg", {"format": "OGG", "subtype": "OPUS", "rate": 48000}),
+        ("a.mp3", "mp3", {}),
+        ("a.aiff", "aiff", {}),
+        ("a.au", "au", {}),
+        ("a.caf", "caf", {}),
+        ("a.w64", "w64", {}),
+        ("a.rf64", "wav", {"format": "RF64"}),
+    ],
+)
+@pytest.mark.parametrize("channels", [1, 2])
+def test_formats(tmp_path, name, format, options, channels):
+    path = samples.make_sound(tmp_path / name, 1.5, channels=channels, **options)
+    sound = load(path, format)
+    assert sound.file_rate == options.get("rate", 22050)
+    assert sound.channels == channels
+    assert sound.rate == 16000
+    assert sound.duration_s == pytest.approx(1.5, abs=0.08)
+    (window,) = sound.windows
+    assert window.samples.dtype == np.float32
+    assert len(window.samples) == round(sound.duration_s * 16000)
+    # Decoders differ in volume a little (the .au header, mu-law and friends do not).
+    assert np.sqrt(np.mean(window.samples**2)) == pytest.approx(0.5 / np.sqrt(2), rel=0.1)
+    check_sweep(window, 16000)
+
+
+@pytest.mark.parametrize(
+    ("name", "format", "options"),
+    [
+        ("a.wav", "wav", None),
+        ("a.flac", "flac", None),
+        ("a.ogg", "ogg", None),
+        ("a.mp3", "mp3", None),
+        ("a.m4a", "m4a", {"format": "ipod"}),
+        ("a.aac", "aac", {"format": "adts"}),
+        ("a.mp4", "mp4", {}),
+        ("a.mkv", "mkv", {}),
+        ("a.webm", "webm", {"sound": "libopus"}),
+        ("a.ts", "ts", {}),
+    ],
+)
+def test_windows_of_a_long_sound(tmp_path, name, format, options):
+    path = tmp_path / name
+    if options is None:
+        samples.make_sound(path, 12)
+    else:
+        samples.make_av(path, 12, pictures=None, **options)
+    sound = load(path, format)
+    assert sound.duration_s == pytest.approx(12, abs=0.1)
+    assert [w.start_s for w in sound.windows] == pytest.approx([0, 5, 10], abs=0.1)
+    for window in sound.windows:
+        assert len(window.samples) == pytest.approx(32000, abs=1000)
+        check_sweep(window, 16000)
+
+
+def test_sound_of_a_film(tmp_path):
+    path = samples.make_av(tmp_path / "a.mp4", 6)
+    sound = load(path)
+    assert len(sound.windows) == 3
+    for window in sound.windows:
+        check_sweep(window, 16000)
+
+
+@pytest.mark.parametrize(("rate", "to"), [(8000, 16000), (44100, 16000), (16000, 22050), (9, 100)])
+def test_resample_keeps_length_and_pitch(rate, to):
+    tone = np.sin(2 * np.pi * 0.1 * np.arange(4 * rate + 1)).astype(np.float32)
+    made = resample(tone, rate, to)
+    assert made.dtype == np.float32
+    assert len(made) == round(len(tone) * to / rate)
+    if rate > 1000:
+        assert samples.pitch(made, to) == pytest.approx(0.1 * rate, rel=0.01)
+        # In step with the original, not late by the filter's length.
+        times = np.arange(len(made)) / to
+        middle = slice(len(made) // 4, len(made) // 2)
+        assert np.abs(made - np.sin(2 * np.pi * 0.1 * rate * times))[middle].max() < 0.05
+
+
+def test_resample_to_the_same_rate_changes_nothing():
+    noise = np.random.default_rng(0).normal(size=999).astype(np.float32)
+    assert np.array_equal(resample(noise, 16000, 16000), noise)
+
+
+def test_mono_is_the_mean(tmp_path):
+    left, right = np.full(1600, 0.5), np.full(1600, -0.25)
+    path = save(tmp_path / "a.wav", np.stack([left, right], 1), subtype="FLOAT")
+    assert load(path).windows[0].samples == pytest.approx(0.125)
+
+
+def test_many_channels(tmp_path):
+    path = save(tmp_path / "a.wav", np.full((1600, 6), 0.25), subtype="FLOAT")
+    sound = load(path)
+    assert sound.channels == 6
+    assert sound.windows[0].samples == pytest.approx(0.25)
+
+
+def test_silence_is_fine(tmp_path):
+    sound = load(save(tmp_path / "a.wav", np.zeros(16000)))
+    assert not sound.windows[0].samples.any()
+
+
+def test_a_single_sample(tmp_path):
+    assert len(load(save(tmp_path / "a.wav", np.ones(1) / 2)).windows[0].samples) == 1
+
+
+def test_not_finite_samples_become_silence(tmp_path):
+    array = np.full(1600, 0.5)
+    array[[3, 5, 7]] = np.nan, np.inf, -np.inf
+    samples_ = load(save(tmp_path / "a.wav", array, subtype="FLOAT")).windows[0].samples
+    assert np.flatnonzero(samples_ == 0).tolist() == [3, 5, 7]
+
+
+def test_nothing_finite_is_corrupt(tmp_path):
+    path = save(tmp_path / "a.wav", np.full(1600, np.nan), subtype="FLOAT")
+    with pytest.raises(InputError) as caught:
+        load(path)
+    assert caught.value.kind == "corrupt"
+
+
+@pytest.mark.parametrize("format", ["wav", "aiff", "au"])
+def test_no_samples_is_empty(tmp_path, format):
+    with pytest.raises(InputError) as caught:
+        load(save(tmp_path / f"a.{format}", np.zeros(0)))
+    assert caught.value.kind == "empty"
+
+
+def test_cut_off_wav_plays_as_far_as_it_goes(tmp_path):
+    path = samples.make_sound(tmp_path / "a.wav", 1.0)
+    path.write_bytes(path.read_bytes()[:-22050])
+    assert load(path).duration_s == pytest.approx(0.5, abs=0.01)
+
+
+@pytest.mark.parametrize("format", ["flac", "mp3", "ogg"])
+def test_cut_off_sounds(tmp_path, format):
+    noise = np.random.default_rng(0).normal(0, 0.05, (220500, 1))
+    path = save(tmp_path / f"a.{format}", samples.sweep(10, 22050) + noise, 22050)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    sound = load(path)
+    check_sweep(sound.windows[0], 16000)
+    assert all(len(window.samples) for window in sound.windows)
+
+
+@pytest.mark.parametrize("format", ["wav", "flac", "mp3", "ogg", "aiff", "m4a"])
+def test_header_alone_is_an_input_error(tmp_path, format, capfd):
+    if format == "m4a":
+        path = samples.make_av(tmp_path / "a.m4a", 1, pictures=None, format="ipod")
+    else:
+        path = samples.make_sound(tmp_path / f"a.{format}", 1.0)
+    path.write_bytes(path.read_bytes()[:30])
+    with pytest.raises(InputError) as caught:
+        load(path)
+    assert caught.value.kind in ("corrupt", "empty")
+    assert str(tmp_path) not in caught.value.message
+    assert capfd.readouterr().err == ""
+
+
+def test_noise_in_an_mp3_is_quiet_on_stderr(tmp_path, capfd):
+    content = bytearray(samples.make_sound(tmp_path / "a.mp3", 3.0).read_bytes())
+    content[2000:6000] = np.random.default_rng(0).bytes(4000)
+    (tmp_path / "b.mp3").write_bytes(content)
+    assert len(load(tmp_path / "b.mp3").windows) >= 1
+    assert capfd.readouterr().err == ""
+
+
+def test_an_absurd_rate_is_corrupt(tmp_path):
+    content = bytearray(samples.make_sound(tmp_path / "a.wav", 0.1).read_bytes())
+    content[24:28] = (2**31 - 1).to_bytes(4, "little")
+    with pytest.raises(InputError) as caught:
+        load_sound(Source("-", bytes(content)), "wav", SPEC)
+    assert caught.value.kind == "corrupt"
+
+
+def test_pictures_without_sound(tmp_path):
+    with pytest.raises(InputError) as caught:
+        load(samples.make_av(tmp_path / "a.mp4", 0.5, sound=None))
+    assert caught.value.kind == "unsupported"

@@ -1,0 +1,227 @@
+"""Pictures come out upright, in RGB, whatever they are stored as."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from perceiver_cli.errors import InputError
+from perceiver_cli.media import pixels
+from perceiver_cli.media.image import load_picture
+from perceiver_cli.media.types import Source
+from tests import samples
+
+RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+
+
+def load(path, format=None, **options):
+    return load_picture(Source(str(path)), format or path.suffix[1:], **options)
+
+
+def close(pixel, colour, tolerance=8):
+    return np.abs(pixel.astype(int) - colour).max() <= tolerance
+
+
+@pytest.mark.parametrize(
+    ("name", "format"),
+    [
+        ("a.jpg", "jpeg"),
+        ("a.png", "png"),
+        ("a.webp", "webp"),
+        ("a.bmp", "bmp"),
+        ("a.tiff", "tiff"),
+        ("a.gif", "gif"),
+        ("a.avif", "avif"),
+        ("a.ppm", "ppm"),
+        ("a.jp2", "jp2"),
+    ],
+)
+def test_every_format(tmp_path, name, format):
+    picture = load(samples.make_picture(tmp_path / name), format)
+    assert picture.pixels.shape == (48, 64, 3)
+    assert picture.pixels.dtype == np.uint8
+    assert (picture.width, picture.height) == (64, 48)
+    for (row, column), colour in {(8, 8): RED, (8, 56): GREEN, (40, 32): BLUE}.items():
+        assert close(picture.pixels[row, column], colour, 16)
+
+
+# Where each orientation stores the pixels of an upright picture.
+_STORED = {
+    1: lambda p: p,
+    2: lambda p: p[:, ::-1],
+    3: lambda p: p[::-1, ::-1],
+    4: lambda p: p[::-1],
+    5: lambda p: p.transpose(1, 0, 2),
+    6: lambda p: np.rot90(p, 1),
+    7: lambda p: p[::-1, ::-1].transpose(1, 0, 2),
+    8: lambda p: np.rot90(p, -1),
+}
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("format", ["jpeg", "tiff", "png", "webp"])
+def test_exif_orientation(tmp_path, orientation, format):
+    upright = samples.picture_array()
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / f"a.{format}"
+    options = {"lossless": True} if format == "webp" else {}
+    Image.fromarray(np.ascontiguousarray(_STORED[orientation](upright))).save(
+        path, exif=exif, **options
+    )
+    picture = load(path)
+    assert (picture.width, picture.height) == (64, 48)
+    assert picture.pixels.shape == upright.shape
+    # Away from the edges, where JPEG blurs.
+    inside = np.s_[4:20, 4:28], np.s_[4:20, 36:60], np.s_[28:44, 4:60]
+    assert all(close(picture.pixels[part], upright[part]) for part in inside)
+    assert picture.facts.get("exif_orientation", 1) == orientation
+
+
+def test_damaged_exif_is_ignored(tmp_path):
+    path = samples.make_picture(tmp_path / "a.jpg", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
+    assert load(path, "jpeg").pixels.shape == (48, 64, 3)
+
+
+def test_reduced_jpeg_keeps_the_full_size(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = samples.make_picture(tmp_path / "a.jpg", 800, 600, exif=exif)
+    picture = load(path, "jpeg", at_least=100)
+    assert (picture.width, picture.height) == (600, 800)
+    assert picture.pixels.shape == (200, 150, 3)
+    assert load(path, "jpeg", at_least=301).pixels.shape == (800, 600, 3)
+    assert load(path, "jpeg").pixels.shape == (800, 600, 3)
+
+
+def test_alpha_is_composited_over_white(tmp_path):
+    rgba = np.zeros((4, 6, 4), np.uint8)
+    rgba[:, 2:4] = (255, 0, 0, 255)
+    rgba[:, 4:] = (0, 0, 0, 128)
+    Image.fromarray(rgba).save(tmp_path / "a.png")
+    pixels = load(tmp_path / "a.png").pixels
+    assert pixels[0, 0].tolist() == [255, 255, 255]
+    assert pixels[0, 2].tolist() == [255, 0, 0]
+    assert pixels[0, 4].tolist() == [127, 127, 127]
+
+
+def test_grey_with_alpha(tmp_path):
+    la = Image.fromarray(np.array([[[0, 0], [100, 255]]], np.uint8), "LA")
+    la.save(tmp_path / "a.png")
+    assert load(tmp_path / "a.png").pixels[0].tolist() == [[255] * 3, [100] * 3]
+
+
+def test_transparent_palette(tmp_path):
+    palette = Image.new("P", (2, 1))
+    palette.putpalette([10, 20, 30, 200, 0, 0])
+    palette.putdata([0, 1])
+    palette.save(tmp_path / "a.png", transparency=0)
+    assert load(tmp_path / "a.png").pixels[0].tolist() == [[255] * 3, [200, 0, 0]]
+
+
+def test_palette_grey_and_one_bit(tmp_path):
+    image = Image.fromarray(samples.picture_array())
+    for mode in ("P", "L", "1"):
+        image.convert(mode).save(tmp_path / "a.png")
+        picture = load(tmp_path / "a.png")
+        assert picture.pixels.shape == (48, 64, 3)
+        assert picture.facts["mode"] == mode
+        expected = np.asarray(image.convert(mode).convert("RGB"))
+        assert np.array_equal(picture.pixels, expected)
+
+
+@pytest.mark.parametrize("format", ["jpeg", "tiff"])
+def test_cmyk(tmp_path, format):
+    path = tmp_path / f"a.{format}"
+    Image.fromarray(samples.picture_array()).convert("CMYK").save(path)
+    picture = load(path)
+    assert picture.facts["mode"] == "CMYK"
+    assert close(picture.pixels[8, 8], RED, 12)
+
+
+@pytest.mark.parametrize("format", ["png", "tiff"])
+@pytest.mark.parametrize("depth", [8, 10, 12, 14, 16])
+def test_16_bit_is_scaled_by_its_depth(tmp_path, format, depth):
+    top = 2**depth - 1
+    values = np.array([[0, top // 2, top]], np.uint16)
+    Image.fromarray(values).save(tmp_path / f"a.{format}")
+    assert load(tmp_path / f"a.{format}").pixels[0, :, 0].tolist() == [0, 127, 255]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([0.0, 0.5, 1.0], [0, 128, 255]),
+        ([0.0, 100.0, 255.0], [0, 100, 255]),
+        ([-10.0, 0.0, 10.0], [0, 128, 255]),
+        ([0.0, 500.0, 1000.0], [0, 128, 255]),
+        ([np.nan, 0.5, 1.0], [128, 128, 255]),
+        ([7e4, 7e4, 7e4], [0, 0, 0]),
+    ],
+)
+def test_float_tiff(tmp_path, values, expected):
+    Image.fromarray(np.array([values], np.float32)).save(tmp_path / "a.tiff")
+    assert load(tmp_path / "a.tiff").pixels[0, :, 0].tolist() == expected
+
+
+@pytest.mark.parametrize("suffix", ["npy", "npz"])
+def test_arrays(tmp_path, suffix):
+    save = np.save if suffix == "npy" else np.savez
+    upright = samples.picture_array()
+    path = tmp_path / f"a.{suffix}"
+    opaque = np.dstack([upright, np.full((48, 64), 255, np.uint8)])
+    for stored in (upright, upright / 255.0, opaque, upright.astype(np.float32)):
+        save(path, stored)
+        assert np.array_equal(load(path).pixels, upright)
+    save(path, upright[..., 0])
+    assert np.array_equal(load(path).pixels, upright[..., :1].repeat(3, 2))
+
+
+def test_first_frame_of_an_animation(tmp_path):
+    path = samples.make_animation(tmp_path / "a.gif", [100, 100])
+    picture = load(path)
+    assert picture.pixels.max() == 0
+    assert picture.facts["frames"] == 2
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.bmp", "a.gif", "a.webp", "a.avif", "a.jp2"])
+def test_cut_off(tmp_path, name):
+    path = tmp_path / name
+    noise = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+    Image.fromarray(noise).save(path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(InputError) as caught:
+        load(path, {"jpg": "jpeg"}.get(path.suffix[1:]))
+    assert caught.value.kind == "corrupt"
+    assert str(tmp_path) not in caught.value.message
+
+
+def test_bombs_are_refused_unread(tmp_path, monkeypatch):
+    path = samples.make_picture(tmp_path / "a.png", 100, 100)
+    monkeypatch.setattr(pixels, "MAX_PIXELS", 9_999)
+    with pytest.raises(InputError) as caught:
+        load(path)
+    assert caught.value.kind == "too_large"
+
+
+def test_giant_header_is_refused(tmp_path):
+    content = bytearray(samples.make_picture(tmp_path / "a.bmp").read_bytes())
+    content[18:26] = (60_000).to_bytes(4, "little") * 2
+    with pytest.raises(InputError) as caught:
+        load_picture(Source("-", bytes(content)), "bmp")
+    assert caught.value.kind == "too_large"
+
+
+def test_giant_array_is_refused(tmp_path):
+    path = tmp_path / "a.npy"
+    np.save(path, np.zeros((4, 4, 3), np.uint8))
+    content = path.read_bytes().replace(b"(4, 4, 3)", b"(9000, 9000, 3)")
+    content = content.replace(b" " * 10, b" " * 4, 1)
+    with pytest.raises(InputError) as caught:
+        load_picture(Source("-", content), "npy")
+    assert caught.value.kind == "corrupt"
+
+
+def test_no_area():
+    with pytest.raises(InputError) as caught:
+        load_picture(Source("-", b"P5 0 4 255\n"), "ppm")
+    assert caught.value.kind == "corrupt"

@@ -1,0 +1,57 @@
+"""Results as the classifier gives them, made by hand."""
+
+from __future__ import annotations
+
+from perceiver_cli.results import (
+    AttentionStats,
+    CrossAttendStats,
+    Focus,
+    InputFailure,
+    Prediction,
+    Result,
+)
+
+PICTURE = {"width": 451, "height": 300, "format": "JPEG", "mode": "RGB"}
+
+
+def attention(share: dict[str, float], where: dict, times: int = 2) -> AttentionStats:
+    """Statistics of a few cross-attends that all looked at one place."""
+    return AttentionStats(
+        [
+            CrossAttendStats(
+                entropy_bits=7.103,
+                effective_elements=137.24,
+                peak=0.0412,
+                mass_top_1pct=0.2134,
+                drift_bits=None if number == 0 else 0.312,
+                share=share,
+                focus=[Focus(where, 0.1234)],
+            )
+            for number in range(times)
+        ]
+    )
+
+
+def classified(path: str = "photo.jpg", **changes) -> Result:
+    """A picture of a cat, or whatever the changes make of it."""
+    values = {
+        "status": "ok",
+        "modality": "image",
+        "detected_by": "JPEG header",
+        "model": "pictures",
+        "predictions": [
+            Prediction("Egyptian cat", 7, "n02124075", 0.8312),
+            Prediction("tabby", 3, "n02123045", 0.0734),
+        ],
+        "confident": True,
+        "input": PICTURE,
+        "byte_array": {"elements": 1024, "channels": 113},
+        "attention": attention({"image": 1.0}, {"x0": 120, "y0": 40, "x1": 200, "y1": 120}),
+        "seconds": {"load": 0.01, "model": 0.05},
+    }
+    return Result(path, **(values | changes))
+
+
+def failed(path: str = "cut.jpg") -> Result:
+    """A picture that is cut off."""
+    return Result(path, "error", error=InputFailure("corrupt", "the data is cut off, or damaged"))

@@ -1,0 +1,185 @@
+import csv
+import io
+import json
+import os
+
+import pytest
+
+from perceiver_cli.report import writer_for
+from perceiver_cli.results import Prediction
+from tests.report.results import attention, classified, failed
+
+AWKWARD = 'a, "quoted"\nname [bold].jpg'
+
+
+class Stream(io.TextIOWrapper):
+    """A text stream in memory that is, or is not, a terminal."""
+
+    def __init__(self, encoding: str = "utf-8", terminal: bool = False) -> None:
+        super().__init__(io.BytesIO(), encoding, errors="backslashreplace", newline="")
+        self.terminal = terminal
+
+    def isatty(self) -> bool:
+        return self.terminal
+
+    def text(self) -> str:
+        self.flush()
+        return self.buffer.getvalue().decode(self.encoding)
+
+
+def written(
+    form: str, *results, many: bool = False, stream: Stream | None = None, **options
+) -> str:
+    stream = stream or Stream()
+    writer = writer_for(form, stream, many=many, **options)
+    writer.begin()
+    for result in results:
+        writer.write(result)
+    writer.end()
+    return stream.text()
+
+
+@pytest.fixture(autouse=True)
+def plain_terminal(monkeypatch):
+    for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR", "COLORTERM"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+
+
+def test_json_is_one_array_of_the_records():
+    results = [classified(AWKWARD), failed()]
+    assert json.loads(written("json", *results)) == [r.to_dict() for r in results]
+    assert json.loads(written("json")) == []
+
+
+def test_jsonl_is_one_record_a_line():
+    results = [classified(AWKWARD), failed()]
+    lines = written("jsonl", *results).splitlines()
+    assert [json.loads(line) for line in lines] == [r.to_dict() for r in results]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii", "latin-1"])
+def test_json_names_survive_any_encoding(encoding):
+    path = "née 日本 " + os.fsdecode(b"\xff") + ".jpg"
+    text = written("jsonl", classified(path), stream=Stream(encoding))
+    assert json.loads(text)["path"] == path
+    assert ("née" in text) == (encoding == "utf-8")
+
+
+def test_csv_quotes_what_needs_it_and_ends_lines_as_rfc_4180_says():
+    text = written("csv", classified(AWKWARD), failed("cut.jpg"), classified(predictions=[]))
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert [row["path"] for row in rows] == [AWKWARD, "cut.jpg", "photo.jpg"]
+    assert rows[0]["label"] == "Egyptian cat"
+    assert rows[0]["score"] == "0.8312"
+    assert rows[0]["confident"] == "true"
+    assert rows[1]["status"] == "error"
+    assert rows[1]["error_message"] == "the data is cut off, or damaged"
+    assert rows[2]["label"] == ""
+    assert text.count("\r\n") == 4
+    assert '"a, ""quoted""\nname [bold].jpg"' in text
+
+
+def test_labels_are_one_line_with_one_tab():
+    text = written("labels", classified("a\tb\nc.jpg"), failed(), classified(predictions=[]))
+    assert text == "a\\tb\\nc.jpg\tEgyptian cat\nphoto.jpg\t\n"
+
+
+def test_detail_tells_what_why_and_where():
+    text = written("table", classified("[bold]me.jpg"))
+    assert text.startswith("[bold]me.jpg\nimage (JPEG header): 451x300 JPEG\n")
+    assert "1,024 elements x 113 channels" in text
+    assert "Egyptian cat" in text
+    assert "0.83" in text
+    assert "137.2" in text
+    assert "x 120-200, y 40-120 (12%)" in text
+    assert "nsure" not in text
+
+
+def test_detail_marks_the_unsure():
+    assert "Unsure" in written("table", classified(confident=False))
+    assert "Unsure" not in written("table", classified(confident=None))
+    assert "No class reaches" in written("table", classified(predictions=[]))
+
+
+def test_detail_shows_segments_and_shares():
+    segments = [
+        {"start_s": 0.0, "label": "rain", "score": 0.5},
+        {"start_s": 2.0, "label": "rain", "score": 0.5},
+        {"start_s": 4.0, "label": "dog", "score": 0.5},
+    ]
+    stats = attention({"video": 0.61, "audio": 0.39}, {"start_s": 1.0, "end_s": 1.5})
+    text = written("table", classified(segments=segments, attention=stats))
+    assert "3 windows: 0.0 s rain; 4.0 s dog" in text
+    assert "video 61%, audio 39%" in text
+    assert "1.00-1.50 s (12%)" in text
+
+
+def test_detail_without_attention_has_no_table_for_it():
+    assert "ttention" not in written("table", classified(attention=None))
+
+
+def test_rows_are_one_line_each():
+    text = written(
+        "table",
+        classified("a/" * 40 + "photo.jpg"),
+        classified("b.jpg", confident=False),
+        failed(),
+        classified("c.jpg", predictions=[]),
+        many=True,
+    )
+    heading, first, second, third, fourth = text.splitlines()
+    assert heading.split() == ["file", "modality", "label", "score"]
+    assert "…/photo.jpg" in first
+    assert second.endswith("unsure")
+    assert third.endswith("failed")
+    assert "corrupt" in third
+    assert fourth.split() == ["c.jpg", "image", "-"]
+
+
+def test_verbose_shows_many_in_full():
+    text = written("table", classified(), classified("b.jpg"), many=True, verbose=True)
+    assert text.count("cross-attend") == 2
+    assert "load 0.010 s" in text
+
+
+@pytest.mark.parametrize("many", [False, True])
+@pytest.mark.parametrize("terminal", [False, True])
+def test_tables_fit_eighty_columns(many, terminal, monkeypatch):
+    if terminal:
+        monkeypatch.setenv("COLUMNS", "80")
+        monkeypatch.setenv("NO_COLOR", "1")
+        monkeypatch.setenv("TERM", "dumb")
+    cube = {"min": [-123.4567, 500123.25, -3.5], "max": [123.4567, 500124.75, 4.25]}
+    long = [Prediction("a long label, which goes on " * 5, 1, "n1", 0.5)]
+    results = [
+        classified("日本語の長い名前/" * 9 + "photo.jpg", predictions=long),
+        classified(attention=attention({"video": 0.5, "audio": 0.5}, cube), model="m" * 70),
+    ]
+    stream = Stream(terminal=terminal)
+    text = written("table", *results, many=many, stream=stream)
+    from rich.cells import cell_len
+
+    assert max(cell_len(line) for line in text.splitlines()) <= 80
+    if not terminal:
+        assert not [line for line in text.splitlines() if line != line.rstrip()]
+
+
+def test_colour_only_on_a_terminal_that_wants_it(monkeypatch):
+    assert "\x1b" not in written("table", classified())
+    assert "\x1b[32m" in written("table", classified(), stream=Stream(terminal=True))
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[32m" not in written("table", classified(), stream=Stream(terminal=True))
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_ascii_streams_get_ascii_tables(many):
+    text = written("table", classified(), many=many, stream=Stream("ascii"))
+    assert "###" in text
+    assert "\\u" not in text
+
+
+def test_control_characters_in_names_cannot_steer_the_terminal():
+    for many in (False, True):
+        text = written("table", classified("\x1b[31mred\n.jpg"), many=many)
+        assert "\\x1b[31mred\\n.jpg" in text

@@ -1,0 +1,57 @@
+import pytest
+
+from perceiver_cli.checkpoints.format import Label
+from perceiver_cli.errors import UsageError
+from perceiver_cli.training.folder import hold_out, read_folder
+
+
+@pytest.fixture
+def pets(tmp_path):
+    for split, count in (("train", 10), ("val", 2)):
+        for name in ("cat", "dog_bark"):
+            folder = tmp_path / split / name
+            folder.mkdir(parents=True)
+            for number in range(count):
+                (folder / f"{number}.jpg").touch()
+    (tmp_path / "train" / "cat" / ".hidden.jpg").touch()
+    return tmp_path
+
+
+def test_splits_and_labels(pets):
+    folder = read_folder(pets, "train")
+    assert folder.labels == [Label("cat", "cat"), Label("dog_bark", "dog bark")]
+    assert len(folder.files) == 20
+    assert len(read_folder(pets, "val").files) == 4
+
+
+def test_labels_file_gives_the_words(pets):
+    (pets / "labels.tsv").write_text("cat\ttabby cat\n", encoding="utf-8")
+    assert read_folder(pets, "train").labels[0] == Label("cat", "tabby cat")
+
+
+def test_a_folder_without_splits_is_one_split(pets):
+    assert read_folder(pets / "train", "val").files == read_folder(pets, "train").files
+
+
+def test_hold_out_takes_a_share_of_every_class_and_loses_nothing(pets):
+    folder = read_folder(pets, "train")
+    kept, held = hold_out(folder, 0.2)
+    assert sorted(kept.files + held.files) == sorted(folder.files)
+    assert [sum(c == k for _, c in held.files) for k in (0, 1)] == [2, 2]
+    assert hold_out(folder, 0.2) == (kept, held)
+    assert hold_out(folder, 0.0)[1].files == []
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda p: None, "not a folder"),
+        (lambda p: (p / "only").mkdir(parents=True), "two or more class folders"),
+        (lambda p: (p / "train" / "a").mkdir(parents=True), "no val/"),
+    ],
+)
+def test_folders_that_cannot_be_used(tmp_path, make, words):
+    place = tmp_path / "data"
+    make(place)
+    with pytest.raises(UsageError, match=words):
+        read_folder(place, "val")

@@ -1,0 +1,137 @@
+import numpy as np
+import pytest
+import torch
+
+from perceiver_cli.adapters import build_adapter
+from perceiver_cli.model.config import PerceiverConfig
+from perceiver_cli.model.perceiver import Perceiver
+from perceiver_cli.training import loop
+from perceiver_cli.training.augment import AUGMENTS
+from perceiver_cli.training.cache import Cache
+from perceiver_cli.training.loop import Plan, Training
+
+POINTS = {"modality": "pointcloud", "points": 16, "bands": 2}
+
+
+def corners_and_rods(count: int = 40) -> Cache:
+    """Two kinds of shapes: round clouds and thin rods."""
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(count, 16, 3)).astype(np.float32)
+    classes = np.arange(count) % 2
+    points[classes == 1] *= (0.05, 0.05, 1.0)
+    present = {"pointcloud": np.ones(count, bool)}
+    return Cache({"pointcloud": points}, present, classes, np.arange(count), 0)
+
+
+def new_training(run, **plan) -> Training:
+    adapter = build_adapter(POINTS)
+    torch.manual_seed(0)
+    model = Perceiver(PerceiverConfig(adapter.streams, 2, latents=4, width=16, layers=1))
+    plan = {"steps": 12, "batch": 8, "average": 0.5} | plan
+    run.mkdir(exist_ok=True)
+    return Training(model, adapter, corners_and_rods(), Plan(**plan), run)
+
+
+class Killed(Exception):
+    pass
+
+
+def kill_at(step):
+    def tell(progress):
+        if progress.step == step:
+            raise Killed
+
+    return tell
+
+
+@pytest.mark.parametrize("save_every_s", [0.0, 1e9])
+def test_a_killed_training_goes_on_and_ends_the_same(tmp_path, monkeypatch, save_every_s):
+    monkeypatch.setattr(loop, "SAVE_EVERY_S", save_every_s)
+    whole = new_training(tmp_path / "whole")
+    whole.run(lambda progress: None)
+    with pytest.raises(Killed):
+        new_training(tmp_path / "cut").run(kill_at(7))
+    resumed = new_training(tmp_path / "cut")
+    steps = []
+    resumed.run(lambda progress: steps.append(progress.step))
+    assert steps[-1] == 12
+    assert steps[0] == (7 if save_every_s == 0 else 1)
+    for name, value in whole.average.values.items():
+        torch.testing.assert_close(resumed.average.values[name], value, msg=name)
+
+
+def test_a_finished_training_does_nothing_more(tmp_path):
+    new_training(tmp_path).run(lambda progress: None)
+    new_training(tmp_path).run(kill_at(13))
+
+
+def test_half_written_state_is_never_seen(tmp_path):
+    first = new_training(tmp_path)
+    first.run(lambda progress: None)
+    (tmp_path / "state.part").write_bytes(b"half")
+    again = new_training(tmp_path)
+    again.run(lambda progress: None)
+    assert again.step == 12
+
+
+def test_training_learns(tmp_path):
+    training = new_training(tmp_path, steps=150, rate=5e-3, mixup=0.0, smoothing=0.0)
+    losses = []
+    training.run(lambda progress: losses.append(progress.loss))
+    assert np.mean(losses[-20:]) < 0.5 * np.mean(losses[:20])
+
+
+def test_a_time_budget_ends_the_training(tmp_path):
+    training = new_training(tmp_path, steps=None, minutes=0.01)
+    shares = []
+    training.run(lambda progress: shares.append(progress.share))
+    assert shares[-1] == 1.0
+    assert shares == sorted(shares)
+
+
+def test_balance_draws_rare_classes_as_often(tmp_path):
+    cache = corners_and_rods()
+    rare = Cache(
+        {n: a[:22] for n, a in cache.streams.items()},
+        cache.present,
+        np.array([0] * 20 + [1] * 2),
+        np.arange(22),
+        0,
+    )
+    adapter = build_adapter(POINTS)
+    model = Perceiver(PerceiverConfig(adapter.streams, 2, latents=4, width=16, layers=1))
+    for balance, share in ((1.0, 0.5), (0.0, 2 / 22)):
+        plan = Plan(steps=1, balance=balance)
+        training = Training(model, adapter, rare, plan, tmp_path)
+        assert float(training.chances[20:].sum()) == pytest.approx(share)
+
+
+ARRAYS = {
+    "image": lambda: {"image": torch.randint(0, 256, (6, 64, 64, 3), dtype=torch.uint8)},
+    "audio": lambda: {"audio": torch.randn(6, 80000)},
+    "pointcloud": lambda: {"pointcloud": torch.randn(6, 1024, 3)},
+    "av": lambda: {
+        "video": torch.randint(0, 256, (6, 8, 64, 64, 3), dtype=torch.uint8),
+        "audio": torch.randn(6, 32000),
+    },
+}
+
+
+@pytest.mark.parametrize("modality", ARRAYS)
+@pytest.mark.parametrize("mixup", [0.0, 1.0])
+def test_augmented_batches_fit_the_model_and_their_targets_sum_to_one(modality, mixup):
+    adapter = build_adapter({"modality": modality})
+    augment = AUGMENTS[modality](adapter, mixup)
+    seen = set()
+    for seed in range(8):
+        torch.manual_seed(seed)
+        targets = torch.eye(6)
+        features, mixed = augment(ARRAYS[modality](), targets)
+        for name, elements in adapter.elements(features).items():
+            assert elements.shape[2] == adapter.streams[name]
+            assert elements.isfinite().all()
+            seen.add(name)
+        torch.testing.assert_close(mixed.sum(1), torch.ones(6))
+        if not mixup:
+            assert torch.equal(mixed, targets)
+    assert seen == set(adapter.streams)

@@ -1,0 +1,72 @@
+import math
+
+import pytest
+import torch
+
+from perceiver_cli.model.config import PerceiverConfig
+from perceiver_cli.model.perceiver import Perceiver
+from perceiver_cli.training.muon import Muon, orthogonal
+from perceiver_cli.training.optimiser import WARMUP, Average, build_optimisers, rate_at
+
+
+@pytest.mark.parametrize("shape", [(3, 16, 64), (2, 64, 16), (1, 8, 24)])
+def test_orthogonal_brings_singular_values_near_one(shape):
+    torch.manual_seed(0)
+    values = torch.linalg.svdvals(orthogonal(torch.randn(shape)))
+    assert values.min() > 0.5
+    assert values.max() < 1.3
+
+
+def test_orthogonal_treats_every_matrix_of_a_stack_alone():
+    torch.manual_seed(0)
+    stack = torch.randn(3, 8, 24)
+    alone = torch.cat([orthogonal(m[None]) for m in stack])
+    torch.testing.assert_close(orthogonal(stack), alone)
+
+
+def test_muon_lowers_a_quadratic_and_ignores_the_gradients_scale():
+    torch.manual_seed(0)
+    start, target = torch.randn(8, 8), torch.randn(8, 8)
+    ends = []
+    for scale in (1.0, 1000.0):
+        weight = torch.nn.Parameter(start.clone())
+        optimiser = Muon([weight], lr=0.2, weight_decay=0.0)
+        for _ in range(100):
+            optimiser.zero_grad()
+            (scale * (weight - target).square().sum()).backward()
+            optimiser.step()
+        ends.append((weight - target).norm().item())
+    assert ends[0] < 0.5 * (start - target).norm().item()
+    assert ends[0] == pytest.approx(ends[1], rel=0.05)
+
+
+def test_every_parameter_has_exactly_one_optimiser():
+    model = Perceiver(PerceiverConfig({"image": 10}, classes=3, latents=4, width=8, layers=1))
+    owned = [
+        id(p)
+        for o in build_optimisers(model, 1e-3, 0.1)
+        for g in o.param_groups
+        for p in g["params"]
+    ]
+    assert sorted(owned) == sorted(id(p) for p in model.parameters())
+
+
+def test_rate_rises_then_falls_to_zero():
+    assert rate_at(0) == 0
+    assert rate_at(WARMUP) == 1
+    assert rate_at(1) == pytest.approx(0)
+    falling = [rate_at(WARMUP + i * (1 - WARMUP) / 20) for i in range(21)]
+    assert falling == sorted(falling, reverse=True)
+    assert rate_at((1 + WARMUP) / 2) == pytest.approx(0.5)
+
+
+def test_average_follows_the_weights_and_forgets_the_start():
+    model = torch.nn.Linear(2, 2)
+    with torch.no_grad():
+        model.weight.fill_(0.0)
+    average = Average(model, 0.9)
+    with torch.no_grad():
+        model.weight.fill_(1.0)
+    for step in range(1, 200):
+        average.update(model, step)
+    assert math.isclose(average.values["weight"].mean().item(), 1.0, abs_tol=1e-3)

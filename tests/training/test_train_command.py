@@ -1,0 +1,142 @@
+"""From labelled folders to answers, through the commands a user types."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+import trimesh
+from PIL import Image
+
+from tests.samples import make_av
+
+TINY = ["--set", "model.latents=8", "--set", "model.width=16", "--set", "model.layers=1"]
+
+
+def picture(path, kind, rng):
+    """Red ones and blue ones."""
+    pixels = rng.integers(0, 80, (40, 40, 3), dtype=np.uint8)
+    pixels[..., 0 if kind == "red" else 2] += 150
+    Image.fromarray(pixels).save(path.with_suffix(".png"))
+
+
+def sound(path, kind, rng):
+    """Low hums and high whistles."""
+    t = np.arange(16000) / 16000
+    pitch = (200 if kind == "hum" else 3000) * rng.uniform(0.9, 1.1)
+    tone = 0.3 * np.sin(2 * np.pi * pitch * t) + 0.01 * rng.normal(size=16000)
+    soundfile.write(path.with_suffix(".wav"), tone, 16000)
+
+
+def shape(path, kind, rng):
+    """Balls and rods."""
+    extents = (1, 1, 1) if kind == "cube" else (0.05, 0.05, 1)
+    mesh = trimesh.creation.box(np.array(extents) * rng.uniform(0.8, 1.2))
+    mesh.export(path.with_suffix(".ply"))
+
+
+def clip(path, kind, rng):
+    """With sound and without."""
+    make_av(path.with_suffix(".mp4"), seconds=1.0, sound="aac" if kind == "loud" else None)
+
+
+MAKERS = {
+    "image": (picture, ("red", "blue"), ["--set", "input.size=16"]),
+    "audio": (sound, ("hum", "whistle"), ["--set", "input.window_s=0.4"]),
+    "pointcloud": (shape, ("cube", "rod"), ["--set", "input.points=64"]),
+    "av": (clip, ("loud", "quiet"), ["--set", "input.size=16", "--set", "input.frames=4"]),
+}
+
+
+def make_folder(place, maker, kinds, counts):
+    rng = np.random.default_rng(0)
+    for split, count in counts.items():
+        for kind in kinds:
+            folder = place / split / kind
+            folder.mkdir(parents=True)
+            for number in range(count):
+                maker(folder / str(number), kind, rng)
+    return place
+
+
+@pytest.mark.parametrize("modality", MAKERS)
+def test_train_evaluate_classify(modality, tmp_path, run):
+    maker, kinds, settings = MAKERS[modality]
+    counts = {"train": 8, "val": 3} if modality != "av" else {"train": 4, "val": 1}
+    data = make_folder(tmp_path / "data", maker, kinds, counts)
+    weights = tmp_path / "own.safetensors"
+    steps = 60 if modality != "av" else 4
+    budget = ["--steps", steps, "--batch-size", 8, "--rate", "0.01", "--mixup", "0"]
+    outcome = run("train", data, "-m", modality, "-o", weights, *budget, *TINY, *settings)
+    assert outcome.exit_code == 0, outcome.stderr
+    assert weights.is_file()
+
+    outcome = run("evaluate", data, "--model", weights, "--format", "json", "--record", "val")
+    measured = json.loads(outcome.stdout)
+    assert measured["items"] == counts["val"] * 2
+    assert measured["failed"] == 0
+    assert [entry["id"] for entry in measured["classes"]] == sorted(kinds)
+    assert np.trace(measured["confusion"]) == round(measured["top1"] * measured["items"])
+    if modality != "av":
+        assert measured["top1"] == 1.0
+
+    info = json.loads(run("models", "info", weights, "--format", "json").stdout)
+    assert info["card"]["measured"]["val"]["top1"] == measured["top1"]
+    assert info["card"]["steps"] == steps
+
+    one = next(path for path in sorted((data / "val" / kinds[0]).iterdir()))
+    answer = json.loads(run("classify", one, "--model", weights, "--format", "jsonl").stdout)
+    assert answer["status"] == "ok"
+    assert answer["model"] == "own"
+    if modality != "av":
+        assert answer["predictions"][0]["id"] == kinds[0]
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    return make_folder(tmp_path / "data", picture, ("red", "blue"), {"train": 6})
+
+
+def test_own_classes_from_given_weights(pictures, tmp_path, run, weights):
+    target = tmp_path / "own.safetensors"
+    begin = ["--from", weights["image"], "--steps", 2, "--batch-size", 4]
+    outcome = run("train", pictures, "-m", "image", "-o", target, *begin)
+    assert outcome.exit_code == 0, outcome.stderr
+    info = json.loads(run("models", "info", target, "--format", "json").stdout)
+    assert info["recipe"]["size"] == 16
+    assert info["model"]["latents"] == 8
+    assert [label["id"] for label in info["labels"]] == ["blue", "red"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ([], "--minutes or --steps"),
+        (["--steps", 1, "--set", "model.nonsense=1"], "nonsense"),
+        (["--steps", 1, "--set", "input.nonsense=1"], "nonsense"),
+        (["--steps", 1, "--set", "latents=3"], "input.NAME or model.NAME"),
+        (["--steps", 1, "--from", "no-such-model"], "no model called no-such-model"),
+    ],
+)
+def test_calls_that_make_no_sense(pictures, tmp_path, run, options, words):
+    outcome = run("train", pictures, "-m", "image", "-o", tmp_path / "x.safetensors", *options)
+    assert outcome.exit_code == 2
+    assert words in outcome.stderr
+    assert not (tmp_path / "x.safetensors").exists()
+
+
+def test_evaluate_names_a_class_it_does_not_know(pictures, weights, run):
+    outcome = run("evaluate", pictures, "--model", weights["image"], "--split", "train")
+    assert outcome.exit_code == 2
+    assert "does not know the class blue" in outcome.stderr
+
+
+def test_evaluate_prints_tables_that_fit(tmp_path, run):
+    data = make_folder(tmp_path / "data", picture, ("red", "blue"), {"train": 6, "val": 2})
+    target = tmp_path / "own.safetensors"
+    run("train", data, "-m", "image", "-o", target, "--steps", 2, "--batch-size", 4, *TINY)
+    outcome = run("evaluate", data, "--model", target)
+    assert outcome.exit_code == 0
+    for words in ("top-1", "class mean", "calibration error", "red", "blue"):
+        assert words in outcome.stdout
+    assert max(len(line) for line in outcome.stdout.splitlines()) <= 80
