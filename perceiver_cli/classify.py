@@ -17,10 +17,11 @@ import torch
 
 from perceiver_cli.adapters.base import Window
 from perceiver_cli.checkpoints import registry
+from perceiver_cli.checkpoints.format import Header
 from perceiver_cli.detect import Detection, detect
 from perceiver_cli.device import pick_device, pick_precision
 from perceiver_cli.engine import Answer, Engine
-from perceiver_cli.errors import InputError
+from perceiver_cli.errors import InputError, UsageError
 from perceiver_cli.media.loading import facts, load
 from perceiver_cli.media.types import Source
 from perceiver_cli.results import InputFailure, Prediction, Result
@@ -47,7 +48,7 @@ class Classifier:
 
     model: name or path of a checkpoint for every input; None takes the default of each modality.
     modality: "auto" goes by content; anything else is what every input has to be.
-    top, min_score: how many predictions a Result has, and from which score on.
+    top, min_score: how many predictions a Result has (None: all), and from which score on.
     attention: whether Results carry attention statistics. device, precision: see device.py.
     threads: torch's own; None leaves torch's default.
     Raises UsageError for an unknown name and CheckpointError for weights that cannot be used.
@@ -58,7 +59,7 @@ class Classifier:
         model: str | None = None,
         modality: str = "auto",
         *,
-        top: int = 5,
+        top: int | None = 5,
         min_score: float = 0.0,
         attention: bool = True,
         batch_size: int = 16,
@@ -77,6 +78,13 @@ class Classifier:
             torch.set_num_threads(threads)
         self._engines: dict[Path, Engine] = {}
         self._only = self._engine(registry.find(model)) if model else None
+
+    @property
+    def header(self) -> Header:
+        """What the named model says of itself. Raises UsageError if none was named."""
+        if self._only is None:
+            raise UsageError("no one model was named")
+        return self._only.header
 
     def classify(self, path: str | os.PathLike[str] | Source) -> Result:
         """The Result for one file. A file that cannot be classified gives status "error"."""
@@ -196,7 +204,7 @@ class Classifier:
         )
 
 
-def _segments(windows: tuple[Window, ...], answers: list[Answer], header: Any) -> list[dict]:
+def _segments(windows: tuple[Window, ...], answers: list[Answer], header: Header) -> list[dict]:
     """Each window's own top label."""
     return [
         {

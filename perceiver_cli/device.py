@@ -8,7 +8,10 @@ from perceiver_cli.errors import UsageError
 
 
 def pick_device(name: str) -> torch.device:
-    """ "auto" is the first of cuda, mps, cpu that works. Raises UsageError if one named does not."""
+    """The device of that name; "auto" is the first of cuda, mps and cpu that works.
+
+    Raises UsageError if the one named does not work here.
+    """
     available = {
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
@@ -22,7 +25,7 @@ def pick_device(name: str) -> torch.device:
 
 
 def pick_precision(name: str, device: torch.device) -> torch.dtype:
-    """ "auto" is bfloat16 where the processor multiplies it natively, float32 elsewhere."""
+    """The precision of that name; "auto" is bfloat16 where it is native, float32 elsewhere."""
     if name == "auto":
         name = "bfloat16" if has_bfloat16(device) else "float32"
     try:

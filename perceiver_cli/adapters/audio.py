@@ -66,10 +66,12 @@ class AudioAdapter(Adapter):
 
     @property
     def needs(self) -> SoundSpec:
+        """What the loader must deliver."""
         return SoundSpec(self.recipe.rate, self.recipe.window_s, self.recipe.max_windows)
 
     @property
     def channels(self) -> list[ChannelGroup]:
+        """The byte array's channels, in order."""
         recipe = self.recipe
         values = recipe.patch_mels * recipe.patch_frames
         name = f"log-mel, {recipe.patch_mels} bands x {10 * recipe.patch_frames} ms"
@@ -123,6 +125,7 @@ class AudioAdapter(Adapter):
         return {"audio": with_positions(patchify(features["audio"], patch), self.positions)}
 
     def focus(self, stream: str, mass: np.ndarray, window: Window) -> list[Focus]:
+        """The heaviest regions of the stream, heaviest first."""
         over_time = mass.reshape(self.grid).sum(0)
         cell = self.recipe.window_s / self.grid[1]
         start, length = window.place["start_s"], window.place["length_s"]

@@ -54,6 +54,7 @@ class ImageAdapter(Adapter):
 
     @property
     def channels(self) -> list[ChannelGroup]:
+        """The byte array's channels, in order."""
         return [
             ChannelGroup(
                 "image",
@@ -90,6 +91,7 @@ class ImageAdapter(Adapter):
         return {"image": with_positions(patches, self.positions)}
 
     def focus(self, stream: str, mass: np.ndarray, window: Window) -> list[Focus]:
+        """The heaviest regions of the stream, heaviest first."""
         found = heaviest_blocks(mass.reshape(self.side, self.side), (4, 4))
         place = window.place
         return [

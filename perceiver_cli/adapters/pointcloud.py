@@ -39,10 +39,12 @@ class PointCloudAdapter(Adapter):
 
     @property
     def needs(self) -> PointSpec:
+        """What the loader must deliver."""
         return PointSpec(self.recipe.points)
 
     @property
     def channels(self) -> list[ChannelGroup]:
+        """The byte array's channels, in order."""
         return [
             ChannelGroup("pointcloud", "position x, y, z", 3),
             ChannelGroup("pointcloud", "sin, cos of position", 6 * self.bands.count),
@@ -70,6 +72,7 @@ class PointCloudAdapter(Adapter):
         return {"pointcloud": fourier_features(features["pointcloud"], self.bands)}
 
     def focus(self, stream: str, mass: np.ndarray, window: Window) -> list[Focus]:
+        """The heaviest regions of the stream, heaviest first."""
         points = window.arrays["pointcloud"]
         corner = np.where(points >= 0, 1, 0) @ (4, 2, 1)
         octants = np.bincount(corner, mass, 8)

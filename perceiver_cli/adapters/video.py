@@ -64,6 +64,7 @@ class VideoAdapter(Adapter):
 
     @property
     def needs(self) -> VideoSpec:
+        """What the loader must deliver."""
         return VideoSpec(
             frames=self.recipe.frames,
             window_s=self.recipe.window_s,
@@ -74,6 +75,7 @@ class VideoAdapter(Adapter):
 
     @property
     def channels(self) -> list[ChannelGroup]:
+        """The byte array's channels, in order."""
         recipe = self.recipe
         values = 3 * recipe.patch_frames * recipe.patch**2
         name = f"RGB of {recipe.patch_frames} frames x {recipe.patch}x{recipe.patch} pixels"
@@ -135,6 +137,7 @@ class VideoAdapter(Adapter):
         return streams
 
     def focus(self, stream: str, mass: np.ndarray, window: Window) -> list[Focus]:
+        """The heaviest regions of the stream, heaviest first."""
         if stream == "audio" and self.audio:
             return self.audio.focus(stream, mass, window)
         steps, side, _ = self.grid

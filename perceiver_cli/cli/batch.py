@@ -78,7 +78,9 @@ class Batch:
                 say(f"computing on {classifier.device} in {kind}")
             started = time.perf_counter()
             writer = writer_for(self.form, stream, many=self.many, verbose=self.verbose)
-            with Bar(stream, self._total(), wanted=self.many and not self.quiet) as bar:
+            # Rows that come to the terminal themselves need no bar beside them.
+            wanted = self.many and not self.quiet and not stream.isatty()
+            with Bar(self._total(), wanted=wanted) as bar:
                 self._write_all(classifier, writer, bar)
         if not self.quiet:
             self._tell(time.perf_counter() - started)

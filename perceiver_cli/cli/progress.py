@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, TextIO
+from typing import Any
 
 
 class Bar:
-    """Counts results while they go elsewhere than to the terminal; otherwise does nothing.
+    """Counts what is done, on a terminal; elsewhere, or unwanted, it does nothing.
 
     total: how many inputs there are, or None while nobody knows.
     """
 
-    def __init__(self, stream: TextIO, total: int | None, wanted: bool) -> None:
+    def __init__(
+        self, total: int | None, *, wanted: bool = True, task: str = "Classifying"
+    ) -> None:
         self._bar: Any = None
-        if wanted and sys.stderr.isatty() and not stream.isatty():
+        if wanted and sys.stderr.isatty():
             self._bar = _build()
-            self._task = self._bar.add_task("Classifying", total=total)
+            self._task = self._bar.add_task(task, total=total)
 
     def __enter__(self) -> Bar:
         if self._bar:

@@ -9,55 +9,146 @@ from typing import Annotated, Any
 
 import typer
 
-_DESCRIPTION = "Training"
+from perceiver_cli.cli.options import Precision, PrecisionOption, ThreadsOption
+
+_DATA, _LENGTH, _MANNER = "What is learned", "How long", "How"
 
 
 def train(
-    folder: Annotated[Path, typer.Argument(help="DIR/<class>/... or DIR/{train,val}/<class>/...")],
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="DIR", help="DIR/<class>/... or DIR/{train,val}/<class>/..."),
+    ],
     modality: Annotated[
-        str, typer.Option("--modality", "-m", help="image, audio, pointcloud, video or av.")
+        str,
+        typer.Option(
+            "--modality",
+            "-m",
+            metavar="M",
+            help="image, audio, pointcloud, video or av.",
+            rich_help_panel=_DATA,
+        ),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="The checkpoint to write (.safetensors).")
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="The checkpoint to write (.safetensors).",
+            rich_help_panel=_DATA,
+        ),
     ],
     run: Annotated[
         Path | None,
-        typer.Option(help="Folder for decoded arrays and the resumable state. [OUTPUT.run]"),
+        typer.Option(
+            metavar="DIR",
+            help="Where decoded files and the resumable state are kept.  [default: OUTPUT.run]",
+            show_default=False,
+            rich_help_panel=_DATA,
+        ),
     ] = None,
     start: Annotated[
         str | None,
-        typer.Option("--from", help="Begin from these weights (name, modality or file)."),
+        typer.Option(
+            "--from",
+            metavar="NAME|FILE",
+            help="Begin from these weights: a name, a modality or a file.",
+            rich_help_panel=_DATA,
+        ),
     ] = None,
-    minutes: Annotated[float | None, typer.Option(help="Time budget.", min=0.01)] = None,
-    steps: Annotated[int | None, typer.Option(help="Step budget.", min=1)] = None,
-    batch_size: Annotated[int, typer.Option(help="Items a step.", min=2)] = 64,
-    rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 2e-3,
-    decay: Annotated[float, typer.Option(help="Weight decay.")] = 0.05,
-    balance: Annotated[
-        float, typer.Option(help="0: files as they come; 1: every class equally often.")
-    ] = 0.5,
-    mixup: Annotated[float, typer.Option(help="Probability of a mixed batch.")] = 0.3,
-    smoothing: Annotated[float, typer.Option(help="Label smoothing.")] = 0.1,
-    latent_share: Annotated[
-        float, typer.Option(help="Share of the latents used per step until the last fifth.")
-    ] = 1.0,
     hold_out: Annotated[
-        float, typer.Option(help="Share of the training files kept back for calibration.")
+        float,
+        typer.Option(
+            metavar="SHARE",
+            min=0,
+            max=0.5,
+            help="Of the training files, kept back to calibrate the scores.",
+            rich_help_panel=_DATA,
+        ),
     ] = 0.05,
+    card: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="JSON with data, licence and notes for the checkpoint's card.",
+            rich_help_panel=_DATA,
+        ),
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(metavar="T", min=0.01, help="Time budget.", rich_help_panel=_LENGTH),
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Step budget.", rich_help_panel=_LENGTH)
+    ] = None,
+    batch_size: Annotated[
+        int, typer.Option(metavar="N", min=2, help="Items a step.", rich_help_panel=_MANNER)
+    ] = 64,
+    rate: Annotated[
+        float, typer.Option(metavar="X", help="Peak learning rate.", rich_help_panel=_MANNER)
+    ] = 2e-3,
+    decay: Annotated[
+        float, typer.Option(metavar="X", help="Weight decay.", rich_help_panel=_MANNER)
+    ] = 0.05,
+    balance: Annotated[
+        float,
+        typer.Option(
+            metavar="X",
+            min=0,
+            max=1,
+            help="0 draws files as they come, 1 every class equally often.",
+            rich_help_panel=_MANNER,
+        ),
+    ] = 0.5,
+    mixup: Annotated[
+        float,
+        typer.Option(
+            metavar="X",
+            min=0,
+            max=1,
+            help="Probability that a batch mixes its items.",
+            rich_help_panel=_MANNER,
+        ),
+    ] = 0.3,
+    smoothing: Annotated[
+        float,
+        typer.Option(metavar="X", min=0, max=1, help="Label smoothing.", rich_help_panel=_MANNER),
+    ] = 0.1,
+    latent_share: Annotated[
+        float,
+        typer.Option(
+            metavar="X",
+            min=0.01,
+            max=1,
+            help="Of the latents, used per step until the last fifth.",
+            rich_help_panel=_MANNER,
+        ),
+    ] = 1.0,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", help="model.NAME=VALUE or input.NAME=VALUE; repeatable."),
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="model.NAME or input.NAME; repeatable. `models info` shows the names.",
+            rich_help_panel=_MANNER,
+        ),
     ] = None,
-    card: Annotated[
-        Path | None, typer.Option(help="JSON file with data, licence and notes for the card.")
-    ] = None,
-    precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = "auto",
-    threads: Annotated[int | None, typer.Option(help="Processor threads.", min=1)] = None,
-    seed: Annotated[int, typer.Option(help="Of weights and augmentation.")] = 0,
+    seed: Annotated[
+        int,
+        typer.Option(metavar="N", help="Of weights and augmentation.", rich_help_panel=_MANNER),
+    ] = 0,
+    precision: PrecisionOption = Precision.auto,
+    threads: ThreadsOption = None,
 ) -> None:
-    """Train on a labelled folder. The same call again goes on where it was stopped.
+    """Train on a labelled folder of your own.
 
-    perceiver train pets/ --modality image --from image --minutes 5 -o pets.safetensors
+    The same call again goes on where it was stopped, even by force.
+
+    \b
+    Examples:
+      perceiver train pets/ -m image --from image --minutes 5 -o pets.safetensors
+      perceiver train sounds/ -m audio --minutes 60 -o sounds.safetensors
     """
     from perceiver_cli.errors import UsageError
 
@@ -66,7 +157,7 @@ def train(
 
     import torch
 
-    from perceiver_cli.checkpoints import registry
+    from perceiver_cli.cli.training_display import TrainingDisplay
     from perceiver_cli.device import pick_precision
     from perceiver_cli.training.loop import Plan
     from perceiver_cli.training.run import Request
@@ -74,8 +165,7 @@ def train(
 
     if threads:
         torch.set_num_threads(threads)
-    kind = {"video": "av"}.get(modality, modality)
-    chosen = pick_precision(precision, torch.device("cpu"))
+    chosen = pick_precision(precision.value, torch.device("cpu"))
     plan = Plan(
         minutes=minutes,
         steps=steps,
@@ -89,32 +179,41 @@ def train(
         precision=str(chosen).removeprefix("torch."),
         seed=seed,
     )
-    described = json.loads(card.read_text(encoding="utf-8")) if card else {}
     request = Request(
         folder=folder,
-        modality=kind,
+        # Silent video is read by the model for video with sound.
+        modality="av" if modality == "video" else modality,
         output=output,
         run=run or output.with_suffix(".run"),
         plan=plan,
         settings=_read_settings(settings or []),
-        start=_start(start, registry) if start else None,
+        start=_find_start(start),
         held_out=hold_out,
-        card=described | {"command": _own_command()},
+        card=_read_card(card) | {"command": own_command()},
     )
-    with _Display() as display:
-        header = train_folder(request, display.listener())
+    with TrainingDisplay() as display:
+        header = train_folder(request, display)
     for split, figures in header.card.get("measured", {}).items():
-        typer.echo(
+        print(
             f"{split}: top-1 {figures['top1']:.1%}, top-5 {figures['top5']:.1%}, "
             f"class mean {figures['class_mean']:.1%} of {figures['items']}"
         )
-    typer.echo(f"wrote {output}")
+    print(f"wrote {output}")
 
 
-def _start(name: str, registry: Any) -> Path:
-    if name in registry.defaults():
-        return registry.default_for(name)
-    return registry.find(name)
+def own_command() -> str:
+    """This call as a shell would read it."""
+    import shlex
+
+    return shlex.join(["perceiver", *sys.argv[1:]])
+
+
+def _find_start(name: str | None) -> Path | None:
+    from perceiver_cli.checkpoints import registry
+
+    if name is None:
+        return None
+    return registry.default_for(name) if name in registry.defaults() else registry.find(name)
 
 
 def _read_settings(pairs: list[str]) -> dict[str, Any]:
@@ -133,58 +232,15 @@ def _read_settings(pairs: list[str]) -> dict[str, Any]:
     return values
 
 
-def _own_command() -> str:
-    import shlex
+def _read_card(path: Path | None) -> dict[str, Any]:
+    from perceiver_cli.errors import UsageError
 
-    return shlex.join(["perceiver", *sys.argv[1:]])
-
-
-class _Display:
-    """Progress on stderr: a live bar on a terminal, a line every minute elsewhere."""
-
-    def __enter__(self) -> _Display:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-        self.console = Console(stderr=True)
-        self.bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.percentage:>3.0f}%"),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[note]}"),
-            console=self.console,
-            disable=not self.console.is_terminal,
-        )
-        self.bar.start()
-        self.tasks: dict[str, Any] = {}
-        self.loss: float | None = None
-        self.told_s = 0.0
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.bar.stop()
-
-    def listener(self) -> Any:
-        from perceiver_cli.training.run import Listener
-
-        return Listener(decoded=self._decoded, stepped=self._stepped)
-
-    def _task(self, name: str) -> Any:
-        if name not in self.tasks:
-            self.tasks[name] = self.bar.add_task(name, total=1.0, note="")
-        return self.tasks[name]
-
-    def _decoded(self, stage: str, done: int, total: int) -> None:
-        self.bar.update(
-            self._task(f"Decoding {stage}"), completed=done / total, note=f"{done}/{total}"
-        )
-
-    def _stepped(self, progress: Any) -> None:
-        known = self.loss
-        self.loss = progress.loss if known is None else 0.98 * known + 0.02 * progress.loss
-        note = f"step {progress.step}  loss {self.loss:.3f}  {progress.items_per_s:.0f} items/s"
-        self.bar.update(self._task(_DESCRIPTION), completed=progress.share, note=note)
-        if not self.console.is_terminal and progress.elapsed_s - self.told_s >= 60:
-            self.told_s = progress.elapsed_s
-            typer.echo(f"{progress.elapsed_s / 60:6.1f} min  {note}", err=True)
+    if path is None:
+        return {}
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UsageError(f"{path}: not JSON ({error})") from None
+    if not isinstance(card, dict):
+        raise UsageError(f"{path}: a card is a JSON object")
+    return card

@@ -35,6 +35,7 @@ class AugmentImage(Augment):
     """Random resized crops and flips, colour, then mixup or cutmix."""
 
     def __call__(self, arrays, targets):
+        """Features and targets of the changed batch."""
         pixels = self.adapter.features(arrays)["image"]
         pixels = jitter_colour(random_resized_crop(pixels))
         pixels, targets = mix_pictures(pixels, targets, self.mixup)
@@ -48,6 +49,7 @@ class AugmentPoints(Augment):
     """
 
     def __call__(self, arrays, targets):
+        """Features and targets of the changed batch."""
         points = arrays["pointcloud"].float()
         batch, count, _ = points.shape
         keep = int(torch.randint(count // 2, count + 1, ()))
@@ -73,6 +75,7 @@ class AugmentAudio(Augment):
     """Random windows and lengths, mixtures, low-pass, noise, masks: as recordings differ."""
 
     def __call__(self, arrays, targets):
+        """Features and targets of the changed batch."""
         wave = random_windows(arrays["audio"].float(), self.adapter.recipe.samples)
         wave = wave / (wave.square().mean(1, keepdim=True).sqrt() + 1e-4)
         wave, targets = mix(wave, targets, self.mixup)
@@ -90,6 +93,7 @@ class AugmentVideo(Augment):
     adapter: VideoAdapter
 
     def __call__(self, arrays, targets):
+        """Features and targets of the changed batch."""
         choice = float(torch.rand(()))
         audio = arrays.get("audio")
         features = {}

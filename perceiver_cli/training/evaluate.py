@@ -11,7 +11,6 @@ import numpy as np
 
 from perceiver_cli.checkpoints.format import (
     Checkpoint,
-    Header,
     Label,
     load_checkpoint,
     save_checkpoint,
@@ -63,19 +62,26 @@ class Evaluation:
         }
         return rounded | {"failed": len(self.failed)}
 
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, as plain JSON types."""
+        return {
+            "model": self.model,
+            **self.figures(),
+            "classes": self.per_class(),
+            "confusion": self.confusion.tolist(),
+            "failed_files": self.failed,
+        }
+
 
 def evaluate(
-    folder: Path,
-    split: str,
-    classifier: Classifier,
-    header: Header,
-    tell: Callable[[int, int], None],
+    folder: Path, split: str, classifier: Classifier, tell: Callable[[], None]
 ) -> Evaluation:
-    """Classifies every file of one split with `classifier`, which runs the model of `header`.
+    """Classifies every file of one split with a classifier that was given its model.
 
-    tell(done, total) is called after every file. Raises UsageError if a class of the folder is
-    unknown to the model or nothing could be classified.
+    tell is called after every file. Raises UsageError if a class of the folder is unknown to the
+    model or nothing could be classified.
     """
+    header = classifier.header
     labelled = read_folder(folder, split)
     index = {label.id: i for i, label in enumerate(header.labels)}
     unknown = [label.id for label in labelled.labels if label.id not in index]
@@ -85,7 +91,7 @@ def evaluate(
     scores, truth, failed = [], [], []
     results = classifier.stream(path for path, _ in labelled.files)
     pairs = zip(labelled.files, results, strict=True)
-    for done, ((path, own), result) in enumerate(pairs, 1):
+    for (path, own), result in pairs:
         if result.ok:
             row = np.zeros(len(header.labels))
             for prediction in result.predictions:
@@ -94,7 +100,7 @@ def evaluate(
             truth.append(classes[own])
         else:
             failed.append(str(path))
-        tell(done, len(labelled.files))
+        tell()
     if not scores:
         raise UsageError(f"{folder}: nothing in it could be classified")
     table, true = np.array(scores), np.array(truth)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import ctypes
 import datetime
 import sys
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -53,12 +52,14 @@ class Request:
     card: dict[str, Any] | None = None
 
 
-@dataclass(frozen=True)
-class Listener:
-    """Who is told: files decoded (stage, done, total), and every training step."""
+class Listener(Protocol):
+    """Who is told how a training goes."""
 
-    decoded: Callable[[str, int, int], None]
-    stepped: Callable[[Progress], None]
+    def decoded(self, stage: str, done: int, total: int) -> None:
+        """One more file of a stage is decoded."""
+
+    def stepped(self, progress: Progress) -> None:
+        """One more training step is done."""
 
 
 def train(request: Request, listener: Listener) -> Header:

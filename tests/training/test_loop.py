@@ -32,14 +32,14 @@ def new_training(run, **plan) -> Training:
     return Training(model, adapter, corners_and_rods(), Plan(**plan), run)
 
 
-class Killed(Exception):
+class KilledError(Exception):
     pass
 
 
 def kill_at(step):
     def tell(progress):
         if progress.step == step:
-            raise Killed
+            raise KilledError
 
     return tell
 
@@ -49,7 +49,7 @@ def test_a_killed_training_goes_on_and_ends_the_same(tmp_path, monkeypatch, save
     monkeypatch.setattr(loop, "SAVE_EVERY_S", save_every_s)
     whole = new_training(tmp_path / "whole")
     whole.run(lambda progress: None)
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         new_training(tmp_path / "cut").run(kill_at(7))
     resumed = new_training(tmp_path / "cut")
     steps = []

@@ -60,10 +60,9 @@ def meow(seconds: float) -> np.ndarray:
 
 def chair() -> trimesh.Trimesh:
     """A plain chair of boxes, z up, metres."""
-    parts = [((0.45, 0.45, 0.04), (0, 0, 0.45)), ((0.45, 0.04, 0.5), (0, 0.205, 0.72))]
-    for x in (-0.2, 0.2):
-        for y in (-0.2, 0.2):
-            parts.append(((0.04, 0.04, 0.45), (x, y, 0.215)))
+    seat, back = ((0.45, 0.45, 0.04), (0, 0, 0.45)), ((0.45, 0.04, 0.5), (0, 0.205, 0.72))
+    legs = [((0.04, 0.04, 0.45), (x, y, 0.215)) for x in (-0.2, 0.2) for y in (-0.2, 0.2)]
+    parts = [seat, back, *legs]
     boxes = [
         trimesh.creation.box(extents, trimesh.transformations.translation_matrix(place))
         for extents, place in parts

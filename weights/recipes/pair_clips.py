@@ -99,6 +99,7 @@ def jobs(pictures: Path, sounds: Path, target: Path, split: str, count: int) -> 
 
 
 def main() -> None:
+    """Reads the call and renders both splits."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pictures", type=Path)
     parser.add_argument("sounds", type=Path)
