@@ -3,44 +3,31 @@
 from __future__ import annotations
 
 import os
-import time
-from collections import deque
+import threading
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import islice
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 
-from perceiver_cli.adapters.base import Window
 from perceiver_cli.checkpoints import registry
 from perceiver_cli.checkpoints.format import Header
-from perceiver_cli.detect import Detection, detect
+from perceiver_cli.detect import Detection
 from perceiver_cli.device import pick_device, pick_precision
-from perceiver_cli.engine import Answer, Engine
+from perceiver_cli.engine import Engine
 from perceiver_cli.errors import InputError, UsageError
-from perceiver_cli.media.loading import facts, load
 from perceiver_cli.media.types import Source
-from perceiver_cli.results import InputFailure, Prediction, Result
+from perceiver_cli.pipeline.answering import Wanted, answer
+from perceiver_cli.pipeline.decoding import Decoded, Here, decode
+from perceiver_cli.pipeline.line import Line
+from perceiver_cli.pipeline.workers import Apart
+from perceiver_cli.results import Result
 
-# How many inputs are decoded ahead of the model, in batches.
+# How many inputs are read ahead, in batches: enough to sort a mixed folder into batches.
 AHEAD = 3
 
-
-@dataclass(frozen=True)
-class Decoded:
-    """An input on its way to the model, or the reason why it stops here."""
-
-    source: Source
-    seconds: float
-    detection: Detection | None = None
-    engine: Engine | None = None
-    facts: dict[str, Any] | None = None
-    windows: tuple[Window, ...] = ()
-    error: InputError | None = None
+# More decoders than this outrun any model, and each process of them takes some 100 MB.
+MOST_DECODERS = 16
 
 
 class Classifier:
@@ -51,6 +38,8 @@ class Classifier:
     top, min_score: how many predictions a Result has (None: all), and from which score on.
     attention: whether Results carry attention statistics. device, precision: see device.py.
     threads: torch's own; None leaves torch's default.
+    timeout: seconds for decoding one input; 0 is no limit. Streams then decode in processes of
+    their own, which are replaced when they hang or crash. None decodes in this process.
     Raises UsageError for an unknown name and CheckpointError for weights that cannot be used.
     """
 
@@ -66,17 +55,19 @@ class Classifier:
         device: str = "auto",
         precision: str = "auto",
         threads: int | None = None,
+        timeout: float | None = None,
     ) -> None:
         self.modality = modality
-        self.top = top
-        self.min_score = min_score
-        self.attention = attention
         self.batch_size = batch_size
+        self.timeout = timeout
         self.device = pick_device(device)
         self.precision = pick_precision(precision, self.device)
         if threads:
             torch.set_num_threads(threads)
+        self._wanted = Wanted(top, min_score, attention)
         self._engines: dict[Path, Engine] = {}
+        self._loading = threading.Lock()
+        self._stopping = False
         self._only = self._engine(registry.find(model)) if model else None
 
     @property
@@ -93,47 +84,35 @@ class Classifier:
     def stream(self, inputs: Iterable[str | os.PathLike[str] | Source]) -> Iterator[Result]:
         """One Result per input, in input order, each as soon as it and those before are ready.
 
-        Memory is bounded by the batch size, not by the number of inputs.
+        inputs are read by another thread, a little ahead. Memory is bounded by the batch size,
+        not by their number.
         """
-        sources = (s if isinstance(s, Source) else Source(os.fspath(s)) for s in inputs)
-        with ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 2)) as pool:
-            waiting: deque[Future[Decoded]] = deque()
-            try:
-                while True:
-                    free = AHEAD * self.batch_size - len(waiting)
-                    waiting.extend(pool.submit(self.decode, s) for s in islice(sources, free))
-                    if not waiting:
-                        return
-                    yield from self._answer(self._take_ready(waiting))
-            finally:
-                for future in waiting:
-                    future.cancel()
+        self._stopping = False
+        place = Here() if self.timeout is None else Apart(self.timeout)
+        line = Line(
+            (s if isinstance(s, Source) else Source(os.fspath(s)) for s in inputs),
+            partial(decode, place=place, engine_for=self._engine_for),
+            room=AHEAD * self.batch_size,
+            threads=min(MOST_DECODERS, usable_cores()),
+            stopped=lambda: self._stopping,
+        )
+        try:
+            while batch := line.take(self.batch_size):
+                results = answer([each.decoded for each in batch], self._wanted)
+                for each, result in zip(batch, results, strict=True):
+                    each.result = result
+                yield from line.finished()
+        finally:
+            place.close()
+            line.close()
 
-    def _take_ready(self, waiting: deque[Future[Decoded]]) -> list[Decoded]:
-        """Waits for the next input, and takes those behind it that are decoded already."""
-        taken = [waiting.popleft().result()]
-        while waiting and waiting[0].done() and len(taken) < self.batch_size:
-            taken.append(waiting.popleft().result())
-        return taken
+    def stop(self) -> None:
+        """Lets the stream end after the batch in hand. May be called by a signal handler."""
+        self._stopping = True
 
     def decode(self, source: Source) -> Decoded:
         """Everything up to the model: detection, the model that serves it, windows of arrays."""
-        started = time.perf_counter()
-        try:
-            detection = detect(source)
-            engine = self._engine_for(detection)
-            media = load(source, detection, engine.adapter.needs)
-            windows = tuple(engine.adapter.prepare(media))
-            return Decoded(
-                source,
-                time.perf_counter() - started,
-                detection,
-                engine,
-                facts(media),
-                windows,
-            )
-        except InputError as error:
-            return Decoded(source, time.perf_counter() - started, error=error)
+        return decode(source, Here(), self._engine_for)
 
     def _engine_for(self, detection: Detection) -> Engine:
         modality = detection.modality
@@ -150,76 +129,14 @@ class Classifier:
         return self._only
 
     def _engine(self, path: Path) -> Engine:
-        if path not in self._engines:
-            self._engines[path] = Engine(path, self.device, self.precision)
-        return self._engines[path]
-
-    def _answer(self, batch: list[Decoded]) -> list[Result]:
-        by_engine: dict[int, list[int]] = {}
-        for index, decoded in enumerate(batch):
-            if decoded.engine is not None:
-                by_engine.setdefault(id(decoded.engine), []).append(index)
-        results: dict[int, Result] = {}
-        for indices in by_engine.values():
-            engine = batch[indices[0]].engine
-            windows = [w for i in indices for w in batch[i].windows]
-            started = time.perf_counter()
-            answers = iter(engine.answer(windows, attention=self.attention))
-            each = (time.perf_counter() - started) / len(indices)
-            for i in indices:
-                own = list(islice(answers, len(batch[i].windows)))
-                results[i] = self._result(batch[i], engine, own, each)
-        return [results.get(i) or _failed(d) for i, d in enumerate(batch)]
-
-    def _result(
-        self, decoded: Decoded, engine: Engine, answers: list[Answer], model_s: float
-    ) -> Result:
-        header = engine.header
-        scores = np.mean([a.scores for a in answers], axis=0)
-        order = np.argsort(-scores, kind="stable")
-        best = int(order[0])
-        # With several windows the attention shown is that of the one that says so most clearly.
-        clearest = max(answers, key=lambda answer: answer.scores[best])
-        predictions = [
-            Prediction(
-                header.labels[i].label, int(i), header.labels[i].id, round(float(scores[i]), 4)
-            )
-            for i in order[: self.top]
-            if scores[i] >= self.min_score
-        ]
-        confident = None if header.threshold is None else bool(scores[best] >= header.threshold)
-        return Result(
-            path=decoded.source.path,
-            status="ok",
-            modality=decoded.detection.modality,
-            detected_by=decoded.detection.reason,
-            model=header.name,
-            predictions=predictions,
-            confident=confident,
-            input=decoded.facts,
-            byte_array={"elements": clearest.elements, "channels": clearest.channels},
-            attention=clearest.stats,
-            segments=_segments(decoded.windows, answers, header) if len(answers) > 1 else [],
-            seconds={"load": round(decoded.seconds, 4), "model": round(model_s, 4)},
-        )
+        with self._loading:
+            if path not in self._engines:
+                self._engines[path] = Engine(path, self.device, self.precision)
+            return self._engines[path]
 
 
-def _segments(windows: tuple[Window, ...], answers: list[Answer], header: Header) -> list[dict]:
-    """Each window's own top label."""
-    return [
-        {
-            "start_s": round(window.place["start_s"], 3),
-            "label": header.labels[int(answer.scores.argmax())].label,
-            "score": round(float(answer.scores.max()), 4),
-        }
-        for window, answer in zip(windows, answers, strict=True)
-    ]
-
-
-def _failed(decoded: Decoded) -> Result:
-    return Result(
-        path=decoded.source.path,
-        status="error",
-        error=InputFailure(decoded.error.kind, decoded.error.message),
-        seconds={"load": round(decoded.seconds, 4), "model": 0.0},
-    )
+def usable_cores() -> int:
+    """Processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, NamedTuple
 
+from perceiver_cli.choice import Choice
 from perceiver_cli.errors import UsageError
 from perceiver_cli.media.types import Source
 
@@ -26,16 +27,15 @@ class Input(NamedTuple):
 def find_inputs(
     paths: Iterable[str],
     *,
-    recursive: bool = False,
     files_from: str | None = None,
     null: bool = False,
+    choice: Choice | None = None,
 ) -> Iterator[Input]:
     """Every input of a call, in order, found as it is asked for.
 
     paths: files, folders, globs that no shell has expanded, or "-" for one file on standard
-    input. A folder means the files in it, sorted by name, hidden ones left out; `recursive`
-    enters its folders too. files_from: a list of files and folders, one a line or separated by
-    NUL bytes (`null`), itself a file or "-".
+    input. A folder means the files in it that `choice` takes, sorted by name. files_from: a list
+    of files and folders, one a line or separated by NUL bytes (`null`), itself a file or "-".
     Raises UsageError at once if the call makes no sense.
     """
     paths = list(paths)
@@ -47,19 +47,20 @@ def find_inputs(
         raise UsageError("standard input can be read only once: '-' is there twice")
     if files_from not in (None, STDIN) and not os.path.exists(files_from):
         raise UsageError(f"--files-from {files_from}: no such file")
-    return _find(paths, recursive, files_from, null)
+    return _find(paths, files_from, null, choice or Choice())
 
 
-def _find(paths: list[str], recursive: bool, files_from: str | None, null: bool) -> Iterator[Input]:
+def _find(paths: list[str], files_from: str | None, null: bool, choice: Choice) -> Iterator[Input]:
     for path in paths:
         if path == STDIN:
-            yield Input(Source(STDIN, sys.stdin.buffer.read()), named=True)
+            if choice.in_shard(path):
+                yield Input(Source(STDIN, sys.stdin.buffer.read()), named=True)
         else:
             for match in _expand(path):
-                yield from _named(match, recursive)
+                yield from _named(match, choice)
     if files_from is not None:
         for path in _listed(files_from, null):
-            yield from _named(path, recursive)
+            yield from _named(path, choice)
 
 
 def _expand(path: str) -> list[str]:
@@ -69,13 +70,16 @@ def _expand(path: str) -> list[str]:
     return sorted(glob.glob(path, recursive=True), key=os.fsencode) or [path]
 
 
-def _named(path: str, recursive: bool) -> Iterator[Input]:
+def _named(path: str, choice: Choice) -> Iterator[Input]:
     try:
         mode = os.stat(path).st_mode
     except (OSError, ValueError):  # the loader says what is wrong with it
         mode = 0
     if stat.S_ISDIR(mode):
-        yield from (Input(Source(file), named=False) for file in _walk(path, recursive))
+        files = (file for file in _walk(path, choice) if choice.in_shard(file))
+        yield from (Input(Source(file), named=False) for file in files)
+    elif not choice.in_shard(path):
+        return
     elif stat.S_ISFIFO(mode):
         # A pipe, such as the shell's <(command), can be read once only.
         with open(path, "rb") as pipe:
@@ -84,7 +88,7 @@ def _named(path: str, recursive: bool) -> Iterator[Input]:
         yield Input(Source(path), named=True)
 
 
-def _walk(folder: str, recursive: bool) -> Iterator[str]:
+def _walk(folder: str, choice: Choice) -> Iterator[str]:
     """Files of a folder, then those of its folders; each real folder once, so that links end."""
     seen: set[tuple[int, int]] = set()
     waiting = [folder]
@@ -95,36 +99,45 @@ def _walk(folder: str, recursive: bool) -> Iterator[str]:
             if (status.st_dev, status.st_ino) in seen:
                 continue
             seen.add((status.st_dev, status.st_ino))
-            entries = sorted(os.scandir(current), key=lambda entry: os.fsencode(entry.name))
+            with os.scandir(current) as entries:
+                ordered = sorted(entries, key=lambda entry: os.fsencode(entry.name))
         except OSError:  # handed on as it is: opening it tells the reason
             yield current
             continue
-        shown = [entry for entry in entries if not entry.name.startswith(".")]
-        yield from (entry.path for entry in shown if entry.is_file())
-        if recursive:
-            waiting += reversed([entry.path for entry in shown if entry.is_dir()])
+        within = os.path.relpath(current, folder)
+        folders = []
+        for entry in ordered:
+            below = os.path.normpath(os.path.join(within, entry.name))
+            if entry.is_dir():
+                if choice.enters(below):
+                    folders.append(entry.path)
+            elif entry.is_file() and choice.takes(below):
+                yield entry.path
+        waiting += reversed(folders)
 
 
 def _listed(files_from: str, null: bool) -> Iterator[str]:
+    separator = b"\0" if null else b"\n"
     if files_from == STDIN:
-        yield from _names(sys.stdin.buffer, null)
+        # Without Python's buffer, which could not be let go while somebody waits for its lock.
+        stream = getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
+        yield from _names(stream, separator)
     else:
-        with open(files_from, "rb") as stream:
-            yield from _names(stream, null)
+        with open(files_from, "rb", buffering=0) as stream:
+            yield from _names(stream, separator)
 
 
-def _names(stream: BinaryIO, null: bool) -> Iterator[str]:
+def _names(stream: BinaryIO, separator: bytes) -> Iterator[str]:
     """Names as they arrive: whoever writes the list may still be searching."""
-    records = _split_at_null(stream) if null else (line.rstrip(b"\r\n") for line in stream)
-    for name in records:
+    for record in _split(stream, separator):
+        name = record.rstrip(b"\r\n") if separator == b"\n" else record
         if name:
             yield os.fsdecode(name)
 
 
-def _split_at_null(stream: BinaryIO) -> Iterator[bytes]:
+def _split(stream: BinaryIO, separator: bytes) -> Iterator[bytes]:
     rest = b""
-    # read1: what has come so far, without waiting for a whole block.
-    while block := stream.read1(_BLOCK):
-        *whole, rest = (rest + block).split(b"\0")
+    while block := stream.read(_BLOCK):
+        *whole, rest = (rest + block).split(separator)
         yield from whole
     yield rest

@@ -10,6 +10,7 @@ from perceiver_cli.cli.classify import classify
 from perceiver_cli.cli.demo import demo
 from perceiver_cli.cli.doctor import doctor
 from perceiver_cli.cli.evaluate import evaluate
+from perceiver_cli.cli.explain import explain
 from perceiver_cli.cli.help import Command
 from perceiver_cli.cli.inspect import inspect
 from perceiver_cli.cli.models import models
@@ -26,7 +27,7 @@ app = typer.Typer(
 )
 
 _PANELS = {
-    "What is it?": (classify, inspect, demo),
+    "What is it?": (classify, explain, inspect, demo),
     "Your own classes": (train, evaluate),
 }
 for _panel, _commands in _PANELS.items():

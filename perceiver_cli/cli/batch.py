@@ -6,15 +6,17 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
+from perceiver_cli.cli.interrupts import stopping
 from perceiver_cli.cli.output import open_output
 from perceiver_cli.cli.progress import Bar
 from perceiver_cli.cli.running import FAILED, say
 from perceiver_cli.inputs import Input
+from perceiver_cli.journal import Journal
 from perceiver_cli.media.types import Source
 from perceiver_cli.report import Writer, writer_for
 from perceiver_cli.report.words import count, display_path, seconds_in_words
@@ -23,12 +25,18 @@ from perceiver_cli.results import Result
 # Formats with room for attention statistics, whether or not there are many inputs.
 _WITH_ATTENTION = ("json", "jsonl")
 
+# More inputs than this are decoded in processes of their own, each input for at most so long.
+FEW = 4
+TIMEOUT_S = 300.0
+
 
 class Batch:
     """Classifies inputs and tells people how it went.
 
-    countable: the inputs may be listed in advance to show how many there are; one_kind: the call
-    asks for one modality or model, so that other media count as passed over too.
+    countable: the inputs may be listed in advance to show how many there are, where the other
+    kind, a list that somebody may still be writing, is taken as it comes and as having many;
+    one_kind: the call asks for one modality or model, so that other media count as passed over
+    too; journal: takes the place of the output, and says which inputs are done already.
     """
 
     def __init__(
@@ -42,9 +50,11 @@ class Batch:
         verbose: bool = False,
         fail_fast: bool = False,
         one_kind: bool = False,
+        journal: Journal | None = None,
     ) -> None:
-        first = list(islice(inputs, 2))
-        self.many = len(first) > 1
+        first = list(islice(inputs, FEW + 1)) if countable else []
+        self.many = len(first) > 1 or not countable
+        self.few = len(first) <= FEW and countable
         self.inputs = chain(first, inputs)
         self.form = form
         self.output = output
@@ -53,37 +63,55 @@ class Batch:
         self.verbose = verbose and not quiet
         self.fail_fast = fail_fast
         self.one_kind = one_kind
+        self.journal = journal
         self.classified = self.unsure = self.failed = self.passed_over = 0
+        # Counted where the inputs are read, in another thread.
+        self.done_before = self.failed_before = 0
         self._named: deque[bool] = deque()
 
     @property
     def exit_code(self) -> int:
         """0 if every input was classified."""
-        return FAILED if self.failed else 0
+        return FAILED if self.failed or self.failed_before else 0
 
-    def run(self, attention: bool | None, **settings: Any) -> None:
-        """Classifies everything. settings: the Classifier's, but for attention.
+    def run(self, attention: bool | None, timeout: float | None, **settings: Any) -> None:
+        """Classifies everything. settings: the Classifier's, but for attention and timeout.
 
-        attention None measures it only where the output shows it.
+        attention None measures it only where the output shows it; timeout None limits, and
+        isolates, the decoding of more than a few inputs. Raises KeyboardInterrupt after the batch
+        in which it was interrupted.
         """
         shows = self.form in _WITH_ATTENTION or (
             self.form == "table" and (self.verbose or not self.many)
         )
-        with open_output(self.output) as stream:
+        if timeout is None and not self.few:
+            timeout = TIMEOUT_S
+        with self._open() as (writer, stream):
             from perceiver_cli.classify import Classifier
 
-            classifier = Classifier(attention=shows if attention is None else attention, **settings)
+            classifier = Classifier(
+                attention=shows if attention is None else attention, timeout=timeout, **settings
+            )
             if self.verbose:
                 kind = str(classifier.precision).removeprefix("torch.")
                 say(f"computing on {classifier.device} in {kind}")
             started = time.perf_counter()
-            writer = writer_for(self.form, stream, many=self.many, verbose=self.verbose)
             # Rows that come to the terminal themselves need no bar beside them.
-            wanted = self.many and not self.quiet and not stream.isatty()
-            with Bar(self._total(), wanted=wanted) as bar:
+            wanted = self.many and not self.quiet and not (stream and stream.isatty())
+            with Bar(self._total(), wanted=wanted) as bar, stopping(classifier.stop):
                 self._write_all(classifier, writer, bar)
         if not self.quiet:
             self._tell(time.perf_counter() - started)
+
+    @contextmanager
+    def _open(self) -> Iterator[tuple[Writer, TextIO | None]]:
+        """The writer, and the stream it writes to unless that is the journal."""
+        if self.journal:
+            with closing(self.journal):
+                yield self.journal, None
+            return
+        with open_output(self.output) as stream:
+            yield writer_for(self.form, stream, many=self.many, verbose=self.verbose), stream
 
     def _total(self) -> int | None:
         if not self.countable or not sys.stderr.isatty():
@@ -104,6 +132,10 @@ class Batch:
 
     def _sources(self) -> Iterator[Source]:
         for source, named in self.inputs:
+            if self.journal and (entry := self.journal.done(source)):
+                self.done_before += 1
+                self.failed_before += not entry.ok
+                continue
             self._named.append(named)
             yield source
 
@@ -128,9 +160,14 @@ class Batch:
             verb = "is" if self.passed_over == 1 else "are"
             wanted = "of the kind asked for" if self.one_kind else "media"
             say(f"passed over {count(self.passed_over, 'file')} that {verb} not {wanted}")
-        if not self.classified and not self.failed:
+        if self.done_before:
+            verb = "was" if self.done_before == 1 else "were"
+            failed = f" ({self.failed_before} failed)" if self.failed_before else ""
+            say(f"{count(self.done_before, 'input')} {verb} done before{failed}")
+        elif not self.classified and not self.failed:
             say("nothing to classify")
-        elif self.many and (self.form == "table" or sys.stderr.isatty()):
+        watched = self.form == "table" or sys.stderr.isatty()
+        if self.many and watched and self.classified + self.failed:
             unsure = f" ({self.unsure} unsure)" if self.unsure else ""
             failed = f", {self.failed} failed" if self.failed else ""
             say(f"{self.classified} classified{unsure}{failed} in {seconds_in_words(seconds)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,13 +14,20 @@ from perceiver_cli.cli.options import (
     READING,
     Device,
     DeviceOption,
+    ExcludeOption,
+    HiddenOption,
+    IncludeOption,
     Kind,
     KindOption,
     ModelOption,
     Precision,
     PrecisionOption,
+    ShardOption,
     ThreadsOption,
 )
+
+if TYPE_CHECKING:
+    from perceiver_cli.journal import Journal
 
 
 class Format(str, Enum):
@@ -65,6 +72,10 @@ def classify(
             rich_help_panel=READING,
         ),
     ] = False,
+    hidden: HiddenOption = False,
+    include: IncludeOption = None,
+    exclude: ExcludeOption = None,
+    shard: ShardOption = None,
     modality: KindOption = Kind.auto,
     top: Annotated[
         int,
@@ -108,6 +119,15 @@ def classify(
             rich_help_panel=OUTPUT,
         ),
     ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="JOURNAL.jsonl",
+            help="Add results to a file of JSON lines; the same call again does what is not yet "
+            "in it, or has changed.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
     attention: Annotated[
         bool | None,
         typer.Option(
@@ -139,6 +159,17 @@ def classify(
         ),
     ] = False,
     model: ModelOption = None,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            metavar="SECONDS",
+            help="For decoding one file; 0 is no limit.  "
+            "[default: 300, from 5 files on; fewer have none]",
+            show_default=False,
+            rich_help_panel=READING,
+        ),
+    ] = None,
     batch_size: Annotated[
         int,
         typer.Option(
@@ -160,17 +191,29 @@ def classify(
       perceiver classify -r holiday/ --format jsonl > labels.jsonl
       curl -s https://example.org/dog.ogg | perceiver classify -
       find . -name '*.wav' -print0 | perceiver classify --files-from - -0
+      perceiver classify -r archive/ --resume archive.jsonl
 
     \b
     Exit code: 0 all classified, 1 at least one input failed, 2 wrong usage,
     3 weights missing or corrupt, 130 interrupted.
     """
+    from perceiver_cli.choice import Choice, read_shard
     from perceiver_cli.cli.batch import Batch
     from perceiver_cli.inputs import find_inputs
     from perceiver_cli.report import ENDINGS
 
-    inputs = find_inputs(paths or [], recursive=recursive, files_from=files_from, null=null)
+    choice = Choice(
+        recursive=recursive,
+        hidden=hidden,
+        include=tuple(include or ()),
+        exclude=tuple(exclude or ()),
+        shard=read_shard(shard) if shard else (1, 1),
+    )
+    inputs = find_inputs(paths or [], files_from=files_from, null=null, choice=choice)
     by_ending = ENDINGS.get(output.suffix.lower(), "table") if output else "table"
+    if resume:
+        _check_resumable(paths or [], form, output)
+        form = Format.jsonl
     batch = Batch(
         inputs,
         form=form.value if form else by_ending,
@@ -181,9 +224,11 @@ def classify(
         verbose=verbose,
         fail_fast=fail_fast,
         one_kind=model is not None or modality is not Kind.auto,
+        journal=_open_journal(resume, model) if resume else None,
     )
     batch.run(
         attention,
+        timeout,
         model=model,
         modality=modality.value,
         top=top,
@@ -194,3 +239,19 @@ def classify(
         threads=threads,
     )
     raise typer.Exit(batch.exit_code)
+
+
+def _check_resumable(paths: list[str], form: Format | None, output: Path | None) -> None:
+    from perceiver_cli.errors import UsageError
+
+    if output or form not in (None, Format.jsonl):
+        raise UsageError("--resume names the output, and its format is jsonl")
+    if "-" in paths:
+        raise UsageError("--resume is for files: standard input cannot be read again")
+
+
+def _open_journal(path: Path, model: str | None) -> Journal:
+    from perceiver_cli.checkpoints.digest import WeightsOf
+    from perceiver_cli.journal import Journal
+
+    return Journal(path, WeightsOf(model))

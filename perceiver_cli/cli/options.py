@@ -65,6 +65,34 @@ KindOption = Annotated[
         rich_help_panel=READING,
     ),
 ]
+HiddenOption = Annotated[
+    bool,
+    typer.Option("--hidden", help="Take hidden files and folders too.", rich_help_panel=READING),
+]
+IncludeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="PATTERN",
+        help="Of a folder, take only files like '*.jpg' or 'trip/*'; repeatable.",
+        rich_help_panel=READING,
+    ),
+]
+ExcludeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="PATTERN",
+        help="Of a folder, leave out such files and folders; repeatable.",
+        rich_help_panel=READING,
+    ),
+]
+ShardOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="I/N",
+        help="Take one share of N, so that N calls share the work.",
+        rich_help_panel=READING,
+    ),
+]
 DeviceOption = Annotated[
     Device, typer.Option(metavar="DEVICE", help="auto, cpu, cuda or mps.", rich_help_panel=MACHINE)
 ]

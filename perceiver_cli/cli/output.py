@@ -7,27 +7,27 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import IO, Any
 
 from perceiver_cli.errors import UsageError
 
 
 @contextmanager
-def open_output(path: Path | None) -> Iterator[TextIO]:
-    """A text stream for results; None or "-" is standard output.
+def open_output(path: Path | None, *, binary: bool = False) -> Iterator[IO[Any]]:
+    """A stream for results, of text unless binary; None or "-" is standard output.
 
     A file is written beside its place and renamed at the end, so that nobody reads half of it; if
     the block fails, what was there before stays. Raises UsageError if it cannot be written.
     """
     if path is None or str(path) == "-":
-        yield sys.stdout
+        yield sys.stdout.buffer if binary else sys.stdout
         return
     # A link stays a link; a device or pipe is written to, never replaced.
     place = path.resolve()
     beside = place.with_name(f".{place.name}.{os.getpid()}.part")
     direct = place.exists() and not place.is_file()
     try:
-        stream = _open(place if direct else beside)
+        stream = _open(place if direct else beside, binary)
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from None
     try:
@@ -41,5 +41,7 @@ def open_output(path: Path | None) -> Iterator[TextIO]:
                 beside.unlink()
 
 
-def _open(path: Path) -> TextIO:
+def _open(path: Path, binary: bool) -> IO[Any]:
+    if binary:
+        return open(path, "wb")
     return open(path, "w", encoding="utf-8", errors="backslashreplace", newline="")

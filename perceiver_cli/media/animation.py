@@ -10,6 +10,7 @@ import numpy as np
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.frames import reduced_size, wanted_times
 from perceiver_cli.media.image import open_picture
+from perceiver_cli.media.limits import MAX_FRAMES
 from perceiver_cli.media.pixels import check_size, to_rgb
 from perceiver_cli.media.types import Source, Video, VideoSpec, VideoWindow
 from perceiver_cli.media.windows import window_starts
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from PIL import Image
 
 ANIMATION_FORMATS = frozenset({"gif", "webp", "png", "avif"})
-
-# Frames after these are left out.
-MAX_FRAMES = 10_000
 
 # As browsers do: frames that ask for 10 ms or less are shown for 100 ms.
 _SHORTEST_MS, _USUAL_MS = 10.0, 100.0

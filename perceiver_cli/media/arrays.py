@@ -13,9 +13,8 @@ import numpy as np
 
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.failures import failing_as
+from perceiver_cli.media.limits import MAX_ARRAY_BYTES
 from perceiver_cli.media.types import Source
-
-MAX_ARRAY_BYTES = 2**30
 
 # A table of floats wider than this is not coordinates with colours and normals.
 MAX_POINT_COLUMNS = 16

@@ -8,7 +8,6 @@ import numpy as np
 
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.containers import (
-    MAX_RATE,
     Extent,
     frames_from,
     measured_extent,
@@ -17,6 +16,7 @@ from perceiver_cli.media.containers import (
     stated_extent,
 )
 from perceiver_cli.media.failures import ForgivingStream, failing_as, hush_libraries
+from perceiver_cli.media.limits import MAX_RATE
 from perceiver_cli.media.types import Sound, SoundSpec, SoundWindow, Source
 from perceiver_cli.media.windows import window_starts
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.failures import ForgivingStream, failing_as
+from perceiver_cli.media.limits import MAX_RATE
 from perceiver_cli.media.types import Source
 
 if TYPE_CHECKING:
@@ -44,9 +45,6 @@ DEMUXERS = {
     "caf": "caf",
     "w64": "w64",
 }
-
-# Sounds that state more samples a second than this are damaged.
-MAX_RATE = 10_000_000
 
 # Demuxers that guess a stream's length from a few packets; the whole file's is better there.
 _STREAM_LENGTH_GUESSED = frozenset({"mpeg", "mpegts"})

@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from perceiver_cli.errors import InputError
+from perceiver_cli.media.limits import MAX_PIXELS
 
 if TYPE_CHECKING:
     from PIL import Image
-
-# Larger pictures are refused before anything is allocated: 178 million pixels are 0.5 GB of RGB.
-# It is also the size beyond which Pillow itself refuses to open a file.
-MAX_PIXELS = 178_956_970
 
 # Depths that cameras and scanners keep inside 16-bit files.
 _DEPTH_CEILINGS = (2**8 - 1, 2**10 - 1, 2**12 - 1, 2**14 - 1, 2**16 - 1)

@@ -12,11 +12,10 @@ import numpy as np
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.arrays import choose_array, read_array
 from perceiver_cli.media.failures import failing_as, hush_libraries
+from perceiver_cli.media.limits import MAX_SHAPE_BYTES
 from perceiver_cli.media.text import decoded_head
 from perceiver_cli.media.textpoints import find_layout, read_text_points
 from perceiver_cli.media.types import PointCloud, Source
-
-MAX_SHAPE_BYTES = 2**30
 
 # Clouds are returned whole up to max(CLOUD_FACTOR * points, CLOUD_FLOOR) points.
 CLOUD_FACTOR, CLOUD_FLOOR = 4, 20_000

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
@@ -13,6 +15,14 @@ if TYPE_CHECKING:
     import numpy as np
 
 Modality = Literal["image", "audio", "pointcloud", "video", "av"]
+
+_NO_FILES = {
+    stat.S_IFDIR: "folder",
+    stat.S_IFIFO: "pipe",
+    stat.S_IFSOCK: "socket",
+    stat.S_IFCHR: "device",
+    stat.S_IFBLK: "device",
+}
 
 
 @dataclass(frozen=True)
@@ -25,20 +35,24 @@ class Source:
     def open(self) -> BinaryIO:
         """A fresh, seekable binary stream at the beginning of the content.
 
-        Raises InputError("unreadable") if the file cannot be opened.
+        Raises InputError("unreadable") if the file cannot be opened, or is none: a folder, a
+        device, a socket, or a pipe, which can be read only once.
         """
         if self.data is not None:
             return io.BytesIO(self.data)
         try:
+            # First of all, because opening some of these would wait for ever.
+            kind = _NO_FILES.get(stat.S_IFMT(os.stat(self.path).st_mode))
+            if kind:
+                raise InputError("unreadable", f"is a {kind}, not a file")
             return open(self.path, "rb")
-        except IsADirectoryError:
-            raise InputError("unreadable", "is a folder, not a file") from None
         except FileNotFoundError:
             raise InputError("unreadable", "no such file") from None
         except PermissionError:
             raise InputError("unreadable", "no permission to read it") from None
-        except OSError as error:
-            raise InputError("unreadable", error.strerror or "cannot be opened") from None
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "cannot be opened"
+            raise InputError("unreadable", reason) from None
 
     @property
     def suffix(self) -> str:

@@ -1,9 +1,13 @@
-"""Results as CSV (RFC 4180), one row an input."""
+"""Results as CSV (RFC 4180), one row an input, that spreadsheets may open.
+
+Spreadsheets take a text that begins like a formula for one, and file names are anybody's. Such
+texts get an apostrophe in front, which makes them text (OWASP, "CSV Injection").
+"""
 
 from __future__ import annotations
 
 import csv
-from typing import TextIO
+from typing import Any, TextIO
 
 from perceiver_cli.results import Result
 
@@ -20,6 +24,9 @@ COLUMNS = (
     "error_kind",
     "error_message",
 )
+
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 class CsvWriter:
@@ -50,8 +57,15 @@ class CsvWriter:
             "error_kind": result.error and result.error.kind,
             "error_message": result.error and result.error.message,
         }
-        self._rows.writerow([values[name] for name in COLUMNS])
+        self._rows.writerow([_harmless(values[name]) for name in COLUMNS])
         self.stream.flush()
 
     def end(self) -> None:
         """Nothing comes after the last row."""
+
+
+def _harmless(value: Any) -> Any:
+    """Text that no spreadsheet computes; a dash alone, for standard input, is none it would."""
+    if isinstance(value, str) and value.startswith(_FORMULA) and value != "-":
+        return f"'{value}"
+    return value

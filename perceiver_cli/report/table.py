@@ -8,12 +8,16 @@ from rich.table import Table
 from rich.text import Text
 
 from perceiver_cli.report.detail import show_detail
+from perceiver_cli.report.overview import Overview
 from perceiver_cli.report.terminal import bar, console_for, is_ascii, show
-from perceiver_cli.report.words import display_path, printable, shorten
+from perceiver_cli.report.words import count, display_path, fill, printable, shorten
 from perceiver_cli.results import Result
 
 _BAR, _MODALITY, _SCORE, _MARK = 6, 10, 4, 6
 _GAPS = 9
+
+# With more rows than this, what they come to is told below them.
+_ROWS = 20
 
 
 class DetailWriter:
@@ -42,7 +46,10 @@ class DetailWriter:
 
 
 class RowWriter:
-    """A row for each Result, in columns of fixed width, so that none waits for the others."""
+    """A row for each Result, in columns of fixed width, so that none waits for the others.
+
+    Many rows are followed by the labels given most often and the answers that are least sure.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self.console = console_for(stream)
@@ -50,13 +57,15 @@ class RowWriter:
         room = self.console.width - _BAR - _MODALITY - _SCORE - _MARK - _GAPS
         self.path = max(8, room * 5 // 9)
         self.label = max(8, room - self.path)
+        self._overview = Overview()
+        self._headed = False
 
     def begin(self) -> None:
         """The heading comes with the first row."""
-        self._headed = False
 
     def write(self, result: Result) -> None:
         """One row."""
+        self._overview.add(result)
         if not self._headed:
             self._print("file", "modality", "label", bar="score", style="dim")
             self._headed = True
@@ -80,7 +89,22 @@ class RowWriter:
         self.console.file.flush()
 
     def end(self) -> None:
-        """Nothing comes after the last row."""
+        """What many rows come to."""
+        if self._overview.total <= _ROWS:
+            return
+        labels, others = self._overview.labels()
+        if not labels:
+            return
+        parts = [f"{number:,} {printable(label)}" for label, number in labels]
+        parts += [count(others, "other label")] * bool(others)
+        print_line = self.console.file.write
+        print_line("\nMost often:\n")
+        for line in fill(parts, self.console.width - 2):
+            print_line(f"  {line}\n")
+        print_line("\nLeast sure:\n")
+        for path, label, score in self._overview.least_sure():
+            self._print(display_path(path), "", label, f"{score:.2f}")
+        self.console.file.flush()
 
     def _print(
         self,

@@ -1,12 +1,16 @@
 import io
 import os
+import socket
 import sys
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
-from perceiver_cli.errors import UsageError
+from perceiver_cli.choice import Choice, read_shard
+from perceiver_cli.errors import InputError, UsageError
 from perceiver_cli.inputs import find_inputs
+from perceiver_cli.media.types import Source
 
 
 @pytest.fixture
@@ -30,7 +34,9 @@ def stdin(monkeypatch):
 
 
 def found(*paths: str, **options) -> list[tuple[str, bool]]:
-    return [(i.source.path, i.named) for i in find_inputs(paths, **options)]
+    listed = {name: options.pop(name) for name in ("files_from", "null") if name in options}
+    inputs = find_inputs(paths, choice=Choice(**options), **listed)
+    return [(i.source.path, i.named) for i in inputs]
 
 
 def test_a_folder_means_its_files_sorted_without_the_hidden(tree):
@@ -98,6 +104,73 @@ def test_a_pipe_is_read_once(tmp_path):
     threading.Thread(target=lambda: pipe.write_bytes(b"content")).start()
     (given,) = find_inputs([str(pipe)])
     assert [given.source.open().read() for _ in range(2)] == [b"content"] * 2
+
+
+def names(*paths: str, **options) -> list[str]:
+    return [path.removeprefix("top/") for path, _ in found(*paths, **options)]
+
+
+def test_hidden_files_and_folders_are_taken_when_asked_for(tree):
+    assert names("top", hidden=True) == [".hidden.jpg", "a.jpg", "b.jpg"]
+    everything = [".hidden.jpg", "a.jpg", "b.jpg", "sub/c.jpg", "sub/.git/d.jpg"]
+    assert names("top", hidden=True, recursive=True) == everything
+    assert names("top/.hidden.jpg", "top/sub/.git") == [".hidden.jpg", "sub/.git/d.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("options", "taken"),
+    [
+        ({"include": ("a*",)}, ["a.jpg"]),
+        ({"include": ("a*", "sub/*")}, ["a.jpg", "sub/c.jpg"]),
+        ({"include": ("*.png",)}, []),
+        ({"exclude": ("a*",)}, ["b.jpg", "sub/c.jpg"]),
+        ({"exclude": ("sub",)}, ["a.jpg", "b.jpg"]),
+        ({"exclude": ("sub/",)}, ["a.jpg", "b.jpg"]),
+        ({"exclude": ("sub/c.*",)}, ["a.jpg", "b.jpg"]),
+        ({"include": ("*.jpg",), "exclude": ("b.jpg",)}, ["a.jpg", "sub/c.jpg"]),
+    ],
+)
+def test_patterns_choose_among_what_folders_hold(tree, options, taken):
+    (tree / "z").unlink()
+    assert names("top", recursive=True, **options) == taken
+    assert names("top/b.jpg", **options) == ["b.jpg"]
+
+
+def test_shards_share_everything_out_whatever_else_there_is(tree):
+    for number in range(40):
+        (tree / f"{number}.png").write_bytes(b"x")
+    everything = names("top", "top/a.jpg", recursive=True)
+    shards = [names("top", "top/a.jpg", recursive=True, shard=(n, 3)) for n in (1, 2, 3)]
+    assert sorted(chain(*shards)) == sorted(everything)
+    assert all(shards)
+    (tree / "new.png").write_bytes(b"x")
+    for number, shard in enumerate(shards, 1):
+        now = names("top", "top/a.jpg", recursive=True, shard=(number, 3))
+        assert [name for name in now if name != "new.png"] == shard
+
+
+@pytest.mark.parametrize("text", ["0/4", "5/4", "1", "1/0", "a/b", "1/4/2", "-1/4"])
+def test_shards_that_make_no_sense(text):
+    with pytest.raises(UsageError, match="1/4"):
+        read_shard(text)
+
+
+def test_what_is_no_file_is_refused_with_the_reason(tree):
+    with socket.socket(socket.AF_UNIX) as end:
+        end.bind("socket")
+        os.mkfifo("pipe")
+        for path, kind in {
+            "socket": "socket", "pipe": "pipe", "top": "folder", "/dev/zero": "device",
+        }.items():  # fmt: skip
+            with pytest.raises(InputError, match=f"is a {kind}, not a file") as caught:
+                Source(path).open()
+            assert caught.value.kind == "unreadable"
+    assert names("/dev/zero") == ["/dev/zero"]
+
+
+def test_a_name_that_no_system_can_have(tree):
+    with pytest.raises(InputError, match="cannot be opened"):
+        Source("a\0b").open()
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,11 @@ import pty
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
-from tests.samples import make_picture
+from tests.samples import make_picture, make_sound
 
 COMMAND = [sys.executable, "-m", "perceiver_cli"]
 HEAVY = {"torch", "numpy", "av", "PIL", "soundfile", "trimesh", "safetensors", "rich"}
@@ -58,6 +59,50 @@ def test_an_interrupt_is_exit_code_130(pictures, weights):
         assert process.stderr.read() == b"perceiver: interrupted\n"
     assert process.returncode == 130
     assert not [name for name in os.listdir() if name.endswith((".part", ".json"))]
+
+
+def test_a_second_interrupt_leaves_at_once(tmp_path, monkeypatch, weights):
+    """Here from a decoder that hangs in the process itself, as it may with a single file."""
+    monkeypatch.chdir(tmp_path)
+    make_sound(tmp_path / "a.wav")
+    (tmp_path / "modules").mkdir()
+    hangs = "import time\nclass SoundFile:\n    def __init__(self, _):\n"
+    hangs += "        open('decoding', 'w').close()\n        time.sleep(600)\n"
+    (tmp_path / "modules" / "soundfile.py").write_text(hangs)
+    call = [*COMMAND, "classify", "a.wav", "--model", weights["audio"]]
+    environment = os.environ | {"PYTHONPATH": str(tmp_path / "modules")}
+    with subprocess.Popen(call, stderr=subprocess.PIPE, env=environment) as process:
+        while not os.path.exists("decoding"):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1)
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.read() == b""
+    assert process.returncode == -signal.SIGINT
+
+
+def test_a_list_gets_each_result_before_its_next_line(pictures, weights):
+    call = [*COMMAND, "classify", "--files-from", "-", "--format", "labels"]
+    call += ["--model", weights["image"]]
+    with subprocess.Popen(call, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        for number in range(3):
+            process.stdin.write(b"%d.png\n" % number)
+            process.stdin.flush()
+            assert process.stdout.readline().startswith(b"%d.png\t" % number)
+        process.stdin.close()
+    assert process.returncode == 0
+
+
+def test_a_list_that_goes_on_does_not_keep_a_run_that_ends(pictures, weights):
+    call = [*COMMAND, "classify", "--files-from", "-", "--fail-fast", "--model", weights["image"]]
+    with subprocess.Popen(call, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdin.write(b"missing.png\n")
+        process.stdin.flush()
+        told = process.stderr.read()
+    assert process.returncode == 1
+    assert b"missing.png: no such file" in told
+    assert b"Fatal" not in told
 
 
 def test_a_full_disk_is_one_line(pictures, weights):

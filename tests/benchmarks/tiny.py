@@ -1,0 +1,44 @@
+"""The command in a process of its own, with tiny random weights in place of the bundled ones."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import make_weights
+
+
+def make_bundle(folder: Path) -> Path:
+    """Weights of every modality whose arithmetic is cheap, and nothing else unlike the real."""
+    from perceiver_cli.adapters.audio import AudioRecipe
+    from perceiver_cli.adapters.image import ImageRecipe
+    from perceiver_cli.adapters.pointcloud import PointCloudRecipe
+    from perceiver_cli.adapters.video import VideoRecipe
+
+    folder.mkdir()
+    sound = AudioRecipe(rate=8000, window_s=1.0, mels=16, bands=2)
+    recipes = {
+        "image": ImageRecipe(size=16, patch=4, bands=2),
+        "audio": sound,
+        "pointcloud": PointCloudRecipe(points=64, bands=2),
+        "av": VideoRecipe(frames=4, window_s=1.0, size=16, patch=4, bands=2, audio=sound),
+    }
+    for kind, recipe in recipes.items():
+        make_weights(folder / f"tiny-{kind}.safetensors", recipe, None)
+    names = {kind: f"tiny-{kind}" for kind in recipes} | {"video": "tiny-av"}
+    (folder / "defaults.json").write_text(json.dumps(names))
+    return folder
+
+
+def start(bundle: Path, *arguments: str, **options: Any) -> subprocess.Popen:
+    """perceiver ARGUMENTS... as a process; options: Popen's."""
+    code = (
+        f"import sys, pathlib; sys.argv = {['perceiver', *arguments]!r}\n"
+        "from perceiver_cli.checkpoints import registry\n"
+        f"registry.bundled_folder = lambda: pathlib.Path({str(bundle)!r})\n"
+        "from perceiver_cli.cli import main; main()"
+    )
+    return subprocess.Popen([sys.executable, "-c", code], **options)
