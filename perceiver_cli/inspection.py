@@ -111,4 +111,4 @@ def _place(window: Window) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return [round(float(v), 4) for v in value]
-    return round(float(value), 4)
+    return value if isinstance(value, str) else round(float(value), 4)

@@ -12,6 +12,7 @@ from torch import Tensor
 from perceiver_cli.adapters.base import Adapter, ChannelGroup, Window, heaviest_blocks
 from perceiver_cli.adapters.fourier import Bands, fourier_features, grid_positions
 from perceiver_cli.adapters.image import check_divides, patchify, with_positions
+from perceiver_cli.maps import SoundMap
 from perceiver_cli.media.types import Media, Sound, SoundSpec
 from perceiver_cli.results import Focus
 
@@ -129,11 +130,8 @@ class AudioAdapter(Adapter):
         over_time = mass.reshape(self.grid).sum(0)
         cell = self.recipe.window_s / self.grid[1]
         start, length = window.place["start_s"], window.place["length_s"]
-        # A sound shorter than the window was repeated: lead each repeat back to the one original.
-        used = min(self.grid[1], max(1, math.ceil(length / cell)))
-        middle = (np.arange(self.grid[1]) + 0.5) * cell
-        original = np.minimum((middle % length) / cell, used - 1).astype(int)
-        folded = np.bincount(original, over_time, used)
+        original = self._original_steps(length)
+        folded = np.bincount(original, over_time, original.max() + 1)
         return [
             Focus(
                 {
@@ -144,6 +142,38 @@ class AudioAdapter(Adapter):
             )
             for (where,), share in heaviest_blocks(folded, (10,))
         ]
+
+    def layout(self, stream: str, values: np.ndarray, window: Window) -> SoundMap:
+        """Values of the elements over frequency and time; repeats of a short sound are averaged.
+
+        values: float [maps, M] -> [maps, bands, steps].
+        """
+        start, length = window.place["start_s"], window.place["length_s"]
+        original = self._original_steps(length)
+        fold = np.eye(original.max() + 1)[original]
+        folded = values.reshape(-1, *self.grid) @ (fold / fold.sum(0))
+        samples = window.arrays["audio"]
+        spectrum = self.features({"audio": torch.from_numpy(np.array(samples))[None]})["audio"]
+        return SoundMap(
+            values=folded,
+            step_s=self.recipe.window_s / self.grid[1],
+            start_s=start,
+            length_s=length,
+            samples=samples[: max(1, round(length * self.recipe.rate))],
+            spectrum=spectrum[0, 0, :, : folded.shape[2] * self.recipe.patch_frames].numpy(),
+            edges_hz=mel_row_edges(self.recipe.rate, self.recipe.mels, self.recipe.low_hz),
+        )
+
+    def _original_steps(self, length_s: float) -> np.ndarray:
+        """Which step of the sound itself each step of the window shows, int [steps].
+
+        A sound shorter than the window was repeated: each repeat leads back to the one original.
+        """
+        steps = self.grid[1]
+        cell = self.recipe.window_s / steps
+        used = min(steps, max(1, math.ceil(length_s / cell)))
+        middle = (np.arange(steps) + 0.5) * cell
+        return np.minimum((middle % length_s) / cell, used - 1).astype(int)
 
 
 def fit_samples(samples: np.ndarray, count: int) -> np.ndarray:
@@ -159,13 +189,21 @@ def mel_filters(rate: int, n_fft: int, mels: int, low_hz: float) -> Tensor:
     Each triangle's peak is 1.
     """
 
-    def to_mel(hz: float) -> float:
-        return 2595 * math.log10(1 + hz / 700)
-
-    edges = torch.linspace(to_mel(low_hz), to_mel(rate / 2), mels + 2)
+    edges = torch.linspace(_to_mel(low_hz), _to_mel(rate / 2), mels + 2)
     edges = 700 * (10 ** (edges / 2595) - 1)
     bins = torch.linspace(0, rate / 2, n_fft // 2 + 1)
     low, centre, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
     rising = (bins - low) / (centre - low)
     falling = (high - bins) / (high - centre)
     return torch.minimum(rising, falling).clamp_min(0)
+
+
+def mel_row_edges(rate: int, mels: int, low_hz: float) -> np.ndarray:
+    """Frequencies in hertz halfway between the peaks of mel_filters, float64 [mels + 1]."""
+    low, high = _to_mel(low_hz), _to_mel(rate / 2)
+    edges = low + (np.arange(mels + 1) + 0.5) * (high - low) / (mels + 1)
+    return 700 * (10 ** (edges / 2595) - 1)
+
+
+def _to_mel(hz: float) -> float:
+    return 2595 * math.log10(1 + hz / 700)

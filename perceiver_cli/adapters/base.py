@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from torch import Tensor
 
+from perceiver_cli.maps import Map
 from perceiver_cli.media.types import Media, Modality
 from perceiver_cli.results import Focus
 
@@ -75,6 +76,13 @@ class Adapter(ABC):
         """The heaviest regions of a stream, heaviest first.
 
         mass: float [M_s], each element's share of attention over the whole byte array.
+        """
+
+    @abstractmethod
+    def layout(self, stream: str, values: np.ndarray, window: Window) -> Map:
+        """Values of a stream's elements where they belong in the input.
+
+        values: float [maps, M_s], in multiples of an even share.
         """
 
     def reads(self, modality: Modality) -> bool:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from perceiver_cli.adapters.base import Adapter, ChannelGroup, Window, heaviest_blocks
 from perceiver_cli.adapters.fourier import Bands, fourier_features, grid_positions
+from perceiver_cli.maps import PictureMap
 from perceiver_cli.media.types import Media, Picture, PictureSpec
 from perceiver_cli.results import Focus
 
@@ -99,6 +100,10 @@ class ImageAdapter(Adapter):
             for (rows, columns), share in found
         ]
 
+    def layout(self, stream: str, values: np.ndarray, window: Window) -> PictureMap:
+        """Values of the elements on the crop: float [maps, M] -> [maps, side, side]."""
+        return PictureMap(values.reshape(-1, self.side, self.side), crop_box(window.place))
+
 
 def check_divides(part: str, size: int, whole: str, total: int) -> None:
     """Raises ValueError if patches of `size` do not fill `total` exactly."""
@@ -137,6 +142,11 @@ def square_place(across: float, down: float, left: int, top: int, side: int) -> 
         "width": side * across,
         "height": side * down,
     }
+
+
+def crop_box(place: dict[str, float]) -> tuple[float, float, float, float]:
+    """Left, top, width and height of the crop in the original's pixels."""
+    return place["left"], place["top"], place["width"], place["height"]
 
 
 def pixel_box(rows: slice, columns: slice, side: int, place: dict[str, float]) -> dict[str, int]:

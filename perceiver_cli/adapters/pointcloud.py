@@ -9,6 +9,7 @@ from torch import Tensor
 
 from perceiver_cli.adapters.base import Adapter, ChannelGroup, Window
 from perceiver_cli.adapters.fourier import Bands, fourier_features
+from perceiver_cli.maps import ShapeMap
 from perceiver_cli.media.types import Media, PointCloud, PointSpec
 from perceiver_cli.results import Focus
 
@@ -80,15 +81,23 @@ class PointCloudAdapter(Adapter):
         for octant in np.argsort(octants)[::-1][:3]:
             if octants[octant] <= 0:
                 continue
-            inside = points[corner == octant] * window.place["radius"] + window.place["centre"]
-            if window.place["up"] == "y":
-                inside = inside[:, [0, 2, 1]] * (1, 1, -1)
+            inside = _in_file(points[corner == octant], window)
             box = {
                 "min": [round(float(v), 4) for v in inside.min(0)],
                 "max": [round(float(v), 4) for v in inside.max(0)],
             }
             found.append(Focus(box, round(float(octants[octant]), 4)))
         return found
+
+    def layout(self, stream: str, values: np.ndarray, window: Window) -> ShapeMap:
+        """Values of the points, float [maps, M]; a point that was drawn twice appears twice."""
+        return ShapeMap(values, _in_file(window.arrays["pointcloud"], window), window.place["up"])
+
+
+def _in_file(points: np.ndarray, window: Window) -> np.ndarray:
+    """Points [N, 3] as the model reads them -> float64 in the file's own coordinates."""
+    placed = points * window.place["radius"] + window.place["centre"]
+    return placed[:, [0, 2, 1]] * (1, 1, -1) if window.place["up"] == "y" else placed
 
 
 def choose_points(have: int, want: int, seed: int = 0) -> np.ndarray:

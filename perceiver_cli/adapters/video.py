@@ -14,11 +14,13 @@ from perceiver_cli.adapters.base import Adapter, ChannelGroup, Window, heaviest_
 from perceiver_cli.adapters.fourier import Bands, fourier_features, grid_positions
 from perceiver_cli.adapters.image import (
     check_divides,
+    crop_box,
     patchify,
     pixel_box,
     square_place,
     with_positions,
 )
+from perceiver_cli.maps import SoundMap, VideoMap
 from perceiver_cli.media.types import Media, Video, VideoSpec
 from perceiver_cli.results import Focus
 
@@ -148,3 +150,11 @@ class VideoAdapter(Adapter):
             box = pixel_box(rows, columns, side, window.place)
             found.append(Focus({"time_s": round(float(times[frame]), 3), **box}, round(share, 4)))
         return found
+
+    def layout(self, stream: str, values: np.ndarray, window: Window) -> VideoMap | SoundMap:
+        """Values of the elements on the crop of every frame: [maps, M] -> [maps, T, side, side]."""
+        if stream == "audio" and self.audio:
+            return self.audio.layout(stream, values, window)
+        on_frames = values.reshape(-1, *self.grid).repeat(self.recipe.patch_frames, axis=1)
+        times = window.place["times_s"]
+        return VideoMap(on_frames, crop_box(window.place), times)

@@ -103,13 +103,17 @@ class SelfAttend(nn.Module):
 
     def forward(self, latents: Tensor) -> Tensor:
         """latents: [B, N, D]. Plain products: at small N they beat the fused kernels on a CPU."""
-        queries, keys, values = (
-            split_heads(part, self.heads) for part in self.qkv(self.norm(latents)).chunk(3, -1)
-        )
-        weights = (queries * queries.shape[-1] ** -0.5 @ keys.mT).softmax(-1)
+        weights, values = self.weigh(latents)
         attended = (weights @ values).transpose(1, 2).flatten(2)
         latents = latents + self.out(attended)
         return latents + self.mlp(self.mlp_norm(latents))
+
+    def weigh(self, latents: Tensor) -> tuple[Tensor, Tensor]:
+        """[B, N, D] -> softmax weights [B, H, N, N] and values [B, H, N, D / H]."""
+        queries, keys, values = (
+            split_heads(part, self.heads) for part in self.qkv(self.norm(latents)).chunk(3, -1)
+        )
+        return (queries * queries.shape[-1] ** -0.5 @ keys.mT).softmax(-1), values
 
 
 class CrossAttend(nn.Module):

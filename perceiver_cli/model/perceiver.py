@@ -141,7 +141,14 @@ class Perceiver(nn.Module):
         weights, in order; it is not called while gradients are recorded. `chosen`, indices of
         latents, leaves the others out: training on a random part of them costs less.
         """
-        x = self.padding(streams) if self.padding else next(iter(streams.values()))
+        return self.read(self.gather(streams), watch, chosen)
+
+    def gather(self, streams: dict[str, Tensor]) -> Tensor:
+        """The streams as the one byte array that is read: [B, M, C]."""
+        return self.padding(streams) if self.padding else next(iter(streams.values()))
+
+    def read(self, x: Tensor, watch: Watcher | None = None, chosen: Tensor | None = None) -> Tensor:
+        """x: a byte array [B, M, C], any number of elements; returns logits. Else as forward."""
         x = normalise(x, self.config.norm_eps)
         latents = self.latents if chosen is None else self.latents[chosen]
         latents = latents.expand(len(x), -1, -1)

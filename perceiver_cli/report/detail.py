@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from perceiver_cli.report.sentence import attention_in_words
 from perceiver_cli.report.terminal import bar, is_ascii, show
 from perceiver_cli.report.words import (
     display_path,
@@ -17,7 +18,7 @@ from perceiver_cli.report.words import (
     printable,
     seconds_in_words,
 )
-from perceiver_cli.results import AttentionStats, CrossAttendStats, Result
+from perceiver_cli.results import CrossAttendStats, Result
 
 _BAR = 30
 _INDENT = (0, 2, 0, 0)
@@ -35,7 +36,7 @@ def show_detail(console: Console, result: Result, verbose: bool = False) -> None
         _show_segments(console, result.segments)
     if result.attention:
         console.print()
-        _show_attention(console, result.attention, result.byte_array["elements"])
+        _show_attention(console, result)
     if verbose:
         seconds = ", ".join(f"{name} {value:.3f} s" for name, value in result.seconds.items())
         show(console, Text(seconds, style="dim"))
@@ -93,7 +94,8 @@ def _show_segments(console: Console, segments: list[dict[str, Any]]) -> None:
     show(console, Text(text))
 
 
-def _show_attention(console: Console, attention: AttentionStats, elements: int) -> None:
+def _show_attention(console: Console, result: Result) -> None:
+    elements = result.byte_array["elements"]
     table = Table(
         title=f"Attention of each cross-attend over {elements:,} elements",
         title_justify="left",
@@ -106,7 +108,7 @@ def _show_attention(console: Console, attention: AttentionStats, elements: int) 
     for name in ("#", "effective", "bits", "peak", "top 1%", "drift"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("looked at most", overflow="fold")
-    for number, stats in enumerate(attention.cross_attends, 1):
+    for number, stats in enumerate(result.attention.cross_attends, 1):
         table.add_row(
             str(number),
             f"{stats.effective_elements:,.1f}",
@@ -117,6 +119,7 @@ def _show_attention(console: Console, attention: AttentionStats, elements: int) 
             _where(stats, console.width - _NUMBERS),
         )
     show(console, table)
+    show(console, Text(attention_in_words(result)))
 
 
 def _where(stats: CrossAttendStats, width: int) -> Text:

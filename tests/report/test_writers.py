@@ -80,6 +80,16 @@ def test_csv_quotes_what_needs_it_and_ends_lines_as_rfc_4180_says():
     assert '"a, ""quoted""\nname [bold].jpg"' in text
 
 
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
+def test_csv_holds_no_formulas(start):
+    formula = f"{start}HYPERLINK(x)"
+    best = Prediction(formula, 0, formula, 0.5)
+    text = written("csv", classified(formula, predictions=[best]), classified("-"))
+    formulas, dash = csv.DictReader(io.StringIO(text, newline=""))
+    assert [formulas[name] for name in ("path", "label", "id")] == ["'" + formula] * 3
+    assert (formulas["score"], dash["path"]) == ("0.5", "-")
+
+
 def test_labels_are_one_line_with_one_tab():
     text = written("labels", classified("a\tb\nc.jpg"), failed(), classified(predictions=[]))
     assert text == "a\\tb\\nc.jpg\tEgyptian cat\nphoto.jpg\t\n"
@@ -135,6 +145,24 @@ def test_rows_are_one_line_each():
     assert third.endswith("failed")
     assert "corrupt" in third
     assert fourth.split() == ["c.jpg", "image", "-"]
+
+
+def test_many_rows_end_with_what_they_come_to():
+    scores = [0.9, 0.3, 0.8, 0.1, 0.7] * 5
+    results = [
+        classified(f"{n:02}.jpg", predictions=[Prediction(f"label {n % 10}", 0, "x", score)])
+        for n, score in enumerate(scores)
+    ]
+    text = written("table", *results, failed(), many=True)
+    _, end = text.split("\nMost often:\n")
+    often, unsure = end.split("\nLeast sure:\n")
+    assert often.split(", ")[0] == "  3 label 0"
+    assert often.endswith("2 other labels\n")
+    told = [line.split() for line in unsure.splitlines()]
+    assert [(row[0], row[-1]) for row in told] == [
+        (f"{n:02}.jpg", "0.10") for n in (3, 8, 13, 18, 23)
+    ]
+    assert "Most often" not in written("table", *results[:20], many=True)
 
 
 def test_verbose_shows_many_in_full():

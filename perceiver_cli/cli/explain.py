@@ -1,0 +1,106 @@
+"""perceiver explain: what the answer for a file rests on, as a picture."""
+
+from __future__ import annotations
+
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from perceiver_cli.cli.options import (
+    OUTPUT,
+    Device,
+    DeviceOption,
+    Kind,
+    KindOption,
+    ModelOption,
+    ThreadsOption,
+)
+
+
+class How(str, Enum):
+    """What is drawn."""
+
+    attention = "attention"
+    rollout = "rollout"
+    gradient = "gradient"
+
+
+def explain(
+    path: Annotated[str, typer.Argument(metavar="FILE", help="A file, or - for standard input.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="OUT",
+            help="The picture: .png, .webp or .jpg; a film of a video as .mp4, .webp or .gif; "
+            "coloured points of a shape as .ply or .glb.",
+            rich_help_panel=OUTPUT,
+        ),
+    ],
+    method: Annotated[
+        How,
+        typer.Option(
+            metavar="METHOD",
+            help="attention: where each look goes. rollout: attention through all layers. "
+            "gradient: what speaks for the answer.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = How.attention,
+    modality: KindOption = Kind.auto,
+    model: ModelOption = None,
+    device: DeviceOption = Device.auto,
+    threads: ThreadsOption = None,
+) -> None:
+    """Draw where the model looked, or what its answer rests on.
+
+    Heat is in multiples of an even share: what an element would get if all counted alike.
+    Drawing needs matplotlib: pip install 'perceiver-cli[plots]'.
+
+    \b
+    Examples:
+      perceiver explain photo.jpg -o photo-seen.png
+      perceiver explain clip.wav -o clip-seen.png --method rollout
+      perceiver explain chair.ply -o chair-seen.glb --method gradient
+    """
+    from perceiver_cli.errors import InputError, UsageError
+    from perceiver_cli.report import pictures
+
+    ending = output.suffix.lower()
+    if ending not in pictures.ENDINGS:
+        raise UsageError(f"{output}: name a file that ends in {', '.join(pictures.ENDINGS)}")
+    pictures.check_drawing()
+
+    from perceiver_cli.classify import Classifier
+    from perceiver_cli.cli.output import open_output
+    from perceiver_cli.explanation import explain as explain_source
+    from perceiver_cli.inputs import STDIN
+    from perceiver_cli.media.types import Source
+    from perceiver_cli.report.words import display_path
+
+    source = Source(path, sys.stdin.buffer.read() if path == STDIN else None)
+    classifier = Classifier(model, modality.value, device=device.value, threads=threads)
+    try:
+        explanation = explain_source(source, classifier, method.value)
+    except InputError as error:
+        raise InputError(error.kind, f"{display_path(path)}: {error.message}") from None
+    content = pictures.draw(explanation, ending)
+    with open_output(output, binary=True) as stream:
+        stream.write(content)
+    _tell(explanation, output)
+
+
+def _tell(explanation, output: Path) -> None:
+    """What was drawn, in words."""
+    from perceiver_cli.report.sentence import attention_in_words
+    from perceiver_cli.report.words import display_path, printable
+
+    best = explanation.result.predictions[0]
+    unsure = " (unsure)" if explanation.result.confident is False else ""
+    print(f"{printable(best.label)} {best.score:.2f}{unsure}")
+    print(explanation.about)
+    print(attention_in_words(explanation.result))
+    print(f"Drawn in {display_path(str(output))}")

@@ -1,0 +1,93 @@
+"""Attribution laid out as a file is: on pixels, seconds, points, frames. Plain arrays.
+
+Every map's `values` are shares of mass in multiples of an even share (1: as much as if every
+element of the byte array counted alike), first axis: one map for each of Explanation.names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from perceiver_cli.results import Result
+
+Method = Literal["attention", "rollout", "gradient"]
+
+
+@dataclass(frozen=True)
+class PictureMap:
+    """values: float [maps, rows, columns] over the box (left, top, width, height) in pixels."""
+
+    values: np.ndarray
+    box: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class SoundMap:
+    """values: float [maps, bands, steps], low frequencies first, each step `step_s` seconds long.
+
+    samples: float32 [S] of the stretch of length_s from start_s; spectrum: float [mels, frames],
+    the log-mel picture of it over the same steps; edges_hz: float [mels + 1].
+    """
+
+    values: np.ndarray
+    step_s: float
+    start_s: float
+    length_s: float
+    samples: np.ndarray
+    spectrum: np.ndarray
+    edges_hz: np.ndarray
+
+
+@dataclass(frozen=True)
+class ShapeMap:
+    """values: float [maps, N] at points float [N, 3] in the file's coordinates.
+
+    up: the axis that points up in them.
+    """
+
+    values: np.ndarray
+    points: np.ndarray
+    up: Literal["y", "z"]
+
+
+@dataclass(frozen=True)
+class VideoMap:
+    """values: float [maps, T, rows, columns] over the same box of every frame; times_s [T]."""
+
+    values: np.ndarray
+    box: tuple[float, float, float, float]
+    times_s: np.ndarray
+
+
+Map = PictureMap | SoundMap | ShapeMap | VideoMap
+
+
+@dataclass(frozen=True)
+class Part:
+    """One window of the input. maps: by stream; shares: each stream's mass, float [maps].
+
+    frames: uint8 [T, h, w, 3] of a video for people to see, or one picture [h, w, 3].
+    """
+
+    maps: dict[str, Map]
+    shares: dict[str, np.ndarray]
+    frames: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What the answer for one file rests on.
+
+    about: what the method shows, in one line; names: of the maps, the last being the one that
+    stands alone where there is room for one only; size: (width, height) of a picture or video.
+    """
+
+    result: Result
+    method: Method
+    about: str
+    names: tuple[str, ...]
+    parts: tuple[Part, ...]
+    size: tuple[int, int] | None = None

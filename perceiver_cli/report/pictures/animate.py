@@ -1,0 +1,51 @@
+"""Pictures in time: films as WebP, GIF or MP4."""
+
+from __future__ import annotations
+
+import io
+from fractions import Fraction
+
+import numpy as np
+from PIL import Image
+
+
+def encode_film(pictures: list[np.ndarray], seconds: list[float], ending: str) -> bytes:
+    """uint8 [h, w, 3] each, all of one even size, shown for that long -> the film's bytes."""
+    content = io.BytesIO()
+    if ending == ".mp4":
+        _encode_mp4(pictures, seconds, content)
+        return content.getvalue()
+    first, *others = (Image.fromarray(p) for p in pictures)
+    first.save(
+        content,
+        "WEBP" if ending == ".webp" else "GIF",
+        save_all=True,
+        append_images=others,
+        duration=[round(1000 * s) for s in seconds],
+        loop=0,
+        **({"quality": 80} if ending == ".webp" else {}),
+    )
+    return content.getvalue()
+
+
+def _encode_mp4(pictures: list[np.ndarray], seconds: list[float], content: io.BytesIO) -> None:
+    import av
+
+    times = np.concatenate([[0], np.cumsum(seconds)])
+    # A last picture without a follower would be shown for no time at all.
+    shown = [*pictures, pictures[-1]]
+    with av.open(content, "w", format="mp4") as container:
+        stream = container.add_stream(_codec(av), rate=25)
+        stream.height, stream.width = pictures[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for pixels, time in zip(shown, times, strict=True):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+            frame.pts, frame.time_base = round(1000 * time), Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+def _codec(av) -> str:
+    """H.264, which every player knows, or what there is."""
+    return "libx264" if "libx264" in av.codecs_available else "mpeg4"

@@ -1,0 +1,92 @@
+"""From attribution to colours: one even scale for every picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import matplotlib
+import numpy as np
+from matplotlib.colors import ListedColormap
+
+BACKGROUND, INK, FAINT, LINE = "#16181d", "#f2f3f5", "#a9afb9", "#4a505b"
+
+# Inferno is perceptually even. Its darkest end is left out: it would vanish in the background.
+HEAT = ListedColormap(matplotlib.colormaps["inferno"](np.linspace(0.12, 1, 256)), "heat")
+
+# How much of an overlaid colour is heat; the rest is the picture in grey.
+_HEAT_SHARE = 0.65
+
+
+@dataclass(frozen=True)
+class Scale:
+    """From 0 to `top` times an even share; what is heavier has the last colour.
+
+    Colours go by the square root: attention is so uneven that on a linear scale everything but
+    its few peaks would be black.
+    """
+
+    top: float
+
+    @classmethod
+    def over(cls, maps: Iterable[np.ndarray]) -> Scale:
+        """A scale that fits them all but for the heaviest half percent.
+
+        It reaches to twice an even share at least, so that attention which is nearly even looks so.
+        """
+        values = np.concatenate([np.ravel(m) for m in maps])
+        return cls(max(2.0, float(np.quantile(values, 0.995))))
+
+    def level(self, values: np.ndarray) -> np.ndarray:
+        """Values -> [0, 1], where they lie on the scale."""
+        return np.sqrt(np.clip(values / self.top, 0, 1))
+
+    def colours(self, values: np.ndarray) -> np.ndarray:
+        """Values [...] -> uint8 [..., 3]."""
+        return (HEAT(self.level(values))[..., :3] * 255).round().astype(np.uint8)
+
+    def overlay(self, pixels: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """Heat on a picture in grey: uint8 [H, W, 3], values [H, W] -> uint8 [H, W, 3]."""
+        grey = pixels @ np.array([0.299, 0.587, 0.114])
+        mixed = (1 - _HEAT_SHARE) * grey[..., None] + _HEAT_SHARE * self.colours(values)
+        return mixed.round().astype(np.uint8)
+
+    def legend(self, width: int, height: int, *, overlaid: bool) -> np.ndarray:
+        """The scale from left to right, plain or as it looks on middle grey: uint8 [h, w, 3]."""
+        values = np.broadcast_to(np.linspace(0, 1, width) ** 2 * self.top, (height, width))
+        if not overlaid:
+            return self.colours(values)
+        return self.overlay(np.full((height, width, 3), 128.0), values)
+
+
+def enlarge(values: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """A grid [r, c] as [rows, columns]: every cell a plain rectangle, none blended."""
+    row = np.arange(rows) * values.shape[0] // rows
+    column = np.arange(columns) * values.shape[1] // columns
+    return values[row][:, column]
+
+
+def heat_on_crop(
+    scale: Scale,
+    pixels: np.ndarray,
+    values: np.ndarray,
+    box: tuple[float, float, float, float],
+    size: tuple[int, int],
+) -> tuple[np.ndarray, tuple[int, int, int, int]]:
+    """Heat on the part of a picture that the model read; the rest is dark grey.
+
+    pixels: uint8 [H, W, 3], perhaps a reduced copy of a picture of `size` (width, height); box:
+    left, top, width, height in that picture. Returns the picture and the box in its own pixels
+    (left, top, right, bottom).
+    """
+    height, width = pixels.shape[:2]
+    across, down = width / size[0], height / size[1]
+    left, right = round(box[0] * across), round((box[0] + box[2]) * across)
+    top, bottom = round(box[1] * down), round((box[1] + box[3]) * down)
+    right, bottom = min(width, right), min(height, bottom)
+    grey = (pixels @ np.array([0.299, 0.587, 0.114]) * 0.3)[..., None].repeat(3, -1)
+    drawn = grey.round().astype(np.uint8)
+    inside = (slice(top, bottom), slice(left, right))
+    cells = enlarge(values, bottom - top, right - left)
+    drawn[inside] = scale.overlay(pixels[inside], cells)
+    return drawn, (left, top, right, bottom)

@@ -1,0 +1,165 @@
+"""A video: a film with heat on its frames, or a contact sheet; the sound's track below."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+from matplotlib.ticker import FuncFormatter
+from PIL import Image, ImageDraw
+
+from perceiver_cli.maps import Explanation, Part
+from perceiver_cli.report.pictures.animate import encode_film
+from perceiver_cli.report.pictures.colours import FAINT, HEAT, INK, Scale, heat_on_crop
+from perceiver_cli.report.pictures.picture import fitted
+from perceiver_cli.report.pictures.sheet import Sheet, heading, heading_height
+from perceiver_cli.report.pictures.track import draw_waveform
+
+_UNIT, _MARGIN, _GAP, _LABEL, _TRACK = 14, 24, 12, 24, 84
+_PANEL, _THUMB, _SIDE = 480, 170, 110
+
+
+def draw_film(explanation: Explanation, ending: str) -> bytes:
+    """The frames that the model read, beside them the last map on them, at their own times.
+
+    With sound its waveform lies below, with a cursor, and the share of each stream.
+    """
+    scale = _scale(explanation)
+    pictures, seconds = [], []
+    for index, part in enumerate(explanation.parts, 1):
+        laid = part.maps["video"]
+        window = f"window {index} of {len(explanation.parts)}, " * (len(explanation.parts) > 1)
+        page, place, track = _film_page(explanation, part, scale)
+        times = laid.times_s
+        for number, time in enumerate(times):
+            frame = fitted(part.frames[number], _PANEL, _PANEL)
+            values = laid.values[-1, number]
+            heat, _ = heat_on_crop(scale, frame, values, laid.box, explanation.size)
+            drawn = Image.fromarray(page)
+            for column, pixels in enumerate((frame, heat)):
+                x = place[0] + column * (frame.shape[1] + _GAP)
+                drawn.paste(Image.fromarray(pixels), (x, place[1]))
+            pen = ImageDraw.Draw(drawn)
+            if track:
+                left, top, right, begin, length = track
+                x = left + (right - left) * min(1.0, max(0.0, (time - begin) / length))
+                pen.line((x, top, x, top + _TRACK), fill=INK, width=2)
+            pen.text(
+                (place[0] + 8, place[1] + 8),
+                f"{window}{time:.2f} s",
+                fill="white",
+                stroke_width=2,
+                stroke_fill="black",
+                font_size=18,
+            )
+            pictures.append(np.asarray(drawn))
+        gaps = [b - a for a, b in pairwise(times)]
+        usual = float(np.median(gaps)) if gaps else 0.5
+        seconds += [max(0.04, gap) for gap in [*gaps, usual]]
+    return encode_film(pictures, seconds, ending)
+
+
+def draw_contact_sheet(explanation: Explanation, ending: str) -> bytes:
+    """A row of frames for each map, and for each window; the track of its sound below each."""
+    scale = _scale(explanation)
+    parts = explanation.parts
+    # Of several windows one map each, or the page grows out of sight.
+    shown = range(len(explanation.names)) if len(parts) == 1 else [len(explanation.names) - 1]
+    frame = fitted(parts[0].frames[0], _THUMB, _THUMB)
+    high, wide = frame.shape[:2]
+    count = max(len(part.frames) for part in parts)
+    page = 2 * _MARGIN + _SIDE + count * (wide + _GAP) - _GAP
+    top = round(heading_height(explanation, page - 2 * _MARGIN, _UNIT))
+    heights = [
+        _LABEL + (1 + len(shown)) * (high + _GAP) + ("audio" in part.maps) * (_TRACK + 40)
+        for part in parts
+    ]
+    sheet = Sheet(page, top + sum(heights) + 56, _UNIT)
+    heading(sheet, explanation, _MARGIN, page - _MARGIN)
+    y = top
+    for part, own in zip(parts, heights, strict=True):
+        _contact_rows(sheet, explanation, part, shown, scale, y)
+        if "audio" in part.maps:
+            _track(sheet, part, scale, _MARGIN + _SIDE, y + own - _TRACK - 36, page - _MARGIN)
+        y += own
+    sheet.legend(_MARGIN + _SIDE, sheet.height - 46, scale)
+    return sheet.save(ending)
+
+
+def _contact_rows(
+    sheet: Sheet, explanation: Explanation, part: Part, shown, scale: Scale, top: float
+) -> None:
+    laid = part.maps["video"]
+    for column, time in enumerate(laid.times_s):
+        frame = fitted(part.frames[column], _THUMB, _THUMB)
+        high, wide = frame.shape[:2]
+        x = _MARGIN + _SIDE + column * (wide + _GAP)
+        sheet.text(x, top, f"{time:.2f} s", size=0.9, color=FAINT)
+        sheet.image(x, top + _LABEL, frame)
+        for row, index in enumerate(shown, 1):
+            values = laid.values[index, column]
+            heat, _ = heat_on_crop(scale, frame, values, laid.box, explanation.size)
+            sheet.image(x, top + _LABEL + row * (high + _GAP), heat)
+    for row, index in enumerate(shown, 1):
+        y = top + _LABEL + row * (high + _GAP)
+        sheet.text(_MARGIN, y, explanation.names[index])
+        sheet.text(_MARGIN, y + 22, _shares(part, index, "\n"), size=0.9, color=FAINT)
+
+
+def _film_page(
+    explanation: Explanation, part: Part, scale: Scale
+) -> tuple[np.ndarray, tuple[int, int], tuple | None]:
+    """All that stands still: uint8 [h, w, 3], where frames go, and the track to run along.
+
+    The track: left, top, right in pixels, begin and length in seconds.
+    """
+    high, wide = fitted(part.frames[0], _PANEL, _PANEL).shape[:2]
+    width = 2 * _MARGIN + 2 * wide + _GAP
+    top = round(heading_height(explanation, width - 2 * _MARGIN, _UNIT))
+    sounds = "audio" in part.maps
+    height = top + high + 16 + sounds * (_TRACK + 74) + 56
+    # Codecs halve the size of the colour planes.
+    sheet = Sheet(width + width % 2, height + height % 2, _UNIT)
+    heading(sheet, explanation, _MARGIN, width - _MARGIN)
+    sheet.legend(_MARGIN, sheet.height - 46, scale)
+    track = None
+    if sounds:
+        below = top + high + 16
+        laid = part.maps["audio"]
+        _track(sheet, part, scale, _MARGIN, below, width - _MARGIN)
+        track = (_MARGIN, below, width - _MARGIN, laid.start_s, laid.length_s)
+        _share_bar(sheet, part, below + _TRACK + 36, width)
+    return sheet.pixels(), (_MARGIN, top), track
+
+
+def _track(sheet: Sheet, part: Part, scale: Scale, left: float, top: float, right: float) -> None:
+    laid = part.maps["audio"]
+    axes = sheet.axes(left, top, right - left, _TRACK)
+    draw_waveform(axes, laid, laid.values[-1], scale, round(right - left))
+    axes.locator_params(axis="x", nbins=9)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda s, _: f"{s:g} s"))
+
+
+def _share_bar(sheet: Sheet, part: Part, top: float, width: int) -> None:
+    """One bar, divided as attention is among the streams."""
+    left, full = _MARGIN, width - 2 * _MARGIN
+    tones = dict(zip(part.shares, HEAT([0.62, 0.3, 0.85]), strict=False))
+    for stream, shares in part.shares.items():
+        wide = round(full * float(shares[-1]))
+        colour = (tones[stream][:3] * 255).astype(np.uint8)
+        if wide:
+            sheet.image(left, top, np.broadcast_to(colour, (8, wide, 3)))
+        # Side by side even where a share is next to nothing.
+        words = f"{stream} {shares[-1]:.0%}"
+        at_end = left > _MARGIN
+        x = width - _MARGIN if at_end else left
+        sheet.text(x, top + 12, words, size=0.9, color=FAINT, ha="right" if at_end else "left")
+        left += wide
+
+
+def _shares(part: Part, index: int, between: str) -> str:
+    return between.join(f"{name} {share[index]:.0%}" for name, share in part.shares.items())
+
+
+def _scale(explanation: Explanation) -> Scale:
+    return Scale.over(laid.values for part in explanation.parts for laid in part.maps.values())

@@ -1,0 +1,75 @@
+"""A picture, and beside it the same picture under each of its maps."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from PIL import Image
+
+from perceiver_cli.maps import Explanation, PictureMap
+from perceiver_cli.report.pictures.colours import FAINT, LINE, Scale, heat_on_crop
+from perceiver_cli.report.pictures.sheet import Sheet, heading, heading_height
+
+# The longer side of a panel in pixels: larger pictures are reduced, smaller ones enlarged.
+SMALLEST, LARGEST = 440, 1600
+
+
+def draw_picture(explanation: Explanation, ending: str) -> bytes:
+    """One panel for the picture and one for each map, on one scale."""
+    (part,) = explanation.parts
+    laid: PictureMap = part.maps["image"]
+    scale = Scale.over(laid.values)
+    pixels = fitted(part.frames, SMALLEST, LARGEST)
+    high, wide = pixels.shape[:2]
+    panels = [("the picture", pixels)]
+    for name, values in zip(explanation.names, laid.values, strict=True):
+        heat, box = heat_on_crop(scale, pixels, values, laid.box, explanation.size)
+        panels.append((name, heat))
+    whole = (box[2] - box[0], box[3] - box[1]) == (wide, high)
+
+    unit = max(14.0, min(wide, high) / 28)
+    margin, gap, label = 2 * unit, 1.2 * unit, 1.8 * unit
+    columns = _columns(len(panels), wide, high)
+    rows = math.ceil(len(panels) / columns)
+    width = round(2 * margin + columns * wide + (columns - 1) * gap)
+    top = heading_height(explanation, width - 2 * margin, unit)
+    height = round(top + rows * (label + high + gap) + 3.2 * unit)
+
+    sheet = Sheet(width, height, unit)
+    heading(sheet, explanation, margin, width - margin)
+    for number, (name, drawn) in enumerate(panels):
+        row, column = divmod(number, columns)
+        x = margin + column * (wide + gap)
+        y = top + row * (label + high + gap)
+        sheet.text(x, y, name)
+        sheet.image(x, y + label, drawn)
+        sheet.frame(round(x), round(y + label), wide, high, LINE)
+    sheet.legend(margin, height - 2.9 * unit, scale)
+    if not whole:
+        words = "what is dark was not read"
+        sheet.text(width - margin, height - 2.9 * unit, words, color=FAINT, ha="right")
+    return sheet.save(ending)
+
+
+def fitted(pixels: np.ndarray, smallest: int, largest: int) -> np.ndarray:
+    """A picture whose longer side is within those bounds: uint8 [H, W, 3]."""
+    longer = max(pixels.shape[:2])
+    factor = min(max(longer, smallest), largest) / longer
+    if factor == 1:
+        return pixels
+    size = tuple(max(1, round(side * factor)) for side in pixels.shape[1::-1])
+    # Enlarged pixels stay pixels.
+    how = Image.Resampling.LANCZOS if factor < 1 else Image.Resampling.NEAREST
+    return np.asarray(Image.fromarray(pixels).resize(size, how))
+
+
+def _columns(panels: int, wide: int, high: int) -> int:
+    """The number of columns that makes the whole about 3 wide to 2 high, without holes if so."""
+
+    def badness(columns: int) -> float:
+        rows = math.ceil(panels / columns)
+        holes = rows * columns - panels
+        return abs(math.log(columns * wide / (rows * high) / 1.5)) + 0.4 * holes
+
+    return min(range(1, panels + 1), key=badness)

@@ -1,0 +1,102 @@
+"""A shape: its points in colours, as a file for viewers of shapes or from a few views."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from perceiver_cli.maps import Explanation, ShapeMap
+from perceiver_cli.report.pictures.colours import FAINT, HEAT, Scale
+from perceiver_cli.report.pictures.sheet import Sheet, heading, heading_height
+
+# Name, elevation and azimuth in degrees, as mplot3d counts them, and how far its cube can be
+# enlarged without leaving its panel: seen from a corner it is larger.
+_VIEWS = (
+    ("three-quarter", 22, -60, 1.15),
+    ("front", 0, -90, 1.45),
+    ("side", 0, 0, 1.45),
+    ("top", 90, -90, 1.45),
+)
+_UNIT, _MARGIN, _PANEL, _LABEL = 14, 28, 330, 26
+
+# The radius of a drawn solid over that of the shape.
+_SOLID = 0.012
+
+
+def draw_shape(explanation: Explanation, ending: str) -> bytes:
+    """A row for each map, a column for each view."""
+    laid = _laid(explanation)
+    scale = Scale.over(laid.values)
+    points = _z_up(laid)
+    page = 2 * _MARGIN + len(_VIEWS) * _PANEL
+    top = round(heading_height(explanation, page - 2 * _MARGIN, _UNIT))
+    height = top + len(explanation.names) * (_PANEL + _LABEL) + 56
+    sheet = Sheet(page, height, _UNIT)
+    heading(sheet, explanation, _MARGIN, page - _MARGIN)
+    for row, (name, values) in enumerate(zip(explanation.names, laid.values, strict=True)):
+        y = top + row * (_PANEL + _LABEL)
+        sheet.text(_MARGIN, y, name)
+        for column, (view, elevation, azimuth, zoom) in enumerate(_VIEWS):
+            x = _MARGIN + column * _PANEL
+            axes = sheet.axes(x, y + _LABEL, _PANEL, _PANEL, projection="3d")
+            axes.view_init(elevation, azimuth)
+            axes.set_box_aspect((1, 1, 1), zoom=zoom)
+            _scatter(axes, points, values, scale)
+            middle = x + _PANEL / 2
+            sheet.text(middle, y, view, size=0.85, color=FAINT, ha="center")
+    sheet.legend(_MARGIN, height - 46, scale, overlaid=False)
+    return sheet.save(ending)
+
+
+def coloured_points(explanation: Explanation, ending: str) -> bytes:
+    """The last map as coloured points (.ply) or as small solids with y up (.glb).
+
+    A PLY keeps the file's own coordinates, so that it lies on the original; GLB viewers take y
+    for up and show a bare point as one pixel, hence the solids.
+    """
+    import trimesh
+
+    laid = _laid(explanation)
+    colours = Scale.over(laid.values[-1:]).colours(laid.values[-1])
+    colours = np.concatenate([colours, np.full((len(colours), 1), 255, np.uint8)], 1)
+    if ending == ".ply":
+        return trimesh.PointCloud(laid.points, colors=colours).export(file_type="ply")
+    points = _z_up(laid)[:, [0, 2, 1]] * (1, 1, -1)
+    centre = points.mean(0)
+    radius = float(np.linalg.norm(points - centre, axis=1).max()) or 1.0
+    solid = trimesh.creation.icosahedron()
+    count = len(solid.vertices)
+    vertices = points[:, None] + solid.vertices * radius * _SOLID
+    faces = solid.faces + count * np.arange(len(points))[:, None, None]
+    mesh = trimesh.Trimesh(
+        vertices.reshape(-1, 3),
+        faces.reshape(-1, 3),
+        vertex_colors=colours.repeat(count, 0),
+        process=False,
+    )
+    return mesh.export(file_type="glb")
+
+
+def _laid(explanation: Explanation) -> ShapeMap:
+    (part,) = explanation.parts
+    return part.maps["pointcloud"]
+
+
+def _z_up(laid: ShapeMap) -> np.ndarray:
+    if laid.up == "z":
+        return laid.points
+    return np.stack([laid.points[:, 0], -laid.points[:, 2], laid.points[:, 1]], 1)
+
+
+def _scatter(axes, points: np.ndarray, values: np.ndarray, scale: Scale) -> None:
+    """Points over their shape's cube, so that no axis is stretched."""
+    low, high = points.min(0), points.max(0)
+    half = float((high - low).max()) / 2 or 1.0
+    for setter, middle in zip(
+        (axes.set_xlim, axes.set_ylim, axes.set_zlim), (low + high) / 2, strict=True
+    ):
+        setter(middle - half, middle + half)
+    axes.set_proj_type("ortho")
+    axes.set_axis_off()
+    # What is heavy is drawn larger too: it shows without colours.
+    level = scale.level(values)
+    axes.scatter(*points.T, c=HEAT(level), s=5 + 22 * level, linewidths=0, depthshade=False)

@@ -1,0 +1,124 @@
+"""A page whose parts are placed in pixels from its top left, with what every page says."""
+
+from __future__ import annotations
+
+import io
+import textwrap
+import warnings
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from PIL import Image
+
+from perceiver_cli.maps import Explanation
+from perceiver_cli.report.pictures.colours import BACKGROUND, FAINT, INK, LINE, Scale
+from perceiver_cli.report.words import display_path, printable
+
+_DPI = 100
+_FORMATS = {".png": "PNG", ".webp": "WEBP", ".jpg": "JPEG", ".jpeg": "JPEG", ".gif": "GIF"}
+_SAVING = {"WEBP": {"quality": 90}, "JPEG": {"quality": 92}, "PNG": {"optimize": True}}
+
+
+class Sheet:
+    """width, height: in pixels; unit: the height in pixels of ordinary text."""
+
+    def __init__(self, width: int, height: int, unit: float = 14) -> None:
+        self.width, self.height, self.unit = width, height, unit
+        self.figure = Figure((width / _DPI, height / _DPI), dpi=_DPI, facecolor=BACKGROUND)
+        FigureCanvasAgg(self.figure)
+
+    def text(self, left: float, top: float, words: str, **style) -> None:
+        """Words whose top left is there. style: size (in units), color, weight, ha, va."""
+        size = style.pop("size", 1.0) * self.unit * 72 / _DPI
+        style = {"color": INK, "va": "top", "parse_math": False} | style
+        self.figure.text(left / self.width, 1 - top / self.height, words, fontsize=size, **style)
+
+    def image(self, left: float, top: float, pixels: np.ndarray) -> None:
+        """uint8 [h, w, 3], pixel by pixel."""
+        below = self.height - round(top) - pixels.shape[0]
+        self.figure.figimage(pixels, round(left), below, zorder=1)
+
+    def frame(self, left: float, top: float, width: float, height: float, color: str) -> None:
+        """The outline of a rectangle."""
+        corner = (left, self.height - top - height)
+        self.figure.add_artist(
+            Rectangle(
+                corner, width, height, fill=False, edgecolor=color, linewidth=1, transform=None
+            )
+        )
+
+    def axes(self, left: float, top: float, width: float, height: float, **options) -> Axes:
+        """Axes in that rectangle, in the page's colours."""
+        place = (
+            left / self.width,
+            1 - (top + height) / self.height,
+            width / self.width,
+            height / self.height,
+        )
+        axes = self.figure.add_axes(place, facecolor=BACKGROUND, **options)
+        axes.tick_params(colors=FAINT, labelsize=0.85 * self.unit * 72 / _DPI)
+        for spine in axes.spines.values():
+            spine.set_color(LINE)
+        return axes
+
+    def legend(self, left: float, top: float, scale: Scale, *, overlaid: bool = True) -> None:
+        """The colour scale, 20 units wide, in multiples of an even share."""
+        wide, high = round(20 * self.unit), round(0.8 * self.unit)
+        self.image(left, top, scale.legend(wide, high, overlaid=overlaid))
+        ticks = [(0.0, "0"), (1.0, "even share"), (scale.top, f"{scale.top:.2g} times even")]
+        if scale.top > 8:
+            ticks.insert(2, (scale.top / 3, f"{scale.top / 3:.2g}"))
+        for value, words in ticks:
+            x = left + wide * float(scale.level(np.array(value)))
+            self.frame(x, top + high, 0, 0.25 * self.unit, FAINT)
+            self.text(x, top + 1.2 * self.unit, words, size=0.85, color=FAINT, ha="center")
+
+    def pixels(self) -> np.ndarray:
+        """The page as uint8 [h, w, 3]."""
+        with warnings.catch_warnings():
+            # A name in a script that the font lacks is shown as boxes.
+            warnings.simplefilter("ignore")
+            self.figure.canvas.draw()
+        return np.asarray(self.figure.canvas.buffer_rgba())[..., :3].copy()
+
+    def save(self, ending: str) -> bytes:
+        """The page as a file of that kind."""
+        return encode(self.pixels(), ending)
+
+
+def encode(pixels: np.ndarray, ending: str) -> bytes:
+    """uint8 [h, w, 3] as PNG, WebP or JPEG."""
+    content = io.BytesIO()
+    kind = _FORMATS[ending]
+    Image.fromarray(pixels).save(content, kind, **_SAVING.get(kind, {}))
+    return content.getvalue()
+
+
+def heading(sheet: Sheet, explanation: Explanation, left: float, right: float) -> float:
+    """The answer, the file and what the method shows. Returns where the next part begins."""
+    result, unit = explanation.result, sheet.unit
+    best = result.predictions[0]
+    answer = f"{printable(best.label)}  {best.score:.2f}"
+    if result.confident is False:
+        answer += "  (unsure)"
+    file = f"{_name(display_path(result.path))}, read by {result.model}"
+    about = textwrap.wrap(explanation.about, max(24, int((right - left) / (0.53 * unit))))
+    sheet.text(left, unit, answer, size=1.6, weight="bold")
+    sheet.text(left, 3.2 * unit, file, color=FAINT)
+    for number, line in enumerate(about):
+        sheet.text(left, (4.7 + 1.35 * number) * unit, line, color=FAINT)
+    return (5.4 + 1.35 * len(about)) * unit
+
+
+def heading_height(explanation: Explanation, width: float, unit: float) -> float:
+    """What `heading` will take of a page, from its top, for that width in pixels."""
+    lines = textwrap.wrap(explanation.about, max(24, int(width / (0.53 * unit))))
+    return (5.4 + 1.35 * len(lines)) * unit
+
+
+def _name(path: str, most: int = 48) -> str:
+    name = path.rsplit("/", 1)[-1]
+    return name if len(name) <= most else f"{name[: most // 2]}…{name[-most // 2 :]}"

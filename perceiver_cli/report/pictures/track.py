@@ -1,0 +1,64 @@
+"""The parts of pictures of sounds: waveforms coloured by attention, spectrograms under heat."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+
+from perceiver_cli.maps import SoundMap
+from perceiver_cli.report.pictures.colours import HEAT, Scale, enlarge
+
+_TICKS_HZ = (100, 500, 1000, 2000, 5000, 10000, 20000)
+
+
+def draw_waveform(axes: Axes, laid: SoundMap, values: np.ndarray, scale: Scale, wide: int) -> None:
+    """The waveform in `wide` strokes, each with the colour of its moment.
+
+    values: [bands, steps].
+    """
+    count = min(wide, len(laid.samples))
+    edges = np.linspace(0, len(laid.samples), count + 1).astype(int)[:-1]
+    low = np.minimum.reduceat(laid.samples, edges)
+    high = np.maximum.reduceat(laid.samples, edges)
+    loudest = max(float(np.abs(laid.samples).max()), 1e-6)
+    # Silence is a thin line, not nothing.
+    low, high = np.minimum(low / loudest, -0.02), np.maximum(high / loudest, 0.02)
+    times = laid.start_s + (np.arange(count) + 0.5) / count * laid.length_s
+    step = ((times - laid.start_s) / laid.step_s).astype(int).clip(0, values.shape[1] - 1)
+    strokes = np.stack([np.stack([times, low], -1), np.stack([times, high], -1)], 1)
+    colours = HEAT(scale.level(values.mean(0)[step]))
+    # Strokes snapped to whole pixels would leave gaps.
+    axes.add_collection(LineCollection(list(strokes), colors=colours, linewidths=1, snap=False))
+    axes.set_ylim(-1.08, 1.08)
+    axes.set_yticks([])
+    show_seconds(axes, laid)
+
+
+def draw_spectrogram(axes: Axes, laid: SoundMap, values: np.ndarray, scale: Scale) -> None:
+    """The log-mel picture in grey under the heat of one map, low frequencies below.
+
+    values: [bands, steps].
+    """
+    mels, frames = laid.spectrum.shape
+    low, high = np.quantile(laid.spectrum, [0.02, 0.995])
+    grey = np.clip((laid.spectrum - low) / max(high - low, 1e-6), 0, 1) * 255
+    pixels = np.repeat(grey[..., None], 3, -1)
+    drawn = scale.overlay(pixels, enlarge(values, mels, frames))
+    end = laid.start_s + values.shape[1] * laid.step_s
+    axes.imshow(
+        drawn,
+        origin="lower",
+        aspect="auto",
+        extent=(laid.start_s, end, 0, mels),
+        interpolation="nearest",
+    )
+    ticks = [hz for hz in _TICKS_HZ if laid.edges_hz[0] <= hz <= laid.edges_hz[-1]]
+    axes.set_yticks(np.interp(ticks, laid.edges_hz, np.arange(mels + 1)))
+    axes.set_yticklabels([f"{hz / 1000:g} kHz" if hz >= 1000 else f"{hz} Hz" for hz in ticks])
+    show_seconds(axes, laid)
+
+
+def show_seconds(axes: Axes, laid: SoundMap) -> None:
+    """The stretch of time on the horizontal axis."""
+    axes.set_xlim(laid.start_s, laid.start_s + laid.length_s)

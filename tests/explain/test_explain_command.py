@@ -1,0 +1,143 @@
+import io
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.samples import make_av, make_picture, make_sound
+
+pytest.importorskip("matplotlib")
+
+METHODS = ("attention", "rollout", "gradient")
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("modality", ["image", "audio", "pointcloud", "video", "av"])
+def test_every_modality_by_every_method(run, bundle, media, tmp_path, modality, method):
+    out = tmp_path / "seen.png"
+    outcome = run("explain", media[modality], "-o", out, "--method", method)
+    assert outcome.exit_code == 0
+    assert outcome.stderr == ""
+    lines = outcome.stdout.splitlines()
+    assert lines[1].lower().startswith(method)
+    assert lines[2].startswith("Attends to ")
+    assert lines[-1] == f"Drawn in {out}"
+    with Image.open(out) as picture:
+        pixels = np.asarray(picture.convert("RGB"))
+    assert min(pixels.shape[:2]) > 200
+    assert pixels.std() > 5
+    assert list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.parametrize("ending", [".webp", ".jpg"])
+def test_a_picture_in_other_formats(run, bundle, media, tmp_path, ending):
+    out = tmp_path / f"seen{ending}"
+    assert run("explain", media["image"], "-o", out).exit_code == 0
+    with Image.open(out) as picture:
+        assert picture.format == {".webp": "WEBP", ".jpg": "JPEG"}[ending]
+
+
+@pytest.mark.parametrize("ending", [".webp", ".gif", ".mp4"])
+def test_a_film_shows_every_frame_the_model_read(run, bundle, media, tmp_path, ending):
+    out = tmp_path / f"seen{ending}"
+    assert run("explain", media["av"], "-o", out).exit_code == 0
+    if ending == ".mp4":
+        import av
+
+        with av.open(str(out)) as container:
+            frames = [frame.to_image() for frame in container.decode(video=0)]
+        assert len(frames) == 5  # the last one twice, to be seen for its time
+    else:
+        with Image.open(out) as film:
+            frames = []
+            for index in range(film.n_frames):
+                film.seek(index)
+                frames.append(film.convert("RGB"))
+        assert len(frames) == 4
+    first, last = (np.asarray(frame).astype(int) for frame in (frames[0], frames[3]))
+    assert np.abs(first - last).max() > 50
+
+
+@pytest.mark.parametrize("ending", [".ply", ".glb"])
+def test_shapes_that_viewers_open(run, bundle, media, tmp_path, ending):
+    import trimesh
+
+    out = tmp_path / f"seen{ending}"
+    assert run("explain", media["pointcloud"], "-o", out).exit_code == 0
+    (shape,) = trimesh.load_scene(io.BytesIO(out.read_bytes()), file_type=ending[1:]).dump()
+    extent = np.ptp(shape.vertices, axis=0)
+    # The box is 1 x 2 x 3 with z up; GLB has y up.
+    expected = (1, 2, 3) if ending == ".ply" else (1, 3, 2)
+    np.testing.assert_allclose(extent, expected, atol=0.25)
+    colours = shape.colors if ending == ".ply" else shape.visual.vertex_colors
+    assert len(np.unique(colours, axis=0)) > 3
+
+
+def test_attention_is_what_the_record_says(run, bundle, media):
+    from perceiver_cli.classify import Classifier
+    from perceiver_cli.explanation import explain
+    from perceiver_cli.media.types import Source
+
+    found = explain(Source(str(media["av"])), Classifier(precision="float32"), "attention")
+    assert found.names == ("look 1", "look 2", "all looks")
+    (part,) = found.parts
+    for index, look in enumerate(found.result.attention.cross_attends):
+        for stream, share in look.share.items():
+            assert part.shares[stream][index] == pytest.approx(share, abs=1e-3)
+    elements = found.result.byte_array["elements"]
+    total = sum(
+        laid.values[0].sum() / (2 if stream == "video" else 1) for stream, laid in part.maps.items()
+    )
+    assert total == pytest.approx(elements, rel=1e-3)
+
+
+def test_several_windows_and_odd_names(run, bundle, tmp_path):
+    sound = make_sound(tmp_path / "a $x^{2$ 日本.wav", 3.5)
+    video = make_av(tmp_path / "long.mp4", 3.0)
+    for path in (sound, video):
+        outcome = run("explain", path, "-o", tmp_path / "seen.png")
+        assert outcome.exit_code == 0
+        assert outcome.stderr == ""
+
+
+def test_large_and_tiny_pictures(run, bundle, tmp_path):
+    for width, height in ((3, 2), (3000, 900), (300, 3000)):
+        path = make_picture(tmp_path / "p.png", width, height)
+        out = tmp_path / "seen.png"
+        assert run("explain", path, "-o", out).exit_code == 0
+        with Image.open(out) as picture:
+            assert max(picture.size) < 8000
+
+
+def test_without_matplotlib_it_says_what_to_install(run, bundle, media, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    out = tmp_path / "seen.png"
+    outcome = run("explain", media["image"], "-o", out)
+    assert outcome.exit_code == 2
+    assert outcome.stderr == (
+        "perceiver: drawing needs matplotlib: pip install 'perceiver-cli[plots]'\n"
+    )
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("modality", "name"), [("image", "seen.mp4"), ("audio", "seen.ply"), ("image", "seen.txt")]
+)
+def test_endings_that_do_not_fit(run, bundle, media, tmp_path, modality, name):
+    outcome = run("explain", media[modality], "-o", tmp_path / name)
+    assert outcome.exit_code == 2
+    assert ".png" in outcome.stderr
+    assert len(outcome.stderr.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_cannot_be_classified_leaves_the_old_picture(run, bundle, tmp_path):
+    out = tmp_path / "seen.png"
+    out.write_bytes(b"before")
+    path = tmp_path / "notes.txt"
+    path.write_text("just words\n")
+    outcome = run("explain", path, "-o", out)
+    assert outcome.exit_code == 1
+    assert outcome.stderr.startswith(f"perceiver: {path}: ")
+    assert out.read_bytes() == b"before"
