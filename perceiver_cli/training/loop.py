@@ -74,7 +74,9 @@ class Training:
         self.metrics_file = run / "metrics.jsonl"
         self.augment = AUGMENTS[adapter.modality](adapter, plan.mixup)
         self.adapter = adapter
-        self.optimisers = build_optimisers(model, plan.rate, plan.decay)
+        self.optimisers = build_optimisers(
+            model, plan.rate, plan.decay, getattr(torch, plan.precision)
+        )
         self.average = Average(model, plan.average)
         self.step = 0
         self.elapsed_s = 0.0

@@ -1,7 +1,8 @@
 """Muon (Jordan et al. 2024): momentum whose matrices are made orthogonal before each step.
 
 torch.optim.Muon iterates in bfloat16, which processors without bfloat16 units do several times
-slower than float32, one matrix at a time; here matrices of one shape go together, in float32.
+slower than float32, one matrix at a time; here matrices of one shape go together, in the precision
+that the training runs in.
 """
 
 from __future__ import annotations
@@ -15,12 +16,21 @@ _A, _B, _C = 3.4445, -4.7750, 2.0315
 
 
 class Muon(Optimizer):
-    """For weight matrices [out, in] alone. lr is on the scale of AdamW's (Liu et al. 2025)."""
+    """For weight matrices [out, in] alone. lr is on the scale of AdamW's (Liu et al. 2025).
+
+    iterate_in: the precision of the orthogonal steps; the weights and momenta stay as they are.
+    """
 
     def __init__(
-        self, params: list[nn.Parameter], lr: float, weight_decay: float, momentum: float = 0.95
+        self,
+        params: list[nn.Parameter],
+        lr: float,
+        weight_decay: float,
+        momentum: float = 0.95,
+        iterate_in: torch.dtype = torch.float32,
     ) -> None:
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay, "momentum": momentum})
+        self.iterate_in = iterate_in
 
     @torch.no_grad()
     def step(self) -> None:
@@ -33,7 +43,8 @@ class Muon(Optimizer):
             for shape, parameters in by_shape.items():
                 updates = torch.stack([self._momentum(p, group["momentum"]) for p in parameters])
                 size = 0.2 * max(shape) ** 0.5
-                for parameter, update in zip(parameters, orthogonal(updates), strict=True):
+                updates = orthogonal(updates.to(self.iterate_in)).to(parameters[0])
+                for parameter, update in zip(parameters, updates, strict=True):
                     parameter.mul_(1 - group["lr"] * group["weight_decay"])
                     parameter.add_(update, alpha=-group["lr"] * size)
 
@@ -47,7 +58,7 @@ class Muon(Optimizer):
 
 
 def orthogonal(matrices: Tensor, iterations: int = 5) -> Tensor:
-    """Each matrix with its singular values brought near 1: [K, a, b] -> [K, a, b], float32.
+    """Each matrix with its singular values brought near 1: [K, a, b] -> [K, a, b].
 
     Newton-Schulz iterations; the values end between about 0.7 and 1.2, which is all Muon needs.
     """

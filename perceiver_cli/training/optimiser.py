@@ -13,14 +13,16 @@ from perceiver_cli.training.muon import Muon
 WARMUP = 0.03
 
 
-def build_optimisers(model: nn.Module, rate: float, decay: float) -> list[Optimizer]:
+def build_optimisers(
+    model: nn.Module, rate: float, decay: float, iterate_in: torch.dtype
+) -> list[Optimizer]:
     """Muon for weight matrices; AdamW for vectors, latents and the head."""
     inner, other = [], []
     for name, parameter in model.named_parameters():
         matrix = parameter.dim() == 2 and not name.startswith("readout.head")
         (inner if matrix and name != "latents" else other).append(parameter)
     return [
-        Muon(inner, lr=rate, weight_decay=decay),
+        Muon(inner, lr=rate, weight_decay=decay, iterate_in=iterate_in),
         AdamW(other, lr=rate, weight_decay=decay, betas=(0.9, 0.99)),
     ]
 

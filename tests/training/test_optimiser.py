@@ -44,7 +44,7 @@ def test_every_parameter_has_exactly_one_optimiser():
     model = Perceiver(PerceiverConfig({"image": 10}, classes=3, latents=4, width=8, layers=1))
     owned = [
         id(p)
-        for o in build_optimisers(model, 1e-3, 0.1)
+        for o in build_optimisers(model, 1e-3, 0.1, torch.float32)
         for g in o.param_groups
         for p in g["params"]
     ]
