@@ -19,24 +19,26 @@ from PIL import Image
 RATE = 16000
 
 
-def tune(seconds: float) -> np.ndarray:
-    """A short tune of plucked strings (Karplus and Strong 1983), float32 mono."""
-    rng = np.random.default_rng(7)
-    samples = np.zeros(round(RATE * seconds), np.float32)
-    notes = [262, 330, 392, 523, 392, 330, 349, 440, 523, 440, 392, 330, 294, 262]
-    for number, pitch in enumerate(notes):
-        start = round(number * 0.28 * RATE)
-        string = rng.uniform(-1, 1, RATE // pitch)
-        length = min(RATE, len(samples) - start)
-        if length <= 0:
-            break
-        plucked = np.empty(length)
-        for i in range(length):
-            plucked[i] = string[i % len(string)]
-            following = string[(i + 1) % len(string)]
-            string[i % len(string)] = 0.498 * (plucked[i] + following)
-        samples[start : start + length] += (0.3 * plucked).astype(np.float32)
-    return samples
+def voice(pitch: float, seconds: float, overtones: int, fall: float) -> np.ndarray:
+    """A tone with overtones that starts softly and dies away at `fall` per second."""
+    t = np.arange(round(RATE * seconds)) / RATE
+    tone = sum(np.sin(2 * np.pi * pitch * h * t) / h**1.4 for h in range(1, overtones))
+    return np.minimum(1, t / 0.02) * np.exp(-fall * t) * tone
+
+
+def tune() -> np.ndarray:
+    """Four bars of a band: chords, a melody and brushed drums, float32 mono, 4 s."""
+    rng = np.random.default_rng(0)
+    chords = [(131, 196, 262, 330), (98, 196, 247, 294), (110, 220, 262, 330), (87, 175, 220, 262)]
+    melody = [523, 659, 587, 494, 523, 440, 494, 392, 440, 523, 494, 440, 349, 392, 440, 523]
+    bars = [0.1 * sum(voice(pitch, 1.0, 8, 0.6) for pitch in chord) for chord in chords]
+    samples = np.concatenate(bars)
+    samples += np.concatenate([0.25 * voice(pitch, 0.25, 10, 4.0) for pitch in melody])
+    brush = np.exp(-np.arange(RATE // 4) / 250)
+    for beat in range(16):
+        where = slice(beat * RATE // 4, (beat + 1) * RATE // 4)
+        samples[where] += (0.1 if beat % 2 else 0.2) * brush * rng.standard_normal(RATE // 4)
+    return (0.7 * samples / np.abs(samples).max()).astype(np.float32)
 
 
 def meow(seconds: float) -> np.ndarray:
@@ -102,7 +104,7 @@ call = parser.parse_args()
 cat = Image.open(call.photo).convert("RGB")
 call.target.mkdir(parents=True, exist_ok=True)
 cat.save(call.target / "cat.jpg", quality=85)
-soundfile.write(call.target / "tune.ogg", tune(4.0), RATE)
+soundfile.write(call.target / "tune.ogg", tune(), RATE)
 chair().export(call.target / "chair.ply")
 film(call.target / "cat-silent.mp4", cat, None)
 film(call.target / "cat-calling.mp4", cat, meow(2.5))

@@ -4,7 +4,7 @@
 
 A still picture under simulated camera motion (pan, zoom, tilt, shake), beside a sound of the same
 class; they were not recorded together. Pictures and sounds keep their own splits, so nothing of
-the val clips is in a train clip. Clips lie at clips/{train,val}/<class>/*.mp4.
+the val clips is in a train clip. Clips lie at clips/{train,val}/<class>/*.mkv.
 """
 
 import argparse
@@ -19,7 +19,7 @@ import numpy as np
 import soundfile
 from PIL import Image
 
-SIDE, FPS, SECONDS, RATE = 80, 8, 2.5, 16000
+SIDE, FPS, SECONDS, RATE = 80, 8, 2.0, 16000
 
 
 def camera_path(rng: random.Random, side: int) -> list[tuple[float, ...]]:
@@ -64,10 +64,10 @@ def render(job: tuple[Path, Path, Path, int]) -> None:
     wave = np.resize(samples.mean(1)[start : start + wanted], wanted)
 
     with av.open(str(target), "w") as container:
-        video = container.add_stream("libx264", FPS, options={"preset": "veryfast", "crf": "20"})
+        video = container.add_stream("mpeg4", FPS, options={"qscale": "3"})
         video.width = video.height = SIDE
         video.pix_fmt = "yuv420p"
-        audio = container.add_stream("aac", RATE, layout="mono")
+        audio = container.add_stream("pcm_s16le", RATE, layout="mono")
         for corners in camera_path(rng, side):
             shifted = tuple(c + side // 2 for c in corners)
             view = wide.transform(
@@ -75,7 +75,8 @@ def render(job: tuple[Path, Path, Path, int]) -> None:
             )
             container.mux(video.encode(av.VideoFrame.from_image(view)))
         container.mux(video.encode(None))
-        frame = av.AudioFrame.from_ndarray(wave[None], "fltp", "mono")
+        whole = (np.clip(wave, -1, 1) * 32767).astype(np.int16)
+        frame = av.AudioFrame.from_ndarray(whole[None], "s16", "mono")
         frame.rate, frame.time_base, frame.pts = RATE, Fraction(1, RATE), 0
         container.mux(audio.encode(frame))
         container.mux(audio.encode(None))
@@ -93,7 +94,7 @@ def jobs(pictures: Path, sounds: Path, target: Path, split: str, count: int) -> 
         folder.mkdir(parents=True, exist_ok=True)
         chosen = rng.sample(seen, min(count, len(seen)))
         for number, picture in enumerate(chosen):
-            clip = folder / f"{number:04d}.mp4"
+            clip = folder / f"{number:04d}.mkv"
             found.append((picture, rng.choice(heard), clip, rng.randrange(2**32)))
     return found
 

@@ -1,0 +1,67 @@
+"""The weights that ship: whole, self-describing, and right about the bundled samples."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from perceiver_cli import Classifier
+from perceiver_cli.checkpoints import registry
+from perceiver_cli.checkpoints.format import read_header
+
+SAMPLES = Path(__file__).parent.parent / "perceiver_cli" / "samples"
+EXPECTED = {
+    "tune.ogg": ("audio", {"music"}),
+    "chair.ply": ("pointcloud", {"chair"}),
+    "cat.jpg": ("image", {"tabby", "Egyptian cat", "Persian cat"}),
+    "cat-silent.mp4": ("video", {"cat"}),
+    "cat-calling.mp4": ("av", {"cat"}),
+}
+MIB = 1 << 20
+
+
+def test_every_modality_has_weights():
+    modalities = {"image", "audio", "pointcloud", "video", "av"}
+    assert {m for m in modalities if registry.default_for(m).is_file()} == modalities
+
+
+@pytest.mark.parametrize("name", registry.bundled())
+def test_a_card_says_what_a_user_must_know(name):
+    path = registry.bundled()[name]
+    header = read_header(path)
+    assert header.name == name
+    assert header.threshold is not None
+    for key in ("data", "licence", "command", "date", "measured"):
+        assert header.card.get(key), key
+    assert path.stat().st_size <= 15 * MIB
+
+
+def test_the_weights_are_small_together():
+    assert sum(path.stat().st_size for path in registry.bundled().values()) <= 60 * MIB
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_the_samples_are_recognised(name):
+    modality, labels = EXPECTED[name]
+    result = Classifier().classify(SAMPLES / name)
+    assert result.ok, result.error
+    assert result.modality == modality
+    assert {p.label for p in result.predictions[:3]} & labels
+    assert result.attention.cross_attends
+
+
+def test_demo_shows_every_modality(run):
+    outcome = run("demo")
+    assert outcome.exit_code == 0
+    for name in EXPECTED:
+        assert name in outcome.stdout
+    assert max(len(line) for line in outcome.stdout.splitlines()) <= 80
+
+
+def test_doctor_finds_everything_whole(run):
+    assert run("doctor").exit_code == 0
+
+
+def test_models_list_names_every_default(run):
+    listed = json.loads(run("models", "list", "--format", "json").stdout)
+    assert {entry["name"] for entry in listed} == set(registry.defaults().values())

@@ -1,0 +1,75 @@
+"""Every command in the README works as it stands there."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from perceiver_cli import Classifier
+from tests.samples import make_picture, make_sound
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SAMPLES = ROOT / "perceiver_cli" / "samples"
+COMMANDS = re.findall(r"^perceiver .+$", README, re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    """A folder with the files that the README speaks of."""
+    folder = tmp_path_factory.mktemp("readme")
+    shutil.copy(SAMPLES / "cat.jpg", folder / "photo.jpg")
+    make_sound(folder / "clip.wav", 1.0)
+    (folder / "holiday" / "sea").mkdir(parents=True)
+    shutil.copy(SAMPLES / "cat.jpg", folder / "holiday" / "sea" / "1.jpg")
+    shutil.copy(SAMPLES / "tune.ogg", folder / "holiday" / "2.ogg")
+    for name, width in (("cats", 64), ("dogs", 80)):
+        (folder / "pets" / name).mkdir(parents=True)
+        for number in range(4):
+            make_picture(folder / "pets" / name / f"{number}.png", width + number)
+    return folder
+
+
+def test_the_readme_shows_commands():
+    assert len(COMMANDS) >= 6
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command(command, place):
+    # A few seconds of training show that the command is right.
+    command = re.sub(r"--minutes \d+", "--steps 2", command)
+    arguments = command.removeprefix("perceiver ")
+    called = f"{shlex.quote(sys.executable)} -m perceiver_cli {arguments}"
+    done = subprocess.run(
+        called, shell=True, cwd=place, env=os.environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_python_example(place, monkeypatch):
+    monkeypatch.chdir(place)
+    example = re.search(r"```python\n(.+?)```", README, re.DOTALL).group(1)
+    seen = {}
+    exec(example, seen)
+    assert seen["result"].predictions == Classifier().classify("photo.jpg").predictions
+
+
+def test_named_commands_and_options_exist():
+    from typer.main import get_command
+
+    from perceiver_cli.cli import app
+
+    known = get_command(app).commands
+    for line in re.findall(r"^\| `perceiver (\w+)", README, re.MULTILINE):
+        assert line in known
+
+
+def test_links_lead_somewhere():
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
