@@ -18,7 +18,7 @@ from perceiver_cli.engine import Engine
 from perceiver_cli.errors import InputError, UsageError
 from perceiver_cli.media.types import Source
 from perceiver_cli.pipeline.answering import Wanted, answer
-from perceiver_cli.pipeline.decoding import Decoded, Here, decode
+from perceiver_cli.pipeline.decoding import Decoded, Here, Steps, decode
 from perceiver_cli.pipeline.line import Line
 from perceiver_cli.pipeline.workers import Apart
 from perceiver_cli.results import Result
@@ -81,14 +81,17 @@ class Classifier:
         """The Result for one file. A file that cannot be classified gives status "error"."""
         return next(self.stream([path]))
 
-    def stream(self, inputs: Iterable[str | os.PathLike[str] | Source]) -> Iterator[Result]:
+    def stream(
+        self, inputs: Iterable[str | os.PathLike[str] | Source], place: Steps | None = None
+    ) -> Iterator[Result]:
         """One Result per input, in input order, each as soon as it and those before are ready.
 
         inputs are read by another thread, a little ahead. Memory is bounded by the batch size,
-        not by their number.
+        not by their number. place: where decoding is done, if not where `timeout` says.
         """
         self._stopping = False
-        place = Here() if self.timeout is None else Apart(self.timeout)
+        if place is None:
+            place = Here() if self.timeout is None else Apart(self.timeout)
         line = Line(
             (s if isinstance(s, Source) else Source(os.fspath(s)) for s in inputs),
             partial(decode, place=place, engine_for=self._engine_for),

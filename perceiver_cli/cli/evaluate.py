@@ -45,6 +45,22 @@ def evaluate(
             metavar="NAME", help="Which split, if DIR has splits.", rich_help_panel=READING
         ),
     ] = "val",
+    changes: Annotated[
+        bool,
+        typer.Option(
+            "--changes",
+            help="Measure the same files changed, too: noise, cuts, turns, ...",
+            rich_help_panel=READING,
+        ),
+    ] = False,
+    unknown: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Files of none of the classes: how many are marked as unsure?",
+            rich_help_panel=READING,
+        ),
+    ] = None,
     form: PlainOption = Plain.table,
     name: Annotated[
         str | None,
@@ -68,6 +84,7 @@ def evaluate(
     Examples:
       perceiver evaluate pets/ --model pets.safetensors
       perceiver evaluate sounds/ -m audio --format json
+      perceiver evaluate shapes/ -m pointcloud --split test --changes
     """
     from perceiver_cli.errors import UsageError
 
@@ -91,7 +108,8 @@ def evaluate(
         threads=threads,
     )
     with Bar(None, task="Evaluating") as bar:
-        measured = evaluation.evaluate(folder, split, classifier, bar.advance)
+        wish = evaluation.Wish(folder, split, changes, unknown)
+        measured = evaluation.evaluate(wish, classifier, bar.advance)
     if name:
         evaluation.record(path, name, measured, own_command())
     if form is Plain.json:

@@ -53,7 +53,8 @@ def train(
         typer.Option(
             "--from",
             metavar="NAME|FILE",
-            help="Begin from these weights: a name, a modality or a file.",
+            help="Begin from these weights: a name, a modality or a file. Another modality's "
+            "give their latent transformers.",
             rich_help_panel=_DATA,
         ),
     ] = None,

@@ -27,6 +27,11 @@ def show_evaluation(console: Console, measured: dict[str, Any]) -> None:
             overall.add_row(name, f"{measured[key]:.1%}")
     console.print(overall)
 
+    if measured.get("changed"):
+        _show_changed(console, measured)
+    if unknown := measured.get("unknown"):
+        console.print(f"{unknown['unsure']:.1%} of {unknown['items']} unknown things marked unsure")
+
     table = Table(title="Per class, worst first", title_justify="left")
     table.add_column("class", overflow="ellipsis", max_width=28)
     table.add_column("items", justify="right")
@@ -39,3 +44,14 @@ def show_evaluation(console: Console, measured: dict[str, Any]) -> None:
     console.print(table)
     for path in measured["failed_files"]:
         console.print(Text(f"not classified: {path}"))
+
+
+def _show_changed(console: Console, measured: dict[str, Any]) -> None:
+    table = Table(title="The same files, changed", title_justify="left")
+    table.add_column("change")
+    for name in ("top-1", "class mean", "confident"):
+        table.add_column(name, justify="right")
+    for name, found in {"none": measured, **measured["changed"]}.items():
+        kept = "" if found["kept"] is None else f"{found['kept']:.1%}"
+        table.add_row(name, f"{found['top1']:.1%}", f"{found['class_mean']:.1%}", kept)
+    console.print(table)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from perceiver_cli.checkpoints.format import (
 )
 from perceiver_cli.classify import Classifier
 from perceiver_cli.errors import UsageError
+from perceiver_cli.pipeline.decoding import Steps
+from perceiver_cli.training.changes import CHANGES, Changed
 from perceiver_cli.training.folder import read_folder
 from perceiver_cli.training.metrics import Measures, confusion, measure
 
@@ -24,7 +26,9 @@ from perceiver_cli.training.metrics import Measures, confusion, measure
 @dataclass(frozen=True)
 class Evaluation:
     """measures: overall; confusion: counts [classes, classes], true by predicted; failed: files
-    that gave no prediction, by path.
+    that gave no prediction, by path. changed: the measures of the same files, changed (see
+    changes.py), by change; unknown: of files of none of the classes, how many there were and which
+    share was marked as unsure.
     """
 
     model: str
@@ -32,6 +36,8 @@ class Evaluation:
     measures: Measures
     confusion: np.ndarray
     failed: list[str]
+    changed: dict[str, Measures] = field(default_factory=dict)
+    unknown: dict[str, float] | None = None
 
     def per_class(self) -> list[dict[str, Any]]:
         """One entry per class that has items: how many, the share found, and what it is most
@@ -57,10 +63,12 @@ class Evaluation:
 
     def figures(self) -> dict[str, Any]:
         """The measures as the card and the JSON output have them."""
-        rounded = {
-            k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(self.measures).items()
-        }
-        return rounded | {"failed": len(self.failed)}
+        figures: dict[str, Any] = _rounded(self.measures) | {"failed": len(self.failed)}
+        if self.changed:
+            figures["changed"] = {name: _rounded(found) for name, found in self.changed.items()}
+        if self.unknown:
+            figures["unknown"] = self.unknown
+        return figures
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, as plain JSON types."""
@@ -73,14 +81,58 @@ class Evaluation:
         }
 
 
-def evaluate(
-    folder: Path, split: str, classifier: Classifier, tell: Callable[[], None]
-) -> Evaluation:
-    """Classifies every file of one split with a classifier that was given its model.
+@dataclass(frozen=True)
+class Wish:
+    """What to measure: one split of a labelled folder, and on request the same files changed, and
+    files under `unknown` that are of none of the classes.
+    """
+
+    folder: Path
+    split: str = "val"
+    changes: bool = False
+    unknown: Path | None = None
+
+
+def evaluate(wish: Wish, classifier: Classifier, tell: Callable[[], None]) -> Evaluation:
+    """Classifies what is wished for with a classifier that was given its model.
 
     tell is called after every file. Raises UsageError if a class of the folder is unknown to the
     model or nothing could be classified.
     """
+    found = _evaluate_split(wish.folder, wish.split, classifier, tell)
+    if wish.changes:
+        kind = classifier.header.recipe["modality"]
+        changed = {
+            name: _evaluate_split(wish.folder, wish.split, classifier, tell, Changed(change))
+            for name, change in CHANGES[kind].items()
+        }
+        found = replace(found, changed={n: each.measures for n, each in changed.items()})
+    if wish.unknown:
+        found = replace(found, unknown=_evaluate_unknown(wish.unknown, classifier, tell))
+    return found
+
+
+def _evaluate_unknown(
+    folder: Path, classifier: Classifier, tell: Callable[[], None]
+) -> dict[str, float]:
+    """The share of a folder's files, at any depth, that is marked as unsure."""
+    confident = []
+    for result in classifier.stream(str(p) for p in sorted(folder.rglob("*")) if p.is_file()):
+        if result.ok:
+            confident.append(result.confident)
+        tell()
+    if not confident:
+        raise UsageError(f"{folder}: nothing in it could be classified")
+    return {"items": len(confident), "unsure": round(1 - float(np.mean(confident)), 4)}
+
+
+def _evaluate_split(
+    folder: Path,
+    split: str,
+    classifier: Classifier,
+    tell: Callable[[], None],
+    place: Steps | None = None,
+) -> Evaluation:
     header = classifier.header
     labelled = read_folder(folder, split)
     index = {label.id: i for i, label in enumerate(header.labels)}
@@ -89,7 +141,7 @@ def evaluate(
         raise UsageError(f"{header.name} does not know the class {unknown[0]}")
     classes = [index[label.id] for label in labelled.labels]
     scores, truth, failed = [], [], []
-    results = classifier.stream(path for path, _ in labelled.files)
+    results = classifier.stream((path for path, _ in labelled.files), place)
     pairs = zip(labelled.files, results, strict=True)
     for (path, own), result in pairs:
         if result.ok:
@@ -111,6 +163,10 @@ def evaluate(
         confusion(table.argmax(1), true, len(header.labels)),
         failed,
     )
+
+
+def _rounded(measures: Measures) -> dict[str, Any]:
+    return {k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(measures).items()}
 
 
 def record(path: Path, name: str, evaluation: Evaluation, command: str) -> None:

@@ -36,9 +36,10 @@ from perceiver_cli.training.metrics import fit_temperature, fit_threshold, measu
 class Request:
     """What to train on and into.
 
-    start: a checkpoint to begin from (its recipe and model then hold); settings: "input.bands"
-    or "model.latents" -> value, over the modality's defaults; held_out: share of the training
-    files kept back to watch the training and to fit temperature and threshold.
+    start: a checkpoint to begin from: its model then holds, and its recipe where it reads the same
+    modality; settings: "input.bands" or "model.latents" -> value, over the modality's defaults;
+    held_out: share of the training files kept back to watch the training and to fit temperature
+    and threshold.
     """
 
     folder: Path
@@ -126,9 +127,9 @@ def _design(
         if group not in groups or not key:
             raise UsageError(f"unknown setting {name}: use input.NAME or model.NAME")
         groups[group][key] = value
-    recipe = dict(start.header.recipe) if start else {"modality": request.modality}
-    if recipe["modality"] != request.modality:
-        raise UsageError(f"{start.header.name} reads {recipe['modality']}, not {request.modality}")
+    recipe: dict[str, Any] = {"modality": request.modality}
+    if start and start.header.recipe["modality"] == request.modality:
+        recipe = dict(start.header.recipe)
     try:
         adapter = build_adapter(recipe | groups["input"])
         if start:
@@ -144,7 +145,10 @@ def _design(
 
 
 def _warm_start(model: Perceiver, tensors: dict[str, torch.Tensor]) -> None:
-    """Takes over every tensor whose name and shape fit; the rest (a new head) starts fresh."""
+    """Takes over every tensor whose name and shape fit; the rest starts fresh.
+
+    For other classes that is the head; for another modality what reads the byte array, too.
+    """
     own = model.state_dict()
     fitting = {n: t for n, t in tensors.items() if n in own and own[n].shape == t.shape}
     model.load_state_dict(fitting, strict=False)

@@ -5,9 +5,11 @@ import json
 import numpy as np
 import pytest
 import soundfile
+import torch
 import trimesh
 from PIL import Image
 
+from perceiver_cli.checkpoints.format import load_checkpoint
 from tests.samples import make_av
 
 TINY = ["--set", "model.latents=8", "--set", "model.width=16", "--set", "model.layers=1"]
@@ -106,6 +108,20 @@ def test_own_classes_from_given_weights(pictures, tmp_path, run, weights):
     assert info["recipe"]["size"] == 16
     assert info["model"]["latents"] == 8
     assert [label["id"] for label in info["labels"]] == ["blue", "red"]
+
+
+def test_another_modality_gives_its_latent_transformers(pictures, tmp_path, run, weights):
+    data = make_folder(tmp_path / "sounds", sound, ("hum", "whistle"), {"train": 4})
+    target = tmp_path / "own.safetensors"
+    begin = ["--from", weights["image"], "--steps", 1, "--rate", 0, "--batch-size", 2]
+    outcome = run("train", data, "-m", "audio", "-o", target, *begin)
+    assert outcome.exit_code == 0, outcome.stderr
+    start, own = load_checkpoint(weights["image"]), load_checkpoint(target)
+    assert own.header.recipe["modality"] == "audio"
+    assert own.header.model.latents == start.header.model.latents
+    inner = [name for name in start.tensors if name.startswith("transformers")]
+    for name in inner:
+        torch.testing.assert_close(own.tensors[name], start.tensors[name], atol=1e-3, rtol=0)
 
 
 @pytest.mark.parametrize(
