@@ -11,10 +11,13 @@ from pathlib import Path
 import pytest
 
 from perceiver_cli import Classifier
+from perceiver_cli.checkpoints import registry
+from perceiver_cli.checkpoints.format import read_header
 from tests.samples import make_picture, make_sound
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+CARDS = (ROOT / "weights" / "README.md").read_text(encoding="utf-8")
 SAMPLES = ROOT / "perceiver_cli" / "samples"
 COMMANDS = re.findall(r"^perceiver .+$", README, re.MULTILINE)
 
@@ -68,6 +71,34 @@ def test_named_commands_and_options_exist():
     known = get_command(app).commands
     for line in re.findall(r"^\| `perceiver (\w+)", README, re.MULTILINE):
         assert line in known
+
+
+@pytest.mark.parametrize("name", registry.bundled())
+@pytest.mark.parametrize("page", [README, CARDS], ids=["README", "weights/README"])
+def test_figures_are_those_on_the_card(name, page):
+    measured = read_header(registry.bundled()[name]).card["measured"]
+    known = {f"{value:.1%}" for value in numbers(measured)}
+    (row,) = re.findall(rf"^\| `{name}` .+$", page, re.MULTILINE)
+    figures = re.findall(r"\d+\.\d%", row)
+    assert figures
+    assert set(figures) <= known
+
+
+def numbers(values):
+    """Every number in a tree of dictionaries."""
+    for value in values.values():
+        if isinstance(value, dict):
+            yield from numbers(value)
+        elif isinstance(value, float):
+            yield value
+
+
+@pytest.mark.parametrize("name", registry.bundled())
+def test_the_cards_page_says_how_weights_were_made_and_measured(name):
+    card = read_header(registry.bundled()[name]).card
+    assert card["command"] in CARDS
+    for figures in card["measured"].values():
+        assert figures.get("command", "") in CARDS
 
 
 def test_links_lead_somewhere():
