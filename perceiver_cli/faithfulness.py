@@ -8,22 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, get_args
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from perceiver_cli.adapters.base import Window
 from perceiver_cli.attributing import attribute, byte_arrays
+from perceiver_cli.checkpoints.card import add_to_card
 from perceiver_cli.classify import Classifier
 from perceiver_cli.engine import Engine
 from perceiver_cli.errors import UsageError
-from perceiver_cli.maps import Method
+from perceiver_cli.maps import METHODS, Method
 from perceiver_cli.media.types import Source
 
 # Shares of the elements that are left.
 LEFT = (1.0, 0.95, 0.9, 0.8, 0.65, 0.5, 0.35, 0.2, 0.1, 0.05)
-METHODS: tuple[Method, ...] = get_args(Method)
 _RANDOM = 2
 
 
@@ -46,6 +47,12 @@ class Faithfulness:
     model: str
     items: int
     curves: dict[str, Curves]
+
+    @property
+    def winner(self) -> Method:
+        """The method that gains most over random."""
+        methods = self.to_dict()["methods"]
+        return max(METHODS, key=lambda name: methods[name]["gain"])
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON types.
@@ -77,6 +84,19 @@ class Faithfulness:
         }
 
 
+def record(path: Path, name: str, measured: Faithfulness, command: str) -> None:
+    """Writes the figures into the checkpoint's card under `name`, with the command.
+
+    The winner becomes the method that `perceiver explain` uses.
+    """
+    gains = {
+        method: {key: entry[key] for key in ("deletion", "insertion", "gain", "gain_error")}
+        for method, entry in measured.to_dict()["methods"].items()
+    }
+    entry = {"items": measured.items, "methods": gains, "command": command}
+    add_to_card(path, "faithfulness", name, entry, explain_with=measured.winner)
+
+
 def area(curve: np.ndarray) -> np.ndarray:
     """The mean height of curves over LEFT, by trapezes: [items, len(LEFT)] -> [items]."""
     x = np.array(LEFT)
@@ -85,11 +105,11 @@ def area(curve: np.ndarray) -> np.ndarray:
 
 
 def measure_faithfulness(
-    paths: Iterable[str], classifier: Classifier, tell: Callable[[], None]
+    paths: Iterable[Path], classifier: Classifier, tell: Callable[[], None]
 ) -> Faithfulness:
     """Deletes and inserts by every method; of each file the middle window is taken.
 
-    classifier: one that was given its model. tell is called after every file. Files that cannot
+    paths: files of any kind that the model reads; classifier: one that was given its model. tell is called after every file. Files that cannot
     be read are left out. Raises UsageError if none is left.
     """
     found: dict[str, list[np.ndarray]] = {name: [] for name in (*METHODS, "random")}

@@ -32,7 +32,11 @@ class Focus:
 
 @dataclass(frozen=True)
 class CrossAttendStats:
-    """Statistics of one cross-attend, averaged over heads and latents."""
+    """Statistics of one cross-attend, averaged over heads and latents.
+
+    effective_elements: of a latent; effective_together: of the distribution averaged over heads
+    and latents, so of what was looked at by any.
+    """
 
     entropy_bits: float
     effective_elements: float
@@ -41,6 +45,7 @@ class CrossAttendStats:
     drift_bits: float | None
     share: dict[str, float]
     focus: list[Focus]
+    effective_together: float
 
 
 @dataclass(frozen=True)

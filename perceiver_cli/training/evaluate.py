@@ -9,12 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from perceiver_cli.checkpoints.format import (
-    Checkpoint,
-    Label,
-    load_checkpoint,
-    save_checkpoint,
-)
+from perceiver_cli.checkpoints.card import add_to_card
+from perceiver_cli.checkpoints.format import Label
 from perceiver_cli.classify import Classifier
 from perceiver_cli.errors import UsageError
 from perceiver_cli.pipeline.decoding import Steps
@@ -171,8 +167,4 @@ def _rounded(measures: Measures) -> dict[str, Any]:
 
 def record(path: Path, name: str, evaluation: Evaluation, command: str) -> None:
     """Writes the figures into the checkpoint's card under `name`, with the command."""
-    checkpoint = load_checkpoint(path)
-    card = checkpoint.header.card
-    entry = evaluation.figures() | {"command": command}
-    card = card | {"measured": card.get("measured", {}) | {name: entry}}
-    save_checkpoint(path, Checkpoint(replace(checkpoint.header, card=card), checkpoint.tensors))
+    add_to_card(path, "measured", name, evaluation.figures() | {"command": command})
