@@ -20,7 +20,7 @@ from perceiver_cli.checkpoints.card import add_to_card
 from perceiver_cli.classify import Classifier
 from perceiver_cli.engine import Engine
 from perceiver_cli.errors import UsageError
-from perceiver_cli.maps import METHODS, Method
+from perceiver_cli.maps import METHODS
 from perceiver_cli.media.types import Source
 
 # Shares of the elements that are left.
@@ -48,18 +48,13 @@ class Faithfulness:
     items: int
     curves: dict[str, Curves]
 
-    @property
-    def winner(self) -> Method:
-        """The method that gains most over random."""
-        methods = self.to_dict()["methods"]
-        return max(METHODS, key=lambda name: methods[name]["gain"])
-
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON types.
 
         deletion, insertion: the mean score over the share of elements, each as an area under its
         curve; a faithful method has a low deletion and a high insertion. gain: the mean of how
         far both are better than at random, with its standard error; 0 is no better than random.
+        winner: the method with the largest gain.
         """
         chance = self.curves["random"]
         methods = {}
@@ -81,20 +76,19 @@ class Faithfulness:
             "items": self.items,
             "elements_left": list(LEFT),
             "methods": methods,
+            "winner": max(METHODS, key=lambda name: methods[name]["gain"]),
         }
 
+    def record(self, path: Path, name: str, command: str) -> None:
+        """Writes the figures into the checkpoint's card under `name`, with the command.
 
-def record(path: Path, name: str, measured: Faithfulness, command: str) -> None:
-    """Writes the figures into the checkpoint's card under `name`, with the command.
-
-    The winner becomes the method that `perceiver explain` uses.
-    """
-    gains = {
-        method: {key: entry[key] for key in ("deletion", "insertion", "gain", "gain_error")}
-        for method, entry in measured.to_dict()["methods"].items()
-    }
-    entry = {"items": measured.items, "methods": gains, "command": command}
-    add_to_card(path, "faithfulness", name, entry, explain_with=measured.winner)
+        The winner becomes the method by which `perceiver explain` explains.
+        """
+        measured = self.to_dict()
+        kept = ("deletion", "insertion", "gain", "gain_error")
+        figures = {m: {k: v[k] for k in kept} for m, v in measured["methods"].items()}
+        entry = {"items": self.items, "methods": figures, "command": command}
+        add_to_card(path, "faithfulness", name, entry, explain_with=measured["winner"])
 
 
 def area(curve: np.ndarray) -> np.ndarray:
@@ -109,8 +103,8 @@ def measure_faithfulness(
 ) -> Faithfulness:
     """Deletes and inserts by every method; of each file the middle window is taken.
 
-    paths: files of any kind that the model reads; classifier: one that was given its model. tell is called after every file. Files that cannot
-    be read are left out. Raises UsageError if none is left.
+    paths: files that the model reads; classifier: one that was given its model. tell is called
+    after every file. Files that cannot be read are left out. Raises UsageError if none is left.
     """
     found: dict[str, list[np.ndarray]] = {name: [] for name in (*METHODS, "random")}
     for number, path in enumerate(paths):

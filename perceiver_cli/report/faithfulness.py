@@ -1,4 +1,4 @@
-"""The table of `perceiver evaluate --faithfulness`."""
+"""Faithfulness as people read it: the table of `perceiver evaluate`, and a line for the card."""
 
 from __future__ import annotations
 
@@ -30,3 +30,17 @@ def show_faithfulness(console: Console, measured: dict[str, Any]) -> None:
         "low is faithful) or lightest first (insertion: high is faithful)."
     )
     show(console, Text(words, style="dim"))
+    show(console, Text(verdict(measured["methods"])))
+
+
+def verdict(methods: dict[str, dict[str, Any]]) -> str:
+    """How the methods compare with a random order: the gain of each, and which are no better.
+
+    methods: as in Faithfulness.to_dict().
+    """
+    order = sorted(methods.keys() - {"random"}, key=lambda name: -methods[name]["gain"])
+    gains = [f"{n} {methods[n]['gain']:+.3f} ± {methods[n]['gain_error']:.3f}" for n in order]
+    words = f"Gain over random: {', '.join(gains)}."
+    # Twice the standard error: one in twenty would be as far off by chance.
+    beaten = [n for n in order if methods[n]["gain"] <= 2 * methods[n]["gain_error"]]
+    return f"{words} No better than random: {', '.join(beaten)}." if beaten else words

@@ -54,16 +54,16 @@ def test_how_looks_change():
 def test_sound_and_streams():
     facts = {"duration_s": 4.0, "sample_rate": 22050, "channels": 1}
     one = words(look(500, {"start_s": 1.2, "end_s": 1.6}), modality="audio", input=facts)
-    assert one == (
-        "Attends to 50 % of the sound, most of all at 1.2 to 1.6 s (12 % of attention)."
-    )
+    assert one == ("Attends to 50 % of the sound, most of all at 1.2 to 1.6 s (12 % of attention).")
     several = words(
         look(500, {"start_s": 101.25, "end_s": 101.5}),
         modality="audio",
         input=facts,
         segments=[{"start_s": 4.0 * n, "label": "rain", "score": 0.5} for n in range(30)],
     )
-    assert several.startswith("Attends to 50 % of the clearest of 30 windows, most of all at 101.25")
+    assert several.startswith(
+        "Attends to 50 % of the clearest of 30 windows, most of all at 101.25"
+    )
     both = words(
         look(500, {"time_s": 0.5, **UPPER_LEFT}, share={"video": 0.7, "audio": 0.3}),
         modality="av",
