@@ -39,7 +39,9 @@ _UNSURE = 12
 
 @dataclass(frozen=True)
 class Card:
-    """One Result as the page shows it: plain text and numbers, pictures as data: addresses."""
+    """One Result as the page shows it: plain text and numbers, pictures of one size (width,
+    height) as data: addresses.
+    """
 
     number: int
     path: str
@@ -53,6 +55,7 @@ class Card:
     segments: str
     plain: str
     seen: str
+    size: tuple[int, int]
 
     @property
     def label(self) -> str:
@@ -82,10 +85,12 @@ def card(number: int, result: Result, pictures: Thumbnail | None) -> Card:
         facts=facts_in_words(result.input) if result.ok else "",
         message=printable(result.error.message) if result.error else "",
         predictions=[(printable(p.label), p.score) for p in result.predictions],
-        sentence=attention_in_words(result),
+        # A line may not end between a number and its sign.
+        sentence=attention_in_words(result).replace(" %", "\xa0%"),
         segments=_segments(result),
         plain=_address(pictures.plain) if pictures else "",
         seen=_address(pictures.seen) if pictures else "",
+        size=pictures.plain.shape[1::-1] if pictures else (0, 0),
     )
 
 

@@ -4,9 +4,11 @@ const list = document.getElementById("cards");
 const cards = [...list.children];
 const shown = document.getElementById("shown");
 const field = (name) => document.getElementById(name);
+// What failed has no score, and goes last.
+const doubt = (card) => card.dataset.state === "failed" ? 2 : card.dataset.score;
 const ORDERS = {
   number: (a, b) => a.dataset.number - b.dataset.number,
-  unsure: (a, b) => a.dataset.score - b.dataset.score,
+  unsure: (a, b) => doubt(a) - doubt(b),
   sure: (a, b) => b.dataset.score - a.dataset.score,
   path: (a, b) => a.dataset.words.localeCompare(b.dataset.words),
 };
@@ -26,8 +28,8 @@ function filter() {
     order = field("order").value;
     list.append(...cards.sort(ORDERS[order]));
   }
-  shown.textContent = count === cards.length
-    ? `${count} files` : `${count} of ${cards.length} files`;
+  const [some, all] = [count, cards.length].map((number) => number.toLocaleString("en"));
+  shown.textContent = count === cards.length ? `${all} files` : `${some} of ${all} files`;
 }
 
 // A link to a file shows it even if the filter has hidden it.
@@ -40,6 +42,7 @@ function reveal() {
 
 form.hidden = false;
 form.addEventListener("input", filter);
+form.addEventListener("change", filter);
 form.addEventListener("submit", (event) => event.preventDefault());
 form.addEventListener("reset", () => setTimeout(() => {
   filter();
