@@ -102,10 +102,11 @@ def encode(pixels: np.ndarray, ending: str) -> bytes:
 def heading(sheet: Sheet, explanation: Explanation, left: float, right: float) -> float:
     """The answer, the file and what the method shows. Returns where the next part begins."""
     result, unit = explanation.result, sheet.unit
-    best = result.predictions[0]
-    answer = f"{printable(best.label)}  {best.score:.2f}"
-    if result.confident is False:
-        answer += "  (unsure)"
+    answer = "no class reaches the score asked for"
+    if result.predictions:
+        best = result.predictions[0]
+        unsure = "  (unsure)" * (result.confident is False)
+        answer = f"{printable(best.label)}  {best.score:.2f}{unsure}"
     file = f"{_name(display_path(result.path))}, read by {result.model}"
     about = textwrap.wrap(explanation.about, max(24, int((right - left) / (0.53 * unit))))
     sheet.text(left, unit, answer, size=1.6, weight="bold")
