@@ -107,7 +107,7 @@ def evaluate(
       perceiver evaluate pets/ --model pets.safetensors
       perceiver evaluate sounds/ -m audio --format json
       perceiver evaluate shapes/ -m pointcloud --split test --changes
-      perceiver evaluate pets/ --model pets.safetensors --faithfulness --record val
+      perceiver evaluate pets/ --model pets.safetensors --faithfulness
     """
     from perceiver_cli.errors import UsageError
 
