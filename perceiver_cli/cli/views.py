@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from perceiver_cli.report.page import Card
     from perceiver_cli.results import Result
 
-# Columns of the heat map in a terminal.
-_COLUMNS = 60
+# Of the heat map in a terminal, at most.
+_COLUMNS, _ROWS = 64, 16
+
+# Bytes that leave room for a number and an ending in the 255 that file systems take.
+_LONGEST_NAME = 240
 
 
 class Views:
@@ -70,6 +73,7 @@ class Views:
     def _name(self, path: str) -> str:
         """A name for the picture, after the file's own; files of the same name are numbered."""
         own = "standard-input" if path == "-" else display_path(Path(path).name)
+        own = own.encode()[:_LONGEST_NAME].decode(errors="ignore")
         number, name = 1, f"{own}.png"
         while name.casefold() in self._names:
             number += 1
@@ -115,7 +119,7 @@ def _show(explanation: Explanation) -> None:
 
     console = console_for(sys.stdout)
     console.print()
-    show_blocks(console, thumbnail(explanation, 2 * _COLUMNS).seen, _COLUMNS)
+    show_blocks(console, thumbnail(explanation, 2 * _COLUMNS).seen, _COLUMNS, _ROWS)
     show(console, Text(explanation.about, style="dim"))
 
 

@@ -14,14 +14,15 @@ from perceiver_cli.report.terminal import is_ascii, show
 _SHADES, _SHADES_ASCII = " ░▒▓█", " .:=#"
 
 
-def show_blocks(console: Console, pixels: np.ndarray, widest: int) -> None:
-    """Prints uint8 [h, w, 3] in at most `widest` columns.
+def show_blocks(console: Console, pixels: np.ndarray, widest: int, tallest: int) -> None:
+    """Prints uint8 [h, w, 3] in at most `widest` columns and `tallest` rows.
 
     In colour each half of a block is a pixel; without colour a character is as dense as its place
     is light.
     """
-    columns = min(widest, console.width)
-    rows = max(1, round(columns * pixels.shape[0] / pixels.shape[1] / 2))
+    height, width = pixels.shape[:2]
+    columns = max(1, min(widest, console.width, round(2 * tallest * width / height)))
+    rows = max(1, round(columns * height / width / 2))
     small = Image.fromarray(pixels).resize((columns, 2 * rows), Image.Resampling.BOX)
     upper, lower = np.asarray(small).reshape(rows, 2, columns, 3).swapaxes(0, 1)
     if console.color_system and not console.no_color and not is_ascii(console):

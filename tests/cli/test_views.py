@@ -134,6 +134,9 @@ def test_a_resumed_run_is_reported_from_its_journal(run, bundle, media, tmp_path
     outcome = run("classify", media["image"], "--resume", journal, "--report", page)
     assert outcome.exit_code == 2
     assert "perceiver report" in outcome.stderr
+    assert (
+        run("classify", media["image"], "--resume", journal, "--explain", tmp_path).exit_code == 2
+    )
     run("classify", media["image"], "--resume", journal)
     assert run("report", journal, "-o", page).exit_code == 0
     assert page.read_text(encoding="utf-8").count("data:image/webp") == 2

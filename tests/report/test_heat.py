@@ -37,7 +37,7 @@ def test_two_pixels_to_a_character(picture, monkeypatch):
     monkeypatch.setenv("COLORTERM", "truecolor")
     monkeypatch.delenv("NO_COLOR", raising=False)
     stream = Stream(terminal=True)
-    show_blocks(console_for(stream, 80), picture, 40)
+    show_blocks(console_for(stream, 80), picture, 40, 20)
     lines = stream.text().splitlines()
     assert len(lines) == 10
     assert {line.count("▀") for line in lines} == {40}
@@ -47,11 +47,17 @@ def test_two_pixels_to_a_character(picture, monkeypatch):
 @pytest.mark.parametrize(("encoding", "line"), [("utf-8", "█"), ("ascii", "#")])
 def test_without_colour_light_is_dense(picture, monkeypatch, encoding, line):
     stream = Stream(encoding)
-    show_blocks(console_for(stream, 80), picture, 40)
+    show_blocks(console_for(stream, 80), picture, 40, 20)
     assert stream.text().splitlines() == [" " * 20 + line * 20] * 10
 
 
 def test_no_wider_than_the_terminal(picture):
     stream = io.StringIO()
-    show_blocks(console_for(stream, 12), picture, 40)
+    show_blocks(console_for(stream, 12), picture, 40, 20)
     assert {len(line) for line in stream.getvalue().splitlines()} == {12}
+
+
+def test_no_taller_than_asked_for(picture):
+    stream = io.StringIO()
+    show_blocks(console_for(stream, 80), picture, 40, 5)
+    assert [len(line) for line in stream.getvalue().splitlines()] == [20] * 5

@@ -80,7 +80,9 @@ def draw_contact_sheet(explanation: Explanation, ending: str) -> bytes:
     sheet = Sheet(page, top + sum(heights) + 56, _UNIT)
     heading(sheet, explanation, _MARGIN, page - _MARGIN)
     y = top
-    for part, own in zip(parts, heights, strict=True):
+    for number, (part, own) in enumerate(zip(parts, heights, strict=True), 1):
+        if len(parts) > 1:
+            sheet.text(_MARGIN, y + _LABEL, f"window {number}\nof {len(parts)}")
         _contact_rows(sheet, explanation, part, shown, scale, y)
         if "audio" in part.maps:
             _track(sheet, part, scale, _MARGIN + _SIDE, y + own - _TRACK - 36, page - _MARGIN)
