@@ -241,9 +241,9 @@ def classify(
     by_ending = ENDINGS.get(output.suffix.lower(), "table") if output else "table"
     if resume:
         _check_resumable(paths or [], form, output)
-        if page:
+        if page or explained:
             raise UsageError(
-                "a resumed run goes on from its journal: perceiver report makes the page"
+                "--report and --explain are of one run; perceiver report makes a page of a journal"
             )
         form = Format.jsonl
     form = form.value if form else by_ending
