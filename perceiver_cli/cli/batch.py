@@ -91,6 +91,7 @@ class Batch:
         shows = self.form in _WITH_ATTENTION or (
             self.form == "table" and (self.full or not self.many)
         )
+        shows |= bool(self.views and self.views.page)
         if timeout is None and not self.few:
             timeout = TIMEOUT_S
         with self._open() as (writer, stream):

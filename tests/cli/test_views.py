@@ -84,6 +84,7 @@ def test_a_report_of_a_folder(run, bundle, holiday, media, tmp_path, monkeypatch
     assert "<img src=x" not in text
     assert "&lt;img src=x onerror=alert(1)&gt;.png" in text
     assert "notes.txt" not in text
+    assert text.count("<p>Attends to ") == 8
 
 
 def test_a_report_of_records_is_the_same(run, bundle, holiday, media, tmp_path):
