@@ -9,6 +9,7 @@ from PIL import Image
 
 from perceiver_cli.maps import Explanation, Part, ShapeMap, SoundMap
 from perceiver_cli.report.pictures.colours import BACKGROUND, Scale, enlarge, heat_on_crop
+from perceiver_cli.results import Result
 
 # A quarter from the left and somewhat from above, as in the first view of a shape's picture.
 _TURN, _TILT = np.radians(30), np.radians(22)
@@ -26,15 +27,16 @@ class Thumbnail:
 
 
 def thumbnail(explanation: Explanation, side: int) -> Thumbnail:
-    """The first window: a picture, a waveform over its spectrogram, a shape, or some frames.
+    """A picture, a waveform over its spectrogram, a shape, or some frames.
 
-    side: the longer side of a picture or shape in pixels; sounds and videos are twice as wide.
+    Of several windows it is the one that says most clearly what the answer is. side: the longer
+    side of a picture or shape in pixels; sounds and videos are twice as wide.
     """
-    part = explanation.parts[0]
+    part = explanation.parts[_clearest(explanation.result)]
     scale = Scale.over(laid.values[-1] for laid in part.maps.values())
     modality = explanation.result.modality
     if modality == "image":
-        return _pair(explanation, part.frames, part.maps["image"].values[-1], scale, side)
+        return _pair(explanation, part, part.frames, part.maps["image"].values[-1], scale, side)
     if modality == "audio":
         return _sound(part.maps["audio"], scale, 2 * side, side * 2 // 3)
     if modality == "pointcloud":
@@ -42,15 +44,27 @@ def thumbnail(explanation: Explanation, side: int) -> Thumbnail:
     return _video(explanation, part, scale, side)
 
 
+def _clearest(result: Result) -> int:
+    """The window in which the answer has its highest score; the first if no window says it."""
+    best = result.predictions[0].label if result.predictions else None
+    scores = [s["score"] * (s["label"] == best) for s in result.segments]
+    return scores.index(max(scores)) if scores else 0
+
+
 def _pair(
-    explanation: Explanation, pixels: np.ndarray, values: np.ndarray, scale: Scale, side: int
+    explanation: Explanation,
+    part: Part,
+    pixels: np.ndarray,
+    values: np.ndarray,
+    scale: Scale,
+    side: int,
 ) -> Thumbnail:
     """A picture or a frame; values: [rows, columns] of the crop that was read."""
     height, width = pixels.shape[:2]
     factor = side / max(height, width)
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     small = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
-    (laid,) = (m for name, m in explanation.parts[0].maps.items() if name != "audio")
+    (laid,) = (m for name, m in part.maps.items() if name != "audio")
     seen, _ = heat_on_crop(scale, small, values, laid.box, explanation.size)
     return Thumbnail(small, seen)
 
@@ -61,7 +75,7 @@ def _video(explanation: Explanation, part: Part, scale: Scale, side: int) -> Thu
     chosen = sorted({0, count // 2, count - 1})[:_FRAMES]
     each = 2 * side // _FRAMES
     values = part.maps["video"].values[-1]
-    pairs = [_pair(explanation, part.frames[i], values[i], scale, each) for i in chosen]
+    pairs = [_pair(explanation, part, part.frames[i], values[i], scale, each) for i in chosen]
     plain = np.concatenate([pair.plain for pair in pairs], 1)
     seen = np.concatenate([pair.seen for pair in pairs], 1)
     if "audio" in part.maps:
