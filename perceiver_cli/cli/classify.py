@@ -218,6 +218,7 @@ def classify(
       curl -s https://example.org/dog.ogg | perceiver classify -
       find . -name '*.wav' -print0 | perceiver classify --files-from - -0
       perceiver classify -r archive/ --resume archive.jsonl
+      perceiver classify -r holiday/ --report holiday.html
 
     \b
     Exit code: 0 all classified, 1 at least one input failed, 2 wrong usage,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -83,9 +84,15 @@ class Views:
 
 
 class Page:
-    """A report on its way: its cards are kept, and written at the end."""
+    """A report on its way: its cards are kept, and written at the end.
+
+    Raises UsageError if there is no place for the file.
+    """
 
     def __init__(self, path: Path) -> None:
+        # Told now, not after an hour of work.
+        if not os.access(path.resolve().parent, os.W_OK):
+            raise UsageError(f"cannot write {path}: no such folder, or no permission")
         self.path = path
         self._cards: list[Card] = []
         self._about: set[str] = set()

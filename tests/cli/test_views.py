@@ -130,6 +130,12 @@ def test_a_report_of_what_is_no_record(run, tmp_path):
     assert not page.exists()
 
 
+def test_a_report_without_a_place_is_refused_before_the_work(run, bundle, media, tmp_path):
+    outcome = run("classify", media["image"], "--report", tmp_path / "none" / "page.html")
+    assert outcome.exit_code == 2
+    assert outcome.stdout == ""
+
+
 def test_a_resumed_run_is_reported_from_its_journal(run, bundle, media, tmp_path):
     journal, page = tmp_path / "j.jsonl", tmp_path / "page.html"
     outcome = run("classify", media["image"], "--resume", journal, "--report", page)
