@@ -42,7 +42,7 @@ def explain(
     """Draw where the model looked, or what its answer rests on.
 
     Heat is in multiples of an even share: what an element would get if all counted alike.
-    Drawing needs matplotlib: pip install 'perceiver-cli[plots]'.
+    Drawing needs matplotlib: pip install matplotlib.
 
     \b
     Examples:

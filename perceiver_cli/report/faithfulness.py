@@ -30,7 +30,8 @@ def show_faithfulness(console: Console, measured: dict[str, Any]) -> None:
         "low is faithful) or lightest first (insertion: high is faithful)."
     )
     show(console, Text(words, style="dim"))
-    show(console, Text(verdict(measured["methods"])))
+    if beaten := _beaten(measured["methods"]):
+        show(console, Text(f"No better than random: {', '.join(beaten)}."))
 
 
 def verdict(methods: dict[str, dict[str, Any]]) -> str:
@@ -38,9 +39,19 @@ def verdict(methods: dict[str, dict[str, Any]]) -> str:
 
     methods: as in Faithfulness.to_dict().
     """
-    order = sorted(methods.keys() - {"random"}, key=lambda name: -methods[name]["gain"])
-    gains = [f"{n} {methods[n]['gain']:+.3f} ± {methods[n]['gain_error']:.3f}" for n in order]
+    gains = [
+        f"{name} {methods[name]['gain']:+.3f} ± {methods[name]['gain_error']:.3f}"
+        for name in _best_first(methods)
+    ]
     words = f"Gain over random: {', '.join(gains)}."
-    # Twice the standard error: one in twenty would be as far off by chance.
-    beaten = [n for n in order if methods[n]["gain"] <= 2 * methods[n]["gain_error"]]
+    beaten = _beaten(methods)
     return f"{words} No better than random: {', '.join(beaten)}." if beaten else words
+
+
+def _best_first(methods: dict[str, dict[str, Any]]) -> list[str]:
+    return sorted(methods.keys() - {"random"}, key=lambda name: -methods[name]["gain"])
+
+
+def _beaten(methods: dict[str, dict[str, Any]]) -> list[str]:
+    """Methods with a gain of less than twice its error: one in twenty would be so by chance."""
+    return [n for n in _best_first(methods) if methods[n]["gain"] <= 2 * methods[n]["gain_error"]]

@@ -51,9 +51,7 @@ def test_drawing_without_matplotlib_is_refused_before_the_work(
     without_matplotlib(monkeypatch)
     outcome = run("classify", media["image"], "--explain", tmp_path / "seen")
     assert outcome.exit_code == 2
-    assert outcome.stderr == (
-        "perceiver: drawing needs matplotlib: pip install 'perceiver-cli[plots]'\n"
-    )
+    assert outcome.stderr == ("perceiver: drawing needs matplotlib: pip install matplotlib\n")
     assert outcome.stdout == ""
 
 
