@@ -3,8 +3,8 @@
 Definitions (averaged over heads and latents): entropy of each latent's distribution over the M
 elements in bits; effective elements 2^entropy; peak, the largest weight; drift, the Jensen-Shannon
 divergence from the same latent's distribution in the previous cross-attend, in bits. From the
-distribution averaged over heads and latents, the "map": share of mass on the heaviest 1 % of the
-elements, share per stream, and the heaviest regions.
+distribution averaged over heads and latents, the "map": its effective elements, share of mass on
+the heaviest 1 % of the elements, share per stream, and the heaviest regions.
 """
 
 from __future__ import annotations
@@ -101,6 +101,7 @@ def _one(
         drift_bits=drift,
         share=share,
         focus=sorted(focus, key=lambda f: -f.mass)[:4],
+        effective_together=round(float(2 ** -(mass * np.log2(mass.clip(_TINY))).sum()), 1),
     )
 
 

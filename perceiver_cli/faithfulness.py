@@ -8,22 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, get_args
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from perceiver_cli.adapters.base import Window
 from perceiver_cli.attributing import attribute, byte_arrays
+from perceiver_cli.checkpoints.card import add_to_card
 from perceiver_cli.classify import Classifier
 from perceiver_cli.engine import Engine
 from perceiver_cli.errors import UsageError
-from perceiver_cli.maps import Method
+from perceiver_cli.maps import METHODS
 from perceiver_cli.media.types import Source
 
 # Shares of the elements that are left.
 LEFT = (1.0, 0.95, 0.9, 0.8, 0.65, 0.5, 0.35, 0.2, 0.1, 0.05)
-METHODS: tuple[Method, ...] = get_args(Method)
 _RANDOM = 2
 
 
@@ -53,6 +54,7 @@ class Faithfulness:
         deletion, insertion: the mean score over the share of elements, each as an area under its
         curve; a faithful method has a low deletion and a high insertion. gain: the mean of how
         far both are better than at random, with its standard error; 0 is no better than random.
+        winner: the method with the largest gain.
         """
         chance = self.curves["random"]
         methods = {}
@@ -74,7 +76,19 @@ class Faithfulness:
             "items": self.items,
             "elements_left": list(LEFT),
             "methods": methods,
+            "winner": max(METHODS, key=lambda name: methods[name]["gain"]),
         }
+
+    def record(self, path: Path, name: str, command: str) -> None:
+        """Writes the figures into the checkpoint's card under `name`, with the command.
+
+        The winner becomes the method by which `perceiver explain` explains.
+        """
+        measured = self.to_dict()
+        kept = ("deletion", "insertion", "gain", "gain_error")
+        figures = {m: {k: v[k] for k in kept} for m, v in measured["methods"].items()}
+        entry = {"items": self.items, "methods": figures, "command": command}
+        add_to_card(path, "faithfulness", name, entry, explain_with=measured["winner"])
 
 
 def area(curve: np.ndarray) -> np.ndarray:
@@ -85,12 +99,12 @@ def area(curve: np.ndarray) -> np.ndarray:
 
 
 def measure_faithfulness(
-    paths: Iterable[str], classifier: Classifier, tell: Callable[[], None]
+    paths: Iterable[Path], classifier: Classifier, tell: Callable[[], None]
 ) -> Faithfulness:
     """Deletes and inserts by every method; of each file the middle window is taken.
 
-    classifier: one that was given its model. tell is called after every file. Files that cannot
-    be read are left out. Raises UsageError if none is left.
+    paths: files that the model reads; classifier: one that was given its model. tell is called
+    after every file. Files that cannot be read are left out. Raises UsageError if none is left.
     """
     found: dict[str, list[np.ndarray]] = {name: [] for name in (*METHODS, "random")}
     for number, path in enumerate(paths):

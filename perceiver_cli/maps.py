@@ -7,13 +7,14 @@ element of the byte array counted alike), first axis: one map for each of Explan
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
 from perceiver_cli.results import Result
 
 Method = Literal["attention", "rollout", "gradient"]
+METHODS: tuple[Method, ...] = get_args(Method)
 
 
 @dataclass(frozen=True)

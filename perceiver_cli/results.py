@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from perceiver_cli.errors import ErrorKind
@@ -32,7 +32,11 @@ class Focus:
 
 @dataclass(frozen=True)
 class CrossAttendStats:
-    """Statistics of one cross-attend, averaged over heads and latents."""
+    """Statistics of one cross-attend, averaged over heads and latents.
+
+    effective_elements: of a latent; effective_together: of the distribution averaged over heads
+    and latents, so of what was looked at by any.
+    """
 
     entropy_bits: float
     effective_elements: float
@@ -41,6 +45,7 @@ class CrossAttendStats:
     drift_bits: float | None
     share: dict[str, float]
     focus: list[Focus]
+    effective_together: float
 
 
 @dataclass(frozen=True)
@@ -84,3 +89,23 @@ class Result:
     def to_dict(self) -> dict[str, Any]:
         """The record as plain JSON types."""
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> Result:
+        """A record as `to_dict` gives it; keys it does not know are passed over.
+
+        Raises AttributeError, KeyError or TypeError for anything else.
+        """
+        known = {f.name: record[f.name] for f in fields(cls) if f.name in record}
+        if known["error"]:
+            known["error"] = InputFailure(**known["error"])
+        known["predictions"] = [Prediction(**entry) for entry in known["predictions"]]
+        if known["attention"]:
+            looks = known["attention"]["cross_attends"]
+            known["attention"] = AttentionStats([_look(entry) for entry in looks])
+        return cls(**known)
+
+
+def _look(entry: dict[str, Any]) -> CrossAttendStats:
+    focus = [Focus(**region) for region in entry["focus"]]
+    return CrossAttendStats(**(entry | {"focus": focus}))

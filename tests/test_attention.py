@@ -107,6 +107,8 @@ def test_a_models_statistics(watched):
         assert found.share["video"] == pytest.approx(mass[: sizes["video"]].sum(), abs=1e-4)
         assert sum(found.share.values()) == pytest.approx(1, abs=1e-3)
         assert 1 <= found.effective_elements <= elements
+        together = 2 ** -(mass * np.log2(mass)).sum()
+        assert found.effective_together == pytest.approx(together, abs=0.1)
         assert [f.mass for f in found.focus] == sorted((f.mass for f in found.focus), reverse=True)
 
 

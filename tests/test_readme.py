@@ -27,6 +27,8 @@ def place(tmp_path_factory) -> Path:
     """A folder with the files that the README speaks of."""
     folder = tmp_path_factory.mktemp("readme")
     shutil.copy(SAMPLES / "cat.jpg", folder / "photo.jpg")
+    shutil.copy(SAMPLES / "chair.ply", folder)
+    shutil.copy(SAMPLES / "cat-calling.mp4", folder / "film.mp4")
     make_sound(folder / "clip.wav", 1.0)
     (folder / "holiday" / "sea").mkdir(parents=True)
     shutil.copy(SAMPLES / "cat.jpg", folder / "holiday" / "sea" / "1.jpg")

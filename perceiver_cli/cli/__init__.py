@@ -14,6 +14,7 @@ from perceiver_cli.cli.explain import explain
 from perceiver_cli.cli.help import Command
 from perceiver_cli.cli.inspect import inspect
 from perceiver_cli.cli.models import models
+from perceiver_cli.cli.report import report
 from perceiver_cli.cli.running import Commands
 from perceiver_cli.cli.train import train
 
@@ -27,7 +28,7 @@ app = typer.Typer(
 )
 
 _PANELS = {
-    "What is it?": (classify, explain, inspect, demo),
+    "What is it?": (classify, explain, report, inspect, demo),
     "Your own classes": (train, evaluate),
 }
 for _panel, _commands in _PANELS.items():

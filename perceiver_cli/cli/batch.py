@@ -15,6 +15,7 @@ from perceiver_cli.cli.interrupts import stopping
 from perceiver_cli.cli.output import open_output
 from perceiver_cli.cli.progress import Bar
 from perceiver_cli.cli.running import FAILED, say
+from perceiver_cli.cli.views import Views
 from perceiver_cli.inputs import Input
 from perceiver_cli.journal import Journal
 from perceiver_cli.media.types import Source
@@ -34,9 +35,11 @@ class Batch:
     """Classifies inputs and tells people how it went.
 
     countable: the inputs may be listed in advance to show how many there are, where the other
-    kind, a list that somebody may still be writing, is taken as it comes and as having many;
+    kind, a list that somebody may still be writing, is taken as it comes and as having many; full:
+    a table for each input, however many;
     one_kind: the call asks for one modality or model, so that other media count as passed over
-    too; journal: takes the place of the output, and says which inputs are done already.
+    too; journal: takes the place of the output, and says which inputs are done already; views:
+    what is made of each Result beside the output.
     """
 
     def __init__(
@@ -48,9 +51,11 @@ class Batch:
         countable: bool,
         quiet: bool = False,
         verbose: bool = False,
+        full: bool = False,
         fail_fast: bool = False,
         one_kind: bool = False,
         journal: Journal | None = None,
+        views: Views | None = None,
     ) -> None:
         first = list(islice(inputs, FEW + 1)) if countable else []
         self.many = len(first) > 1 or not countable
@@ -61,13 +66,15 @@ class Batch:
         self.countable = countable
         self.quiet = quiet
         self.verbose = verbose and not quiet
+        self.full = full or self.verbose
         self.fail_fast = fail_fast
         self.one_kind = one_kind
         self.journal = journal
+        self.views = views
         self.classified = self.unsure = self.failed = self.passed_over = 0
         # Counted where the inputs are read, in another thread.
         self.done_before = self.failed_before = 0
-        self._named: deque[bool] = deque()
+        self._waiting: deque[Input] = deque()
 
     @property
     def exit_code(self) -> int:
@@ -82,8 +89,9 @@ class Batch:
         in which it was interrupted.
         """
         shows = self.form in _WITH_ATTENTION or (
-            self.form == "table" and (self.verbose or not self.many)
+            self.form == "table" and (self.full or not self.many)
         )
+        shows |= bool(self.views and self.views.page)
         if timeout is None and not self.few:
             timeout = TIMEOUT_S
         with self._open() as (writer, stream):
@@ -111,7 +119,8 @@ class Batch:
                 yield self.journal, None
             return
         with open_output(self.output) as stream:
-            yield writer_for(self.form, stream, many=self.many, verbose=self.verbose), stream
+            many = self.many and not self.full
+            yield writer_for(self.form, stream, many=many, verbose=self.verbose), stream
 
     def _total(self) -> int | None:
         if not self.countable or not sys.stderr.isatty():
@@ -124,23 +133,25 @@ class Batch:
         writer.begin()
         with closing(classifier.stream(self._sources())) as results:
             for result in results:
-                self._take(result, writer)
+                self._take(result, writer, classifier)
                 bar.advance()
                 if self.fail_fast and self.failed:
                     break
         writer.end()
+        if self.views:
+            self.views.end()
 
     def _sources(self) -> Iterator[Source]:
-        for source, named in self.inputs:
-            if self.journal and (entry := self.journal.done(source)):
+        for each in self.inputs:
+            if self.journal and (entry := self.journal.done(each.source)):
                 self.done_before += 1
                 self.failed_before += not entry.ok
                 continue
-            self._named.append(named)
-            yield source
+            self._waiting.append(each)
+            yield each.source
 
-    def _take(self, result: Result, writer: Writer) -> None:
-        named = self._named.popleft()
+    def _take(self, result: Result, writer: Writer, classifier: Any) -> None:
+        source, named = self._waiting.popleft()
         if result.ok:
             self.classified += 1
             self.unsure += result.confident is False
@@ -153,6 +164,8 @@ class Batch:
             self.failed += 1
             say(f"{display_path(result.path)}: {result.error.message}")
         writer.write(result)
+        if self.views:
+            self.views.add(result, source, classifier)
 
     def _tell(self, seconds: float) -> None:
         """The closing notes: what was passed over and, for many inputs, how it all went."""

@@ -19,6 +19,7 @@ from perceiver_cli.cli.options import (
     IncludeOption,
     Kind,
     KindOption,
+    MethodOption,
     ModelOption,
     Precision,
     PrecisionOption,
@@ -137,6 +138,31 @@ def classify(
             rich_help_panel=OUTPUT,
         ),
     ] = None,
+    explained: Annotated[
+        Path | None,
+        typer.Option(
+            "--explain",
+            metavar="DIR",
+            help="Draw where the model looked, a picture for each input.",
+            show_default=False,
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    show: Annotated[
+        bool,
+        typer.Option("--show", help="A small heat map below each table.", rich_help_panel=OUTPUT),
+    ] = False,
+    page: Annotated[
+        Path | None,
+        typer.Option(
+            "--report",
+            metavar="FILE.html",
+            help="Make a page to look through, too.",
+            show_default=False,
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    method: MethodOption = None,
     quiet: Annotated[
         bool,
         typer.Option(
@@ -192,6 +218,7 @@ def classify(
       curl -s https://example.org/dog.ogg | perceiver classify -
       find . -name '*.wav' -print0 | perceiver classify --files-from - -0
       perceiver classify -r archive/ --resume archive.jsonl
+      perceiver classify -r holiday/ --report holiday.html
 
     \b
     Exit code: 0 all classified, 1 at least one input failed, 2 wrong usage,
@@ -199,6 +226,8 @@ def classify(
     """
     from perceiver_cli.choice import Choice, read_shard
     from perceiver_cli.cli.batch import Batch
+    from perceiver_cli.cli.views import Views
+    from perceiver_cli.errors import UsageError
     from perceiver_cli.inputs import find_inputs
     from perceiver_cli.report import ENDINGS
 
@@ -213,18 +242,30 @@ def classify(
     by_ending = ENDINGS.get(output.suffix.lower(), "table") if output else "table"
     if resume:
         _check_resumable(paths or [], form, output)
+        if page or explained:
+            raise UsageError(
+                "--report and --explain are of one run; perceiver report makes a page of a journal"
+            )
         form = Format.jsonl
+    form = form.value if form else by_ending
+    if show and (form != "table" or output):
+        raise UsageError("--show goes below tables on standard output")
+    views = None
+    if explained or show or page:
+        views = Views(explained, show, page, method and method.value)
     batch = Batch(
         inputs,
-        form=form.value if form else by_ending,
+        form=form,
         output=output,
         # A list that someone is still writing has no length yet.
         countable=files_from is None,
         quiet=quiet,
         verbose=verbose,
+        full=show,
         fail_fast=fail_fast,
         one_kind=model is not None or modality is not Kind.auto,
         journal=_open_journal(resume, model) if resume else None,
+        views=views,
     )
     batch.run(
         attention,

@@ -61,6 +61,24 @@ def evaluate(
             rich_help_panel=READING,
         ),
     ] = None,
+    faithfulness: Annotated[
+        bool,
+        typer.Option(
+            "--faithfulness",
+            help="Measure instead whether what explanations point at matters.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = False,
+    files: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Only N files of the split, spread evenly over it.",
+            show_default=False,
+            rich_help_panel=READING,
+        ),
+    ] = None,
     form: PlainOption = Plain.table,
     name: Annotated[
         str | None,
@@ -80,24 +98,36 @@ def evaluate(
 ) -> None:
     """Measure accuracy on a labelled folder: top-1, top-5, class mean, calibration, per class.
 
+    With --faithfulness, how the score falls as elements are taken out, heaviest first and lightest
+    first by each method of `perceiver explain`, against a random order. Recorded on the card, the
+    method that wins is the one that `explain` uses.
+
     \b
     Examples:
       perceiver evaluate pets/ --model pets.safetensors
       perceiver evaluate sounds/ -m audio --format json
       perceiver evaluate shapes/ -m pointcloud --split test --changes
+      perceiver evaluate pets/ --model pets.safetensors --faithfulness
     """
     from perceiver_cli.errors import UsageError
 
     if (model is None) == (modality is None):
         raise UsageError("say which weights to evaluate: --model or --modality")
+    if faithfulness and (changes or unknown):
+        raise UsageError("--faithfulness is measured by itself, without --changes and --unknown")
 
     from perceiver_cli.checkpoints import registry
     from perceiver_cli.classify import Classifier
     from perceiver_cli.cli.progress import Bar
     from perceiver_cli.cli.train import own_command
+    from perceiver_cli.faithfulness import measure_faithfulness
     from perceiver_cli.training import evaluate as evaluation
+    from perceiver_cli.training.folder import read_folder, spread
 
     path = registry.find(model) if model else registry.default_for(modality)
+    labelled = read_folder(folder, split)
+    if files:
+        labelled = spread(labelled, files)
     classifier = Classifier(
         str(path),
         top=None,
@@ -107,17 +137,23 @@ def evaluate(
         precision=precision.value,
         threads=threads,
     )
-    with Bar(None, task="Evaluating") as bar:
-        wish = evaluation.Wish(folder, split, changes, unknown)
-        measured = evaluation.evaluate(wish, classifier, bar.advance)
+    with Bar(None, task="Measuring" if faithfulness else "Evaluating") as bar:
+        if faithfulness:
+            chosen = [file for file, _ in labelled.files]
+            measured = measure_faithfulness(chosen, classifier, bar.advance)
+        else:
+            wish = evaluation.Wish(labelled, changes, unknown)
+            measured = evaluation.evaluate(wish, classifier, bar.advance)
     if name:
-        evaluation.record(path, name, measured, own_command())
+        measured.record(path, name, own_command())
     if form is Plain.json:
         from perceiver_cli.report.jsonlines import dumps
 
         print(dumps(measured.to_dict(), sys.stdout))
         return
     from perceiver_cli.report.evaluation import show_evaluation
+    from perceiver_cli.report.faithfulness import show_faithfulness
     from perceiver_cli.report.terminal import console_for
 
-    show_evaluation(console_for(sys.stdout), measured.to_dict())
+    show = show_faithfulness if faithfulness else show_evaluation
+    show(console_for(sys.stdout), measured.to_dict())

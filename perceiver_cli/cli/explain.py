@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -15,17 +14,10 @@ from perceiver_cli.cli.options import (
     DeviceOption,
     Kind,
     KindOption,
+    MethodOption,
     ModelOption,
     ThreadsOption,
 )
-
-
-class How(str, Enum):
-    """What is drawn."""
-
-    attention = "attention"
-    rollout = "rollout"
-    gradient = "gradient"
 
 
 def explain(
@@ -41,15 +33,7 @@ def explain(
             rich_help_panel=OUTPUT,
         ),
     ],
-    method: Annotated[
-        How,
-        typer.Option(
-            metavar="METHOD",
-            help="attention: where each look goes. rollout: attention through all layers. "
-            "gradient: what speaks for the answer.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = How.attention,
+    method: MethodOption = None,
     modality: KindOption = Kind.auto,
     model: ModelOption = None,
     device: DeviceOption = Device.auto,
@@ -58,7 +42,7 @@ def explain(
     """Draw where the model looked, or what its answer rests on.
 
     Heat is in multiples of an even share: what an element would get if all counted alike.
-    Drawing needs matplotlib: pip install 'perceiver-cli[plots]'.
+    Drawing needs matplotlib: pip install matplotlib.
 
     \b
     Examples:
@@ -84,7 +68,7 @@ def explain(
     source = Source(path, sys.stdin.buffer.read() if path == STDIN else None)
     classifier = Classifier(model, modality.value, device=device.value, threads=threads)
     try:
-        explanation = explain_source(source, classifier, method.value)
+        explanation = explain_source(source, classifier, method and method.value)
     except InputError as error:
         raise InputError(error.kind, f"{display_path(path)}: {error.message}") from None
     content = pictures.draw(explanation, ending)

@@ -38,6 +38,14 @@ class Precision(str, Enum):
     bfloat16 = "bfloat16"
 
 
+class How(str, Enum):
+    """By which method an answer is explained."""
+
+    attention = "attention"
+    rollout = "rollout"
+    gradient = "gradient"
+
+
 class Plain(str, Enum):
     """For people or for programs."""
 
@@ -91,6 +99,17 @@ ShardOption = Annotated[
         metavar="I/N",
         help="Take one share of N, so that N calls share the work.",
         rich_help_panel=READING,
+    ),
+]
+MethodOption = Annotated[
+    How | None,
+    typer.Option(
+        "--method",
+        metavar="METHOD",
+        help="attention: where each look goes. rollout: attention through all layers. gradient: "
+        "what the answer changes with.  [default: what was measured to be the most faithful]",
+        show_default=False,
+        rich_help_panel=OUTPUT,
     ),
 ]
 DeviceOption = Annotated[

@@ -17,6 +17,7 @@ from perceiver_cli.report.words import (
     place_in_words,
     printable,
     seconds_in_words,
+    wrap,
 )
 from perceiver_cli.results import CrossAttendStats, Result
 
@@ -119,7 +120,7 @@ def _show_attention(console: Console, result: Result) -> None:
             _where(stats, console.width - _NUMBERS),
         )
     show(console, table)
-    show(console, Text(attention_in_words(result)))
+    show(console, Text(wrap(attention_in_words(result), console.width)))
 
 
 def _where(stats: CrossAttendStats, width: int) -> Text:

@@ -1,4 +1,4 @@
-"""The table of `perceiver evaluate --faithfulness`."""
+"""Faithfulness as people read it: the table of `perceiver evaluate`, and a line for the card."""
 
 from __future__ import annotations
 
@@ -30,3 +30,28 @@ def show_faithfulness(console: Console, measured: dict[str, Any]) -> None:
         "low is faithful) or lightest first (insertion: high is faithful)."
     )
     show(console, Text(words, style="dim"))
+    if beaten := _beaten(measured["methods"]):
+        show(console, Text(f"No better than random: {', '.join(beaten)}."))
+
+
+def verdict(methods: dict[str, dict[str, Any]]) -> str:
+    """How the methods compare with a random order: the gain of each, and which are no better.
+
+    methods: as in Faithfulness.to_dict().
+    """
+    gains = [
+        f"{name} {methods[name]['gain']:+.3f} ± {methods[name]['gain_error']:.3f}"
+        for name in _best_first(methods)
+    ]
+    words = f"Gain over random: {', '.join(gains)}."
+    beaten = _beaten(methods)
+    return f"{words} No better than random: {', '.join(beaten)}." if beaten else words
+
+
+def _best_first(methods: dict[str, dict[str, Any]]) -> list[str]:
+    return sorted(methods.keys() - {"random"}, key=lambda name: -methods[name]["gain"])
+
+
+def _beaten(methods: dict[str, dict[str, Any]]) -> list[str]:
+    """Methods with a gain of less than twice its error: one in twenty would be so by chance."""
+    return [n for n in _best_first(methods) if methods[n]["gain"] <= 2 * methods[n]["gain_error"]]

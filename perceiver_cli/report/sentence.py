@@ -23,17 +23,19 @@ _CHANGED = 1.25
 def attention_in_words(result: Result) -> str:
     """How much was attended to, where most, and how it changed from look to look.
 
-    Such as "Attends to 3 % of the picture, most to the upper left (12 %); the second look narrows
-    to 1 %, most to the middle (20 %)." Empty without attention statistics.
+    Such as "Attends to 3 % of the picture, most of all to the upper left (12 % of attention); the
+    second look narrows to 1 %, most of all to the middle (20 %)." The first share is of the
+    elements that any latent looks at. Empty without attention statistics.
     """
     if result.attention is None or not result.attention.cross_attends:
         return ""
     elements = result.byte_array["elements"]
     first, *others = result.attention.cross_attends
     place = _place(first, result)
-    words = f"Attends to {_share(first, elements)} of the {_THINGS[result.modality]}"
-    words += f", most to {place} ({_percent(_heaviest(first))})" if place else ""
-    words += _streams(first)
+    windows = len(result.segments)
+    thing = f"clearest of {windows} windows" if windows else _THINGS[result.modality]
+    words = f"Attends to {_share(first, elements)} of the {thing}"
+    words += _where(place, first, " of attention")
     before = first
     for number, look in enumerate(others, 2):
         change = _change(before, look, result, elements)
@@ -43,7 +45,7 @@ def attention_in_words(result: Result) -> str:
 
 
 def _change(before: CrossAttendStats, look: CrossAttendStats, result: Result, elements: int) -> str:
-    factor = look.effective_elements / before.effective_elements
+    factor = look.effective_together / before.effective_together
     share = _share(look, elements)
     if factor < 1 / _CHANGED:
         words = f"narrows to {share}"
@@ -52,38 +54,34 @@ def _change(before: CrossAttendStats, look: CrossAttendStats, result: Result, el
     else:
         words = f"takes in {share}" if share != _share(before, elements) else "takes in as much"
     old, place = _place(before, result), _place(look, result)
-    if place:
-        where = f"still most to {place}" if place == old else f"most to {place}"
-        words += f", {where} ({_percent(_heaviest(look))})"
-    return words + _streams(look)
+    return words + _where(place, look, "", "still " if place == old else "")
 
 
-def _streams(look: CrossAttendStats) -> str:
-    if len(look.share) < 2:
-        return ""
-    shares = (f"{_percent(share)} {_STREAMS.get(name, name)}" for name, share in look.share.items())
-    return f" ({', '.join(shares)})"
+def _where(place: str, look: CrossAttendStats, of_what: str, still: str = "") -> str:
+    """The heaviest region and how attention is divided among streams, to follow a share."""
+    figures = [f"{_percent(look.focus[0].mass)}{of_what}"] if place else []
+    if len(look.share) > 1:
+        shares = look.share.items()
+        figures.append(", ".join(f"{_percent(s)} {_STREAMS.get(name, name)}" for name, s in shares))
+    words = f", {still}most of all {place}" if place else ""
+    return words + (f" ({'; '.join(figures)})" if figures else "")
 
 
 def _share(look: CrossAttendStats, elements: int) -> str:
-    return _percent(min(1.0, look.effective_elements / elements))
-
-
-def _heaviest(look: CrossAttendStats) -> float:
-    return look.focus[0].mass
+    return _percent(min(1.0, look.effective_together / elements))
 
 
 def _place(look: CrossAttendStats, result: Result) -> str:
-    """The heaviest region; "" if there is none."""
+    """The heaviest region as "to the upper left" or "at 1.2 to 1.6 s"; "" if there is none."""
     if not look.focus:
         return ""
     where, facts = look.focus[0].where, result.input
     if "start_s" in where:
-        return f"{where['start_s']:.2f} to {where['end_s']:.2f} s"
+        return f"at {_seconds(where['start_s'])} to {_seconds(where['end_s'])} s"
     if "min" in where:
-        return _corner(where, result)
+        return f"to {_corner(where, result)}"
     region = _region(where, facts["width"], facts["height"])
-    return f"{region} at {where['time_s']:.2f} s" if "time_s" in where else region
+    return f"to {region}" + (f" at {_seconds(where['time_s'])} s" if "time_s" in where else "")
 
 
 def _region(box: dict[str, Any], width: int, height: int) -> str:
@@ -120,9 +118,13 @@ def _corner(box: dict[str, Any], result: Result) -> str:
     )
 
 
+def _seconds(seconds: float) -> str:
+    return f"{round(seconds, 2):.6g}"
+
+
 def _percent(share: float) -> str:
     percent = 100 * share
-    return f"{percent:.0f} %" if percent >= 1 or percent == 0 else f"{percent:.1g} %"
+    return f"{percent:.0f} %" if percent >= 9.5 else f"{percent:.2g} %"
 
 
 def _ordinal(number: int) -> str:

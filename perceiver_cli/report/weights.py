@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from perceiver_cli.report.faithfulness import verdict
 from perceiver_cli.report.terminal import show
 
 _FIGURES = (
@@ -57,6 +58,7 @@ def show_card(console: Console, record: dict[str, Any]) -> None:
         ("classes", ", ".join(labels[:_SHOWN_LABELS]) + more),
         *((key, str(card[key])) for key in ("data", "licence") if card.get(key)),
         *_measured(card),
+        *_faithfulness(card),
         ("scores", _scores(record)),
         ("made", " ".join(str(card[key]) for key in ("date", "version") if card.get(key))),
         ("made with", card.get("command", "")),
@@ -87,6 +89,15 @@ def _measured(card: dict[str, Any]) -> list[tuple[str, str]]:
         items = f" ({figures['items']:,} items)" if "items" in figures else ""
         rows.append(("measured", f"{split}{items}: {', '.join(words)}"))
     return rows
+
+
+def _faithfulness(card: dict[str, Any]) -> list[tuple[str, str]]:
+    """What explanations are worth, and which one is used."""
+    rows = []
+    for split, entry in (card.get("faithfulness") or {}).items():
+        words = verdict(entry["methods"])
+        rows.append(("explanations", f"{split} ({entry['items']:,} items): {words}"))
+    return rows + ([("explained by", card["explain_with"])] if card.get("explain_with") else [])
 
 
 def _scores(record: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from typing import Any
 
 STDIN = "-"
@@ -91,6 +92,12 @@ def fill(parts: list[str], width: int) -> list[str]:
         else:
             lines[-1:] = [*(f"{line}," for line in lines[-1:]), part]
     return lines
+
+
+def wrap(text: str, width: int) -> str:
+    """Lines of at most `width`; none ends between a number and its percent sign."""
+    lines = textwrap.wrap(text.replace(" %", "\xa0%"), width)
+    return "\n".join(lines).replace("\xa0", " ")
 
 
 def _picture(facts: dict[str, Any]) -> str:

@@ -9,17 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from perceiver_cli.checkpoints.format import (
-    Checkpoint,
-    Label,
-    load_checkpoint,
-    save_checkpoint,
-)
+from perceiver_cli.checkpoints.card import add_to_card
+from perceiver_cli.checkpoints.format import Label
 from perceiver_cli.classify import Classifier
 from perceiver_cli.errors import UsageError
 from perceiver_cli.pipeline.decoding import Steps
 from perceiver_cli.training.changes import CHANGES, Changed
-from perceiver_cli.training.folder import read_folder
+from perceiver_cli.training.folder import LabelledFolder
 from perceiver_cli.training.metrics import Measures, confusion, measure
 
 
@@ -80,15 +76,18 @@ class Evaluation:
             "failed_files": self.failed,
         }
 
+    def record(self, path: Path, name: str, command: str) -> None:
+        """Writes the figures into the checkpoint's card under `name`, with the command."""
+        add_to_card(path, "measured", name, self.figures() | {"command": command})
+
 
 @dataclass(frozen=True)
 class Wish:
-    """What to measure: one split of a labelled folder, and on request the same files changed, and
-    files under `unknown` that are of none of the classes.
+    """What to measure: labelled files, and on request the same files changed, and files under
+    `unknown` that are of none of the classes.
     """
 
-    folder: Path
-    split: str = "val"
+    labelled: LabelledFolder
     changes: bool = False
     unknown: Path | None = None
 
@@ -99,11 +98,11 @@ def evaluate(wish: Wish, classifier: Classifier, tell: Callable[[], None]) -> Ev
     tell is called after every file. Raises UsageError if a class of the folder is unknown to the
     model or nothing could be classified.
     """
-    found = _evaluate_split(wish.folder, wish.split, classifier, tell)
+    found = _evaluate_files(wish.labelled, classifier, tell)
     if wish.changes:
         kind = classifier.header.recipe["modality"]
         changed = {
-            name: _evaluate_split(wish.folder, wish.split, classifier, tell, Changed(change))
+            name: _evaluate_files(wish.labelled, classifier, tell, Changed(change))
             for name, change in CHANGES[kind].items()
         }
         found = replace(found, changed={n: each.measures for n, each in changed.items()})
@@ -126,15 +125,13 @@ def _evaluate_unknown(
     return {"items": len(confident), "unsure": round(1 - float(np.mean(confident)), 4)}
 
 
-def _evaluate_split(
-    folder: Path,
-    split: str,
+def _evaluate_files(
+    labelled: LabelledFolder,
     classifier: Classifier,
     tell: Callable[[], None],
     place: Steps | None = None,
 ) -> Evaluation:
     header = classifier.header
-    labelled = read_folder(folder, split)
     index = {label.id: i for i, label in enumerate(header.labels)}
     unknown = [label.id for label in labelled.labels if label.id not in index]
     if unknown:
@@ -154,7 +151,7 @@ def _evaluate_split(
             failed.append(str(path))
         tell()
     if not scores:
-        raise UsageError(f"{folder}: nothing in it could be classified")
+        raise UsageError("none of the files could be classified")
     table, true = np.array(scores), np.array(truth)
     return Evaluation(
         header.name,
@@ -167,12 +164,3 @@ def _evaluate_split(
 
 def _rounded(measures: Measures) -> dict[str, Any]:
     return {k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(measures).items()}
-
-
-def record(path: Path, name: str, evaluation: Evaluation, command: str) -> None:
-    """Writes the figures into the checkpoint's card under `name`, with the command."""
-    checkpoint = load_checkpoint(path)
-    card = checkpoint.header.card
-    entry = evaluation.figures() | {"command": command}
-    card = card | {"measured": card.get("measured", {}) | {name: entry}}
-    save_checkpoint(path, Checkpoint(replace(checkpoint.header, card=card), checkpoint.tensors))

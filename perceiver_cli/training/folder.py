@@ -68,6 +68,14 @@ def hold_out(
     return LabelledFolder(folder.labels, kept), LabelledFolder(folder.labels, held)
 
 
+def spread(folder: LabelledFolder, count: int) -> LabelledFolder:
+    """At most `count` of the files, evenly spaced, so that every class has its share."""
+    files = folder.files
+    step = max(1.0, len(files) / count)
+    chosen = [files[int(i * step + step / 2)] for i in range(min(count, len(files)))]
+    return LabelledFolder(folder.labels, chosen)
+
+
 def _read_words(path: Path) -> dict[str, str]:
     if not path.is_file():
         return {}

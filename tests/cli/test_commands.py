@@ -127,7 +127,18 @@ def test_demo_without_samples_fails(run, bundle, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     "command",
-    ["classify", "inspect", "demo", "doctor", "train", "evaluate", "models", "models info"],
+    [
+        "classify",
+        "explain",
+        "report",
+        "inspect",
+        "demo",
+        "doctor",
+        "train",
+        "evaluate",
+        "models",
+        "models info",
+    ],
 )
 def test_every_command_has_help(run, command):
     outcome = run(*command.split(), "-h")
@@ -139,5 +150,6 @@ def test_every_command_has_help(run, command):
 
 def test_the_first_page_names_every_command(run):
     page = run("--help").stdout
-    for command in ("classify", "inspect", "demo", "train", "evaluate", "models", "doctor"):
+    known = "classify explain report inspect demo train evaluate models doctor"
+    for command in known.split():
         assert re.search(rf"^  {command} ", page, re.M)

@@ -1,11 +1,17 @@
 """A model that has learnt to tell whether a bright patch is in a picture: where is it?"""
 
+from dataclasses import asdict
+
 import pytest
 import torch
+from PIL import Image
 
 from perceiver_cli.adapters import build_adapter
 from perceiver_cli.adapters.base import Window
 from perceiver_cli.attribution import Trace, gradient_times_input, magnitude, rollout
+from perceiver_cli.checkpoints.format import Checkpoint, Header, Label, save_checkpoint
+from perceiver_cli.classify import Classifier
+from perceiver_cli.faithfulness import measure_faithfulness
 from perceiver_cli.model.config import PerceiverConfig
 from perceiver_cli.model.perceiver import Perceiver
 
@@ -62,3 +68,24 @@ def test_the_patch_is_found(model, adapter, method, place):
     found = laid.mean(0)
     assert divmod(int(found.argmax()), SIDE) == divmod(place, SIDE)
     assert found.max() > 0.2
+
+
+def test_what_is_found_matters(model, adapter, tmp_path):
+    """Without the patch the model says that there is none: the methods know where it is."""
+    header = Header(
+        name="patches",
+        model=model.config,
+        recipe=asdict(adapter.recipe),
+        labels=[Label("none", "none"), Label("patch", "patch")],
+    )
+    path = tmp_path / "patches.safetensors"
+    save_checkpoint(path, Checkpoint(header, model.state_dict()))
+    files = []
+    for number, pixels in enumerate(pictures(16, torch.Generator().manual_seed(2))[1::2]):
+        files.append(tmp_path / f"{number}.png")
+        Image.fromarray(pixels.numpy()).save(files[-1])
+    classifier = Classifier(str(path), precision="float32")
+    methods = measure_faithfulness(files, classifier, lambda: None).to_dict()["methods"]
+    for method in ("gradient", "rollout"):
+        assert methods[method]["gain"] > 0.3
+        assert methods[method]["deletion"] < methods["random"]["deletion"] - 0.2

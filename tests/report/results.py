@@ -26,6 +26,7 @@ def attention(share: dict[str, float], where: dict, times: int = 2) -> Attention
                 drift_bits=None if number == 0 else 0.312,
                 share=share,
                 focus=[Focus(where, 0.1234)],
+                effective_together=205.1,
             )
             for number in range(times)
         ]

@@ -7,7 +7,7 @@ from tests.report.results import classified
 
 def look(effective, where, mass=0.12, share=None) -> CrossAttendStats:
     return CrossAttendStats(
-        7.0, effective, 0.1, 0.2, None, share or {"x": 1.0}, [Focus(where, mass)]
+        7.0, 5.0, 0.1, 0.2, None, share or {"x": 1.0}, [Focus(where, mass)], effective
     )
 
 
@@ -34,15 +34,17 @@ UPPER_LEFT = {"x0": 0, "y0": 0, "x1": 100, "y1": 60}
     ],
 )
 def test_places_in_a_picture(box, place):
-    assert words(look(30, box)) == f"Attends to 3 % of the picture, most to {place} (12 %)."
+    assert words(look(30, box)) == (
+        f"Attends to 3 % of the picture, most of all to {place} (12 % of attention)."
+    )
 
 
 def test_how_looks_change():
     middle = {"x0": 200, "y0": 120, "x1": 250, "y1": 180}
     assert words(look(300, UPPER_LEFT), look(8, UPPER_LEFT, 0.4), look(30, middle)) == (
-        "Attends to 30 % of the picture, most to the upper left (12 %); the second look narrows to "
-        "0.8 %, still most to the upper left (40 %); the third look widens to 3 %, most to the "
-        "middle (12 %)."
+        "Attends to 30 % of the picture, most of all to the upper left (12 % of attention); the "
+        "second look narrows to 0.8 %, still most of all to the upper left (40 %); the third look "
+        "widens to 3 %, most of all to the middle (12 %)."
     )
     assert "; the second look takes in as much, " in words(
         look(300, UPPER_LEFT), look(301, UPPER_LEFT)
@@ -52,14 +54,23 @@ def test_how_looks_change():
 def test_sound_and_streams():
     facts = {"duration_s": 4.0, "sample_rate": 22050, "channels": 1}
     one = words(look(500, {"start_s": 1.2, "end_s": 1.6}), modality="audio", input=facts)
-    assert one == "Attends to 50 % of the sound, most to 1.20 to 1.60 s (12 %)."
+    assert one == ("Attends to 50 % of the sound, most of all at 1.2 to 1.6 s (12 % of attention).")
+    several = words(
+        look(500, {"start_s": 101.25, "end_s": 101.5}),
+        modality="audio",
+        input=facts,
+        segments=[{"start_s": 4.0 * n, "label": "rain", "score": 0.5} for n in range(30)],
+    )
+    assert several.startswith(
+        "Attends to 50 % of the clearest of 30 windows, most of all at 101.25"
+    )
     both = words(
         look(500, {"time_s": 0.5, **UPPER_LEFT}, share={"video": 0.7, "audio": 0.3}),
         modality="av",
     )
     assert both == (
-        "Attends to 50 % of the video and its sound, most to the upper left at 0.50 s (12 %) "
-        "(70 % pictures, 30 % sound)."
+        "Attends to 50 % of the video and its sound, most of all to the upper left at 0.5 s "
+        "(12 % of attention; 70 % pictures, 30 % sound)."
     )
 
 
@@ -69,10 +80,10 @@ def test_sound_and_streams():
 def test_corners_of_a_shape(up, place):
     upper = Focus({"min": [0, 1, 1], "max": [1, 2, 2]}, 0.5)
     lower = Focus({"min": [1, 0, 0], "max": [2, 1, 1]}, 0.3)
-    stats = CrossAttendStats(7, 100, 0.1, 0.2, None, {"pointcloud": 1.0}, [upper, lower])
+    stats = CrossAttendStats(7, 100, 0.1, 0.2, None, {"pointcloud": 1.0}, [upper, lower], 100)
     facts = {"kind": "cloud", "vertices": 9, "faces": 0, "up": up, "extent": [2, 2, 2]}
     assert words(stats, modality="pointcloud", input=facts) == (
-        f"Attends to 10 % of the shape, most to {place} (50 %)."
+        f"Attends to 10 % of the shape, most of all to {place} (50 % of attention)."
     )
 
 

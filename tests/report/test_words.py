@@ -10,6 +10,7 @@ from perceiver_cli.report.words import (
     printable,
     seconds_in_words,
     shorten,
+    wrap,
 )
 
 
@@ -107,3 +108,8 @@ def test_fill_divides_no_part():
     assert fill(["aaaa", "bbbb", "cccc"], 12) == ["aaaa, bbbb,", "cccc"]
     assert fill(["a" * 30, "b"], 12) == ["a" * 30 + ",", "b"]
     assert fill(["one"], 12) == ["one"]
+
+
+def test_numbers_keep_their_percent_sign():
+    assert wrap("Attends to 12 % of it.", 14) == "Attends to\n12 % of it."
+    assert wrap("", 14) == ""

@@ -15,7 +15,8 @@ def encode_film(pictures: list[np.ndarray], seconds: list[float], ending: str) -
     if ending == ".mp4":
         _encode_mp4(pictures, seconds, content)
         return content.getvalue()
-    first, *others = (Image.fromarray(p) for p in pictures)
+    frames = map(Image.fromarray, pictures)
+    first, *others = frames if ending == ".webp" else map(_with_palette, frames)
     first.save(
         content,
         "WEBP" if ending == ".webp" else "GIF",
@@ -26,6 +27,12 @@ def encode_film(pictures: list[np.ndarray], seconds: list[float], ending: str) -
         **({"quality": 80} if ending == ".webp" else {}),
     )
     return content.getvalue()
+
+
+def _with_palette(picture: Image.Image) -> Image.Image:
+    """In 256 colours. Pillow's own choice of them leaves out the few cells with much heat."""
+    palette = picture.quantize(256, Image.Quantize.FASTOCTREE)
+    return picture.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
 
 
 def _encode_mp4(pictures: list[np.ndarray], seconds: list[float], content: io.BytesIO) -> None:

@@ -1,21 +1,55 @@
-"""From attribution to colours: one even scale for every picture."""
+"""From attribution to colours: one even scale for every picture.
+
+The colour map is computed here, not taken from matplotlib, for the terminal and the report show
+heat without it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import matplotlib
 import numpy as np
-from matplotlib.colors import ListedColormap
 
 BACKGROUND, INK, FAINT, LINE = "#16181d", "#f2f3f5", "#a9afb9", "#4a505b"
 
-# Inferno is perceptually even. Its darkest end is left out: it would vanish in the background.
-HEAT = ListedColormap(matplotlib.colormaps["inferno"](np.linspace(0.12, 1, 256)), "heat")
-
 # How much of an overlaid colour is heat; the rest is the picture in grey.
 _HEAT_SHARE = 0.65
+
+_STEPS = 256
+
+
+def heat(level: np.ndarray | float) -> np.ndarray:
+    """Levels in [0, 1], of any shape [...], as colours: float [..., 3] of sRGB in [0, 1]."""
+    return _HEAT[np.rint(np.asarray(level) * (_STEPS - 1)).astype(int)]
+
+
+def _heat_colours() -> np.ndarray:
+    """From violet over red to yellow, float [steps, 3]: perceptually even.
+
+    In Oklab (Ottosson 2020) lightness rises evenly, so that what is heavier is lighter for the
+    colour-blind and on grey paper too. It starts light enough to be seen on the background.
+    """
+    t = np.linspace(0, 1, _STEPS)
+    lightness = 0.36 + 0.6 * t
+    hue = np.radians(295 + 172 * t)
+    chroma = np.interp(t, (0, 0.25, 0.5, 0.75, 1), (0.13, 0.17, 0.18, 0.16, 0.12))
+    lab = np.stack([lightness, chroma * np.cos(hue), chroma * np.sin(hue)], -1)
+    to_cones = [
+        (1, 0.3963377774, 0.2158037573),
+        (1, -0.1055613458, -0.0638541728),
+        (1, -0.0894841775, -1.2914855480),
+    ]
+    to_rgb = [
+        (4.0767416621, -3.3077115913, 0.2309699292),
+        (-1.2684380046, 2.6097574011, -0.3413193965),
+        (-0.0041960863, -0.7034186147, 1.7076147010),
+    ]
+    linear = ((lab @ np.transpose(to_cones)) ** 3 @ np.transpose(to_rgb)).clip(0, 1)
+    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+
+
+_HEAT = _heat_colours()
 
 
 @dataclass(frozen=True)
@@ -43,7 +77,7 @@ class Scale:
 
     def colours(self, values: np.ndarray) -> np.ndarray:
         """Values [...] -> uint8 [..., 3]."""
-        return (HEAT(self.level(values))[..., :3] * 255).round().astype(np.uint8)
+        return (heat(self.level(values)) * 255).round().astype(np.uint8)
 
     def overlay(self, pixels: np.ndarray, values: np.ndarray) -> np.ndarray:
         """Heat on a picture in grey: uint8 [H, W, 3], values [H, W] -> uint8 [H, W, 3]."""

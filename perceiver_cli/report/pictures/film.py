@@ -10,13 +10,16 @@ from PIL import Image, ImageDraw
 
 from perceiver_cli.maps import Explanation, Part
 from perceiver_cli.report.pictures.animate import encode_film
-from perceiver_cli.report.pictures.colours import FAINT, HEAT, INK, Scale, heat_on_crop
+from perceiver_cli.report.pictures.colours import FAINT, INK, Scale, heat_on_crop
 from perceiver_cli.report.pictures.picture import fitted
 from perceiver_cli.report.pictures.sheet import Sheet, heading, heading_height
 from perceiver_cli.report.pictures.track import draw_waveform
 
 _UNIT, _MARGIN, _GAP, _LABEL, _TRACK = 14, 24, 12, 24, 84
 _PANEL, _THUMB, _SIDE = 480, 170, 110
+
+# Of the streams in the bar of shares; none that heat has.
+_TONES = ((90, 150, 200), (170, 178, 190), (60, 100, 110))
 
 
 def draw_film(explanation: Explanation, ending: str) -> bytes:
@@ -77,7 +80,9 @@ def draw_contact_sheet(explanation: Explanation, ending: str) -> bytes:
     sheet = Sheet(page, top + sum(heights) + 56, _UNIT)
     heading(sheet, explanation, _MARGIN, page - _MARGIN)
     y = top
-    for part, own in zip(parts, heights, strict=True):
+    for number, (part, own) in enumerate(zip(parts, heights, strict=True), 1):
+        if len(parts) > 1:
+            sheet.text(_MARGIN, y + _LABEL, f"window {number}\nof {len(parts)}")
         _contact_rows(sheet, explanation, part, shown, scale, y)
         if "audio" in part.maps:
             _track(sheet, part, scale, _MARGIN + _SIDE, y + own - _TRACK - 36, page - _MARGIN)
@@ -143,10 +148,9 @@ def _track(sheet: Sheet, part: Part, scale: Scale, left: float, top: float, righ
 def _share_bar(sheet: Sheet, part: Part, top: float, width: int) -> None:
     """One bar, divided as attention is among the streams."""
     left, full = _MARGIN, width - 2 * _MARGIN
-    tones = dict(zip(part.shares, HEAT([0.62, 0.3, 0.85]), strict=False))
-    for stream, shares in part.shares.items():
+    for (stream, shares), tone in zip(part.shares.items(), _TONES, strict=False):
         wide = round(full * float(shares[-1]))
-        colour = (tones[stream][:3] * 255).astype(np.uint8)
+        colour = np.array(tone, np.uint8)
         if wide:
             sheet.image(left, top, np.broadcast_to(colour, (8, wide, 3)))
         # Side by side even where a share is next to nothing.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from perceiver_cli.maps import Explanation, ShapeMap
-from perceiver_cli.report.pictures.colours import FAINT, HEAT, Scale
+from perceiver_cli.report.pictures.colours import FAINT, Scale, heat
 from perceiver_cli.report.pictures.sheet import Sheet, heading, heading_height
 
 # Name, elevation and azimuth in degrees, as mplot3d counts them, and how far its cube can be
@@ -99,4 +99,4 @@ def _scatter(axes, points: np.ndarray, values: np.ndarray, scale: Scale) -> None
     axes.set_axis_off()
     # What is heavy is drawn larger too: it shows without colours.
     level = scale.level(values)
-    axes.scatter(*points.T, c=HEAT(level), s=5 + 22 * level, linewidths=0, depthshade=False)
+    axes.scatter(*points.T, c=heat(level), s=8 + 22 * level, linewidths=0, depthshade=False)

@@ -68,13 +68,15 @@ class Sheet:
         """The colour scale, 20 units wide, in multiples of an even share."""
         wide, high = round(20 * self.unit), round(0.8 * self.unit)
         self.image(left, top, scale.legend(wide, high, overlaid=overlaid))
-        ticks = [(0.0, "0"), (1.0, "even share"), (scale.top, f"{scale.top:.2g} times even")]
+        ticks = [(0.0, "0", "left"), (1.0, "even share", "center")]
         if scale.top > 8:
-            ticks.insert(2, (scale.top / 3, f"{scale.top / 3:.2g}"))
-        for value, words in ticks:
+            # On a long scale an even share is so near to zero that there is room for one word.
+            middle = scale.top / 3
+            ticks = [(1.0, "even share", "left"), (middle, f"{middle:.2g}", "center")]
+        for value, words, side in [*ticks, (scale.top, f"{scale.top:.2g} times even", "center")]:
             x = left + wide * float(scale.level(np.array(value)))
             self.frame(x, top + high, 0, 0.25 * self.unit, FAINT)
-            self.text(x, top + 1.2 * self.unit, words, size=0.85, color=FAINT, ha="center")
+            self.text(x, top + 1.2 * self.unit, words, size=0.85, color=FAINT, ha=side)
 
     def pixels(self) -> np.ndarray:
         """The page as uint8 [h, w, 3]."""
@@ -100,10 +102,11 @@ def encode(pixels: np.ndarray, ending: str) -> bytes:
 def heading(sheet: Sheet, explanation: Explanation, left: float, right: float) -> float:
     """The answer, the file and what the method shows. Returns where the next part begins."""
     result, unit = explanation.result, sheet.unit
-    best = result.predictions[0]
-    answer = f"{printable(best.label)}  {best.score:.2f}"
-    if result.confident is False:
-        answer += "  (unsure)"
+    answer = "no class reaches the score asked for"
+    if result.predictions:
+        best = result.predictions[0]
+        unsure = "  (unsure)" * (result.confident is False)
+        answer = f"{printable(best.label)}  {best.score:.2f}{unsure}"
     file = f"{_name(display_path(result.path))}, read by {result.model}"
     about = textwrap.wrap(explanation.about, max(24, int((right - left) / (0.53 * unit))))
     sheet.text(left, unit, answer, size=1.6, weight="bold")

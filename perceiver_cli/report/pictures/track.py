@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
 from perceiver_cli.maps import SoundMap
-from perceiver_cli.report.pictures.colours import HEAT, Scale, enlarge
+from perceiver_cli.report.pictures.colours import Scale, enlarge, heat
 
 _TICKS_HZ = (100, 500, 1000, 2000, 5000, 10000, 20000)
 
@@ -27,7 +27,7 @@ def draw_waveform(axes: Axes, laid: SoundMap, values: np.ndarray, scale: Scale, 
     times = laid.start_s + (np.arange(count) + 0.5) / count * laid.length_s
     step = ((times - laid.start_s) / laid.step_s).astype(int).clip(0, values.shape[1] - 1)
     strokes = np.stack([np.stack([times, low], -1), np.stack([times, high], -1)], 1)
-    colours = HEAT(scale.level(values.mean(0)[step]))
+    colours = heat(scale.level(values.mean(0)[step]))
     # Strokes snapped to whole pixels would leave gaps.
     axes.add_collection(LineCollection(list(strokes), colors=colours, linewidths=1, snap=False))
     axes.set_ylim(-1.08, 1.08)

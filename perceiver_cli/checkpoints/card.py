@@ -1,0 +1,20 @@
+"""What is measured later, added to the card that a checkpoint file carries."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from perceiver_cli.checkpoints.format import Checkpoint, load_checkpoint, save_checkpoint
+
+
+def add_to_card(path: Path, section: str, name: str, entry: dict[str, Any], **more: Any) -> None:
+    """Writes an entry under `name` into a section of the card, and `more` beside the section.
+
+    Other entries stay. Raises CheckpointError if the file cannot be used.
+    """
+    checkpoint = load_checkpoint(path)
+    card = checkpoint.header.card
+    card = card | {section: card.get(section, {}) | {name: entry}} | more
+    save_checkpoint(path, Checkpoint(replace(checkpoint.header, card=card), checkpoint.tensors))

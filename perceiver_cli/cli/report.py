@@ -1,0 +1,140 @@
+"""perceiver report: what files were classified as, on one page."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from perceiver_cli.cli.options import (
+    MACHINE,
+    OUTPUT,
+    Device,
+    DeviceOption,
+    MethodOption,
+    ThreadsOption,
+)
+
+if TYPE_CHECKING:
+    from perceiver_cli.classify import Classifier
+    from perceiver_cli.maps import Explanation, Method
+    from perceiver_cli.results import Result
+
+
+def report(
+    records: Annotated[
+        str,
+        typer.Argument(
+            metavar="RECORDS",
+            help="What `classify --format jsonl`, json or --resume wrote, or - for standard input.",
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="The page, HTML.", rich_help_panel=OUTPUT
+        ),
+    ],
+    method: MethodOption = None,
+    pictures: Annotated[
+        bool,
+        typer.Option(
+            "--pictures/--no-pictures",
+            help="Read the files again for thumbnails and where the model looked.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = True,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="NAME|FILE",
+            help="The weights that classified them, if they are not bundled.",
+            show_default=False,
+            rich_help_panel=MACHINE,
+        ),
+    ] = None,
+    device: DeviceOption = Device.auto,
+    threads: ThreadsOption = None,
+) -> None:
+    """Make one HTML page of what files were classified as, to look through.
+
+    Counts by label and kind, scores, the unsure and the failed, and each file with a thumbnail,
+    its predictions and where the model looked; with search. The page needs no network and no other
+    file. `classify --report` makes the same page in one go.
+
+    \b
+    Examples:
+      perceiver report labels.jsonl -o labels.html
+      perceiver classify -r holiday/ --report holiday.html
+    """
+    from perceiver_cli.cli.progress import Bar
+    from perceiver_cli.cli.running import say
+    from perceiver_cli.cli.views import Page
+    from perceiver_cli.report.words import count
+
+    results = _read(records)
+    explained = _Explained(model, method and method.value, device.value, threads)
+    page = Page(output)
+    missing = 0
+    with Bar(len(results), task="Drawing") as bar:
+        for result in results:
+            explanation = explained.of(result) if pictures and result.ok else None
+            missing += pictures and result.ok and explanation is None
+            page.add(result, explanation)
+            bar.advance()
+    page.write()
+    if missing:
+        say(f"{count(missing, 'file')} without a picture: moved, changed, or of other weights")
+
+
+def _read(records: str) -> list[Result]:
+    from perceiver_cli.errors import UsageError
+    from perceiver_cli.inputs import STDIN
+    from perceiver_cli.report.records import read_records
+
+    if records == STDIN:
+        return list(read_records(sys.stdin.buffer, "standard input"))
+    try:
+        with open(records, "rb") as stream:
+            return list(read_records(stream, records))
+    except OSError as error:
+        raise UsageError(f"{records}: {error.strerror}") from None
+
+
+class _Explained:
+    """Explanations of recorded Results, by the weights that gave them."""
+
+    def __init__(
+        self, model: str | None, method: Method | None, device: str, threads: int | None
+    ) -> None:
+        self.model, self.method, self.device, self.threads = model, method, device, threads
+        self._classifiers: dict[str, Classifier | None] = {}
+
+    def of(self, result: Result) -> Explanation | None:
+        """None if its file cannot be read, or its weights are not at hand."""
+        from perceiver_cli.errors import InputError
+        from perceiver_cli.explanation import explain_result
+        from perceiver_cli.media.types import Source
+
+        classifier = self._classifier(result.model)
+        if classifier is None:
+            return None
+        try:
+            source = Source(result.path)
+            return explain_result(result, source, classifier, self.method, small=True)
+        except InputError:
+            return None
+
+    def _classifier(self, name: str) -> Classifier | None:
+        from perceiver_cli.checkpoints import registry
+        from perceiver_cli.classify import Classifier
+
+        if name not in self._classifiers:
+            wanted = self.model or (name if name in registry.bundled() else None)
+            made = wanted and Classifier(wanted, device=self.device, threads=self.threads)
+            fits = made and made.header.name == name
+            self._classifiers[name] = made if fits else None
+        return self._classifiers[name]

@@ -1,0 +1,140 @@
+"""What `classify` makes of each Result beside its output: pictures, a heat map, a report."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from perceiver_cli.cli.output import open_output
+from perceiver_cli.cli.running import say
+from perceiver_cli.errors import InputError, UsageError
+from perceiver_cli.report.words import display_path
+
+if TYPE_CHECKING:
+    from perceiver_cli.classify import Classifier
+    from perceiver_cli.maps import Explanation, Method
+    from perceiver_cli.media.types import Source
+    from perceiver_cli.report.page import Card
+    from perceiver_cli.results import Result
+
+# Of the heat map in a terminal, at most.
+_COLUMNS, _ROWS = 64, 16
+
+# Bytes that leave room for a number and an ending in the 255 that file systems take.
+_LONGEST_NAME = 240
+
+
+class Views:
+    """folder: for an attention picture of each input; show: a heat map after each table; page:
+    where the report goes. method: None is each model's own.
+
+    Raises UsageError if pictures cannot be drawn or the folder cannot be made.
+    """
+
+    def __init__(
+        self, folder: Path | None, show: bool, page: Path | None, method: Method | None
+    ) -> None:
+        self.folder, self.show, self.method = folder, show, method
+        self.page = Page(page) if page else None
+        self._names: set[str] = set()
+        if folder:
+            _make_folder(folder)
+
+    def add(self, result: Result, source: Source, classifier: Classifier) -> None:
+        """One more, in order. A file that can be classified but not explained is told of."""
+        explanation = None
+        if result.ok:
+            from perceiver_cli.explanation import explain_result
+
+            small = self.folder is None
+            try:
+                explanation = explain_result(result, source, classifier, self.method, small=small)
+            except InputError as error:
+                say(f"{display_path(result.path)}: not explained: {error.message}")
+        if explanation and self.folder:
+            self._draw(explanation)
+        if explanation and self.show:
+            _show(explanation)
+        if self.page:
+            self.page.add(result, explanation)
+
+    def end(self) -> None:
+        """Writes the report."""
+        if self.page:
+            self.page.write()
+
+    def _draw(self, explanation: Explanation) -> None:
+        from perceiver_cli.report.pictures import draw
+
+        content = draw(explanation, ".png")
+        (self.folder / self._name(explanation.result.path)).write_bytes(content)
+
+    def _name(self, path: str) -> str:
+        """A name for the picture, after the file's own; files of the same name are numbered."""
+        own = "standard-input" if path == "-" else display_path(Path(path).name)
+        own = own.encode()[:_LONGEST_NAME].decode(errors="ignore")
+        number, name = 1, f"{own}.png"
+        while name.casefold() in self._names:
+            number += 1
+            name = f"{own}-{number}.png"
+        self._names.add(name.casefold())
+        return name
+
+
+class Page:
+    """A report on its way: its cards are kept, and written at the end.
+
+    Raises UsageError if there is no place for the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        # Told now, not after an hour of work.
+        if not os.access(path.resolve().parent, os.W_OK):
+            raise UsageError(f"cannot write {path}: no such folder, or no permission")
+        self.path = path
+        self._cards: list[Card] = []
+        self._about: set[str] = set()
+
+    def add(self, result: Result, explanation: Explanation | None) -> None:
+        """One more, with thumbnails if there is an explanation."""
+        from perceiver_cli.report.page import THUMBNAIL_SIDE, card
+        from perceiver_cli.report.pictures.thumbnail import thumbnail
+
+        pictures = thumbnail(explanation, THUMBNAIL_SIDE) if explanation else None
+        self._cards.append(card(len(self._cards) + 1, result, pictures))
+        if explanation:
+            self._about.add(explanation.about)
+
+    def write(self) -> None:
+        """The page, in place of what was there before."""
+        from perceiver_cli.report.page import render
+
+        text = render(self._cards, " ".join(sorted(self._about)))
+        with open_output(self.path) as stream:
+            stream.write(text)
+
+
+def _show(explanation: Explanation) -> None:
+    """The heat under the table, and what the method shows."""
+    from rich.text import Text
+
+    from perceiver_cli.report.blocks import show_blocks
+    from perceiver_cli.report.pictures.thumbnail import thumbnail
+    from perceiver_cli.report.terminal import console_for, show
+
+    console = console_for(sys.stdout)
+    console.print()
+    show_blocks(console, thumbnail(explanation, 2 * _COLUMNS).seen, _COLUMNS, _ROWS)
+    show(console, Text(explanation.about, style="dim"))
+
+
+def _make_folder(folder: Path) -> None:
+    from perceiver_cli.report.pictures import check_drawing
+
+    check_drawing()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot make {folder}: {error.strerror}") from None

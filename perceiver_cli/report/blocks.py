@@ -1,0 +1,48 @@
+"""A picture in a terminal, two pixels to a character."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+from rich.color import Color
+from rich.console import Console
+from rich.style import Style
+from rich.text import Text
+
+from perceiver_cli.report.terminal import is_ascii, show
+
+_SHADES, _SHADES_ASCII = " ░▒▓█", " .:=#"
+
+
+def show_blocks(console: Console, pixels: np.ndarray, widest: int, tallest: int) -> None:
+    """Prints uint8 [h, w, 3] in at most `widest` columns and `tallest` rows.
+
+    In colour each half of a block is a pixel; without colour a character is as dense as its place
+    is light.
+    """
+    height, width = pixels.shape[:2]
+    columns = max(1, min(widest, console.width, round(2 * tallest * width / height)))
+    rows = max(1, round(columns * height / width / 2))
+    small = Image.fromarray(pixels).resize((columns, 2 * rows), Image.Resampling.BOX)
+    upper, lower = np.asarray(small).reshape(rows, 2, columns, 3).swapaxes(0, 1)
+    if console.color_system and not console.no_color and not is_ascii(console):
+        lines = map(_coloured, upper, lower)
+    else:
+        shades = _SHADES_ASCII if is_ascii(console) else _SHADES
+        light = (upper.astype(float) + lower) @ (0.299, 0.587, 0.114) / 2
+        lines = (_shaded(line, shades) for line in light)
+    for line in lines:
+        show(console, line)
+
+
+def _coloured(upper: np.ndarray, lower: np.ndarray) -> Text:
+    line = Text(no_wrap=True)
+    for above, below in zip(upper.tolist(), lower.tolist(), strict=True):
+        style = Style(color=Color.from_rgb(*above), bgcolor=Color.from_rgb(*below))
+        line.append("▀", style)
+    return line
+
+
+def _shaded(light: np.ndarray, shades: str) -> Text:
+    level = (light / 256 * len(shades)).astype(int)
+    return Text("".join(shades[i] for i in level), no_wrap=True)

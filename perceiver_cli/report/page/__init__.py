@@ -1,0 +1,156 @@
+"""Many Results as one HTML page that needs nothing else: no network, no other file.
+
+Every text of a file, a label or a message goes through the template's escaping, and the page's own
+policy lets no script run but the one that is named there by its hash.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from perceiver_cli.report.pictures.thumbnail import Thumbnail
+from perceiver_cli.report.sentence import attention_in_words
+from perceiver_cli.report.words import (
+    count,
+    display_path,
+    facts_in_words,
+    printable,
+    seconds_in_words,
+)
+from perceiver_cli.results import Result
+
+# The longer side of a thumbnail in pixels.
+THUMBNAIL_SIDE = 180
+
+_BINS = 10
+_LABELS = 12
+_UNSURE = 12
+
+
+@dataclass(frozen=True)
+class Card:
+    """One Result as the page shows it: plain text and numbers, pictures of one size (width,
+    height) as data: addresses.
+    """
+
+    number: int
+    path: str
+    state: str
+    modality: str
+    model: str
+    facts: str
+    message: str
+    predictions: list[tuple[str, float]]
+    sentence: str
+    segments: str
+    plain: str
+    seen: str
+    size: tuple[int, int]
+
+    @property
+    def label(self) -> str:
+        """The best prediction, or nothing."""
+        return self.predictions[0][0] if self.predictions else ""
+
+    @property
+    def score(self) -> float:
+        """Its score, or 0."""
+        return self.predictions[0][1] if self.predictions else 0.0
+
+    @property
+    def words(self) -> str:
+        """What a search looks through."""
+        return " ".join([self.path, self.message, *(name for name, _ in self.predictions)]).lower()
+
+
+def card(number: int, result: Result, pictures: Thumbnail | None) -> Card:
+    """The number-th Result, from 1, with its thumbnails if there are any."""
+    states = {False: "unsure", True: "sure", None: "sure"}
+    return Card(
+        number=number,
+        path=display_path(result.path),
+        state=states[result.confident] if result.ok else "failed",
+        modality=result.modality or "unknown",
+        model=printable(result.model or ""),
+        facts=facts_in_words(result.input) if result.ok else "",
+        message=printable(result.error.message) if result.error else "",
+        predictions=[(printable(p.label), p.score) for p in result.predictions],
+        # A line may not end between a number and its sign.
+        sentence=attention_in_words(result).replace(" %", "\xa0%"),
+        segments=_segments(result),
+        plain=_address(pictures.plain) if pictures else "",
+        seen=_address(pictures.seen) if pictures else "",
+        size=pictures.plain.shape[1::-1] if pictures else (0, 0),
+    )
+
+
+def render(cards: list[Card], about: str) -> str:
+    """The page. about: the method of the attention pictures, in one line."""
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["percent"] = lambda share: f"{100 * share:.0f} %"
+    parts = files(__package__)
+    template, style, script = (
+        parts.joinpath(name).read_text(encoding="utf-8")
+        for name in ("page.html", "page.css", "page.js")
+    )
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return environment.from_string(template).render(
+        cards=cards,
+        about=about,
+        style=Markup(style),
+        script=Markup(script),
+        digest=digest,
+        made=datetime.now().strftime("%Y-%m-%d %H:%M"),
+        count=count,
+        **_overview(cards),
+    )
+
+
+def _overview(cards: list[Card]) -> dict[str, Any]:
+    """What the cards come to."""
+    answered = [c for c in cards if c.predictions]
+    labels = Counter(c.label for c in answered).most_common()
+    unsure = sorted((c for c in cards if c.state == "unsure"), key=lambda c: c.score)
+    bins = Counter(min(_BINS - 1, int(c.score * _BINS)) for c in answered)
+    doubtful = Counter(min(_BINS - 1, int(c.score * _BINS)) for c in unsure if c.predictions)
+    return {
+        "labels": labels[:_LABELS],
+        "other_labels": labels[_LABELS:],
+        "modalities": Counter(c.modality for c in cards if c.state != "failed").most_common(),
+        "states": Counter(c.state for c in cards),
+        "bins": [
+            (f"{n / _BINS:.1f} to {(n + 1) / _BINS:.1f}", bins[n], doubtful[n])
+            for n in range(_BINS)
+        ],
+        "unsure": unsure[:_UNSURE],
+        "more_unsure": len(unsure[_UNSURE:]),
+        "failed": [c for c in cards if c.state == "failed"],
+        "all_labels": sorted({c.label for c in answered}),
+        "all_modalities": sorted({c.modality for c in cards}),
+    }
+
+
+def _segments(result: Result) -> str:
+    return "; ".join(
+        f"{seconds_in_words(s['start_s'])} {printable(s['label'])}" for s in result.segments
+    )
+
+
+def _address(pixels) -> str:
+    from PIL import Image
+
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, "WEBP", quality=72, method=4)
+    return "data:image/webp;base64," + base64.b64encode(content.getvalue()).decode()

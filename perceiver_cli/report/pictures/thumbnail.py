@@ -1,0 +1,148 @@
+"""A file as a thumbnail, and the same with its heat. Needs no matplotlib."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from perceiver_cli.maps import Explanation, Part, ShapeMap, SoundMap
+from perceiver_cli.report.pictures.colours import BACKGROUND, Scale, enlarge, heat_on_crop
+from perceiver_cli.results import Result
+
+# A quarter from the left and somewhat from above, as in the first view of a shape's picture.
+_TURN, _TILT = np.radians(30), np.radians(22)
+_FRAMES = 3
+
+_GREY = np.array((169, 175, 185), np.uint8)
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """plain: the file itself, uint8 [h, w, 3]; seen: the same under the heat of the last map."""
+
+    plain: np.ndarray
+    seen: np.ndarray
+
+
+def thumbnail(explanation: Explanation, side: int) -> Thumbnail:
+    """A picture, a waveform over its spectrogram, a shape, or some frames.
+
+    Of several windows it is the one that says most clearly what the answer is. side: the longer
+    side of a picture or shape in pixels; sounds and videos are twice as wide.
+    """
+    part = explanation.parts[_clearest(explanation.result)]
+    scale = Scale.over(laid.values[-1] for laid in part.maps.values())
+    modality = explanation.result.modality
+    if modality == "image":
+        return _pair(explanation, part, part.frames, part.maps["image"].values[-1], scale, side)
+    if modality == "audio":
+        return _sound(part.maps["audio"], scale, 2 * side, side * 2 // 3)
+    if modality == "pointcloud":
+        return _shape(part.maps["pointcloud"], scale, side)
+    return _video(explanation, part, scale, side)
+
+
+def _clearest(result: Result) -> int:
+    """The window in which the answer has its highest score; the first if no window says it."""
+    best = result.predictions[0].label if result.predictions else None
+    scores = [s["score"] * (s["label"] == best) for s in result.segments]
+    return scores.index(max(scores)) if scores else 0
+
+
+def _pair(
+    explanation: Explanation,
+    part: Part,
+    pixels: np.ndarray,
+    values: np.ndarray,
+    scale: Scale,
+    side: int,
+) -> Thumbnail:
+    """A picture or a frame; values: [rows, columns] of the crop that was read."""
+    height, width = pixels.shape[:2]
+    factor = side / max(height, width)
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    small = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
+    (laid,) = (m for name, m in part.maps.items() if name != "audio")
+    seen, _ = heat_on_crop(scale, small, values, laid.box, explanation.size)
+    return Thumbnail(small, seen)
+
+
+def _video(explanation: Explanation, part: Part, scale: Scale, side: int) -> Thumbnail:
+    """The first, a middle and the last frame side by side; the track of the sound below."""
+    count = len(part.frames)
+    chosen = sorted({0, count // 2, count - 1})[:_FRAMES]
+    each = 2 * side // _FRAMES
+    values = part.maps["video"].values[-1]
+    pairs = [_pair(explanation, part, part.frames[i], values[i], scale, each) for i in chosen]
+    plain = np.concatenate([pair.plain for pair in pairs], 1)
+    seen = np.concatenate([pair.seen for pair in pairs], 1)
+    if "audio" in part.maps:
+        laid = part.maps["audio"]
+        wide, high = plain.shape[1], side // 4
+        level = laid.values[-1].mean(0)
+        plain = np.concatenate([plain, _wave(laid, wide, high, None, scale)])
+        seen = np.concatenate([seen, _wave(laid, wide, high, level, scale)])
+    return Thumbnail(plain, seen)
+
+
+def _sound(laid: SoundMap, scale: Scale, wide: int, high: int) -> Thumbnail:
+    """The waveform; for the heat, the spectrogram under it with low frequencies below."""
+    low, top = np.quantile(laid.spectrum, [0.02, 0.995])
+    grey = np.clip((laid.spectrum - low) / max(top - low, 1e-6), 0, 1) * 255
+    pixels = np.repeat(enlarge(grey, high, wide)[::-1, :, None], 3, -1)
+    seen = scale.overlay(pixels, enlarge(laid.values[-1], high, wide)[::-1])
+    return Thumbnail(_wave(laid, wide, high, None, scale), seen)
+
+
+def _wave(
+    laid: SoundMap, wide: int, high: int, values: np.ndarray | None, scale: Scale
+) -> np.ndarray:
+    """The waveform, grey or in the colours of the values of its steps: uint8 [high, wide, 3]."""
+    edges = np.linspace(0, len(laid.samples), wide + 1).astype(int)[:-1]
+    loudest = max(float(np.abs(laid.samples).max()), 1e-6)
+    low = np.minimum.reduceat(laid.samples, edges) / loudest
+    peak = np.maximum.reduceat(laid.samples, edges) / loudest
+    level = np.linspace(1, -1, high)[:, None]
+    inside = (level <= np.maximum(peak, 1.5 / high)) & (level >= np.minimum(low, -1.5 / high))
+    colours = np.broadcast_to(_GREY, (wide, 3))
+    if values is not None:
+        colours = scale.colours(values[np.arange(wide) * len(values) // wide])
+    return np.where(inside[..., None], colours[None], _empty(high, wide))
+
+
+def _shape(laid: ShapeMap, scale: Scale, side: int) -> Thumbnail:
+    """The points from the front, a little from the right and above, near ones over far ones."""
+    x, y, z = laid.points.T
+    if laid.up == "y":
+        y, z = -z, y
+    across = x * np.cos(_TURN) + y * np.sin(_TURN)
+    away = y * np.cos(_TURN) - x * np.sin(_TURN)
+    up = z * np.cos(_TILT) + away * np.sin(_TILT)
+    depth = away * np.cos(_TILT) - z * np.sin(_TILT)
+    middle = [(v.max() + v.min()) / 2 for v in (across, up)]
+    reach = max(np.ptp(across), np.ptp(up)) / 2 or 1.0
+    column = (side / 2 + 0.46 * side * (across - middle[0]) / reach).astype(int)
+    row = (side / 2 - 0.46 * side * (up - middle[1]) / reach).astype(int)
+    order = np.argsort(-depth, kind="stable")
+    nearness = np.ptp(depth) and (depth.max() - depth) / np.ptp(depth)
+    shaded = (_GREY * (0.45 + 0.55 * np.broadcast_to(nearness, len(x)))[:, None]).astype(np.uint8)
+    colours = scale.colours(laid.values[-1])
+    plain, seen = _empty(side, side), _empty(side, side)
+    _dot(plain, row[order], column[order], shaded[order])
+    # The heaviest points are drawn last: nothing may hide them.
+    order = laid.values[-1].argsort(kind="stable")
+    _dot(seen, row[order], column[order], colours[order])
+    return Thumbnail(plain, seen)
+
+
+def _dot(canvas: np.ndarray, row: np.ndarray, column: np.ndarray, colours: np.ndarray) -> None:
+    """Squares of 3 x 3 pixels, each over those before it."""
+    for down, right, colour in zip(row, column, colours, strict=True):
+        canvas[max(0, down - 1) : down + 2, max(0, right - 1) : right + 2] = colour
+
+
+def _empty(high: int, wide: int) -> np.ndarray:
+    background = [int(BACKGROUND[i : i + 2], 16) for i in (1, 3, 5)]
+    return np.broadcast_to(np.array(background, np.uint8), (high, wide, 3)).copy()

@@ -1,0 +1,47 @@
+"""Reads back what `classify --format jsonl` or json wrote."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from perceiver_cli.errors import UsageError
+from perceiver_cli.results import Result
+
+
+def read_records(stream: BinaryIO, name: str) -> Iterator[Result]:
+    """The Results of JSON lines, a journal, or one JSON array.
+
+    name: of the file, for messages. Raises UsageError, with the line, at what is no record.
+    """
+    lines = (line for line in stream if line.strip())
+    first = next(lines, None)
+    if first is None:
+        return
+    if first.lstrip().startswith(b"["):
+        records = _parse(first + b"".join(lines), f"{name} is not whole JSON")
+        for number, record in enumerate(records, 1):
+            yield _result(record, f"{name}, record {number}")
+        return
+    yield _line(first, f"{name}, line 1")
+    for number, line in enumerate(lines, 2):
+        yield _line(line, f"{name}, line {number}")
+
+
+def _line(line: bytes, where: str) -> Result:
+    return _result(_parse(line, f"{where}: not JSON"), where)
+
+
+def _parse(text: bytes, message: str):
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise UsageError(message) from None
+
+
+def _result(record, where: str) -> Result:
+    try:
+        return Result.from_dict(record)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise UsageError(f"{where}: not a record of `perceiver classify`") from None

@@ -1,0 +1,147 @@
+"""classify --explain, --show and --report, and the report command."""
+
+import json
+import sys
+
+import pytest
+
+from tests.samples import make_picture
+
+
+def without_matplotlib(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+
+
+@pytest.fixture
+def holiday(tmp_path, media):
+    """Two pictures of one name, one that is cut off, and a name that is also HTML."""
+    folder = tmp_path / "holiday"
+    for name in ("sea/1.jpg", "hills/1.jpg", "<img src=x onerror=alert(1)>.png"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        make_picture(folder / name)
+    (folder / "cut.jpg").write_bytes((folder / "sea/1.jpg").read_bytes()[:200])
+    (folder / "notes.txt").write_text("not media\n")
+    return folder
+
+
+def test_a_picture_for_each_input(run, bundle, holiday, media, tmp_path):
+    pytest.importorskip("matplotlib")
+    seen = tmp_path / "seen" / "here"
+    outcome = run("classify", "-r", holiday, media["audio"], "--explain", seen, "--format", "jsonl")
+    assert outcome.exit_code == 1
+    assert {p.name for p in seen.iterdir()} == {
+        "1.jpg.png",
+        "1.jpg-2.png",
+        "<img src=x onerror=alert(1)>.png.png",
+        "clip.wav.png",
+    }
+    assert len(outcome.stdout.splitlines()) == 5
+
+
+def test_pictures_for_what_is_under_the_score_asked_for(run, bundle, media, tmp_path):
+    pytest.importorskip("matplotlib")
+    call = ("classify", media["image"], "--min-score", 1, "--explain", tmp_path, "--method")
+    assert run(*call, "gradient").exit_code == 0
+    assert (tmp_path / "photo.jpg.png").is_file()
+
+
+def test_drawing_without_matplotlib_is_refused_before_the_work(
+    run, bundle, media, tmp_path, monkeypatch
+):
+    without_matplotlib(monkeypatch)
+    outcome = run("classify", media["image"], "--explain", tmp_path / "seen")
+    assert outcome.exit_code == 2
+    assert outcome.stderr == ("perceiver: drawing needs matplotlib: pip install matplotlib\n")
+    assert outcome.stdout == ""
+
+
+@pytest.mark.parametrize("modality", ["image", "audio", "pointcloud", "av"])
+def test_heat_in_the_terminal(run, bundle, media, monkeypatch, modality):
+    without_matplotlib(monkeypatch)
+    outcome = run("classify", media[modality], media[modality], "--show")
+    assert outcome.exit_code == 0
+    assert outcome.stdout.count("Attention of each cross-attend") == 2
+    assert outcome.stdout.count("Attention: where the latents look") == 2
+    assert sum("░" in line or "▒" in line for line in outcome.stdout.splitlines()) > 6
+    assert max(map(len, outcome.stdout.splitlines()[1:])) <= 80
+
+
+def test_show_is_for_tables(run, bundle, media, tmp_path):
+    assert run("classify", media["image"], "--show", "--format", "csv").exit_code == 2
+    assert run("classify", media["image"], "--show", "-o", tmp_path / "x").exit_code == 2
+
+
+def test_a_report_of_a_folder(run, bundle, holiday, media, tmp_path, monkeypatch):
+    without_matplotlib(monkeypatch)
+    page = tmp_path / "report.html"
+    outcome = run("classify", "-r", holiday, *media.values(), "--report", page, "--format", "csv")
+    assert outcome.exit_code == 1
+    text = page.read_text(encoding="utf-8")
+    assert text.count('<li id="item-') == len(outcome.stdout.splitlines()) - 1 == 9
+    assert text.count("data:image/webp;base64,") == 2 * 8
+    assert "<img src=x" not in text
+    assert "&lt;img src=x onerror=alert(1)&gt;.png" in text
+    assert "notes.txt" not in text
+    assert text.count("<p>Attends to ") == 8
+
+
+def test_a_report_of_records_is_the_same(run, bundle, holiday, media, tmp_path):
+    records, first, second = tmp_path / "out.jsonl", tmp_path / "1.html", tmp_path / "2.html"
+    inputs = ("-r", holiday, media["av"])
+    run("classify", *inputs, "--report", first, "-o", records)
+    outcome = run("report", records, "-o", second)
+    assert (outcome.exit_code, outcome.stderr) == (0, "")
+    made = [page.read_text(encoding="utf-8").partition("<h1>")[2] for page in (first, second)]
+    assert made[0].partition("Made by")[0] == made[1].partition("Made by")[0]
+    assert made[0].partition("<main>")[2] == made[1].partition("<main>")[2]
+
+
+def test_a_report_of_files_that_are_gone(run, bundle, media, tmp_path):
+    records, page = tmp_path / "out.json", tmp_path / "page.html"
+    path = make_picture(tmp_path / "gone.png")
+    run("classify", path, media["image"], "-o", records)
+    path.unlink()
+    changed = json.loads(records.read_text())
+    changed.append(changed[1] | {"model": "somebody-elses"})
+    records.write_text(json.dumps(changed))
+    outcome = run("report", records, "-o", page)
+    assert outcome.exit_code == 0
+    assert outcome.stderr == (
+        "perceiver: 2 files without a picture: moved, changed, or of other weights\n"
+    )
+    text = page.read_text(encoding="utf-8")
+    assert text.count('<li id="item-') == 3
+    assert text.count("data:image/webp") == 2
+    outcome = run("report", records, "-o", page, "--no-pictures")
+    assert outcome.stderr == ""
+    assert "data:image/webp" not in page.read_text(encoding="utf-8")
+
+
+def test_a_report_of_what_is_no_record(run, tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("just words\n")
+    page = tmp_path / "page.html"
+    outcome = run("report", path, "-o", page)
+    assert outcome.exit_code == 2
+    assert outcome.stderr == f"perceiver: {path}, line 1: not JSON\n"
+    assert run("report", tmp_path / "none.jsonl", "-o", page).exit_code == 2
+    assert not page.exists()
+
+
+def test_a_report_without_a_place_is_refused_before_the_work(run, bundle, media, tmp_path):
+    outcome = run("classify", media["image"], "--report", tmp_path / "none" / "page.html")
+    assert outcome.exit_code == 2
+    assert outcome.stdout == ""
+
+
+def test_a_resumed_run_is_reported_from_its_journal(run, bundle, media, tmp_path):
+    journal, page = tmp_path / "j.jsonl", tmp_path / "page.html"
+    outcome = run("classify", media["image"], "--resume", journal, "--report", page)
+    assert outcome.exit_code == 2
+    assert "perceiver report" in outcome.stderr
+    assert (
+        run("classify", media["image"], "--resume", journal, "--explain", tmp_path).exit_code == 2
+    )
+    run("classify", media["image"], "--resume", journal)
+    assert run("report", journal, "-o", page).exit_code == 0
+    assert page.read_text(encoding="utf-8").count("data:image/webp") == 2

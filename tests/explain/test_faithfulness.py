@@ -1,0 +1,96 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from perceiver_cli.faithfulness import LEFT, Curves, Faithfulness, area
+from perceiver_cli.report.faithfulness import verdict
+from tests.samples import make_picture
+
+HIGH, MIDDLE, LOW = (np.full((3, len(LEFT)), level) for level in (0.9, 0.6, 0.2))
+
+
+@pytest.fixture
+def measured():
+    """Gradient finds what matters, rollout is as good as chance, attention is worse."""
+    return Faithfulness(
+        "m",
+        3,
+        {
+            "attention": Curves(HIGH, LOW),
+            "rollout": Curves(MIDDLE, MIDDLE),
+            "gradient": Curves(LOW, HIGH),
+            "random": Curves(MIDDLE, MIDDLE),
+        },
+    )
+
+
+def test_areas_lie_under_their_curves():
+    assert area(np.ones((2, len(LEFT)))).tolist() == pytest.approx([1, 1])
+    assert area(np.array([LEFT])) == pytest.approx([(1 + LEFT[-1]) / 2])
+
+
+def test_gain_is_how_much_better_than_random(measured):
+    figures = measured.to_dict()
+    assert figures["winner"] == "gradient"
+    gains = {name: entry["gain"] for name, entry in figures["methods"].items()}
+    assert gains == pytest.approx({"attention": -0.35, "rollout": 0, "gradient": 0.35, "random": 0})
+    assert figures["methods"]["gradient"]["deletion"] == 0.2
+    assert figures["methods"]["gradient"]["insertion"] == 0.9
+
+
+def test_the_verdict_names_what_loses(measured):
+    assert verdict(measured.to_dict()["methods"]) == (
+        "Gain over random: gradient +0.350 ± 0.000, rollout +0.000 ± 0.000, attention -0.350 ± "
+        "0.000. No better than random: rollout, attention."
+    )
+
+
+@pytest.fixture
+def pets(tmp_path):
+    for name in ("n00", "n01"):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        for number in range(3):
+            make_picture(tmp_path / "pets" / name / f"{number}.png", 64 + 8 * number)
+    return tmp_path / "pets"
+
+
+def test_evaluate_measures_and_records_it(run, weights, media, pets, tmp_path):
+    own = shutil.copy(weights["image"], tmp_path / "own.safetensors")
+    call = ("evaluate", pets, "--model", own, "--faithfulness", "--record", "val")
+    table = run(*call)
+    assert table.exit_code == 0, table.stderr
+    assert "Faithfulness of tiny-image on 6 items" in table.stdout
+    assert max(map(len, table.stdout.splitlines())) <= 80
+    found = json.loads(run(*call, "--format", "json").stdout)
+    methods = found["methods"]
+    assert set(methods) == {"attention", "rollout", "gradient", "random"}
+    starts = {entry[curve][0] for entry in methods.values() for curve in entry if "curve" in curve}
+    assert len(starts) == 1  # with all elements left, every order gives the answer's own score
+    card = json.loads(run("models", "info", own, "--format", "json").stdout)["card"]
+    assert card["explain_with"] == found["winner"]
+    assert card["faithfulness"]["val"]["items"] == 6
+    assert card["faithfulness"]["val"]["command"].startswith("perceiver ")
+    assert card["measured"]["val"]["items"] == 1200  # what was there stays
+    assert "Gain over random" in run("models", "info", own).stdout
+
+
+def test_only_some_of_the_files(run, weights, pets):
+    call = ("evaluate", pets, "--model", weights["image"], "--files", 4, "--format", "json")
+    found = json.loads(run(*call).stdout)
+    assert found["items"] == 4
+    assert [entry["items"] for entry in found["classes"]] == [2, 2]
+
+
+@pytest.mark.parametrize("winner", ["gradient", "rollout", "attention", "nonsense"])
+def test_explain_uses_the_winner(run, weights, media, tmp_path, winner):
+    pytest.importorskip("matplotlib")
+    from perceiver_cli.checkpoints.card import add_to_card
+
+    own = shutil.copy(weights["image"], tmp_path / "own.safetensors")
+    add_to_card(own, "faithfulness", "val", {}, explain_with=winner)
+    out = tmp_path / "seen.png"
+    outcome = run("explain", media["image"], "-o", out, "--model", own)
+    expected = "attention" if winner == "nonsense" else winner
+    assert outcome.stdout.splitlines()[1].lower().startswith(expected)
