@@ -26,6 +26,9 @@ from perceiver_cli.results import Result
 # How many inputs are read ahead, in batches: enough to sort a mixed folder into batches.
 AHEAD = 3
 
+# Batches are divided among cores down to this size, below which a model slows down.
+SMALLEST_BATCH = 4
+
 # More decoders than this outrun any model, and each process of them takes some 100 MB.
 MOST_DECODERS = 16
 
@@ -37,7 +40,7 @@ class Classifier:
     modality: "auto" goes by content; anything else is what every input has to be.
     top, min_score: how many predictions a Result has (None: all), and from which score on.
     attention: whether Results carry attention statistics. device, precision: see device.py.
-    threads: torch's own; None leaves torch's default.
+    threads: processor threads for the model; None takes torch's default, one per core.
     timeout: seconds for decoding one input; 0 is no limit. Streams then decode in processes of
     their own, which are replaced when they hang or crash. None decodes in this process.
     Raises UsageError for an unknown name and CheckpointError for weights that cannot be used.
@@ -62,8 +65,7 @@ class Classifier:
         self.timeout = timeout
         self.device = pick_device(device)
         self.precision = pick_precision(precision, self.device)
-        if threads:
-            torch.set_num_threads(threads)
+        self.threads = threads or torch.get_num_threads()
         self._wanted = Wanted(top, min_score, attention)
         self._engines: dict[Path, Engine] = {}
         self._loading = threading.Lock()
@@ -92,19 +94,21 @@ class Classifier:
         self._stopping = False
         if place is None:
             place = Here() if self.timeout is None else Apart(self.timeout)
+        # Batches side by side, a core for each, are faster than one batch on all cores.
+        lanes = self.threads if self.device.type == "cpu" else 1
+        size = min(self.batch_size, max(SMALLEST_BATCH, self.batch_size // lanes))
         line = Line(
             (s if isinstance(s, Source) else Source(os.fspath(s)) for s in inputs),
             partial(decode, place=place, engine_for=self._engine_for),
-            room=AHEAD * self.batch_size,
-            threads=min(MOST_DECODERS, usable_cores()),
+            self._answer,
+            room=AHEAD * max(self.batch_size, size * lanes),
+            decoders=min(MOST_DECODERS, usable_cores()),
+            lanes=lanes,
+            size=size,
             stopped=lambda: self._stopping,
         )
         try:
-            while batch := line.take(self.batch_size):
-                results = answer([each.decoded for each in batch], self._wanted)
-                for each, result in zip(batch, results, strict=True):
-                    each.result = result
-                yield from line.finished()
+            yield from line.results()
         finally:
             place.close()
             line.close()
@@ -116,6 +120,11 @@ class Classifier:
     def decode(self, source: Source) -> Decoded:
         """Everything up to the model: detection, the model that serves it, windows of arrays."""
         return decode(source, Here(), self._engine_for)
+
+    def _answer(self, batch: list[Decoded], alone: bool) -> list[Result]:
+        # Concerns the calling thread only.
+        torch.set_num_threads(self.threads if alone else 1)
+        return answer(batch, self._wanted)
 
     def _engine_for(self, detection: Detection) -> Engine:
         modality = detection.modality

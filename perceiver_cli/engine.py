@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ class Answer:
 
 
 class Engine:
-    """A model with its adapter, on a device."""
+    """A model with its adapter, on a device; several threads may ask it at a time."""
 
     def __init__(self, path: Path, device: torch.device, precision: torch.dtype) -> None:
         checkpoint = load_checkpoint(path)
@@ -48,11 +48,16 @@ class Engine:
         self.precision = precision
         self._checkpoint = checkpoint
         self._path = path
+        self._building = threading.Lock()
+        self._model: Any = None
 
-    @cached_property
+    @property
     def model(self) -> Any:
         """The Perceiver, built when it is first asked something."""
-        return build_model(self._checkpoint, str(self._path)).to(self.device)
+        with self._building:
+            if self._model is None:
+                self._model = build_model(self._checkpoint, str(self._path)).to(self.device)
+            return self._model
 
     def answer(self, windows: list[Window], *, attention: bool) -> list[Answer]:
         """One answer per window. Windows may differ in which streams they have."""

@@ -19,8 +19,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 CLASSES = ("cat", "dog", "teapot", "violin", "wave", "zebra, with stripes")
 
 
-def make_weights(path: Path, recipe, threshold: float | None, classes=CLASSES) -> Path:
-    """A small Perceiver with random weights (the same every time) for an input recipe."""
+def make_weights(
+    path: Path, recipe, threshold: float | None, classes=CLASSES, **sizes: int
+) -> Path:
+    """A Perceiver with random weights (the same every time) for an input recipe.
+
+    sizes: the PerceiverConfig's; by default they are small.
+    """
     import torch
 
     from perceiver_cli.adapters import build_adapter
@@ -32,11 +37,7 @@ def make_weights(path: Path, recipe, threshold: float | None, classes=CLASSES) -
     config = PerceiverConfig(
         streams=build_adapter(values).streams,
         classes=len(classes),
-        latents=8,
-        width=16,
-        cross_attends=2,
-        layers=1,
-        self_heads=2,
+        **({"latents": 8, "width": 16, "layers": 1, "self_heads": 2} | sizes),
     )
     torch.manual_seed(0)
     header = Header(

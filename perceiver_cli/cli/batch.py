@@ -11,6 +11,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TextIO
 
+from perceiver_cli.cli.importing import importing
 from perceiver_cli.cli.interrupts import stopping
 from perceiver_cli.cli.output import open_output
 from perceiver_cli.cli.progress import Bar
@@ -95,7 +96,8 @@ class Batch:
         if timeout is None and not self.few:
             timeout = TIMEOUT_S
         with self._open() as (writer, stream):
-            from perceiver_cli.classify import Classifier
+            with importing():
+                from perceiver_cli.classify import Classifier
 
             classifier = Classifier(
                 attention=shows if attention is None else attention, timeout=timeout, **settings

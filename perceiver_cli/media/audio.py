@@ -130,7 +130,8 @@ def _load_with_soundfile(source: Source, spec: SoundSpec) -> Sound:
             file.seek(round(start * rate))
             block = file.read(round(spec.window_s * rate), dtype="float32", always_2d=True)
             if len(block):
-                windows.append((start, block.mean(axis=1)))
+                # A product is several times as fast as a mean over the short axis.
+                windows.append((start, block @ np.full(channels, 1 / channels, np.float32)))
     return _sound(windows, spec, frames / rate, rate, channels)
 
 

@@ -6,6 +6,7 @@ die. They are plain subprocesses: safe beside threads, and without the caller's 
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -24,6 +25,9 @@ from perceiver_cli.pipeline.worker import READY
 _PROGRAM = (
     "import sys; sys.path[:] = {path!r}; from perceiver_cli.pipeline.worker import main; main()"
 )
+# How often it is looked whether a process is late.
+_TICK_S = 0.05
+
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
@@ -35,7 +39,9 @@ class Apart:
         self._own = threading.local()
         self._all: list[Worker] = []
         self._lock = threading.Lock()
-        self._closed = False
+        self._closed = threading.Event()
+        if limit_s:
+            threading.Thread(target=self._watch, daemon=True).start()
 
     def detect(self, source: Source) -> Detection:
         """What a source is. Raises InputError, with "timeout" or "corrupt" for a lost process."""
@@ -49,7 +55,7 @@ class Apart:
     def close(self) -> None:
         """Ends all processes. What threads still wait for fails."""
         with self._lock:
-            self._closed = True
+            self._closed.set()
             for worker in self._all:
                 worker.end()
 
@@ -67,7 +73,7 @@ class Apart:
         worker = getattr(self._own, "worker", None)
         if worker is None or not worker.alive:
             with self._lock:
-                if self._closed:
+                if self._closed.is_set():
                     raise InputError("unreadable", "was not read: the run has ended")
                 if worker is not None:
                     self._all.remove(worker)
@@ -76,11 +82,21 @@ class Apart:
             worker.wait_ready()
         return worker
 
+    def _watch(self) -> None:
+        """Ends processes that are late, until all are ended."""
+        while not self._closed.wait(_TICK_S):
+            with self._lock:
+                for worker in self._all:
+                    worker.end_if_late()
+
 
 class Worker:
     """One decoding process."""
 
     def __init__(self) -> None:
+        self._due = math.inf
+        self._late = False
+        self._timing = threading.Lock()
         # Without a terminal of its own, Ctrl-C reaches the main process alone.
         apart = (
             {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
@@ -110,25 +126,24 @@ class Worker:
             raise OSError("a process for decoding could not be started") from None
 
     def ask(self, step: str, arguments: tuple[Any, ...], limit_s: float) -> Any:
-        """The value of a step, waited for at most limit_s seconds (0: for ever).
+        """The value of a step, which is due in limit_s seconds (0: whenever it comes).
 
         Raises InputError as the step does, or "timeout", "corrupt" or "too_large" when the
         process had to be ended, or ended by itself.
         """
-        late = threading.Event()
-        timer = threading.Timer(limit_s, self._give_up, (late,)) if limit_s else None
-        if timer:
-            timer.daemon = True
-            timer.start()
+        if limit_s:
+            self._due = time.monotonic() + limit_s
         try:
             send(self._process.stdin, (step, arguments, limit_s))
             kind, value = receive(self._process.stdout)
         except (EOFError, OSError):
             self.end()
-            raise self._loss(late.is_set()) from None
+            raise self._loss() from None
         finally:
-            if timer:
-                timer.cancel()
+            with self._timing:
+                self._due = math.inf
+            if self._late:  # by a hair, although it has answered
+                self.end()
         if kind == "ok":
             return value
         raise InputError(kind, value)
@@ -138,12 +153,15 @@ class Worker:
         self._process.kill()
         self._process.wait()
 
-    def _give_up(self, late: threading.Event) -> None:
-        late.set()
-        self._process.kill()
+    def end_if_late(self) -> None:
+        """Ends the process if what it was asked for is overdue."""
+        with self._timing:
+            if time.monotonic() > self._due:
+                self._late = True
+                self._process.kill()
 
-    def _loss(self, late: bool) -> InputError:
-        if late:
+    def _loss(self) -> InputError:
+        if self._late:
             return InputError(
                 "timeout", "took too long to decode; --timeout gives it more time (0: no limit)"
             )
