@@ -11,6 +11,7 @@ from typing import BinaryIO, NamedTuple
 
 from perceiver_cli.choice import Choice
 from perceiver_cli.errors import UsageError
+from perceiver_cli.media.limits import MAX_PIPE_BYTES
 from perceiver_cli.media.types import Source
 
 STDIN = "-"
@@ -54,7 +55,7 @@ def _find(paths: list[str], files_from: str | None, null: bool, choice: Choice) 
     for path in paths:
         if path == STDIN:
             if choice.in_shard(path):
-                yield Input(Source(STDIN, sys.stdin.buffer.read()), named=True)
+                yield Input(Source(STDIN, _piped(sys.stdin.buffer)), named=True)
         else:
             for match in _expand(path):
                 yield from _named(match, choice)
@@ -83,9 +84,14 @@ def _named(path: str, choice: Choice) -> Iterator[Input]:
     elif stat.S_ISFIFO(mode):
         # A pipe, such as the shell's <(command), can be read once only.
         with open(path, "rb") as pipe:
-            yield Input(Source(path, pipe.read()), named=True)
+            yield Input(Source(path, _piped(pipe)), named=True)
     else:
         yield Input(Source(path), named=True)
+
+
+def _piped(stream: BinaryIO) -> bytes:
+    """What a pipe holds; of too much the beginning, which is still too much to be opened."""
+    return stream.read(MAX_PIPE_BYTES + 1)
 
 
 def _walk(folder: str, choice: Choice) -> Iterator[str]:

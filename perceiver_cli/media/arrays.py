@@ -13,7 +13,7 @@ import numpy as np
 
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.failures import failing_as
-from perceiver_cli.media.limits import MAX_ARRAY_BYTES
+from perceiver_cli.media.limits import MAX_ARRAY_BYTES, most
 from perceiver_cli.media.types import Source
 
 # A table of floats wider than this is not coordinates with colours and normals.
@@ -64,7 +64,7 @@ def choose_array(source: Source, format: str) -> tuple[Literal["image", "pointcl
 def read_array(source: Source, format: str, header: ArrayHeader) -> np.ndarray:
     """The array that choose_array found. Raises InputError "too_large" or "corrupt"."""
     if math.prod(header.shape) * header.dtype.itemsize > MAX_ARRAY_BYTES:
-        raise InputError("too_large", f"an {header}; at most 1 GiB is read")
+        raise InputError("too_large", f"an {header}; {most('MAX_ARRAY_BYTES')}")
     with (
         failing_as("corrupt", "the array is cut off or damaged"),
         source.open() as stream,

@@ -10,6 +10,7 @@ import numpy as np
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.arrays import choose_array, read_array
 from perceiver_cli.media.failures import failing_as, hush_libraries
+from perceiver_cli.media.limits import MAX_PIXELS, most
 from perceiver_cli.media.pixels import check_size, to_8_bit, to_rgb
 from perceiver_cli.media.types import Picture, Source
 
@@ -68,12 +69,14 @@ def open_picture(stream: Any, format: str) -> Image.Image:
     """Pillow's picture for an open stream, not decoded yet. Raises InputError."""
     from PIL import Image, UnidentifiedImageError
 
+    # Pillow refuses twice this many; usually that is its own choice too.
+    Image.MAX_IMAGE_PIXELS = (MAX_PIXELS + 1) // 2
     try:
         with failing_as("corrupt", f"the {format.upper()} header is cut off or damaged"):
             return Image.open(stream, formats=PILLOW_FORMATS[format])
     except InputError as error:
         if isinstance(error.__cause__, Image.DecompressionBombError):
-            raise InputError("too_large", "the picture has too many pixels to be read") from None
+            raise InputError("too_large", f"too many pixels: {most('MAX_PIXELS')}") from None
         if isinstance(error.__cause__, UnidentifiedImageError) and format == "tiff":
             raise InputError(
                 "unsupported", "this variant of TIFF cannot be read; save it as 8-bit RGB"

@@ -1,6 +1,7 @@
 """How much of a file is ever read: what a loader refuses with "too_large", in one place.
 
-Each is checked against what a file's header states, before anything of that size is allocated.
+Each is checked against what a file's header states, before anything of that size is allocated. A
+variable of the environment changes it: PERCEIVER_MAX_PIXELS=400000000.
 
 | what | limit | why |
 |---|---|---|
@@ -8,6 +9,7 @@ Each is checked against what a file's header states, before anything of that siz
 | a NumPy array | MAX_ARRAY_BYTES | 1 GiB |
 | a shape's file, vertices and faces with it | MAX_SHAPE_BYTES | 1 GiB; clouds are thinned |
 | an animation's frames | MAX_FRAMES | later ones are left out |
+| what comes over a pipe | MAX_PIPE_BYTES | it is held in memory |
 | a sound's rate | MAX_RATE | anything higher is damage |
 | a decoding process, on Linux | MAX_WORKER_BYTES | address space, everything included |
 
@@ -16,17 +18,39 @@ Length is no limit: of long sounds and videos only the windows that a model read
 
 from __future__ import annotations
 
+import os
+
+from perceiver_cli.errors import UsageError
+
+
+def most(name: str) -> str:
+    """A limit in words, with what changes it."""
+    unit = name.rpartition("_")[2].lower()
+    return f"at most {globals()[name]:,} {unit} are read (PERCEIVER_{name} changes that)"
+
+
+def _limit(name: str, usual: int) -> int:
+    text = os.environ.get(f"PERCEIVER_{name}")
+    if text is None:
+        return usual
+    if not text.isdecimal() or not int(text):
+        raise UsageError(f"PERCEIVER_{name}={text}: a whole number above 0 is wanted")
+    return int(text)
+
+
 # It is also the size beyond which Pillow itself refuses to open a file.
-MAX_PIXELS = 178_956_970
+MAX_PIXELS = _limit("MAX_PIXELS", 178_956_970)
 
-MAX_ARRAY_BYTES = 2**30
+MAX_ARRAY_BYTES = _limit("MAX_ARRAY_BYTES", 2**30)
 
-MAX_SHAPE_BYTES = 2**30
+MAX_SHAPE_BYTES = _limit("MAX_SHAPE_BYTES", 2**30)
 
-MAX_FRAMES = 10_000
+MAX_FRAMES = _limit("MAX_FRAMES", 10_000)
+
+MAX_PIPE_BYTES = _limit("MAX_PIPE_BYTES", 2**30)
 
 # Samples a second.
-MAX_RATE = 10_000_000
+MAX_RATE = _limit("MAX_RATE", 10_000_000)
 
 # Room for the largest picture in several copies (transparency, 16 bits) beside the libraries.
-MAX_WORKER_BYTES = 6 * 2**30
+MAX_WORKER_BYTES = _limit("MAX_WORKER_BYTES", 6 * 2**30)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from perceiver_cli.errors import InputError
-from perceiver_cli.media.limits import MAX_PIXELS
+from perceiver_cli.media.limits import MAX_PIXELS, most
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -21,10 +21,7 @@ def check_size(width: int, height: int) -> None:
     if width < 1 or height < 1:
         raise InputError("corrupt", f"the picture has no area ({width} x {height} pixels)")
     if width * height > MAX_PIXELS:
-        raise InputError(
-            "too_large",
-            f"{width} x {height} pixels; at most {MAX_PIXELS // 10**6} million are read",
-        )
+        raise InputError("too_large", f"a picture of {width} x {height}: {most('MAX_PIXELS')}")
 
 
 def to_8_bit(values: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.arrays import choose_array, read_array
 from perceiver_cli.media.failures import failing_as, hush_libraries
-from perceiver_cli.media.limits import MAX_SHAPE_BYTES
+from perceiver_cli.media.limits import MAX_SHAPE_BYTES, most
 from perceiver_cli.media.text import decoded_head
 from perceiver_cli.media.textpoints import find_layout, read_text_points
 from perceiver_cli.media.types import PointCloud, Source
@@ -115,7 +115,7 @@ def _read(source: Source, format: str) -> _Shape:
     with source.open() as stream:
         content = stream.read(MAX_SHAPE_BYTES + 1)
     if len(content) > MAX_SHAPE_BYTES:
-        raise InputError("too_large", "the file is larger than the 1 GiB that is read of a shape")
+        raise InputError("too_large", f"the shape's file is too large: {most('MAX_SHAPE_BYTES')}")
     with failing_as("corrupt", f"the {format.upper()} data is cut off or damaged"):
         if format == "xyz":
             return _cloud(_text_points(content))

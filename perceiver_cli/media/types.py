@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from perceiver_cli.errors import InputError
+from perceiver_cli.media.limits import MAX_PIPE_BYTES, most
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,9 +37,13 @@ class Source:
         """A fresh, seekable binary stream at the beginning of the content.
 
         Raises InputError("unreadable") if the file cannot be opened, or is none: a folder, a
-        device, a socket, or a pipe, which can be read only once.
+        device, a socket, or a pipe, which can be read only once; "too_large" for more than
+        MAX_PIPE_BYTES of data.
         """
         if self.data is not None:
+            if len(self.data) > MAX_PIPE_BYTES:
+                problem = f"does not end in time: {most('MAX_PIPE_BYTES')}; save it as a file"
+                raise InputError("too_large", problem)
             return io.BytesIO(self.data)
         try:
             # First of all, because opening some of these would wait for ever.
