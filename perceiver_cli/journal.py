@@ -90,9 +90,10 @@ class Journal:
         end = self._file.seek(0, os.SEEK_END)
         try:
             _write_all(self._file, line)
-        except OSError:
+        except OSError as error:
             with suppress(OSError):
                 self._file.truncate(end)
+            error.filename = str(self.path)
             raise
         self._untidy |= result.path in self._entries
         self._entries[result.path] = _entry(record)

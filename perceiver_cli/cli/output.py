@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -35,6 +36,10 @@ def open_output(path: Path | None, *, binary: bool = False) -> Iterator[IO[Any]]
             yield stream
         if not direct:
             os.replace(beside, place)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            error.filename = str(path)
+        raise
     finally:
         if not direct:
             with suppress(FileNotFoundError):

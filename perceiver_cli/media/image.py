@@ -33,13 +33,18 @@ PILLOW_FORMATS: dict[str, tuple[str, ...]] = {
 
 _ORIENTATION_TAG = 0x0112
 
+# Beyond so many pixels a decoded picture is reduced at once, in the modes that Pillow can reduce:
+# every step after that holds another copy.
+_LARGE = 2**24
+_REDUCIBLE = frozenset({"L", "LA", "RGB", "RGBA", "CMYK", "YCbCr"})
+
 
 def load_picture(source: Source, format: str, at_least: int | None = None) -> Picture:
     """The picture in a file, upright, transparency composited over white.
 
-    format is detect's name for it. at_least permits a reduced decode of a JPEG whose shorter
-    side stays at least that many pixels; width and height are always those of the full upright
-    picture. Of an animation or a file of several pages this is the first.
+    format is detect's name for it. at_least permits a reduced decode, of a JPEG or of a very large
+    picture, whose shorter side stays at least that many pixels; width and height are always those
+    of the full upright picture. Of an animation or a file of several pages this is the first.
     Raises InputError: "too_large" beyond MAX_PIXELS (before anything is allocated), "corrupt"
     if the file is cut off or damaged, "unsupported" if Pillow cannot read this variant.
     """
@@ -56,13 +61,13 @@ def load_picture(source: Source, format: str, at_least: int | None = None) -> Pi
             if at_least is not None and format == "jpeg":
                 picture.draft(None, (at_least, at_least))
             picture.load()
-        decoded = picture.size
         with failing_as("unsupported", f"colours in mode {picture.mode} cannot be turned to RGB"):
             rotated = "exif_orientation" in facts
-            upright = to_rgb(ImageOps.exif_transpose(picture) if rotated else picture)
-        if upright.size != decoded:
-            width, height = height, width
-        return Picture(np.asarray(upright), width, height, facts)
+            upright = ImageOps.exif_transpose(picture) if rotated else picture
+            if upright.size != picture.size:
+                width, height = height, width
+            pixels = np.asarray(to_rgb(_reduced(upright, at_least) if at_least else upright))
+        return Picture(pixels, width, height, facts)
 
 
 def open_picture(stream: Any, format: str) -> Image.Image:
@@ -82,6 +87,14 @@ def open_picture(stream: Any, format: str) -> Image.Image:
                 "unsupported", "this variant of TIFF cannot be read; save it as 8-bit RGB"
             ) from None
         raise
+
+
+def _reduced(picture: Image.Image, at_least: int) -> Image.Image:
+    """A very large picture by whole factors smaller, its shorter side still `at_least` pixels."""
+    factor = min(picture.size) // at_least
+    if picture.width * picture.height <= _LARGE or factor < 2 or picture.mode not in _REDUCIBLE:
+        return picture
+    return picture.reduce(factor)
 
 
 def _facts(picture: Image.Image) -> dict[str, Any]:

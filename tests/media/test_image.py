@@ -225,3 +225,20 @@ def test_no_area():
     with pytest.raises(InputError) as caught:
         load_picture(Source("-", b"P5 0 4 255\n"), "ppm")
     assert caught.value.kind == "corrupt"
+
+
+@pytest.mark.parametrize(("mode", "factor"), [("RGB", 3), ("RGBA", 3), ("L", 3), ("P", 1)])
+def test_very_large_pictures_are_reduced(tmp_path, monkeypatch, mode, factor):
+    """By whole factors, after they were turned upright."""
+    monkeypatch.setattr("perceiver_cli.media.image._LARGE", 1000)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = tmp_path / "a.tiff"
+    Image.fromarray(samples.picture_array(90, 60)).convert(mode).save(path, exif=exif)
+    picture = load(path, at_least=20)
+    assert (picture.width, picture.height) == (60, 90)
+    assert picture.pixels.shape == (90 // factor, 60 // factor, 3)
+    whole = load(path).pixels
+    assert whole.shape == (90, 60, 3)
+    assert close(picture.pixels[-1, -1], whole[-1, -1])
+    assert close(picture.pixels[0, 0], whole[0, 0])
