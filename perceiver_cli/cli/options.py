@@ -53,6 +53,12 @@ class Plain(str, Enum):
     json = "json"
 
 
+def _bundled_names(incomplete: str) -> list[str]:
+    from perceiver_cli.checkpoints import registry
+
+    return [name for name in registry.bundled() if name.startswith(incomplete)]
+
+
 ModelOption = Annotated[
     str | None,
     typer.Option(
@@ -61,6 +67,7 @@ ModelOption = Annotated[
         help="Weights for every input: a bundled name or a .safetensors file.  "
         "[default: those of each modality]",
         show_default=False,
+        autocompletion=_bundled_names,
         rich_help_panel=MACHINE,
     ),
 ]

@@ -14,9 +14,11 @@ from perceiver_cli.media.types import Source
 # What tells one kind of text from another stands in its first characters.
 _BEGINNING = 4000
 
-_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+|nan|inf)(?:[eE][-+]?\d+)?"
+# None of these patterns can match a stretch of text in more than one way: on text made to harm, the
+# search for all of them would not end.
+_NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+|nan|inf)(?:[eE][-+]?\d+)?"
 _OFF = re.compile(r"\s*(?:ST)?C?N?OFF\s*\d+\s+\d+")
-_OBJ_VERTEX = re.compile(rf"^\s*v(?:\s+{_NUMBER}){{3}}", re.MULTILINE | re.IGNORECASE)
+_OBJ_VERTEX = re.compile(rf"^[ \t]*v(?:[ \t]+{_NUMBER}){{3}}", re.MULTILINE | re.IGNORECASE)
 _OBJ_WORD = re.compile(
     r"#.*|v|vt|vn|vp|f|l|p|o|g|s|mg|usemtl|mtllib|usemap|maplib|lod|bevel|[cd]_interp"
     r"|shadow_obj|trace_obj|deg|cstype|curv2?|surf|parm|trim|hole|end"
@@ -29,7 +31,8 @@ _PYTHON = re.compile(
 _KINDS: tuple[tuple[str, str], ...] = (
     (r"#!", "a script"),
     (r"<!doctype html|<html", "a web page (HTML); perhaps a download that went wrong"),
-    (r"(?:<\?xml[\s\S]{0,2000}?)?(?:<!--[\s\S]*?-->\s*)*(?:<!doctype svg[\s\S]{0,2000}?)?<svg",
+    (r"(?:<\?xml[\s\S]{0,2000}?)?(?:<!--(?:(?!-->)[\s\S])*-->\s*)*"
+     r"(?:<!doctype svg[\s\S]{0,2000}?)?<svg",
      "an SVG drawing (export it as PNG)"),
     (r"(?:<\?xml[\s\S]{0,2000}?)?<collada", "a COLLADA model (export it as GLB, OBJ or PLY)"),
     (r"<\?xml|<[a-z]\w*[ >]", "XML"),
