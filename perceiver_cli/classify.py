@@ -65,7 +65,9 @@ class Classifier:
         self.timeout = timeout
         self.device = pick_device(device)
         self.precision = pick_precision(precision, self.device)
-        self.threads = threads or torch.get_num_threads()
+        if threads:
+            torch.set_num_threads(threads)
+        self.threads = torch.get_num_threads()
         self._wanted = Wanted(top, min_score, attention)
         self._engines: dict[Path, Engine] = {}
         self._loading = threading.Lock()
