@@ -165,6 +165,6 @@ def test_a_record_that_does_not_fit_on_the_disk_leaves_the_others(files, monkeyp
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("perceiver_cli.journal._write_all", write_half)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(OSError, match=r"No space left on device: .*out\.jsonl"):
         run(files)
     assert Path("out.jsonl").read_bytes() == before

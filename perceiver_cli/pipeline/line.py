@@ -90,7 +90,8 @@ class Line:
         """The head of the line once it is done with; None when no more can come."""
         with self._changed:
             while not (self._places and (self._places[0].result or self._places[0].failure)):
-                if all(lane.done() for lane in self._lanes):
+                finished = self._listed and not self._places
+                if finished or all(lane.done() for lane in self._lanes):
                     return None
                 # Not for ever: lanes end without a word, and Windows interrupts no endless wait.
                 self._changed.wait(LINGER_S)

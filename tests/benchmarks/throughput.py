@@ -19,6 +19,7 @@ import tempfile
 import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from itertools import cycle, islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -41,13 +42,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = (options.folder or Path(place)) / options.modality
         found = sorted(folder.iterdir()) if folder.exists() else []
-        paths = found or make_folder(folder, options.modality, options.files)
+        made = found or make_folder(folder, options.modality, options.files)
+        paths = list(islice(cycle(made), options.files))
         model = options.model or str(untrained(Path(place), options.modality))
         print(f"{len(paths)} files, {len(os.sched_getaffinity(0))} cores")
         rates: dict[str, float] = {}
         for name, measure in ROWS.items():
             if not options.only or name in options.only:
-                for row, figure in measure(paths[: options.files], model).items():
+                for row, figure in measure(paths, model).items():
                     rates[row] = figure
                     print(f"{row:28}{figure:10.1f}", flush=True)
         if {"decode", "model"} <= rates.keys():

@@ -114,10 +114,13 @@ def test_a_batch_is_alone_when_nothing_else_is_in_the_line():
 
 
 def test_lanes_answer_side_by_side():
-    meeting = threading.Barrier(2)
+    begun, both = [], threading.Event()
 
     def answer(batch, alone):
-        meeting.wait(30)
+        begun.append(batch)
+        if len(begun) > 1:
+            both.set()
+        assert both.wait(30)
         return [Result(decoded.source.path, "ok") for decoded in batch]
 
     names = [f"a{n}" for n in range(8)]
