@@ -109,20 +109,18 @@ def loop(paths: list[Path], model: str) -> dict[str, float]:
 
 def command(paths: list[Path], model: str) -> dict[str, float]:
     """The command on a list of the files."""
-    call = ["classify", "--files-from", "-", "-0", "--model", model, "--format", "jsonl"]
-    started = time.perf_counter()
-    with subprocess.Popen(
-        [sys.executable, "-m", "perceiver_cli", *call, "--no-attention"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    ) as process:
-        process.stdin.write(b"\0".join(os.fsencode(path) for path in paths))
-        process.stdin.close()
+    call = [sys.executable, "-m", "perceiver_cli", "classify", "-0", "--model", model]
+    call += ["--format", "jsonl", "--no-attention", "--files-from"]
+    with tempfile.NamedTemporaryFile() as names:
+        names.write(b"\0".join(os.fsencode(path) for path in paths))
+        names.flush()
+        started = time.perf_counter()
+        process = subprocess.Popen([*call, names.name], stdout=subprocess.PIPE)
         memory = Memory(process.pid)
         times = [time.perf_counter() for _ in process.stdout]
         most = memory.most()
-    ended = time.perf_counter()
-    assert process.returncode == 0
+        assert process.wait() == 0
+        ended = time.perf_counter()
     assert len(times) == len(paths)
     # Records come in bursts of a batch: the first burst has no beginning that could be timed.
     rest = [at for at in times if at > times[0] + 0.02]
