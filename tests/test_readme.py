@@ -28,13 +28,13 @@ COMMANDS = re.findall(r"^perceiver .+$", README.replace(RECIPES, ""), re.MULTILI
 def place(tmp_path_factory) -> Path:
     """A folder with the files that the README speaks of."""
     folder = tmp_path_factory.mktemp("readme")
-    shutil.copy(SAMPLES / "cat.jpg", folder / "photo.jpg")
+    shutil.copy(SAMPLES / "coffee.jpg", folder / "photo.jpg")
     shutil.copy(SAMPLES / "chair.ply", folder)
     shutil.copy(SAMPLES / "cat-calling.mp4", folder / "film.mp4")
     make_sound(folder / "clip.wav", 1.0)
     (folder / "holiday" / "sea").mkdir(parents=True)
-    shutil.copy(SAMPLES / "cat.jpg", folder / "holiday" / "sea" / "1.jpg")
-    shutil.copy(SAMPLES / "tune.ogg", folder / "holiday" / "2.ogg")
+    shutil.copy(SAMPLES / "coffee.jpg", folder / "holiday" / "sea" / "1.jpg")
+    shutil.copy(SAMPLES / "sea.ogg", folder / "holiday" / "2.ogg")
     for name, width in (("cats", 64), ("dogs", 80)):
         (folder / "pets" / name).mkdir(parents=True)
         for number in range(4):

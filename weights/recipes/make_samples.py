@@ -1,9 +1,9 @@
-"""Makes the samples that `perceiver demo` classifies, from one CC0 photo and nothing else.
+"""Makes the samples that `perceiver demo` classifies, from two CC0 photos and nothing else.
 
-    python make_samples.py chelsea.png ../../perceiver_cli/samples/
+    python make_samples.py photos/ ../../perceiver_cli/samples/
 
-chelsea.png is Stefan van der Walt's photo of his cat, CC0, as scikit-image ships it. The tune, the
-chair and the camera motion are computed here.
+photos/ holds coffee.png, Rachel Michetti's photo of a cup of coffee, and chelsea.png, Stefan van
+der Walt's of his cat, both CC0, as scikit-image ships them. The rest is computed here.
 """
 
 import argparse
@@ -19,26 +19,16 @@ from PIL import Image
 RATE = 16000
 
 
-def voice(pitch: float, seconds: float, overtones: int, fall: float) -> np.ndarray:
-    """A tone with overtones that starts softly and dies away at `fall` per second."""
-    t = np.arange(round(RATE * seconds)) / RATE
-    tone = sum(np.sin(2 * np.pi * pitch * h * t) / h**1.4 for h in range(1, overtones))
-    return np.minimum(1, t / 0.02) * np.exp(-fall * t) * tone
-
-
-def tune() -> np.ndarray:
-    """Four bars of a band: chords, a melody and brushed drums, float32 mono, 4 s."""
+def sea() -> np.ndarray:
+    """Waves that come in and run out: noise without highs that swells and falls, float32 mono."""
     rng = np.random.default_rng(0)
-    chords = [(131, 196, 262, 330), (98, 196, 247, 294), (110, 220, 262, 330), (87, 175, 220, 262)]
-    melody = [523, 659, 587, 494, 523, 440, 494, 392, 440, 523, 494, 440, 349, 392, 440, 523]
-    bars = [0.1 * sum(voice(pitch, 1.0, 8, 0.6) for pitch in chord) for chord in chords]
-    samples = np.concatenate(bars)
-    samples += np.concatenate([0.25 * voice(pitch, 0.25, 10, 4.0) for pitch in melody])
-    brush = np.exp(-np.arange(RATE // 4) / 250)
-    for beat in range(16):
-        where = slice(beat * RATE // 4, (beat + 1) * RATE // 4)
-        samples[where] += (0.1 if beat % 2 else 0.2) * brush * rng.standard_normal(RATE // 4)
-    return (0.7 * samples / np.abs(samples).max()).astype(np.float32)
+    count = 4 * RATE
+    spectrum = np.fft.rfft(rng.standard_normal(count))
+    hertz = np.fft.rfftfreq(count, 1 / RATE)
+    hiss = np.fft.irfft(spectrum / (1 + (hertz / 1500) ** 2), count)
+    wave = np.clip(np.sin(2 * np.pi * np.arange(count) / RATE / 3.7 - 1), 0, 1) ** 1.5
+    samples = hiss * (0.15 + wave)
+    return (0.6 * samples / np.abs(samples).max()).astype(np.float32)
 
 
 def meow(seconds: float) -> np.ndarray:
@@ -97,14 +87,14 @@ def film(target: Path, photo: Image.Image, sound: np.ndarray | None) -> None:
 
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-parser.add_argument("photo", type=Path)
+parser.add_argument("photos", type=Path)
 parser.add_argument("target", type=Path)
 call = parser.parse_args()
 
-cat = Image.open(call.photo).convert("RGB")
+coffee, cat = (Image.open(call.photos / f"{n}.png").convert("RGB") for n in ("coffee", "chelsea"))
 call.target.mkdir(parents=True, exist_ok=True)
-cat.save(call.target / "cat.jpg", quality=85)
-soundfile.write(call.target / "tune.ogg", tune(), RATE)
+coffee.save(call.target / "coffee.jpg", quality=80)
+soundfile.write(call.target / "sea.ogg", sea(), RATE)
 chair().export(call.target / "chair.ply")
-film(call.target / "cat-silent.mp4", cat, None)
+film(call.target / "coffee-silent.mp4", coffee, None)
 film(call.target / "cat-calling.mp4", cat, meow(2.5))
