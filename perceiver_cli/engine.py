@@ -72,7 +72,8 @@ class Engine:
         logits, watch, streams = self._forward(windows, attention)
         scores = (logits.double() / self.header.temperature).softmax(-1).cpu().numpy()
         sizes = {name: x.shape[1] for name, x in streams.items()}
-        shape = (sum(sizes.values()), self.header.model.channels)
+        model = self.header.model
+        shape = (sum(sizes.values()) + model.learned_elements, model.channels)
         return [
             Answer(
                 scores[row],

@@ -18,6 +18,7 @@ from perceiver_cli.model.attention import (
     normalise,
 )
 from perceiver_cli.model.config import PerceiverConfig, shared_index
+from perceiver_cli.model.preprocessing import LearnedPreprocessor
 
 # Called after each cross-attend with its number (0-based) and its weights.
 Watcher = Callable[[int, AttentionWeights], None]
@@ -54,9 +55,10 @@ class QueryReadout(nn.Module):
     def __init__(self, config: PerceiverConfig) -> None:
         super().__init__()
         self.eps = config.norm_eps
-        self.query = nn.Parameter(nn.init.trunc_normal_(torch.empty(1, config.width), std=0.02))
+        width = config.readout_width or config.width
+        self.query = nn.Parameter(nn.init.trunc_normal_(torch.empty(1, width), std=0.02))
         self.attend = CrossAttend(
-            config.width,
+            width,
             config.width,
             1,
             config.width,
@@ -65,7 +67,7 @@ class QueryReadout(nn.Module):
             config.norm_eps,
             query_residual=config.readout_residual,
         )
-        self.head = nn.Linear(config.width, config.classes)
+        self.head = nn.Linear(width, config.classes)
 
     def forward(self, latents: Tensor) -> Tensor:
         """latents: [B, N, D] -> logits [B, classes]."""
@@ -94,6 +96,17 @@ class Perceiver(nn.Module):
         self.config = config
         self.padding = (
             StreamPadding(config.streams, config.channels) if len(config.streams) > 1 else None
+        )
+        learned = config.learned_inputs or config.position_rows
+        self.preprocessor = LearnedPreprocessor(config) if learned else None
+        self.elements = (
+            nn.Parameter(
+                nn.init.trunc_normal_(
+                    torch.empty(config.learned_elements, config.channels), std=0.02
+                )
+            )
+            if config.learned_elements
+            else None
         )
         self.latents = nn.Parameter(
             nn.init.trunc_normal_(torch.empty(config.latents, config.width), std=0.02)
@@ -145,7 +158,12 @@ class Perceiver(nn.Module):
 
     def gather(self, streams: dict[str, Tensor]) -> Tensor:
         """The streams as the one byte array that is read: [B, M, C]."""
-        return self.padding(streams) if self.padding else next(iter(streams.values()))
+        x = self.padding(streams) if self.padding else next(iter(streams.values()))
+        if self.preprocessor is not None:
+            x = self.preprocessor(x)
+        if self.elements is not None:
+            x = torch.cat([x, self.elements.expand(len(x), -1, -1)], 1)
+        return x
 
     def read(self, x: Tensor, watch: Watcher | None = None, chosen: Tensor | None = None) -> Tensor:
         """x: a byte array [B, M, C], any number of elements; returns logits. Else as forward."""
