@@ -85,6 +85,11 @@ class AudioAdapter(Adapter):
             ChannelGroup("audio", "sin, cos of position", 4 * self.bands.count),
         ]
 
+    @property
+    def fixed(self) -> Tensor | None:
+        """The grid is the same for every input."""
+        return self.positions.flatten(0, -2) if self.positions.shape[-1] else None
+
     def prepare(self, media: Media) -> list[Window]:
         """Sound -> per window "audio": float32 [samples]; a shorter sound is repeated."""
         assert isinstance(media, Sound)

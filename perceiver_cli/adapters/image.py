@@ -89,6 +89,11 @@ class ImageAdapter(Adapter):
             ChannelGroup("image", "sin, cos of position", 4 * self.bands.count),
         ]
 
+    @property
+    def fixed(self) -> Tensor | None:
+        """The grid is the same for every input."""
+        return self.positions.flatten(0, -2) if self.positions.shape[-1] else None
+
     def prepare(self, media: Media) -> list[Window]:
         """Picture -> one window with "image": uint8 [size, size, 3]."""
         assert isinstance(media, Picture)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from perceiver_cli.model.attention import Linear
 from perceiver_cli.model.config import PerceiverConfig
 
 
@@ -26,7 +27,7 @@ class LearnedPreprocessor(nn.Module):
         self.inputs = config.learned_inputs
         self.windows = config.learned_windows
         self.project = (
-            nn.Linear(config.learned_inputs // config.learned_windows, config.learned_outputs)
+            Linear(config.learned_inputs // config.learned_windows, config.learned_outputs)
             if config.learned_inputs
             else None
         )
