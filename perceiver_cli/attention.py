@@ -53,14 +53,16 @@ def measure(weights: AttentionWeights, previous: AttentionWeights | None) -> Mea
     entropy = peak = divergence = None
     mass = []
     for where in weights.slices():
-        part = weights.part(where)
-        entropy = _add(entropy, _entropy(part))
+        logs = weights.logs(where)
+        part = logs.exp()
+        own = logs.mul_(part).sum(-1) / -math.log(2)
+        entropy = _add(entropy, own)
         peak = part.amax(-1) if peak is None else torch.maximum(peak, part.amax(-1))
         mass.append(part.mean((1, 2)))
         if comparable:
             before = previous.part(where)
             joint = _entropy((part + before) / 2)
-            divergence = _add(divergence, joint - (_entropy(part) + _entropy(before)) / 2)
+            divergence = _add(divergence, joint - (own + _entropy(before)) / 2)
     return Measured(
         entropy_bits=entropy.mean((1, 2)),
         effective=entropy.exp2().mean((1, 2)),

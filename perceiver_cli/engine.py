@@ -48,16 +48,35 @@ class Engine:
         self.precision = precision
         self._checkpoint = checkpoint
         self._path = path
-        self._building = threading.Lock()
+        self._building = threading.RLock()
         self._model: Any = None
+        self._answering: Any = None
 
     @property
     def model(self) -> Any:
-        """The Perceiver, built when it is first asked something."""
+        """The Perceiver in float32, built when it is first asked something."""
         with self._building:
             if self._model is None:
-                self._model = build_model(self._checkpoint, str(self._path)).to(self.device)
+                self._model = self._build()
             return self._model
+
+    @property
+    def _running(self) -> Any:
+        """The Perceiver that answers: in the chosen precision, with what is constant computed."""
+        with self._building:
+            if self._answering is None:
+                if self.precision == torch.bfloat16:
+                    model = self._build()
+                    model.lower()
+                else:
+                    model = self.model
+                if self.adapter.fixed is not None:
+                    model.fix(self.adapter.fixed.to(self.device))
+                self._answering = model
+            return self._answering
+
+    def _build(self) -> Any:
+        return build_model(self._checkpoint, str(self._path)).to(self.device)
 
     def answer(self, windows: list[Window], *, attention: bool) -> list[Answer]:
         """One answer per window. Windows may differ in which streams they have."""
@@ -72,7 +91,8 @@ class Engine:
         logits, watch, streams = self._forward(windows, attention)
         scores = (logits.double() / self.header.temperature).softmax(-1).cpu().numpy()
         sizes = {name: x.shape[1] for name, x in streams.items()}
-        shape = (sum(sizes.values()), self.header.model.channels)
+        model = self.header.model
+        shape = (sum(sizes.values()) + model.learned_elements, model.channels)
         return [
             Answer(
                 scores[row],
@@ -96,9 +116,7 @@ class Engine:
         }
         streams = {n: x.to(self.device) for n, x in self.adapter.byte_array(arrays).items()}
         watch = AttentionWatch() if attention else None
-        lower = self.precision == torch.bfloat16
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=lower):
-            logits = self.model(streams, watch)
+        logits = self._running(streams, watch)
         return logits.float(), watch, streams
 
 

@@ -95,6 +95,8 @@ def _best(engine: Engine, windows: tuple[Window, ...]) -> int:
 
 def _for_people(needs: PictureSpec | VideoSpec, small: bool) -> PictureSpec | VideoSpec:
     if isinstance(needs, PictureSpec):
+        if needs.at_least is None:
+            return needs
         side = SMALL_SIDE if small else PICTURE_SIDE
         return replace(needs, at_least=max(needs.at_least, side))
     side = SMALL_SIDE if small else FRAME_SIDE

@@ -75,6 +75,9 @@ def inspect_source(source: Source, classifier: Classifier) -> Inspection:
         for name, array in decoded.windows[0].arrays.items()
     }
     streams = engine.adapter.byte_array(arrays)
+    elements = {name: x.shape[1] for name, x in streams.items()}
+    if learned := engine.header.model.learned_elements:
+        elements["learned"] = learned
     return Inspection(
         path=source.path,
         modality=detection.modality,
@@ -82,7 +85,7 @@ def inspect_source(source: Source, classifier: Classifier) -> Inspection:
         detected_by=detection.reason,
         model=engine.header.name,
         input=decoded.facts,
-        elements={name: x.shape[1] for name, x in streams.items()},
+        elements=elements,
         width=engine.header.model.channels,
         channels=_ranges(engine.adapter, streams),
         recipe=asdict(engine.adapter.recipe),

@@ -57,6 +57,14 @@ def make_weights(
     return path
 
 
+@pytest.fixture(autouse=True)
+def own_home(tmp_path_factory, monkeypatch) -> Path:
+    """No test sees what the user has pulled or chosen."""
+    folder = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("PERCEIVER_HOME", str(folder))
+    return folder
+
+
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory) -> dict[str, Path]:
     """Modality -> checkpoint. The picture model is always unsure, the sound model never."""

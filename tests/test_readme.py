@@ -6,13 +6,17 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from perceiver_cli import Classifier
 from perceiver_cli.checkpoints import registry
 from perceiver_cli.checkpoints.format import read_header
+from tests.checkpoints.hub import Hub, repository, serve
+from tests.golden.test_published import write_port
 from tests.samples import make_picture, make_sound
 
 ROOT = Path(__file__).parent.parent
@@ -42,18 +46,36 @@ def place(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory, place) -> Iterator[dict[str, str]]:
+    """The environment in which published weights, small ones, can be had."""
+    with np.load(ROOT / "tests" / "golden" / "published.npz") as arrays:
+        golden = dict(arrays)
+    fourier = write_port(tmp_path_factory.mktemp("hub") / "f", golden, "fourier", legacy=True)
+    write_port(place / "vision-perceiver-conv", golden, "conv", legacy=True)
+    own = tmp_path_factory.mktemp("own")
+    with serve(Hub(repository("deepmind/vision-perceiver-fourier", fourier))) as hub:
+        yield {
+            "HF_ENDPOINT": hub.url,
+            "HF_HOME": str(own / "hf"),
+            "PERCEIVER_HOME": str(own / "perceiver"),
+        }
+
+
 def test_the_readme_shows_commands():
     assert len(COMMANDS) >= 6
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_command(command, place):
+def test_command(command, place, hub):
     # A few seconds of training show that the command is right.
     command = re.sub(r"--minutes \d+", "--steps 2", command)
     arguments = command.removeprefix("perceiver ")
     called = f"{shlex.quote(sys.executable)} -m perceiver_cli {arguments}"
+    # What one command pulls, the next ones use; no other command depends on it.
+    env = os.environ | (hub if "imagenet" in command else {})
     done = subprocess.run(
-        called, shell=True, cwd=place, env=os.environ, capture_output=True, text=True, check=False
+        called, shell=True, cwd=place, env=env, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
-from perceiver_cli.adapters.audio import AudioAdapter, AudioRecipe
+from perceiver_cli.adapters.audio import AudioRecipe
 from perceiver_cli.adapters.base import Adapter
 from perceiver_cli.adapters.image import ImageAdapter, ImageRecipe
 from perceiver_cli.adapters.pointcloud import PointCloudAdapter, PointCloudRecipe
+from perceiver_cli.adapters.samples import sound_adapter
 from perceiver_cli.adapters.video import VideoAdapter, VideoRecipe
 
-_KINDS: dict[str, tuple[type, type[Adapter]]] = {
+_KINDS: dict[str, tuple[type, Callable[[Any], Adapter]]] = {
     "image": (ImageRecipe, ImageAdapter),
-    "audio": (AudioRecipe, AudioAdapter),
+    "audio": (AudioRecipe, sound_adapter),
     "pointcloud": (PointCloudRecipe, PointCloudAdapter),
     "av": (VideoRecipe, VideoAdapter),
 }

@@ -24,6 +24,8 @@ class AudioRecipe:
     rate: samples per second; window_s: seconds the model reads at once; max_windows: how many
     windows of a longer sound are read; mels x (100 frames a second) log-mel bands from low_hz to
     rate/2; patch_mels x patch_frames: one element; bands, highest, spacing: see fourier.Bands.
+    patch_samples: 0, or the samples that make one element where no spectrum is read: see
+    samples.py.
     """
 
     modality: str = "audio"
@@ -37,6 +39,7 @@ class AudioRecipe:
     bands: int = 16
     highest: float = 25.0
     spacing: str = "linear"
+    patch_samples: int = 0
 
     @property
     def samples(self) -> int:
@@ -82,6 +85,11 @@ class AudioAdapter(Adapter):
             ChannelGroup("audio", "sin, cos of position", 4 * self.bands.count),
         ]
 
+    @property
+    def fixed(self) -> Tensor | None:
+        """The grid is the same for every input."""
+        return self.positions.flatten(0, -2) if self.positions.shape[-1] else None
+
     def prepare(self, media: Media) -> list[Window]:
         """Sound -> per window "audio": float32 [samples]; a shorter sound is repeated."""
         assert isinstance(media, Sound)
@@ -98,11 +106,14 @@ class AudioAdapter(Adapter):
 
     def roomy(self) -> AudioAdapter:
         """Five seconds instead of one window: enough for most recorded sounds."""
-        return AudioAdapter(replace(self.recipe, window_s=max(5.0, self.recipe.window_s)))
+        return type(self)(replace(self.recipe, window_s=max(5.0, self.recipe.window_s)))
 
     def features(self, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
         """float32 [B, samples] -> log-mel [B, 1, mels, frames], zero mean and unit variance."""
-        wave = arrays["audio"].float()
+        return {"audio": self.spectrum(arrays["audio"].float()).unsqueeze(1)}
+
+    def spectrum(self, wave: Tensor) -> Tensor:
+        """float32 [B, samples] -> log-mel [B, mels, frames], zero mean and unit variance."""
         spectrum = torch.stft(
             wave,
             n_fft=4 * self.hop,
@@ -118,7 +129,7 @@ class AudioAdapter(Adapter):
         peak = mel.amax((1, 2), keepdim=True).clamp_min(1e-12)
         log = (mel / peak).clamp_min(1e-8).log()
         centred = log - log.mean((1, 2), keepdim=True)
-        return {"audio": (centred / (log.std((1, 2), keepdim=True) + 0.1)).unsqueeze(1)}
+        return centred / (log.std((1, 2), keepdim=True) + 0.1)
 
     def elements(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         """float [B, 1, mels, frames] -> "audio": [B, M, C]."""
@@ -153,14 +164,15 @@ class AudioAdapter(Adapter):
         fold = np.eye(original.max() + 1)[original]
         folded = values.reshape(-1, *self.grid) @ (fold / fold.sum(0))
         samples = window.arrays["audio"]
-        spectrum = self.features({"audio": torch.from_numpy(np.array(samples))[None]})["audio"]
+        spectrum = self.spectrum(torch.from_numpy(np.array(samples))[None])
+        frames = round(folded.shape[2] * self.recipe.frames / self.grid[1])
         return SoundMap(
             values=folded,
             step_s=self.recipe.window_s / self.grid[1],
             start_s=start,
             length_s=length,
             samples=samples[: max(1, round(length * self.recipe.rate))],
-            spectrum=spectrum[0, 0, :, : folded.shape[2] * self.recipe.patch_frames].numpy(),
+            spectrum=spectrum[0, :, :frames].numpy(),
             edges_hz=mel_row_edges(self.recipe.rate, self.recipe.mels, self.recipe.low_hz),
         )
 

@@ -93,6 +93,11 @@ class Adapter(ABC):
         """The adapter whose `prepare` leaves room for random crops while training."""
         return self
 
+    @property
+    def fixed(self) -> Tensor | None:
+        """Positions float32 [M, P], where the last channels of every input are these."""
+        return None
+
     def byte_array(self, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
         """Batched arrays -> stream name -> byte array [B, M, C]."""
         return self.elements(self.features(arrays))

@@ -46,8 +46,8 @@ def fourier_features(positions: Tensor, bands: Bands) -> Tensor:
 
     Channel order: all positions, all sines (dimension-major), all cosines.
     """
-    angles = positions.unsqueeze(-1) * (math.pi * bands.frequencies().to(positions))
-    angles = angles.flatten(-2)
+    # In the source's order: at high frequencies float32's rounding of it can be seen.
+    angles = math.pi * (positions.unsqueeze(-1) * bands.frequencies().to(positions)).flatten(-2)
     return torch.cat([positions, angles.sin(), angles.cos()], -1)
 
 

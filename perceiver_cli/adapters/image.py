@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
+from torch.nn import functional
 
 from perceiver_cli.adapters.base import Adapter, ChannelGroup, Window, heaviest_blocks
 from perceiver_cli.adapters.fourier import Bands, fourier_features, grid_positions
+from perceiver_cli.adapters.resampling import Resample, Square, centre_square, resample
 from perceiver_cli.maps import PictureMap
 from perceiver_cli.media.types import Media, Picture, PictureSpec
 from perceiver_cli.results import Focus
@@ -22,7 +24,13 @@ class ImageRecipe:
 
     size: side of the square the model reads, in pixels; crop: the share of the shorter side that
     the centre crop keeps; mean, std: of RGB in [0, 1]; patch: side of a patch (1: single pixels);
-    bands, highest, spacing: see fourier.Bands, over the grid of patches.
+    bands, highest, spacing: see fourier.Bands, over the grid of elements.
+    positions: whether elements have position features; without, the model has learned ones.
+    windows: "none" for patches; else each element is the nine windows that a 7x7 convolution with
+    stride 2 and a 3x3 max pooling with stride 2 see for one output, "same" with the padding of
+    DeepMind's source (56 outputs a side for 224 pixels), "valid" with that of its port (55).
+    crop_first, round_up, resample: see resampling.py. crop_first also decodes pictures in full,
+    where a large JPEG is otherwise decoded reduced.
     """
 
     modality: str = "image"
@@ -34,51 +42,69 @@ class ImageRecipe:
     bands: int = 16
     highest: float = 8.0
     spacing: str = "linear"
+    positions: bool = True
+    windows: Literal["none", "same", "valid"] = "none"
+    crop_first: bool = False
+    round_up: bool = False
+    resample: Resample = "bicubic"
 
 
 class ImageAdapter(Adapter):
-    """One stream "image": (size/patch)^2 elements of 3 patch^2 + position channels."""
+    """One stream "image": a grid of elements, each of pixel values + position channels."""
 
     modality = "image"
 
     def __init__(self, recipe: ImageRecipe) -> None:
         self.recipe = recipe
-        check_divides("patch", recipe.patch, "size", recipe.size)
-        self.side = recipe.size // recipe.patch
+        if recipe.windows == "none":
+            check_divides("patch", recipe.patch, "size", recipe.size)
+            self.side = recipe.size // recipe.patch
+        else:
+            check_divides("4", 4, "size", recipe.size)
+            self.side = recipe.size // 4 - (recipe.windows == "valid")
         self.bands = Bands(recipe.bands, recipe.highest, recipe.spacing)
-        self.positions = fourier_features(grid_positions(self.side, self.side), self.bands)
+        grid = grid_positions(self.side, self.side)
+        self.positions = fourier_features(grid, self.bands) if recipe.positions else grid[..., :0]
 
     @property
     def needs(self) -> PictureSpec:
         """At least twice the model's size, so that the final resampling is what counts."""
+        if self.recipe.crop_first:
+            return PictureSpec(at_least=None)
         return PictureSpec(at_least=round(2 * self.recipe.size / self.recipe.crop))
 
     @property
     def channels(self) -> list[ChannelGroup]:
         """The byte array's channels, in order."""
+        if self.recipe.windows == "none":
+            side = self.recipe.patch
+            values = ChannelGroup("image", f"RGB of {side}x{side} pixels", 3 * side**2)
+        else:
+            values = ChannelGroup("image", "RGB of 9 windows of 7x7 pixels", 9 * 3 * 7**2)
+        if not self.recipe.positions:
+            return [values]
         return [
-            ChannelGroup(
-                "image",
-                f"RGB of {self.recipe.patch}x{self.recipe.patch} pixels",
-                3 * self.recipe.patch**2,
-            ),
+            values,
             ChannelGroup("image", "position y, x", 2),
             ChannelGroup("image", "sin, cos of position", 4 * self.bands.count),
         ]
 
+    @property
+    def fixed(self) -> Tensor | None:
+        """The grid is the same for every input."""
+        return self.positions.flatten(0, -2) if self.positions.shape[-1] else None
+
     def prepare(self, media: Media) -> list[Window]:
         """Picture -> one window with "image": uint8 [size, size, 3]."""
         assert isinstance(media, Picture)
+        recipe = self.recipe
         height, width = media.pixels.shape[:2]
-        side = max(1, int(self.recipe.crop * min(height, width)))
-        left, top = (width - side) // 2, (height - side) // 2
-        square = Image.fromarray(media.pixels).resize(
-            (self.recipe.size, self.recipe.size),
-            Image.Resampling.BICUBIC,
-            box=(left, top, left + side, top + side),
+        square = centre_square(height, width, recipe.crop, round_up=recipe.round_up)
+        pixels = resample(
+            media.pixels, square, recipe.size, recipe.resample, crop_first=recipe.crop_first
         )
-        place = square_place(media.width / width, media.height / height, left, top, side)
-        return [Window({"image": np.asarray(square)}, place)]
+        place = square_place(media.width / width, media.height / height, square)
+        return [Window({"image": pixels}, place)]
 
     def features(self, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
         """uint8 [B, S, S, 3] -> normalised float32 [B, 3, S, S]."""
@@ -87,9 +113,13 @@ class ImageAdapter(Adapter):
         return {"image": (pixels - mean) / std}
 
     def elements(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
-        """float [B, 3, S, S] -> "image": [B, (S/P)^2, 3 P^2 + position]."""
-        patches = patchify(features["image"], (self.recipe.patch, self.recipe.patch))
-        return {"image": with_positions(patches, self.positions)}
+        """float [B, 3, S, S] -> "image": [B, M, values + position]."""
+        recipe, pixels = self.recipe, features["image"]
+        if recipe.windows == "none":
+            values = patchify(pixels, (recipe.patch, recipe.patch))
+        else:
+            values = pooled_windows(pixels, self.side, before=2 if recipe.windows == "same" else 3)
+        return {"image": with_positions(values, self.positions)}
 
     def focus(self, stream: str, mass: np.ndarray, window: Window) -> list[Focus]:
         """The heaviest regions of the stream, heaviest first."""
@@ -125,22 +155,39 @@ def patchify(grid: Tensor, patch: tuple[int, ...]) -> Tensor:
     return grid.reshape(shape).permute(0, *counts, *inner, 1).flatten(1 + d)
 
 
+def pooled_windows(pixels: Tensor, side: int, before: int) -> Tensor:
+    """What a convolution with max pooling sees for each output: [B, 3, S, S] -> [B, s, s, 9 147].
+
+    Nine 7x7 windows, 2 pixels apart, for each of side x side outputs 4 pixels apart; a window's
+    values are ordered as a kernel's [3, 7, 7]. before: zeros to the left and the top; to the right
+    and the bottom there are 3. A window beyond the last place is the last again, which leaves the
+    maximum what it is.
+    """
+    size = pixels.shape[-1]
+    columns = functional.unfold(functional.pad(pixels, (before, 3, before, 3)), 7, stride=2)
+    places = (size + before + 3 - 7) // 2 + 1
+    columns = columns.unflatten(-1, (places, places))
+    nearest = (2 * torch.arange(side)[:, None] + torch.arange(3)).clamp_max(places - 1)
+    seen = columns[:, :, nearest][..., nearest]  # [B, 147, s, 3, s, 3]
+    return seen.permute(0, 2, 4, 3, 5, 1).flatten(3)
+
+
 def with_positions(values: Tensor, positions: Tensor) -> Tensor:
     """[B, s_1, ..., s_d, c] and [s_1, ..., s_d, p] -> the byte array [B, M, c + p]."""
     batch = values.shape[0]
     return torch.cat([values, positions.expand(batch, *positions.shape)], -1).flatten(1, -2)
 
 
-def square_place(across: float, down: float, left: int, top: int, side: int) -> dict[str, float]:
-    """Where a square crop of a reduced decode lies in the original, in pixels.
+def square_place(across: float, down: float, square: Square) -> dict[str, float]:
+    """Where a square of a reduced decode lies in the original, in pixels.
 
     across, down: original pixels per decoded pixel.
     """
     return {
-        "left": left * across,
-        "top": top * down,
-        "width": side * across,
-        "height": side * down,
+        "left": square.left * across,
+        "top": square.top * down,
+        "width": square.side * across,
+        "height": square.side * down,
     }
 
 

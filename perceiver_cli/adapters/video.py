@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
-from perceiver_cli.adapters.audio import AudioAdapter, AudioRecipe, fit_samples
+from perceiver_cli.adapters.audio import AudioRecipe, fit_samples
 from perceiver_cli.adapters.base import Adapter, ChannelGroup, Window, heaviest_blocks
 from perceiver_cli.adapters.fourier import Bands, fourier_features, grid_positions
 from perceiver_cli.adapters.image import (
@@ -20,6 +19,8 @@ from perceiver_cli.adapters.image import (
     square_place,
     with_positions,
 )
+from perceiver_cli.adapters.resampling import Resample, centre_square, resample
+from perceiver_cli.adapters.samples import sound_adapter
 from perceiver_cli.maps import SoundMap, VideoMap
 from perceiver_cli.media.types import Media, Video, VideoSpec
 from perceiver_cli.results import Focus
@@ -31,7 +32,7 @@ class VideoRecipe:
 
     frames: evenly spaced over window_s seconds; size: side of the centre square in pixels;
     patch_frames x patch x patch: one element; bands, highest, spacing: see fourier.Bands;
-    audio: the recipe of the sound of the same window.
+    resample: see resampling.py; audio: the recipe of the sound of the same window.
     """
 
     modality: str = "av"
@@ -44,8 +45,9 @@ class VideoRecipe:
     patch_frames: int = 2
     patch: int = 4
     bands: int = 8
-    highest: float = 8.0
+    highest: float | tuple[float, ...] = 8.0
     spacing: str = "linear"
+    resample: Resample = "bicubic"
     audio: AudioRecipe | None = field(default_factory=AudioRecipe)
 
 
@@ -62,7 +64,7 @@ class VideoAdapter(Adapter):
         self.grid = (recipe.frames // recipe.patch_frames, side, side)
         self.bands = Bands(recipe.bands, recipe.highest, recipe.spacing)
         self.positions = fourier_features(grid_positions(*self.grid), self.bands)
-        self.audio = AudioAdapter(recipe.audio) if recipe.audio else None
+        self.audio = sound_adapter(recipe.audio) if recipe.audio else None
 
     @property
     def needs(self) -> VideoSpec:
@@ -95,19 +97,16 @@ class VideoAdapter(Adapter):
 
     def _prepare_window(self, media: Video, window) -> Window:
         height, width = window.frames.shape[1:3]
-        side = min(height, width)
-        left, top = (width - side) // 2, (height - side) // 2
-        box = (left, top, left + side, top + side)
-        size = (self.recipe.size, self.recipe.size)
+        square = centre_square(height, width, 1.0, round_up=False)
         frames = [
-            np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.BICUBIC, box=box))
+            resample(frame, square, self.recipe.size, self.recipe.resample, crop_first=False)
             for frame in window.frames
         ]
         arrays = {"video": np.stack(frames)}
         if self.audio and window.sound is not None and len(window.sound):
             arrays["audio"] = fit_samples(window.sound, self.audio.recipe.samples)
         heard_s = len(window.sound) / media.sound_rate if "audio" in arrays else 0.0
-        place = square_place(media.width / width, media.height / height, left, top, side) | {
+        place = square_place(media.width / width, media.height / height, square) | {
             "times_s": window.times_s,
             "start_s": window.start_s,
             "length_s": min(heard_s, self.recipe.window_s),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from perceiver_cli.checkpoints import registry
+from perceiver_cli.checkpoints import home, registry
 from perceiver_cli.errors import CheckpointError
 
 
@@ -20,11 +20,12 @@ class Check(NamedTuple):
 
 
 def check_all(paths: list[Path] | None = None) -> Iterator[Check]:
-    """Checks these files; by default all bundled ones, and that each modality has its own."""
-    chosen = list(registry.bundled().values()) if paths is None else paths
+    """Checks these files; by default all at hand, and that each modality has its own."""
+    chosen = list(registry.known().values()) if paths is None else paths
     for path in chosen:
-        problem = _problem(load_completely, path)
-        yield Check(path.name, problem, "" if problem else sha256(path))
+        digest = sha256(path)
+        problem = _problem(load_completely, path) or _changed(path, digest)
+        yield Check(path.name, problem, "" if problem else digest)
     if paths is None:
         yield from _missing_defaults()
 
@@ -48,6 +49,13 @@ def sha256(path: Path) -> str:
         while block := stream.read(2**20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def _changed(path: Path, digest: str) -> str | None:
+    pulled = home.remembered_digest(path)
+    if pulled in (None, digest):
+        return None
+    return f"{path}: its SHA-256 is not the one it was pulled with; pull it again"
 
 
 def _missing_defaults() -> Iterator[Check]:

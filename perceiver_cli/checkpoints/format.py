@@ -1,6 +1,7 @@
 """The checkpoint file: a safetensors file whose metadata says everything else, as JSON.
 
-No pickle is involved. Tensors are stored in float16 and read back as float32.
+No pickle is involved. Tensors are stored in float16, or in float32 where they were published so,
+and read back as float32.
 """
 
 from __future__ import annotations
@@ -54,15 +55,23 @@ class Checkpoint:
     tensors: dict[str, Any]
 
 
-def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Writes the file beside its place and renames it, so that no half file is ever seen."""
+def save_checkpoint(path: Path, checkpoint: Checkpoint, *, half: bool = True) -> None:
+    """Writes the file beside its place and renames it, so that no half file is ever seen.
+
+    half: whether tensors are stored in float16.
+    """
+    import torch
     from safetensors.torch import save_file
 
     values = {"format": FORMAT, **asdict(checkpoint.header)}
-    half = {name: t.detach().half().contiguous() for name, t in checkpoint.tensors.items()}
+    dtype = torch.float16 if half else torch.float32
+    tensors = {name: t.detach().to(dtype).contiguous() for name, t in checkpoint.tensors.items()}
     beside = path.with_name(f".{path.name}.part")
-    save_file(half, beside, metadata={"perceiver": json.dumps(values)})
-    os.replace(beside, path)
+    try:
+        save_file(tensors, beside, metadata={"perceiver": json.dumps(values)})
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def read_header(path: Path) -> Header:

@@ -7,7 +7,9 @@ import json
 from functools import cache
 from pathlib import Path
 
+from perceiver_cli.checkpoints import home
 from perceiver_cli.checkpoints.format import Header, read_header
+from perceiver_cli.checkpoints.published.catalogue import PUBLISHED
 from perceiver_cli.errors import CheckpointError, UsageError
 
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -25,31 +27,42 @@ def bundled() -> dict[str, Path]:
     return {path.stem: path for path in sorted(bundled_folder().glob("*.safetensors"))}
 
 
+def known() -> dict[str, Path]:
+    """Name -> file of everything that is at hand: bundled, then pulled."""
+    mine = bundled()
+    return mine | {name: path for name, path in home.pulled().items() if name not in mine}
+
+
 @cache
 def defaults() -> dict[str, str]:
-    """Modality -> name of the checkpoint that serves it."""
+    """Modality -> name of the checkpoint that serves it: the user's choice, or the bundled one."""
     path = bundled_folder() / "defaults.json"
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        own = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise CheckpointError(f"{path}: the list of default weights is missing") from None
+    return own | home.chosen_defaults()
 
 
 def find(name: str) -> Path:
     """The file of a checkpoint given by name or by path.
 
-    Raises UsageError, with the nearest name, if there is no such thing.
+    Raises UsageError, with the nearest name, if there is no such thing, and CheckpointError if it
+    is one that has to be pulled first.
     """
-    known = bundled()
-    if name in known:
-        return known[name]
+    at_hand = known()
+    if name in at_hand:
+        return at_hand[name]
+    if name in PUBLISHED:
+        raise CheckpointError(f"{name} is not here yet: perceiver models pull {name}")
     path = Path(name)
     if path.suffix == ".safetensors" or path.is_file():
         if path.is_file():
             return path
         raise CheckpointError(f"{path}: no such file")
-    near = difflib.get_close_matches(name, known, 1, 0.4)
-    hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known) or 'none'}"
+    names = dict.fromkeys([*at_hand, *PUBLISHED])
+    near = difflib.get_close_matches(name, names, 1, 0.4)
+    hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(names)}"
     raise UsageError(f"no model called {name}; {hint}")
 
 
@@ -58,9 +71,10 @@ def default_for(modality: str) -> Path:
     name = defaults().get(modality)
     if name is None:
         raise CheckpointError(f"no weights for {modality} are bundled")
-    path = bundled_folder() / f"{name}.safetensors"
-    if not path.is_file():
-        raise CheckpointError(f"{path}: the weights for {modality} are missing")
+    path = known().get(name)
+    if path is None:
+        missing = bundled_folder() / f"{name}.safetensors"
+        raise CheckpointError(f"{missing}: the weights for {modality} are missing")
     return path
 
 

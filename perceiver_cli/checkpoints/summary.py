@@ -14,13 +14,17 @@ from perceiver_cli.checkpoints.format import Header, read_header
 
 @dataclass(frozen=True)
 class Summary:
-    """path, header, bytes on disk, parameters, and the modalities it is the default for."""
+    """path, header, bytes on disk, parameters, and the modalities it is the default for.
+
+    origin: "bundled", "pulled" or "file".
+    """
 
     path: Path
     header: Header
     bytes: int
     parameters: int
     default_for: list[str]
+    origin: str
 
 
 def summarise(path: Path) -> Summary:
@@ -28,14 +32,21 @@ def summarise(path: Path) -> Summary:
     header = read_header(path)
     with safe_open(path, framework="numpy") as file:
         shapes = [file.get_slice(name).get_shape() for name in file.keys()]  # noqa: SIM118
-    bundled = registry.bundled().get(path.stem) == path
+    origin = _origin(path)
     return Summary(
         path=path,
         header=header,
         bytes=path.stat().st_size,
         parameters=sum(math.prod(shape) for shape in shapes),
-        default_for=_default_for(path.stem) if bundled else [],
+        default_for=[] if origin == "file" else _default_for(path.stem),
+        origin=origin,
     )
+
+
+def _origin(path: Path) -> str:
+    if registry.bundled().get(path.stem) == path:
+        return "bundled"
+    return "pulled" if registry.known().get(path.stem) == path else "file"
 
 
 def _default_for(name: str) -> list[str]:

@@ -1,15 +1,17 @@
-"""perceiver models: the weights that are at hand."""
+"""perceiver models: the weights that are at hand, and those that can be had."""
 
 from __future__ import annotations
 
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from perceiver_cli.cli.help import Command, Group
-from perceiver_cli.cli.options import Plain, PlainOption
+from perceiver_cli.cli.options import Kind, Plain, PlainOption
+from perceiver_cli.cli.running import say
 
 if TYPE_CHECKING:
     from perceiver_cli.checkpoints.summary import Summary
@@ -18,18 +20,18 @@ models = typer.Typer(
     cls=Group,
     rich_markup_mode=None,
     no_args_is_help=True,
-    help="List, describe and check weights.",
+    help="List, describe, check, fetch and convert weights.",
 )
 
 
 @models.command("list", cls=Command)
 def list_weights(form: PlainOption = Plain.table) -> None:
-    """List the bundled weights and how good they are."""
+    """List the weights at hand, bundled and pulled, and how good they are."""
     from perceiver_cli.checkpoints import registry
     from perceiver_cli.checkpoints.summary import summarise
     from perceiver_cli.errors import CheckpointError
 
-    records = [record_of(summarise(path)) for path in registry.bundled().values()]
+    records = [record_of(summarise(path)) for path in registry.known().values()]
     if not records:
         raise CheckpointError(f"{registry.bundled_folder()}: no weights are there")
     if form is Plain.json:
@@ -39,6 +41,7 @@ def list_weights(form: PlainOption = Plain.table) -> None:
     from perceiver_cli.report.weights import show_weights
 
     show_weights(console_for(sys.stdout), records)
+    _say_what_else_there_is({record["name"] for record in records})
 
 
 @models.command("info", cls=Command)
@@ -70,7 +73,7 @@ def verify(
         list[str] | None,
         typer.Argument(
             metavar="[NAME|FILE]...",
-            help="Which weights.  [default: all that are bundled]",
+            help="Which weights.  [default: all at hand]",
             show_default=False,
         ),
     ] = None,
@@ -94,6 +97,89 @@ def verify(
         raise typer.Exit(WEIGHTS)
 
 
+@models.command("pull", cls=Command)
+def pull_weights(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Which published weights.")],
+) -> None:
+    """Fetch one of DeepMind's published classifiers and convert it.
+
+    The only command that uses the network. Cache, mirror, tokens and offline mode are those of
+    huggingface_hub: HF_HOME, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE.
+    """
+    from perceiver_cli.checkpoints import home
+    from perceiver_cli.checkpoints.published.catalogue import published
+
+    entry = published(name)
+    place = home.pulled().get(name)
+    if place is None:
+        from perceiver_cli.checkpoints.published.pull import pull
+
+        place = pull(entry)
+    print(place)
+
+
+@models.command("convert", cls=Command)
+def convert_weights(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SRC",
+            help="A folder with config.json and model.safetensors or pytorch_model.bin, one of "
+            "these files, or DeepMind's .pystate.",
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The new file.")],
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The classes in order, one a line: ID<TAB>LABEL, or the label alone.  "
+            "[default: those in config.json]",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Convert one of DeepMind's published classifiers from files.
+
+    Nothing in a pickle is executed. Exit code 3 if a tensor is missing, left over or misshapen.
+    """
+    from perceiver_cli.checkpoints.format import save_checkpoint
+    from perceiver_cli.checkpoints.published.convert import convert, read_labels
+    from perceiver_cli.errors import UsageError
+
+    if output.suffix != ".safetensors":
+        raise UsageError(f"{output}: the new file's name ends in .safetensors")
+    names = read_labels(labels) if labels else None
+    save_checkpoint(output, convert(source, output.stem, names), half=False)
+    print(output)
+
+
+@models.command("default", cls=Command)
+def choose_default(
+    modality: Annotated[Kind, typer.Argument(metavar="MODALITY", help="Whose default.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Which weights, from now on.")],
+) -> None:
+    """Choose which weights serve a modality."""
+    from perceiver_cli.checkpoints import home, registry
+    from perceiver_cli.checkpoints.format import read_header
+    from perceiver_cli.errors import UsageError
+
+    path = registry.find(name)
+    if registry.known().get(name) != path:
+        raise UsageError(f"{name}: defaults go by name, not by file")
+    reads = read_header(path).recipe["modality"]
+    if modality.value not in ((reads, "video") if reads == "av" else (reads,)):
+        raise UsageError(f"{name} reads {reads}, not {modality.value}")
+    home.choose_default(modality.value, name)
+
+
+def _say_what_else_there_is(names: set[str]) -> None:
+    from perceiver_cli.checkpoints.published.catalogue import PUBLISHED
+
+    if more := [name for name in PUBLISHED if name not in names]:
+        say(f"more with perceiver models pull: {', '.join(more)}")
+
+
 def record_of(summary: Summary) -> dict[str, Any]:
     """A checkpoint as `models list` and `models info` print it: plain JSON types."""
     header = summary.header
@@ -104,6 +190,7 @@ def record_of(summary: Summary) -> dict[str, Any]:
         "parameters": summary.parameters,
         "bytes": summary.bytes,
         "path": str(summary.path),
+        "origin": summary.origin,
         "default_for": summary.default_for,
         "temperature": header.temperature,
         "threshold": header.threshold,

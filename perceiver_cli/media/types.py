@@ -171,9 +171,12 @@ class VideoSpec:
 
 @dataclass(frozen=True)
 class PictureSpec:
-    """What a picture model needs: the shorter side decoded to no less than this many pixels."""
+    """What a picture model needs: the shorter side decoded to no less than this many pixels.
 
-    at_least: int
+    None: every pixel of it.
+    """
+
+    at_least: int | None
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ and "Perceiver IO" for the learned read-out query.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -14,10 +15,13 @@ from torch import Tensor, nn
 from perceiver_cli.model.attention import (
     AttentionWeights,
     CrossAttend,
+    Linear,
     SelfAttend,
     normalise,
 )
 from perceiver_cli.model.config import PerceiverConfig, shared_index
+from perceiver_cli.model.fixed import FixedPart
+from perceiver_cli.model.preprocessing import LearnedPreprocessor
 
 # Called after each cross-attend with its number (0-based) and its weights.
 Watcher = Callable[[int, AttentionWeights], None]
@@ -54,9 +58,10 @@ class QueryReadout(nn.Module):
     def __init__(self, config: PerceiverConfig) -> None:
         super().__init__()
         self.eps = config.norm_eps
-        self.query = nn.Parameter(nn.init.trunc_normal_(torch.empty(1, config.width), std=0.02))
+        width = config.readout_width or config.width
+        self.query = nn.Parameter(nn.init.trunc_normal_(torch.empty(1, width), std=0.02))
         self.attend = CrossAttend(
-            config.width,
+            width,
             config.width,
             1,
             config.width,
@@ -65,7 +70,7 @@ class QueryReadout(nn.Module):
             config.norm_eps,
             query_residual=config.readout_residual,
         )
-        self.head = nn.Linear(config.width, config.classes)
+        self.head = Linear(width, config.classes)
 
     def forward(self, latents: Tensor) -> Tensor:
         """latents: [B, N, D] -> logits [B, classes]."""
@@ -79,7 +84,7 @@ class MeanReadout(nn.Module):
     def __init__(self, config: PerceiverConfig) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(config.width, config.norm_eps)
-        self.head = nn.Linear(config.width, config.classes)
+        self.head = Linear(config.width, config.classes)
 
     def forward(self, latents: Tensor) -> Tensor:
         """latents: [B, N, D] -> logits [B, classes]."""
@@ -94,6 +99,17 @@ class Perceiver(nn.Module):
         self.config = config
         self.padding = (
             StreamPadding(config.streams, config.channels) if len(config.streams) > 1 else None
+        )
+        learned = config.learned_inputs or config.position_rows
+        self.preprocessor = LearnedPreprocessor(config) if learned else None
+        self.elements = (
+            nn.Parameter(
+                nn.init.trunc_normal_(
+                    torch.empty(config.learned_elements, config.channels), std=0.02
+                )
+            )
+            if config.learned_elements
+            else None
         )
         self.latents = nn.Parameter(
             nn.init.trunc_normal_(torch.empty(config.latents, config.width), std=0.02)
@@ -128,6 +144,7 @@ class Perceiver(nn.Module):
         )
         self.readout = (MeanReadout if config.readout == "mean" else QueryReadout)(config)
         self.apply(_initialise)
+        self._fixed: FixedPart | None = None
 
     def forward(
         self,
@@ -141,20 +158,54 @@ class Perceiver(nn.Module):
         weights, in order; it is not called while gradients are recorded. `chosen`, indices of
         latents, leaves the others out: training on a random part of them costs less.
         """
-        return self.read(self.gather(streams), watch, chosen)
+        fixed = None if torch.is_grad_enabled() or chosen is not None else self._fixed
+        return self.read(self.gather(streams), watch, chosen, fixed)
+
+    def lower(self) -> None:
+        """Keeps linear layers in bfloat16 from now on, and computes in it without gradients."""
+        for module in self.modules():
+            if isinstance(module, Linear):
+                module.bfloat16()
+
+    @torch.no_grad()
+    def fix(self, positions: Tensor) -> None:
+        """Computes once what the first cross-attend's scores owe to positions alone.
+
+        positions: float32 [M, P], the last channels of every byte array that is passed to
+        `forward` from now on. Of use with one stream and one cross head; else it does nothing.
+        """
+        if self.padding is None and self.config.cross_heads == 1:
+            self._fixed = self.cross[0].fix(self.latents, positions, self.config.norm_eps)
 
     def gather(self, streams: dict[str, Tensor]) -> Tensor:
         """The streams as the one byte array that is read: [B, M, C]."""
-        return self.padding(streams) if self.padding else next(iter(streams.values()))
+        x = self.padding(streams) if self.padding else next(iter(streams.values()))
+        if self.preprocessor is not None:
+            x = self.preprocessor(x)
+        if self.elements is not None:
+            x = torch.cat([x, self.elements.expand(len(x), -1, -1)], 1)
+        return x
 
-    def read(self, x: Tensor, watch: Watcher | None = None, chosen: Tensor | None = None) -> Tensor:
-        """x: a byte array [B, M, C], any number of elements; returns logits. Else as forward."""
-        x = normalise(x, self.config.norm_eps)
+    def read(
+        self,
+        x: Tensor,
+        watch: Watcher | None = None,
+        chosen: Tensor | None = None,
+        fixed: FixedPart | None = None,
+    ) -> Tensor:
+        """x: a byte array [B, M, C], any number of elements; returns logits. Else as forward.
+
+        fixed: of the first cross-attend over these very elements.
+        """
+        raw = x
+        lowered = self.readout.head.weight.dtype == torch.bfloat16
+        x = normalise(x.bfloat16() if lowered else x, self.config.norm_eps)
         latents = self.latents if chosen is None else self.latents[chosen]
         latents = latents.expand(len(x), -1, -1)
         for repeat in range(self.config.cross_attends):
             cross = self.cross[shared_index(self.config.share_cross, repeat)]
-            latents, weights = cross(latents, x)
+            quicker = partial(fixed.scorer, x=raw) if fixed and repeat == 0 else None
+            latents, weights = cross(latents, x, scorer=quicker)
             if watch is not None and weights is not None:
                 watch(repeat, weights)
             transformer = self.transformers[shared_index(self.config.share_latent, repeat)]

@@ -29,6 +29,9 @@ def show_weights(console: Console, records: list[dict[str, Any]]) -> None:
     for name in ("classes", "parameters", "on disk"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("top-1", justify="right", no_wrap=True)
+    pulled = any(record["origin"] != "bundled" for record in records)
+    if pulled:
+        table.add_column("from", no_wrap=True)
     table.add_column("default for", overflow="fold")
     for record in records:
         table.add_row(
@@ -38,6 +41,7 @@ def show_weights(console: Console, records: list[dict[str, Any]]) -> None:
             f"{record['parameters'] / 1e6:.1f} M",
             f"{record['bytes'] / 1e6:.1f} MB",
             _best_figure(record["card"]),
+            *([record["origin"]] if pulled else []),
             ", ".join(record["default_for"]),
         )
     show(console, table)
@@ -56,7 +60,8 @@ def show_card(console: Console, record: dict[str, Any]) -> None:
         ("size", f"{record['parameters']:,} parameters, {record['bytes'] / 1e6:.1f} MB"),
         ("default for", ", ".join(record["default_for"]) or "nothing"),
         ("classes", ", ".join(labels[:_SHOWN_LABELS]) + more),
-        *((key, str(card[key])) for key in ("data", "licence") if card.get(key)),
+        *((key, str(card[key])) for key in ("data", "licence", "source") if card.get(key)),
+        ("fetched", _origin(card.get("origin"))),
         *_measured(card),
         *_faithfulness(card),
         ("scores", _scores(record)),
@@ -73,6 +78,12 @@ def show_card(console: Console, record: dict[str, Any]) -> None:
         if value:
             table.add_row(name, Text(value))
     show(console, table)
+
+
+def _origin(origin: dict[str, str] | None) -> str:
+    if not origin:
+        return ""
+    return f"{origin['file']} of revision {origin['revision']}, SHA-256 {origin['sha256']}"
 
 
 def _best_figure(card: dict[str, Any]) -> str:

@@ -1,0 +1,72 @@
+"""A square of a picture at the size a model reads: how it is cut out and how it is resampled."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+Resample = Literal["bicubic", "cubic", "linear"]
+
+
+class Square(NamedTuple):
+    """Where a centre square lies in a picture, in its pixels."""
+
+    left: int
+    top: int
+    side: int
+
+
+def centre_square(height: int, width: int, share: float, *, round_up: bool) -> Square:
+    """The middle square with that share of the shorter side.
+
+    round_up: whether an odd margin's extra pixel lies to the left and the top.
+    """
+    side = max(1, int(share * min(height, width)))
+    left, top = ((length - side + round_up) // 2 for length in (width, height))
+    return Square(left, top, side)
+
+
+def resample(
+    pixels: np.ndarray, square: Square, size: int, how: Resample, *, crop_first: bool
+) -> np.ndarray:
+    """uint8 [H, W, 3] -> uint8 [size, size, 3] of the square.
+
+    how: "bicubic" is Pillow's, which averages over all pixels that fall into one; "cubic" and
+    "linear" are OpenCV's, which look at the nearest four or two alone in each direction.
+    crop_first: whether the square is cut out before, so that nothing beside it shows through at
+    its edge. OpenCV's know no other way.
+    """
+    left, top, side = square
+    box = (left, top, left + side, top + side)
+    if how != "bicubic":
+        cut = pixels[top : top + side, left : left + side]
+        return _interpolate(_interpolate(cut, size, how), size, how)
+    picture = Image.fromarray(pixels)
+    if crop_first:
+        picture, box = picture.crop(box), (0, 0, side, side)
+    return np.asarray(picture.resize((size, size), Image.Resampling.BICUBIC, box=box))
+
+
+def _interpolate(pixels: np.ndarray, size: int, how: Resample) -> np.ndarray:
+    """[S, T, c] -> [T, size, c], so that twice is both directions; uint8 at the end."""
+    length = pixels.shape[0]
+    place = (np.arange(size, dtype=np.float64) + 0.5) * (length / size) - 0.5
+    before = np.floor(place).astype(int)
+    offsets = np.array([-1, 0, 1, 2] if how == "cubic" else [0, 1])
+    distance = np.abs(place[:, None] - before[:, None] - offsets)
+    weights = (_cubic(distance) if how == "cubic" else 1 - distance).astype(np.float32)
+    nearest = np.clip(before[:, None] + offsets, 0, length - 1)
+    mixed = np.einsum("sk,sktc->tsc", weights, pixels[nearest].astype(np.float32))
+    if pixels.dtype == np.uint8:
+        return mixed
+    return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
+
+
+def _cubic(distance: np.ndarray) -> np.ndarray:
+    """Keys' cubic convolution kernel with a = -3/4, as OpenCV has it."""
+    d, a = distance, -0.75
+    near = ((a + 2) * d - (a + 3)) * d * d + 1
+    far = ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
+    return np.where(d <= 1, near, far)

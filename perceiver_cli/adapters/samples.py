@@ -1,0 +1,49 @@
+"""Sounds as they are: patches of raw samples with 1D position features."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from perceiver_cli.adapters.audio import AudioAdapter, AudioRecipe
+from perceiver_cli.adapters.base import ChannelGroup
+from perceiver_cli.adapters.fourier import Bands, fourier_features, grid_positions
+from perceiver_cli.adapters.image import check_divides, patchify, with_positions
+
+
+def sound_adapter(recipe: AudioRecipe) -> AudioAdapter:
+    """The adapter that a recipe asks for: of a spectrum, or of raw samples."""
+    return (SamplesAdapter if recipe.patch_samples else AudioAdapter)(recipe)
+
+
+class SamplesAdapter(AudioAdapter):
+    """One stream "audio": patches of patch_samples neighbouring samples.
+
+    The spectrum that people see beside it is AudioAdapter's.
+    """
+
+    def __init__(self, recipe: AudioRecipe) -> None:
+        super().__init__(recipe)
+        check_divides("patch_samples", recipe.patch_samples, "samples", recipe.samples)
+        steps = recipe.samples // recipe.patch_samples
+        self.grid = (1, steps)
+        self.bands = Bands(recipe.bands, recipe.highest, recipe.spacing)
+        self.positions = fourier_features(grid_positions(steps), self.bands)
+
+    @property
+    def channels(self) -> list[ChannelGroup]:
+        """The byte array's channels, in order."""
+        values = self.recipe.patch_samples
+        return [
+            ChannelGroup("audio", f"{values} samples", values),
+            ChannelGroup("audio", "position time", 1),
+            ChannelGroup("audio", "sin, cos of position", 2 * self.bands.count),
+        ]
+
+    def features(self, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
+        """float32 [B, samples] -> [B, 1, samples]."""
+        return {"audio": arrays["audio"].float().unsqueeze(1)}
+
+    def elements(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+        """float [B, 1, samples] -> "audio": [B, M, C]."""
+        patches = patchify(features["audio"], (self.recipe.patch_samples,))
+        return {"audio": with_positions(patches, self.positions)}

@@ -1,0 +1,76 @@
+"""The user's own folder: weights that were pulled, and which serve a modality. Imports no torch.
+
+PERCEIVER_HOME names it; else it is "perceiver" in the platform's folder for user data.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from perceiver_cli.errors import CheckpointError
+
+
+def home() -> Path:
+    """The folder. It need not exist."""
+    if own := os.environ.get("PERCEIVER_HOME"):
+        return Path(own)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "perceiver"
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "perceiver"
+
+
+def place_for(name: str) -> Path:
+    """The file of pulled weights of that name. It need not exist."""
+    return home() / "weights" / f"{name}.safetensors"
+
+
+def pulled() -> dict[str, Path]:
+    """Name -> file of everything that was pulled, sorted by name."""
+    return {path.stem: path for path in sorted((home() / "weights").glob("*.safetensors"))}
+
+
+def remember_digest(path: Path, digest: str) -> None:
+    """Keeps the SHA-256 of a file that was pulled, beside it, as sha256sum writes it."""
+    _digest_file(path).write_text(f"{digest}  {path.name}\n", encoding="utf-8")
+
+
+def remembered_digest(path: Path) -> str | None:
+    """The SHA-256 of a file when it was pulled, or None if it was not."""
+    try:
+        return _digest_file(path).read_text(encoding="utf-8").split()[0]
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def chosen_defaults() -> dict[str, str]:
+    """Modality -> name, where the user chose one. Raises CheckpointError."""
+    path = _defaults_file()
+    try:
+        chosen = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError):
+        chosen = None
+    if not isinstance(chosen, dict):
+        raise CheckpointError(f"{path}: cannot be read; remove it to have the bundled defaults")
+    return chosen
+
+
+def choose_default(modality: str, name: str) -> None:
+    """Remembers which weights serve a modality."""
+    path = _defaults_file()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    beside.write_text(json.dumps(chosen_defaults() | {modality: name}, indent=2), encoding="utf-8")
+    os.replace(beside, path)
+
+
+def _digest_file(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")
+
+
+def _defaults_file() -> Path:
+    return home() / "defaults.json"

@@ -1,0 +1,179 @@
+"""A published classifier as a checkpoint of ours: the same numbers under our names.
+
+What differs between DeepMind's source and its port to transformers, through which the files on
+the hub went, is a value of the model's config or of the input recipe, chosen here by where the
+weights come from.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from perceiver_cli import __version__
+from perceiver_cli.adapters import build_adapter
+from perceiver_cli.adapters.audio import AudioRecipe
+from perceiver_cli.adapters.image import ImageRecipe
+from perceiver_cli.adapters.video import VideoRecipe
+from perceiver_cli.checkpoints.format import Checkpoint, Header, Label, build_model
+from perceiver_cli.checkpoints.published.catalogue import Kind, of_kind
+from perceiver_cli.checkpoints.published.network import kind_of, network
+from perceiver_cli.checkpoints.published.source import Foreign, read_foreign
+from perceiver_cli.errors import CheckpointError, UsageError
+from perceiver_cli.model.config import PerceiverConfig
+
+_AUDIO_RATE = 48000
+# Blocks of self-attends, by kind, in DeepMind's own models: their files do not say.
+_BLOCKS: dict[Kind, int] = {"fourier": 8, "learned": 8, "conv": 8, "multimodal": 1}
+
+_PORT_NOTE = (
+    "through the transformers port, and computed as it computes: exact GELU, crop rounded down, "
+    "Pillow's bicubic"
+)
+_SOURCE_NOTE = (
+    "DeepMind's own file, and computed as its source computes: tanh GELU, crop rounded up, plain "
+    "cubic resampling"
+)
+_PORT_NOTES: dict[Kind, tuple[str, ...]] = {
+    "fourier": (),
+    "learned": ("the port adds the read-out's query, the source does not",),
+    "conv": ("the port transposes the convolution's kernels and pools to 55x55, not 56x56",),
+    "multimodal": (),
+}
+
+
+def convert(path: Path, name: str, labels: list[Label] | None = None) -> Checkpoint:
+    """The checkpoint of a published classifier, from its files.
+
+    labels: instead of those that config.json has. Raises CheckpointError if any tensor is
+    missing, left over or of the wrong shape, UsageError if the labels are not as many as classes.
+    """
+    foreign = read_foreign(path)
+    tensors = foreign.tensors
+    kind = kind_of(tensors)
+    settings = _settings(foreign, kind)
+    config, weights = network(tensors, kind, settings)
+    recipe = asdict(_recipe(kind, config, settings))
+    try:
+        config = PerceiverConfig(streams=build_adapter(recipe).streams, **config)
+    except ValueError as error:
+        raise CheckpointError(f"{foreign.path}: sizes that do not go together: {error}") from None
+    tensors.finish()
+    found = labels or _labels(settings, config.classes)
+    if len(found) != config.classes:
+        raise UsageError(f"{len(found)} labels for {config.classes} classes")
+    header = Header(name, config, recipe, found, card=_card(kind, settings))
+    checkpoint = Checkpoint(header, weights)
+    build_model(checkpoint, str(foreign.path))
+    return checkpoint
+
+
+def read_labels(path: Path) -> list[Label]:
+    """One class a line, in the order of the classes: "id<TAB>label", or the label alone."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+    labels = []
+    for number, line in enumerate(line for line in lines if line.strip()):
+        identity, tab, words = line.partition("\t")
+        labels.append(Label(identity, words) if tab else Label(str(number), line.strip()))
+    return labels
+
+
+def _settings(foreign: Foreign, kind: Kind) -> dict[str, Any]:
+    """The port's settings with its defaults, or what DeepMind's models have without saying so."""
+    own = {
+        "num_self_attention_heads": 8,
+        "num_frames": 16,
+        "audio_samples_per_frame": 1920,
+        "samples_per_patch": 16,
+        "image_size": 56,
+    }
+    if foreign.settings is None:
+        return own | {
+            "port": False,
+            "num_blocks": _BLOCKS[kind],
+            "num_cross_attention_heads": 1,
+            "hidden_act": "gelu_new",
+        }
+    port = {"port": True, "num_blocks": 1, "num_cross_attention_heads": 8, "hidden_act": "gelu"}
+    settings = own | port | foreign.settings
+    path = foreign.path.parent / "config.json"
+    for key in (*own, "num_blocks", "num_cross_attention_heads"):
+        if not isinstance(settings[key], int) or settings[key] < 1:
+            raise CheckpointError(f"{path}: {key} is {settings[key]!r}")
+    if settings["hidden_act"] not in ("gelu", "gelu_new", "gelu_pytorch_tanh"):
+        raise CheckpointError(f"{path}: unknown activation {settings['hidden_act']!r}")
+    return settings
+
+
+def _recipe(
+    kind: Kind, config: dict[str, Any], settings: dict[str, Any]
+) -> ImageRecipe | VideoRecipe:
+    if kind == "multimodal":
+        return _video_recipe(settings)
+    port = settings["port"]
+    common: dict[str, Any] = {
+        "size": 224,
+        "crop": 224 / 256,
+        "patch": 1,
+        "crop_first": True,
+        "round_up": not port,
+        "resample": "bicubic" if port else "cubic",
+    }
+    if kind == "fourier":
+        return ImageRecipe(**common, bands=64, highest=112.0)
+    if kind == "conv":
+        windows = "valid" if port else "same"
+        return ImageRecipe(**common, bands=64, highest=28.0, windows=windows)
+    common["size"] = math.isqrt(config["position_rows"])
+    return ImageRecipe(**common, positions=False)
+
+
+def _video_recipe(settings: dict[str, Any]) -> VideoRecipe:
+    frames, side = settings["num_frames"], settings["image_size"]
+    samples = frames * settings["audio_samples_per_frame"]
+    seconds = samples / _AUDIO_RATE
+    return VideoRecipe(
+        frames=frames,
+        window_s=seconds,
+        size=4 * side,
+        mean=(0.0, 0.0, 0.0),
+        std=(1.0, 1.0, 1.0),
+        patch_frames=1,
+        patch=4,
+        bands=32,
+        highest=(frames / 2, side / 2, side / 2),
+        resample="linear",
+        audio=AudioRecipe(
+            rate=_AUDIO_RATE,
+            window_s=seconds,
+            bands=192,
+            highest=samples / 2,
+            patch_samples=settings["samples_per_patch"],
+        ),
+    )
+
+
+def _labels(settings: dict[str, Any], classes: int) -> list[Label]:
+    """What config.json calls the classes; without it only their numbers are known."""
+    names = settings.get("id2label") or {}
+    return [Label(str(i), str(names.get(str(i), f"class {i}"))) for i in range(classes)]
+
+
+def _card(kind: Kind, settings: dict[str, Any]) -> dict[str, Any]:
+    entry = of_kind(kind)
+    notes = [entry.about]
+    if entry.top1:
+        notes.append(f"top-1 as published, with DeepMind's own preprocessing: {entry.top1}")
+    notes += [_PORT_NOTE, *_PORT_NOTES[kind]] if settings["port"] else [_SOURCE_NOTE]
+    return {
+        "data": entry.data,
+        "licence": entry.licence,
+        "source": f"published as {entry.repository}",
+        "version": __version__,
+        "notes": notes,
+    }

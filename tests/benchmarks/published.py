@@ -1,0 +1,272 @@
+"""Time and memory beside transformers and perceiver-pytorch, on this machine's processor.
+
+    pip install -r tests/benchmarks/requirements.txt
+    python -m tests.benchmarks.published speed -o speed.json
+    python -m tests.benchmarks.published scale -o scale.json --plot scale.png
+
+speed: one picture through the published fourier classifier at its full size, the same random
+weights everywhere; repeats take turns, and memory is that of a process that runs nothing else.
+scale: byte arrays of a thousand to four million elements through one small model. A process that
+wants more than the guard's memory is stopped. Both print Markdown, and write JSON with -o.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+GUARD_GIB = 12
+SIZES = (1_000, 4_000, 16_000, 64_000, 256_000, 1_000_000, 4_000_000)
+CHANNELS, LATENTS, WIDTH, LAYERS = 64, 256, 256, 4
+
+SPEED = {
+    "perceiver, auto": ("ours", "auto", False),
+    "perceiver, auto, with statistics": ("ours", "auto", True),
+    "perceiver, float32": ("ours", "float32", False),
+    "perceiver, float32, with statistics": ("ours", "float32", True),
+    "transformers, float32": ("theirs", "float32", False),
+    "transformers, bfloat16 autocast": ("theirs", "bfloat16", False),
+}
+SCALE = {
+    "perceiver, float32, with statistics": ("ours", "float32"),
+    "perceiver, bfloat16, with statistics": ("ours", "bfloat16"),
+    "transformers, float32": ("transformers", "float32"),
+    "perceiver-pytorch, float32": ("perceiver-pytorch", "float32"),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=["speed", "scale"])
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("-o", "--output", type=Path, help="JSON")
+    parser.add_argument("--plot", type=Path, help="a picture of the scale table")
+    parser.add_argument("--alone", help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    import torch
+
+    torch.set_num_threads(options.threads)
+    if options.alone:
+        (speed_alone if options.what == "speed" else scale_alone)(options)
+        return
+    result = (speed if options.what == "speed" else scale)(options)
+    if options.output:
+        options.output.write_text(json.dumps(result, indent=2), encoding="utf-8")
+    if options.plot:
+        plot(result, options.plot)
+
+
+def alone(options: argparse.Namespace, name: str, *more: str) -> list[dict[str, Any]]:
+    """What a process that runs one thing only prints, up to where it died."""
+    call = [sys.executable, "-m", "tests.benchmarks.published", options.what, "--alone", name]
+    call += ["--threads", str(options.threads), *more]
+    done = subprocess.run(call, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith(b"{")]
+
+
+def peak_mib() -> float:
+    """The most this process held. Not getrusage's, which begins with what its parent held."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
+
+
+def speed(options: argparse.Namespace) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        make_fourier(Path(folder))
+        runs = {name: prepare_speed(Path(folder), *how) for name, how in SPEED.items()}
+        seconds: dict[str, list[float]] = {name: [] for name in SPEED}
+        for turn in range(options.repeats + 1):
+            for name, run in runs.items():
+                started = time.perf_counter()
+                run()
+                if turn:
+                    seconds[name].append(time.perf_counter() - started)
+        runs.clear()
+        peaks = {name: alone(options, name, "--folder", folder)[-1]["peak"] for name in SPEED}
+    base = statistics.median(seconds["transformers, float32"])
+    print("| | min s | median s | max s | of transformers' float32 | peak MiB |")
+    print("|---|---|---|---|---|---|")
+    for name, own in seconds.items():
+        middle = statistics.median(own)
+        print(
+            f"| {name} | {min(own):.2f} | {middle:.2f} | {max(own):.2f} | {middle / base:.2f} "
+            f"| {peaks[name]:.0f} |"
+        )
+    return {"threads": options.threads, "seconds": seconds, "peak_mib": peaks}
+
+
+def speed_alone(options: argparse.Namespace) -> None:
+    prepare_speed(options.folder, *SPEED[options.alone])()
+    print(json.dumps({"peak": peak_mib()}))
+
+
+def make_fourier(folder: Path) -> None:
+    """The fourier classifier of transformers with random weights, and ours made of it."""
+    import torch
+    import transformers
+
+    from perceiver_cli.checkpoints.format import save_checkpoint
+    from perceiver_cli.checkpoints.published.convert import convert
+
+    torch.manual_seed(0)
+    config = transformers.PerceiverConfig(
+        num_latents=512,
+        d_latents=1024,
+        d_model=261,
+        num_blocks=8,
+        num_self_attends_per_block=6,
+        num_self_attention_heads=8,
+        num_cross_attention_heads=1,
+        num_labels=1000,
+    )
+    transformers.PerceiverForImageClassificationFourier(config).save_pretrained(folder)
+    save_checkpoint(folder / "ours.safetensors", convert(folder, "ours"), half=False)
+
+
+def prepare_speed(folder: Path, whose: str, precision: str, stats: bool) -> Callable[[], Any]:
+    """From 224 x 224 pixels to scores."""
+    import torch
+
+    pixels = np.random.default_rng(0).integers(0, 256, (224, 224, 3), dtype=np.uint8)
+    if whose == "ours":
+        from perceiver_cli.adapters.base import Window
+        from perceiver_cli.device import pick_precision
+        from perceiver_cli.engine import Engine
+
+        device = torch.device("cpu")
+        engine = Engine(folder / "ours.safetensors", device, pick_precision(precision, device))
+        place = {"left": 0, "top": 0, "width": 224, "height": 224}
+        return lambda: engine.answer([Window({"image": pixels}, place)], attention=stats)
+
+    import transformers
+
+    model = transformers.PerceiverForImageClassificationFourier.from_pretrained(folder).eval()
+    given = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
+
+    def run() -> Any:
+        lower = precision == "bfloat16"
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=lower):
+            return model(inputs=given).logits.float().softmax(-1)
+
+    return run
+
+
+def scale(options: argparse.Namespace) -> dict[str, Any]:
+    found = {name: alone(options, name) for name in SCALE}
+    print("| elements | " + " | ".join(found) + " |")
+    print("|---|" + "---|" * len(found))
+    for index, size in enumerate(SIZES):
+        cells = [
+            f"{rows[index]['seconds']:.3g} s, {rows[index]['peak']:.0f} MiB"
+            if index < len(rows)
+            else f"over {GUARD_GIB} GiB"
+            for rows in found.values()
+        ]
+        print(f"| {size:,} | " + " | ".join(cells) + " |")
+    return {"threads": options.threads, "rows": found}
+
+
+def scale_alone(options: argparse.Namespace) -> None:
+    import torch
+
+    guard = GUARD_GIB * 2**30
+    resource.setrlimit(resource.RLIMIT_AS, (guard, guard))
+    run = prepare_scale(*SCALE[options.alone])
+    with torch.inference_mode():
+        run(torch.randn(1, SIZES[0], CHANNELS))
+        for size in SIZES:
+            x = torch.randn(1, size, CHANNELS)
+            took = []
+            for _ in range(3 if size < 1_000_000 else 1):
+                started = time.perf_counter()
+                run(x)
+                took.append(time.perf_counter() - started)
+            row = {"elements": size, "seconds": min(took), "peak": peak_mib()}
+            print(json.dumps(row), flush=True)
+
+
+def prepare_scale(whose: str, precision: str) -> Callable[[Any], Any]:
+    """One cross-attend of LATENTS x WIDTH latents and LAYERS self-attends over [1, M, CHANNELS]."""
+    if whose == "transformers":
+        import transformers
+
+        config = transformers.PerceiverConfig(
+            num_latents=LATENTS,
+            d_latents=WIDTH,
+            d_model=CHANNELS,
+            num_blocks=1,
+            num_self_attends_per_block=LAYERS,
+            num_cross_attention_heads=1,
+        )
+        model = transformers.PerceiverModel(config).eval()
+        return lambda x: model(inputs=x)
+    if whose == "perceiver-pytorch":
+        from perceiver_pytorch import Perceiver as Other
+
+        return Other(
+            num_freq_bands=1,
+            max_freq=1,
+            depth=1,
+            input_channels=CHANNELS,
+            input_axis=1,
+            fourier_encode_data=False,
+            num_latents=LATENTS,
+            latent_dim=WIDTH,
+            self_per_cross_attn=LAYERS,
+            num_classes=10,
+        ).eval()
+
+    from perceiver_cli.attention import AttentionWatch
+    from perceiver_cli.model.config import PerceiverConfig
+    from perceiver_cli.model.perceiver import Perceiver
+
+    config = PerceiverConfig(
+        streams={"x": CHANNELS},
+        classes=10,
+        latents=LATENTS,
+        width=WIDTH,
+        cross_attends=1,
+        layers=LAYERS,
+        self_heads=8,
+        self_widening=1,
+    )
+    model = Perceiver(config).eval()
+    if precision == "bfloat16":
+        model.lower()
+    return lambda x: model({"x": x}, AttentionWatch())
+
+
+def plot(result: dict[str, Any], path: Path) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, panels = pyplot.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    for panel, key, unit in zip(panels, ("seconds", "peak"), ("seconds", "peak MiB"), strict=True):
+        for name, rows in result["rows"].items():
+            panel.loglog([r["elements"] for r in rows], [r[key] for r in rows], "o-", label=name)
+        panel.set(xlabel="elements", ylabel=unit)
+        panel.grid(alpha=0.3)
+    panels[0].legend(fontsize=8)
+    figure.savefig(path, dpi=120)
+
+
+if __name__ == "__main__":
+    main()
