@@ -71,7 +71,7 @@ def test_evaluate_measures_and_records_it(run, weights, media, pets, tmp_path):
     card = json.loads(run("models", "info", own, "--format", "json").stdout)["card"]
     assert card["explain_with"] == found["winner"]
     assert card["faithfulness"]["val"]["items"] == 6
-    assert card["faithfulness"]["val"]["command"].startswith("perceiver ")
+    assert card["faithfulness"]["val"]["command"].startswith("perceiver")
     assert card["measured"]["val"]["items"] == 1200  # what was there stays
     assert "Gain over random" in run("models", "info", own).stdout
 
