@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from perceiver_cli.checkpoints.format import Checkpoint, load_checkpoint, save_checkpoint
+from perceiver_cli.checkpoints.format import load_checkpoint, save_checkpoint
 
 
 def add_to_card(path: Path, section: str, name: str, entry: dict[str, Any], **more: Any) -> None:
@@ -17,4 +17,5 @@ def add_to_card(path: Path, section: str, name: str, entry: dict[str, Any], **mo
     checkpoint = load_checkpoint(path)
     card = checkpoint.header.card
     card = card | {section: card.get(section, {}) | {name: entry}} | more
-    save_checkpoint(path, Checkpoint(replace(checkpoint.header, card=card), checkpoint.tensors))
+    header = replace(checkpoint.header, card=card)
+    save_checkpoint(path, replace(checkpoint, header=header))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from perceiver_cli.checkpoints import home, registry
+from perceiver_cli.checkpoints.digest import sha256
 from perceiver_cli.errors import CheckpointError
 
 
@@ -23,8 +23,9 @@ def check_all(paths: list[Path] | None = None) -> Iterator[Check]:
     """Checks these files; by default all at hand, and that each modality has its own."""
     chosen = list(registry.known().values()) if paths is None else paths
     for path in chosen:
-        digest = sha256(path)
-        problem = _problem(load_completely, path) or _changed(path, digest)
+        problem = _problem(load_completely, path)
+        digest = "" if problem else sha256(path)
+        problem = problem or _changed(path, digest)
         yield Check(path.name, problem, "" if problem else digest)
     if paths is None:
         yield from _missing_defaults()
@@ -40,15 +41,6 @@ def load_completely(path: Path) -> None:
     for name, tensor in engine.model.state_dict().items():
         if not tensor.isfinite().all():
             raise CheckpointError(f"{path}: tensor {name} has values that are not finite")
-
-
-def sha256(path: Path) -> str:
-    """The file's SHA-256 in hexadecimal."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as stream:
-        while block := stream.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _changed(path: Path, digest: str) -> str | None:

@@ -30,4 +30,13 @@ class WeightsOf:
 @cache
 def digest(path: Path) -> str:
     """The first digits of the file's SHA-256."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:_DIGITS]
+    return sha256(path)[:_DIGITS]
+
+
+def sha256(path: Path) -> str:
+    """The file's SHA-256 in hexadecimal."""
+    found = hashlib.sha256()
+    with open(path, "rb") as stream:
+        while block := stream.read(2**20):
+            found.update(block)
+    return found.hexdigest()

@@ -49,22 +49,20 @@ class Header:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A header and its tensors, float32, by parameter name."""
+    """A header and its tensors, float32, by parameter name. half: the file has them in float16."""
 
     header: Header
     tensors: dict[str, Any]
+    half: bool = True
 
 
-def save_checkpoint(path: Path, checkpoint: Checkpoint, *, half: bool = True) -> None:
-    """Writes the file beside its place and renames it, so that no half file is ever seen.
-
-    half: whether tensors are stored in float16.
-    """
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Writes the file beside its place and renames it, so that no half file is ever seen."""
     import torch
     from safetensors.torch import save_file
 
     values = {"format": FORMAT, **asdict(checkpoint.header)}
-    dtype = torch.float16 if half else torch.float32
+    dtype = torch.float16 if checkpoint.half else torch.float32
     tensors = {name: t.detach().to(dtype).contiguous() for name, t in checkpoint.tensors.items()}
     beside = path.with_name(f".{path.name}.part")
     try:
@@ -88,10 +86,11 @@ def load_checkpoint(path: Path) -> Checkpoint:
     try:
         with safe_open(path, framework="pt") as file:
             header = _parse(path, file.metadata())
-            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+            stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise CheckpointError(_unreadable(path, error)) from None
-    return Checkpoint(header, tensors)
+    half = all(tensor.dtype.itemsize == 2 for tensor in stored.values())
+    return Checkpoint(header, {name: t.float() for name, t in stored.items()}, half)
 
 
 def build_model(checkpoint: Checkpoint, source: str) -> Any:

@@ -150,7 +150,7 @@ def convert_weights(
     if output.suffix != ".safetensors":
         raise UsageError(f"{output}: the new file's name ends in .safetensors")
     names = read_labels(labels) if labels else None
-    save_checkpoint(output, convert(source, output.stem, names), half=False)
+    save_checkpoint(output, convert(source, output.stem, names))
     print(output)
 
 

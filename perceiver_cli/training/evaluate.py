@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +59,9 @@ class Evaluation:
 
     def figures(self) -> dict[str, Any]:
         """The measures as the card and the JSON output have them."""
-        figures: dict[str, Any] = _rounded(self.measures) | {"failed": len(self.failed)}
+        figures: dict[str, Any] = self.measures.rounded() | {"failed": len(self.failed)}
         if self.changed:
-            figures["changed"] = {name: _rounded(found) for name, found in self.changed.items()}
+            figures["changed"] = {name: found.rounded() for name, found in self.changed.items()}
         if self.unknown:
             figures["unknown"] = self.unknown
         return figures
@@ -115,14 +115,14 @@ def _evaluate_unknown(
     folder: Path, classifier: Classifier, tell: Callable[[], None]
 ) -> dict[str, float]:
     """The share of a folder's files, at any depth, that is marked as unsure."""
-    confident = []
+    unsure = []
     for result in classifier.stream(str(p) for p in sorted(folder.rglob("*")) if p.is_file()):
         if result.ok:
-            confident.append(result.confident)
+            unsure.append(result.confident is False)
         tell()
-    if not confident:
+    if not unsure:
         raise UsageError(f"{folder}: nothing in it could be classified")
-    return {"items": len(confident), "unsure": round(1 - float(np.mean(confident)), 4)}
+    return {"items": len(unsure), "unsure": round(float(np.mean(unsure)), 4)}
 
 
 def _evaluate_files(
@@ -160,7 +160,3 @@ def _evaluate_files(
         confusion(table.argmax(1), true, len(header.labels)),
         failed,
     )
-
-
-def _rounded(measures: Measures) -> dict[str, Any]:
-    return {k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(measures).items()}

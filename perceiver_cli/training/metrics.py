@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,10 @@ class Measures:
     class_mean: float
     ece: float
     kept: float | None
+
+    def rounded(self) -> dict[str, Any]:
+        """As cards and JSON have them: shares with four digits."""
+        return {k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(self).items()}
 
 
 def measure(scores: np.ndarray, truth: np.ndarray, threshold: float | None) -> Measures:

@@ -159,18 +159,14 @@ def _calibrate(header: Header, model: Perceiver, adapter: Adapter, watch: Cache)
     temperature = fit_temperature(logits, truth)
     scores = torch.from_numpy(logits / temperature).softmax(-1).numpy()
     threshold = fit_threshold(scores.max(1))
-    measured = asdict(measure(scores, truth, threshold))
-    card = header.card | {"measured": {"held-out training files": _rounded(measured)}}
+    measured = measure(scores, truth, threshold).rounded()
+    card = header.card | {"measured": {"held-out training files": measured}}
     return replace(
         header,
         temperature=round(temperature, 4),
         threshold=round(threshold, 4),
         card=card,
     )
-
-
-def _rounded(values: dict[str, Any]) -> dict[str, Any]:
-    return {k: round(v, 4) if isinstance(v, float) else v for k, v in values.items()}
 
 
 def _header(

@@ -136,7 +136,7 @@ def make_fourier(folder: Path) -> None:
         num_labels=1000,
     )
     transformers.PerceiverForImageClassificationFourier(config).save_pretrained(folder)
-    save_checkpoint(folder / "ours.safetensors", convert(folder, "ours"), half=False)
+    save_checkpoint(folder / "ours.safetensors", convert(folder, "ours"))
 
 
 def prepare_speed(folder: Path, whose: str, precision: str, stats: bool) -> Callable[[], Any]:

@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from perceiver_cli.adapters import build_adapter
 from perceiver_cli.adapters.image import ImageRecipe
+from perceiver_cli.checkpoints.card import add_to_card
 from perceiver_cli.checkpoints.format import (
     FORMAT,
     Checkpoint,
@@ -246,3 +247,17 @@ def test_other_precisions_are_read(saved):
         found = load_checkpoint(saved).tensors
         assert {t.dtype for t in found.values()} == {torch.float32}
         assert np.isfinite(found["latents"].numpy()).all()
+
+
+@pytest.mark.parametrize("half", [True, False])
+def test_a_longer_card_leaves_the_tensors_as_they_are(tmp_path, half):
+    path = tmp_path / "tiny.safetensors"
+    torch.manual_seed(1)
+    save_checkpoint(path, Checkpoint(HEADER, Perceiver(CONFIG).state_dict(), half))
+    before = load_checkpoint(path)
+    add_to_card(path, "measured", "val", {"top1": 0.5})
+    after = load_checkpoint(path)
+    assert after.header.card["measured"]["val"] == {"top1": 0.5}
+    assert after.half is half
+    for name, tensor in before.tensors.items():
+        torch.testing.assert_close(after.tensors[name], tensor, atol=0, rtol=0)

@@ -65,7 +65,7 @@ def convert(path: Path, name: str, labels: list[Label] | None = None) -> Checkpo
     if len(found) != config.classes:
         raise UsageError(f"{len(found)} labels for {config.classes} classes")
     header = Header(name, config, recipe, found, card=_card(kind, settings))
-    checkpoint = Checkpoint(header, weights)
+    checkpoint = Checkpoint(header, weights, half=False)
     build_model(checkpoint, str(foreign.path))
     return checkpoint
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from perceiver_cli.checkpoints import home
-from perceiver_cli.checkpoints.checks import sha256
+from perceiver_cli.checkpoints.digest import sha256
 from perceiver_cli.checkpoints.format import save_checkpoint
 from perceiver_cli.checkpoints.published.catalogue import Published
 from perceiver_cli.checkpoints.published.convert import convert
@@ -34,7 +34,7 @@ def pull(entry: Published) -> Path:
         "sha256": digest,
     }
     header = replace(checkpoint.header, card=checkpoint.header.card | {"origin": origin})
-    save_checkpoint(place, replace(checkpoint, header=header), half=False)
+    save_checkpoint(place, replace(checkpoint, header=header))
     home.remember_digest(place, sha256(place))
     return place
 
