@@ -68,6 +68,15 @@ def train(
             rich_help_panel=_DATA,
         ),
     ] = 0.05,
+    groups: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REGEX",
+            help="Files of a class in whose names it finds the same text are kept back together, "
+            "as pieces of one recording must be.",
+            rich_help_panel=_DATA,
+        ),
+    ] = None,
     card: Annotated[
         Path | None,
         typer.Option(
@@ -190,6 +199,7 @@ def train(
         settings=_read_settings(settings or []),
         start=_find_start(start),
         held_out=hold_out,
+        groups=groups,
         card=_read_card(card) | {"command": own_command()},
     )
     with TrainingDisplay() as display:

@@ -43,17 +43,21 @@ class AugmentImage(Augment):
 
 
 class AugmentPoints(Augment):
-    """Random scales per axis, shift, mirror images, jitter; a random number of the points.
+    """Turns, hidden parts, random scales per axis, shift, mirror images, jitter; fewer points.
 
-    With mixup, some shapes are half one and half another (PointCutMix-R, Zhang et al. 2021).
+    Half of the shapes are turned about the vertical by any angle, half of the batches lose up to
+    three tenths of their points on one side. With mixup, some shapes are half one and half another
+    (PointCutMix-R, Zhang et al. 2021).
     """
 
     def __call__(self, arrays, targets):
         """Features and targets of the changed batch."""
         points = arrays["pointcloud"].float()
+        if torch.rand(()) < 0.5:
+            points = hide_a_side(points, 0.3 * float(torch.rand(())))
         batch, count, _ = points.shape
         keep = int(torch.randint(count // 2, count + 1, ()))
-        points = points[:, torch.randperm(count)[:keep]]
+        points = turn_half(points[:, torch.randperm(count)[:keep]])
         if torch.rand(()) < self.mixup:
             share = float(torch.distributions.Beta(1.0, 1.0).sample())
             order = torch.randperm(batch)
@@ -189,6 +193,26 @@ def jitter_colour(pixels: Tensor, strength: float = 0.3) -> Tensor:
     brightness = torch.empty(shape).uniform_(-strength, strength)
     tint = torch.empty(batch, 3, *shape[2:]).uniform_(-strength / 3, strength / 3)
     return pixels * contrast + (brightness + tint)
+
+
+def turn_half(points: Tensor) -> Tensor:
+    """Turns each shape, with a chance of one half, by any angle about z: [B, N, 3]."""
+    angle = torch.empty(len(points)).uniform_(0, 2 * math.pi) * (torch.rand(len(points)) < 0.5)
+    sin, cos, none = angle.sin(), angle.cos(), torch.zeros(len(points))
+    turn = torch.stack([cos, sin, none, -sin, cos, none, none, none, none + 1], -1)
+    return points @ turn.view(-1, 3, 3)
+
+
+def hide_a_side(points: Tensor, share: float) -> Tensor:
+    """Takes away the points furthest in a random direction, and centres what is left.
+
+    [B, N, 3] -> [B, about (1 - share) N, 3].
+    """
+    batch, count, _ = points.shape
+    along = (points @ torch.randn(batch, 3, 1)).squeeze(-1)
+    seen = along.argsort(1)[:, : max(1, round((1 - share) * count))]
+    points = points.gather(1, seen.unsqueeze(-1).expand(-1, -1, 3))
+    return points - points.mean(1, keepdim=True)
 
 
 def random_windows(wave: Tensor, samples: int) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,23 +50,37 @@ def read_folder(root: Path, split: str) -> LabelledFolder:
 
 
 def hold_out(
-    folder: LabelledFolder, share: float, seed: int = 0
+    folder: LabelledFolder, share: float, groups: str | None = None, seed: int = 0
 ) -> tuple[LabelledFolder, LabelledFolder]:
     """Splits off a share of every class (at least one file of a class with four or more).
 
+    groups: a regular expression; files of a class in whose names it first finds the same text
+    belong together (cut from one recording, say) and stay on one side; a file where it finds
+    nothing stands alone.
     Used to watch a training, fit its temperature and its threshold, so that val stays untouched.
+    Raises UsageError if `groups` is no regular expression.
     """
+    try:
+        pattern = re.compile(groups) if groups else None
+    except re.error as error:
+        raise UsageError(f"{groups}: not a regular expression ({error})") from None
     rng = random.Random(seed)
-    by_class: dict[int, list[tuple[Path, int]]] = {}
-    for entry in folder.files:
-        by_class.setdefault(entry[1], []).append(entry)
+    by_class: dict[int, dict[str, list[tuple[Path, int]]]] = {}
+    for path, index in folder.files:
+        found = pattern.search(path.name) if pattern else None
+        group = found.group() if found else str(path)
+        by_class.setdefault(index, {}).setdefault(group, []).append((path, index))
     kept, held = [], []
-    for entries in by_class.values():
-        count = max(1, round(share * len(entries))) if share and len(entries) >= 4 else 0
-        chosen = set(rng.sample(range(len(entries)), count))
-        for i, entry in enumerate(entries):
-            (held if i in chosen else kept).append(entry)
-    return LabelledFolder(folder.labels, kept), LabelledFolder(folder.labels, held)
+    for members in by_class.values():
+        total = sum(map(len, members.values()))
+        wanted = max(1, round(share * total)) if share and total >= 4 and len(members) > 1 else 0
+        order = rng.sample(list(members), len(members))
+        taken: list[tuple[Path, int]] = []
+        while len(taken) < wanted and len(order) > 1:
+            taken += members[order.pop()]
+        held += taken
+        kept += [entry for group in order for entry in members[group]]
+    return LabelledFolder(folder.labels, sorted(kept)), LabelledFolder(folder.labels, sorted(held))
 
 
 def spread(folder: LabelledFolder, count: int) -> LabelledFolder:

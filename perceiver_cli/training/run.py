@@ -39,7 +39,7 @@ class Request:
     start: a checkpoint to begin from: its model then holds, and its recipe where it reads the same
     modality; settings: "input.bands" or "model.latents" -> value, over the modality's defaults;
     held_out: share of the training files kept back to watch the training and to fit temperature
-    and threshold.
+    and threshold; groups: which of them belong together, see folder.hold_out.
     """
 
     folder: Path
@@ -50,6 +50,7 @@ class Request:
     settings: dict[str, Any]
     start: Path | None = None
     held_out: float = 0.05
+    groups: str | None = None
     card: dict[str, Any] | None = None
 
 
@@ -71,7 +72,7 @@ def train(request: Request, listener: Listener) -> Header:
     """
     _keep_memory()
     folder = read_folder(request.folder, "train")
-    kept, held = hold_out(folder, request.held_out)
+    kept, held = hold_out(folder, request.held_out, request.groups)
     start = load_checkpoint(request.start) if request.start else None
     adapter, config = _design(request, start, len(folder.labels))
 
@@ -93,6 +94,8 @@ def train(request: Request, listener: Listener) -> Header:
 
     model.load_state_dict(training.average.values)
     header = _header(request, adapter, config, folder.labels, training, len(data))
+    if start:
+        header = replace(header, card=header.card | {"from": _origin(start.header)})
     if len(watch):
         header = _calibrate(header, model.eval(), adapter, watch)
     request.output.parent.mkdir(parents=True, exist_ok=True)
@@ -191,6 +194,12 @@ def _header(
         labels=labels,
         card=(request.card or {}) | made,
     )
+
+
+def _origin(start: Header) -> dict[str, Any]:
+    """What a card says of the weights that a training began from, and what those began from."""
+    told = {name: start.card[name] for name in ("command", "minutes", "from") if name in start.card}
+    return {"name": start.name, **told}
 
 
 def _keep_memory() -> None:

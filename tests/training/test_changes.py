@@ -96,7 +96,7 @@ def test_evaluate_reports_changes_and_unknown_things(tmp_path, run):
     other = make_folder(tmp_path / "other", sound, ("hum",), {"all": 2})
     target = tmp_path / "own.safetensors"
     small = ["--set", "model.latents=4", "--set", "model.width=16", "--set", "input.points=64"]
-    run("train", data, "-m", "pointcloud", "-o", target, "--steps", 2, "--batch-size", 4, *small)
+    run("train", data, "-m", "pointcloud", "-o", target, "--steps", 30, "--batch-size", 4, *small)
     call = ["evaluate", data, "--model", target, "--changes", "--record", "val"]
     outcome = run(*call, "--unknown", data / "val", "--format", "json")
     assert outcome.exit_code == 0, outcome.stderr

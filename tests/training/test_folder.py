@@ -55,3 +55,32 @@ def test_folders_that_cannot_be_used(tmp_path, make, words):
     make(place)
     with pytest.raises(UsageError, match=words):
         read_folder(place, "val")
+
+
+def test_hold_out_keeps_groups_on_one_side(tmp_path):
+    for name in ("bell", "rain"):
+        (tmp_path / name).mkdir()
+        for recording in range(5):
+            for piece in range(4):
+                (tmp_path / name / f"r{recording}_{piece}.wav").touch()
+    kept, held = hold_out(read_folder(tmp_path, "train"), 0.25, groups=r"^r\d+")
+
+    def recordings(folder):
+        return {(path.parent.name, path.name.split("_")[0]) for path, _ in folder.files}
+
+    assert len(recordings(held)) == 4
+    assert len(held.files) == 16
+    assert not recordings(held) & recordings(kept)
+
+
+def test_a_class_of_one_group_is_not_split(tmp_path):
+    for name in ("bell", "rain"):
+        (tmp_path / name).mkdir()
+        for piece in range(8):
+            (tmp_path / name / f"one_{piece}.wav").touch()
+    assert hold_out(read_folder(tmp_path, "train"), 0.25, groups="^one")[1].files == []
+
+
+def test_groups_must_be_a_regular_expression(pets):
+    with pytest.raises(UsageError, match="not a regular expression"):
+        hold_out(read_folder(pets, "train"), 0.2, groups="(")

@@ -108,6 +108,7 @@ def test_own_classes_from_given_weights(pictures, tmp_path, run, weights):
     assert info["recipe"]["size"] == 16
     assert info["model"]["latents"] == 8
     assert [label["id"] for label in info["labels"]] == ["blue", "red"]
+    assert info["card"]["from"]["name"] == load_checkpoint(weights["image"]).header.name
 
 
 def test_another_modality_gives_its_latent_transformers(pictures, tmp_path, run, weights):
