@@ -23,9 +23,10 @@ class AudioRecipe:
 
     rate: samples per second; window_s: seconds the model reads at once; max_windows: how many
     windows of a longer sound are read; mels x (100 frames a second) log-mel bands from low_hz to
-    rate/2; patch_mels x patch_frames: one element; bands, highest, spacing: see fourier.Bands.
-    patch_samples: 0, or the samples that make one element where no spectrum is read: see
-    samples.py.
+    rate/2, none more than floor_db below the loudest (a telephone leaves nothing in many bands,
+    and nothing must not look like much); patch_mels x patch_frames: one element; bands, highest,
+    spacing: see fourier.Bands. patch_samples: 0, or the samples that make one element where no
+    spectrum is read: see samples.py.
     """
 
     modality: str = "audio"
@@ -34,6 +35,7 @@ class AudioRecipe:
     max_windows: int = 5
     mels: int = 64
     low_hz: float = 50.0
+    floor_db: float = 60.0
     patch_mels: int = 4
     patch_frames: int = 4
     bands: int = 16
@@ -114,6 +116,13 @@ class AudioAdapter(Adapter):
 
     def spectrum(self, wave: Tensor) -> Tensor:
         """float32 [B, samples] -> log-mel [B, mels, frames], zero mean and unit variance."""
+        return self.normalised(self.log_mel(wave))
+
+    def log_mel(self, wave: Tensor) -> Tensor:
+        """float32 [B, samples] -> [B, mels, frames] in nats below the loudest cell.
+
+        So loudness does not matter and silence stays finite.
+        """
         spectrum = torch.stft(
             wave,
             n_fft=4 * self.hop,
@@ -124,10 +133,13 @@ class AudioAdapter(Adapter):
             return_complex=True,
         )
         power = spectrum.abs().square()[..., : self.recipe.frames]
-        # Relative to the loudest cell, so that loudness does not matter and silence stays finite.
         mel = self.filters @ power
-        peak = mel.amax((1, 2), keepdim=True).clamp_min(1e-12)
-        log = (mel / peak).clamp_min(1e-8).log()
+        return (mel / mel.amax((1, 2), keepdim=True).clamp_min(1e-12)).clamp_min(1e-12).log()
+
+    def normalised(self, log: Tensor) -> Tensor:
+        """Nats [B, mels, frames] -> zero mean, unit variance, after what is too low is lifted."""
+        floor = -self.recipe.floor_db * math.log(10) / 10
+        log = (log - log.amax((1, 2), keepdim=True)).clamp_min(floor)
         centred = log - log.mean((1, 2), keepdim=True)
         return centred / (log.std((1, 2), keepdim=True) + 0.1)
 

@@ -77,6 +77,15 @@ def train(
             rich_help_panel=_DATA,
         ),
     ] = None,
+    teacher: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Another model's logits for the training pictures or sounds, half of every "
+            "target: files.txt and logits.npy, as weights/recipes/teach_pictures.py writes them.",
+            rich_help_panel=_DATA,
+        ),
+    ] = None,
     card: Annotated[
         Path | None,
         typer.Option(
@@ -200,6 +209,7 @@ def train(
         start=_find_start(start),
         held_out=hold_out,
         groups=groups,
+        teacher=teacher,
         card=_read_card(card) | {"command": own_command()},
     )
     with TrainingDisplay() as display:

@@ -1,7 +1,9 @@
 """Random changes on whole batches, one class per modality: what should not change the answer.
 
 Each takes batched arrays as the cache keeps them and soft targets [B, classes], and returns
-features (as the adapter's `features`) and targets. All randomness comes from torch's generator.
+features (as the adapter's `features`) and targets. Where the arrays hold "teacher", another model's
+logits [B, classes, h, w], half of each target is what it says. All randomness comes from torch's
+generator.
 """
 
 from __future__ import annotations
@@ -13,8 +15,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from perceiver_cli.adapters.audio import AudioAdapter
 from perceiver_cli.adapters.base import Adapter
 from perceiver_cli.adapters.video import VideoAdapter
+from perceiver_cli.training.spectra import changed_features
 
 
 class Augment(ABC):
@@ -32,12 +36,14 @@ class Augment(ABC):
 
 
 class AugmentImage(Augment):
-    """Random resized crops and flips, colour, then mixup or cutmix."""
+    """Random views and flips, colour, then mixup or cutmix."""
 
     def __call__(self, arrays, targets):
         """Features and targets of the changed batch."""
-        pixels = self.adapter.features(arrays)["image"]
-        pixels = jitter_colour(random_resized_crop(pixels))
+        views = random_views(len(targets))
+        pixels = jitter_colour(look(self.adapter.features(arrays)["image"], views))
+        if "teacher" in arrays:
+            targets = teach(targets, look(arrays["teacher"], views, beyond="border"))
         pixels, targets = mix_pictures(pixels, targets, self.mixup)
         return {"image": pixels}, targets
 
@@ -76,15 +82,18 @@ class AugmentPoints(Augment):
 
 
 class AugmentAudio(Augment):
-    """Random windows and lengths, mixtures, low-pass, noise, masks: as recordings differ."""
+    """Random windows and lengths, mixtures, and what spectra.py does: as recordings differ."""
+
+    adapter: AudioAdapter
 
     def __call__(self, arrays, targets):
         """Features and targets of the changed batch."""
         wave = random_windows(arrays["audio"].float(), self.adapter.recipe.samples)
         wave = wave / (wave.square().mean(1, keepdim=True).sqrt() + 1e-4)
+        if "teacher" in arrays:
+            targets = teach(targets, arrays["teacher"])
         wave, targets = mix(wave, targets, self.mixup)
-        features = self.adapter.features({"audio": wave})
-        return {"audio": degrade_spectrum(features["audio"])}, targets
+        return {"audio": changed_features(self.adapter, wave)}, targets
 
 
 class AugmentVideo(Augment):
@@ -104,14 +113,14 @@ class AugmentVideo(Augment):
         if choice >= 0.25 or audio is None:
             frames = self.adapter.features({"video": arrays["video"]})["video"]
             batch, channels, steps, side, _ = frames.shape
-            frames = random_resized_crop(frames.reshape(batch, channels * steps, side, side))
+            frames = frames.reshape(batch, channels * steps, side, side)
+            frames = look(frames, random_views(batch))
             frames = jitter_colour(frames.view(batch, channels, steps, side, side))
             features["video"] = frames
         if choice < 0.75 and audio is not None:
             wave = torch.roll(audio.float(), int(torch.randint(audio.shape[1], ())), 1)
             wave = pair_anew(wave, targets)
-            spectrum = self.adapter.audio.features({"audio": wave})["audio"]
-            features["audio"] = degrade_spectrum(spectrum)
+            features["audio"] = changed_features(self.adapter.audio, wave)
         if torch.rand(()) < self.mixup:
             share = float(torch.distributions.Beta(0.4, 0.4).sample())
             order = torch.randperm(len(targets))
@@ -131,6 +140,11 @@ AUGMENTS: dict[str, type[Augment]] = {
 def blend(a: Tensor, b: Tensor, share: float) -> Tensor:
     """(1 - share) a + share b."""
     return torch.lerp(a, b, share)
+
+
+def teach(targets: Tensor, logits: Tensor) -> Tensor:
+    """Targets [B, classes], half of each from a teacher's logits over places [B, classes, h, w]."""
+    return blend(targets, logits.mean((2, 3)).softmax(1), 0.5)
 
 
 def mix(values: Tensor, targets: Tensor, probability: float) -> tuple[Tensor, Tensor]:
@@ -165,34 +179,48 @@ def mix_pictures(pixels: Tensor, targets: Tensor, probability: float) -> tuple[T
     return pixels, blend(targets, targets[order], share)
 
 
-def random_resized_crop(pixels: Tensor, smallest: float = 0.35) -> Tensor:
-    """A random part of each picture (area share from `smallest` to 1), maybe mirrored.
+def random_views(batch: int, smallest: float = 0.35, largest: float = 2.0) -> Tensor:
+    """A random part of each picture, maybe mirrored: affine maps [B, 2, 3] for `look`.
 
-    pixels: [B, C, S, S] -> the same shape, bilinear.
+    Four of five are a part of the picture with an area share from `smallest` to 1; the fifth is
+    the whole picture somewhere on a sheet of up to `largest` its area.
     """
-    batch = len(pixels)
     area = torch.empty(batch).uniform_(smallest, 1)
     ratio = torch.empty(batch).uniform_(math.log(3 / 4), math.log(4 / 3)).exp().sqrt()
-    width = (area.sqrt() * ratio).clamp(max=1)
-    height = (area.sqrt() / ratio).clamp(max=1)
+    sheet = torch.empty(batch).uniform_(1, largest).sqrt()
+    apart = torch.rand(batch) < 0.2
+    width = torch.where(apart, sheet, (area.sqrt() * ratio).clamp(max=1))
+    height = torch.where(apart, sheet, (area.sqrt() / ratio).clamp(max=1))
     flip = 1 - 2.0 * (torch.rand(batch) < 0.5)
-    theta = torch.zeros(batch, 2, 3)
-    theta[:, 0, 0] = width * flip
-    theta[:, 1, 1] = height
-    theta[:, 0, 2] = (1 - width) * torch.empty(batch).uniform_(-1, 1)
-    theta[:, 1, 2] = (1 - height) * torch.empty(batch).uniform_(-1, 1)
-    grid = functional.affine_grid(theta, list(pixels.shape), align_corners=False)
-    return functional.grid_sample(pixels, grid, align_corners=False, padding_mode="reflection")
+    views = torch.zeros(batch, 2, 3)
+    views[:, 0, 0] = width * flip
+    views[:, 1, 1] = height
+    views[:, 0, 2] = (1 - width) * torch.empty(batch).uniform_(-1, 1)
+    views[:, 1, 2] = (1 - height) * torch.empty(batch).uniform_(-1, 1)
+    return views
+
+
+def look(grids: Tensor, views: Tensor, beyond: str = "zeros") -> Tensor:
+    """What lies in each view, bilinear: [B, C, h, w] -> the same shape.
+
+    beyond: what lies outside of a grid, "zeros" (the mean colour) or its "border".
+    """
+    places = functional.affine_grid(views, list(grids.shape), align_corners=False)
+    return functional.grid_sample(grids, places, align_corners=False, padding_mode=beyond)
 
 
 def jitter_colour(pixels: Tensor, strength: float = 0.3) -> Tensor:
-    """Brightness, contrast and a tint per item: [B, 3, ...] normalised -> the same shape."""
+    """Exposure, brightness, contrast, a tint or no colour: [B, 3, ...] normalised -> the same."""
     batch = len(pixels)
     shape = (batch, 1, *[1] * (pixels.dim() - 2))
     contrast = torch.empty(shape).uniform_(1 - strength, 1 + strength)
     brightness = torch.empty(shape).uniform_(-strength, strength)
     tint = torch.empty(batch, 3, *shape[2:]).uniform_(-strength / 3, strength / 3)
-    return pixels * contrast + (brightness + tint)
+    # Black is at about -2: light that is halved moves every value half the way there.
+    light = torch.where(torch.rand(shape) < 0.3, torch.empty(shape).uniform_(0.4, 1.2), 1.0)
+    grey = torch.rand(shape) < 0.15
+    pixels = torch.where(grey, pixels.mean(1, keepdim=True), pixels)
+    return (pixels + 2) * light * contrast - 2 * contrast + (brightness + tint)
 
 
 def turn_half(points: Tensor) -> Tensor:
@@ -227,42 +255,6 @@ def random_windows(wave: Tensor, samples: int) -> Tensor:
     starts = (torch.rand(batch) * (length - used + 1).clamp_min(1)).long()
     steps = torch.arange(samples).expand(batch, -1) % used.unsqueeze(1)
     return wave.gather(1, (starts.unsqueeze(1) + steps) % length)
-
-
-def degrade_spectrum(spectrum: Tensor) -> Tensor:
-    """Low-pass, high-pass, coloured noise and masks on log-mel: [B, 1, mels, frames].
-
-    Works on normalised logarithms; a cell that is taken away falls to the clip's own floor.
-    """
-    batch, _, mels, frames = spectrum.shape
-    floor = spectrum.amin((2, 3), keepdim=True)
-    band = torch.arange(mels).view(1, 1, -1, 1)
-    step = torch.arange(frames).view(1, 1, 1, -1)
-
-    def spans(probability: float, longest: int, size: int, axis: Tensor) -> Tensor:
-        length = torch.randint(1, longest + 1, (batch, 1, 1, 1))
-        start = (torch.rand(batch, 1, 1, 1) * (size - length + 1)).long()
-        chosen = torch.rand(batch, 1, 1, 1) < probability
-        return chosen & (axis >= start) & (axis < start + length)
-
-    cut_high = torch.where(
-        torch.rand(batch, 1, 1, 1) < 0.4, torch.randint(mels // 3, mels, (batch, 1, 1, 1)), mels
-    )
-    cut_low = torch.where(
-        torch.rand(batch, 1, 1, 1) < 0.2, torch.randint(0, mels // 6, (batch, 1, 1, 1)), 0
-    )
-    gone = (band >= cut_high) | (band < cut_low)
-    spectrum = torch.where(gone, floor, spectrum)
-    tilt = torch.empty(batch, 1, 1, 1).uniform_(-0.5, 0.5)
-    spectrum = spectrum + tilt * (band / mels - 0.5)
-    level = floor + torch.empty(batch, 1, 1, 1).uniform_(-0.5, 1.5)
-    slope = torch.empty(batch, 1, 1, 1).uniform_(-1.0, 1.0) * (band / mels - 0.5)
-    noise = level + slope + 0.3 * torch.randn_like(spectrum)
-    noisy = torch.rand(batch, 1, 1, 1) < 0.4
-    spectrum = torch.where(noisy, torch.logaddexp(spectrum * 2, noise * 2) / 2, spectrum)
-    masked = spans(0.5, mels // 5, mels, band) | spans(0.5, frames // 5, frames, step)
-    masked = masked | spans(0.3, mels // 5, mels, band) | spans(0.3, frames // 5, frames, step)
-    return torch.where(masked, spectrum.mean((2, 3), keepdim=True), spectrum)
 
 
 def pair_anew(wave: Tensor, targets: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ from perceiver_cli.model.perceiver import Perceiver
 from perceiver_cli.training.augment import AUGMENTS
 from perceiver_cli.training.cache import Cache
 from perceiver_cli.training.optimiser import Average, build_optimisers, rate_at
+from perceiver_cli.training.teacher import Teacher
 
 SAVE_EVERY_S = 60.0
 
@@ -66,8 +67,17 @@ class Progress:
 class Training:
     """One training run, resumable from its folder after a kill at any moment."""
 
-    def __init__(self, model: Perceiver, adapter: Adapter, cache: Cache, plan: Plan, run: Path):
+    def __init__(
+        self,
+        model: Perceiver,
+        adapter: Adapter,
+        cache: Cache,
+        plan: Plan,
+        run: Path,
+        teacher: Teacher | None = None,
+    ) -> None:
         self.model = model
+        self.teacher = teacher
         self.cache = cache
         self.plan = plan
         self.state_file = run / "state.safetensors"
@@ -122,6 +132,8 @@ class Training:
     def _step(self, factor: float) -> float:
         rows = torch.multinomial(self.chances, self.plan.batch, replacement=True).sort()[0].numpy()
         arrays = {n: torch.from_numpy(a) for n, a in self.cache.rows(rows).items()}
+        if self.teacher:
+            arrays["teacher"] = self.teacher.of(self.cache.files[rows])
         targets = functional.one_hot(
             torch.from_numpy(self.cache.classes[rows]), self.model.config.classes
         ).float()

@@ -30,6 +30,7 @@ from perceiver_cli.training.decode import cached
 from perceiver_cli.training.folder import hold_out, read_folder
 from perceiver_cli.training.loop import Plan, Progress, Training
 from perceiver_cli.training.metrics import fit_temperature, fit_threshold, measure
+from perceiver_cli.training.teacher import read_teacher
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ class Request:
     start: a checkpoint to begin from: its model then holds, and its recipe where it reads the same
     modality; settings: "input.bands" or "model.latents" -> value, over the modality's defaults;
     held_out: share of the training files kept back to watch the training and to fit temperature
-    and threshold; groups: which of them belong together, see folder.hold_out.
+    and threshold; groups: which of them belong together, see folder.hold_out; teacher: for
+    pictures and sounds, what another model says of them, see teacher.read_teacher.
     """
 
     folder: Path
@@ -51,6 +53,7 @@ class Request:
     start: Path | None = None
     held_out: float = 0.05
     groups: str | None = None
+    teacher: Path | None = None
     card: dict[str, Any] | None = None
 
 
@@ -73,6 +76,9 @@ def train(request: Request, listener: Listener) -> Header:
     _keep_memory()
     folder = read_folder(request.folder, "train")
     kept, held = hold_out(folder, request.held_out, request.groups)
+    if request.teacher and request.modality not in ("image", "audio"):
+        raise UsageError("only pictures and sounds can have a teacher")
+    teacher = read_teacher(request.teacher, kept) if request.teacher else None
     start = load_checkpoint(request.start) if request.start else None
     adapter, config = _design(request, start, len(folder.labels))
 
@@ -89,7 +95,7 @@ def train(request: Request, listener: Listener) -> Header:
     model = Perceiver(config)
     if start:
         _warm_start(model, start.tensors)
-    training = Training(model, adapter, data, request.plan, request.run)
+    training = Training(model, adapter, data, request.plan, request.run, teacher)
     training.run(listener.stepped)
 
     model.load_state_dict(training.average.values)
