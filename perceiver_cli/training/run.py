@@ -30,6 +30,7 @@ from perceiver_cli.training.decode import cached
 from perceiver_cli.training.folder import hold_out, read_folder
 from perceiver_cli.training.loop import Plan, Progress, Training
 from perceiver_cli.training.metrics import fit_temperature, fit_threshold, measure
+from perceiver_cli.training.start import first_recipe, take_over
 from perceiver_cli.training.teacher import read_teacher
 
 
@@ -37,8 +38,8 @@ from perceiver_cli.training.teacher import read_teacher
 class Request:
     """What to train on and into.
 
-    start: a checkpoint to begin from: its model then holds, and its recipe where it reads the same
-    modality; settings: "input.bands" or "model.latents" -> value, over the modality's defaults;
+    start: a checkpoint to begin from: its model then holds, and its recipe as far as it fits (see
+    start.py); settings: "input.bands" or "model.latents" -> value, over the modality's defaults;
     held_out: share of the training files kept back to watch the training and to fit temperature
     and threshold; groups: which of them belong together, see folder.hold_out; teacher: for
     pictures and sounds, what another model says of them, see teacher.read_teacher.
@@ -94,7 +95,7 @@ def train(request: Request, listener: Listener) -> Header:
     torch.manual_seed(request.plan.seed)
     model = Perceiver(config)
     if start:
-        _warm_start(model, start.tensors)
+        take_over(model, adapter, start)
     training = Training(model, adapter, data, request.plan, request.run, teacher)
     training.run(listener.stepped)
 
@@ -136,11 +137,8 @@ def _design(
         if group not in groups or not key:
             raise UsageError(f"unknown setting {name}: use input.NAME or model.NAME")
         groups[group][key] = value
-    recipe: dict[str, Any] = {"modality": request.modality}
-    if start and start.header.recipe["modality"] == request.modality:
-        recipe = dict(start.header.recipe)
     try:
-        adapter = build_adapter(recipe | groups["input"])
+        adapter = build_adapter(first_recipe(request.modality, start) | groups["input"])
         if start:
             config = replace(start.header.model, classes=classes, streams=adapter.streams)
         else:
@@ -151,16 +149,6 @@ def _design(
         return adapter, replace(config, **groups["model"])
     except ValueError as error:
         raise UsageError(str(error)) from None
-
-
-def _warm_start(model: Perceiver, tensors: dict[str, torch.Tensor]) -> None:
-    """Takes over every tensor whose name and shape fit; the rest starts fresh.
-
-    For other classes that is the head; for another modality what reads the byte array, too.
-    """
-    own = model.state_dict()
-    fitting = {n: t for n, t in tensors.items() if n in own and own[n].shape == t.shape}
-    model.load_state_dict(fitting, strict=False)
 
 
 def _calibrate(header: Header, model: Perceiver, adapter: Adapter, watch: Cache) -> Header:

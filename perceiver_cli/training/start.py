@@ -1,0 +1,104 @@
+"""What a new model takes over from one that was trained before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from perceiver_cli.adapters import build_adapter
+from perceiver_cli.adapters.base import Adapter
+from perceiver_cli.adapters.image import ImageRecipe
+from perceiver_cli.adapters.video import VideoRecipe
+from perceiver_cli.checkpoints.format import Checkpoint
+from perceiver_cli.model.perceiver import Perceiver
+
+# What a video's recipe shares with a picture's, so that its frames are read alike.
+_SHARED = ("size", "mean", "std", "patch", "bands", "highest", "spacing", "resample")
+
+
+def first_recipe(modality: str, start: Checkpoint | None) -> dict[str, Any]:
+    """The recipe to train with unless settings change it.
+
+    That of a start of the same modality; for video from pictures, frames are read as these.
+    """
+    recipe: dict[str, Any] = {"modality": modality}
+    if start is None:
+        return recipe
+    given = start.header.recipe
+    if given["modality"] == modality:
+        return dict(given)
+    if (given["modality"], modality) == ("image", "av"):
+        picture = build_adapter(given).recipe
+        return recipe | {name: getattr(picture, name) for name in _SHARED}
+    return recipe
+
+
+def take_over(model: Perceiver, adapter: Adapter, start: Checkpoint) -> None:
+    """Takes over every tensor whose name and shape fit; the rest starts fresh.
+
+    For other classes that is the head; for another modality what reads the byte array, too, but
+    for video from pictures: it begins as what sees the picture in every frame.
+    """
+    tensors = start.tensors
+    if (start.header.recipe["modality"], adapter.modality) == ("image", "av"):
+        picture = build_adapter(start.header.recipe).recipe
+        reading = frame_channels(picture, adapter.recipe, model.config.channels)
+        if reading is not None:
+            tensors = tensors | read_frames(model, tensors, reading)
+    own = model.state_dict()
+    fitting = {n: t for n, t in tensors.items() if n in own and own[n].shape == t.shape}
+    model.load_state_dict(fitting, strict=False)
+
+
+def frame_channels(picture: ImageRecipe, video: VideoRecipe, channels: int) -> Tensor | None:
+    """How a picture's element comes out of a video's: [C of the picture, `channels`].
+
+    Pixels are the mean over an element's frames; of time's position nothing is read. None where
+    the two recipes cut or place their patches in different ways.
+    """
+    alike = all(getattr(picture, name) == getattr(video, name) for name in _SHARED)
+    if not (alike and picture.positions and picture.windows == "none"):
+        return None
+    pixels, bands, frames = 3 * video.patch**2, video.bands, video.patch_frames
+    reading = torch.zeros(pixels + 2 + 4 * bands, channels)
+    for frame in range(frames):
+        reading[:pixels, frame * pixels : (frame + 1) * pixels] = torch.eye(pixels) / frames
+    # Behind the pixels: positions, sines and cosines, each of (y, x) here and (t, y, x) there.
+    here, there = pixels, pixels * frames
+    for width in (1, bands, bands):
+        reading[here : here + 2 * width, there + width : there + 3 * width] = torch.eye(2 * width)
+        here, there = here + 2 * width, there + 3 * width
+    return reading
+
+
+def read_frames(model: Perceiver, tensors: dict[str, Tensor], reading: Tensor) -> dict[str, Tensor]:
+    """The cross-attends of a picture model as those of a video model.
+
+    The picture's query-key channels come first and do what they did, on what `reading` makes of an
+    element; the others ask nothing and add nothing until they have learned to.
+    """
+    own = model.state_dict()
+    taken: dict[str, Tensor] = {}
+    few, many = reading.shape
+    for name in {n.split(".norm_scale")[0] for n in tensors if n.endswith(".norm_scale")}:
+        scale, shift = tensors[f"{name}.norm_scale"], tensors[f"{name}.norm_shift"]
+        value = tensors[f"{name}.value.weight"]
+        wider = {
+            "query.weight": tensors[f"{name}.query.weight"] * (many / few) ** 0.5,
+            "query.bias": tensors[f"{name}.query.bias"] * (many / few) ** 0.5,
+            "key.weight": tensors[f"{name}.key.weight"] * scale @ reading,
+            "value.weight": value * scale @ reading,
+            "value.bias": tensors[f"{name}.value.bias"] + value @ shift,
+        }
+        for part, tensor in wider.items():
+            silent = part.startswith("query") or part.endswith("bias")
+            blank = own[f"{name}.{part}"].clone()
+            blank = blank.zero_() if silent else blank
+            blank[:few] = tensor
+            taken[f"{name}.{part}"] = blank
+        out = torch.zeros_like(own[f"{name}.out.weight"])
+        out[:, :few] = tensors[f"{name}.out.weight"]
+        taken[f"{name}.out.weight"] = out
+    return taken
