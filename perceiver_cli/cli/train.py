@@ -64,7 +64,8 @@ def train(
             metavar="SHARE",
             min=0,
             max=0.5,
-            help="Of the training files, kept back to calibrate the scores.",
+            help="Of the training files, kept back to calibrate the scores; DIR/held/ serves "
+            "instead where there is one.",
             rich_help_panel=_DATA,
         ),
     ] = 0.05,

@@ -1,4 +1,4 @@
-"""Labelled folders: DIR/<class>/... or DIR/{train,val,test}/<class>/..."""
+"""Labelled folders: DIR/<class>/... or DIR/{train,held,val,test}/<class>/..."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from perceiver_cli.checkpoints.format import Label
 from perceiver_cli.errors import UsageError
 
-SPLITS = ("train", "val", "test")
+SPLITS = ("train", "held", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,22 @@ def read_folder(root: Path, split: str) -> LabelledFolder:
         if path.is_file() and not path.name.startswith(".")
     ]
     return LabelledFolder(labels, files)
+
+
+def training_files(
+    root: Path, share: float, groups: str | None
+) -> tuple[LabelledFolder, LabelledFolder]:
+    """What to train on, and what is held out: DIR/held where there is one, else see hold_out.
+
+    Raises UsageError as read_folder and hold_out, and if held/ has other classes than train/.
+    """
+    folder = read_folder(root, "train")
+    if not (root / "held").is_dir():
+        return hold_out(folder, share, groups)
+    held = read_folder(root, "held")
+    if held.labels != folder.labels:
+        raise UsageError(f"{root}: held/ and train/ have different classes")
+    return folder, held
 
 
 def hold_out(

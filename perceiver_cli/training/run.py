@@ -27,7 +27,7 @@ from perceiver_cli.model.config import PerceiverConfig
 from perceiver_cli.model.perceiver import Perceiver
 from perceiver_cli.training.cache import Cache
 from perceiver_cli.training.decode import cached
-from perceiver_cli.training.folder import hold_out, read_folder
+from perceiver_cli.training.folder import training_files
 from perceiver_cli.training.loop import Plan, Progress, Training
 from perceiver_cli.training.metrics import fit_temperature, fit_threshold, measure
 from perceiver_cli.training.start import first_recipe, take_over
@@ -41,7 +41,7 @@ class Request:
     start: a checkpoint to begin from: its model then holds, and its recipe as far as it fits (see
     start.py); settings: "input.bands" or "model.latents" -> value, over the modality's defaults;
     held_out: share of the training files kept back to watch the training and to fit temperature
-    and threshold; groups: which of them belong together, see folder.hold_out; teacher: for
+    and threshold; groups: which of them belong together, see folder.training_files; teacher: for
     pictures and sounds, what another model says of them, see teacher.read_teacher.
     """
 
@@ -75,13 +75,12 @@ def train(request: Request, listener: Listener) -> Header:
     Raises UsageError if the folder or the settings make no sense.
     """
     _keep_memory()
-    folder = read_folder(request.folder, "train")
-    kept, held = hold_out(folder, request.held_out, request.groups)
+    kept, held = training_files(request.folder, request.held_out, request.groups)
     if request.teacher and request.modality not in ("image", "audio"):
         raise UsageError("only pictures and sounds can have a teacher")
     teacher = read_teacher(request.teacher, kept) if request.teacher else None
     start = load_checkpoint(request.start) if request.start else None
-    adapter, config = _design(request, start, len(folder.labels))
+    adapter, config = _design(request, start, len(kept.labels))
 
     request.run.mkdir(parents=True, exist_ok=True)
     roomy = adapter.roomy()
@@ -100,7 +99,7 @@ def train(request: Request, listener: Listener) -> Header:
     training.run(listener.stepped)
 
     model.load_state_dict(training.average.values)
-    header = _header(request, adapter, config, folder.labels, training, len(data))
+    header = _header(request, adapter, config, kept.labels, training, len(data))
     if start:
         header = replace(header, card=header.card | {"from": _origin(start.header)})
     if len(watch):

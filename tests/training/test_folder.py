@@ -2,7 +2,7 @@ import pytest
 
 from perceiver_cli.checkpoints.format import Label
 from perceiver_cli.errors import UsageError
-from perceiver_cli.training.folder import hold_out, read_folder
+from perceiver_cli.training.folder import hold_out, read_folder, training_files
 
 
 @pytest.fixture
@@ -84,3 +84,15 @@ def test_a_class_of_one_group_is_not_split(tmp_path):
 def test_groups_must_be_a_regular_expression(pets):
     with pytest.raises(UsageError, match="not a regular expression"):
         hold_out(read_folder(pets, "train"), 0.2, groups="(")
+
+
+def test_a_held_split_serves_as_it_is(pets):
+    for name in ("cat", "dog_bark"):
+        (pets / "held" / name).mkdir(parents=True)
+        (pets / "held" / name / "new.jpg").touch()
+    kept, held = training_files(pets, 0.5, None)
+    assert kept == read_folder(pets, "train")
+    assert held == read_folder(pets, "held")
+    (pets / "held" / "cow").mkdir()
+    with pytest.raises(UsageError, match="different classes"):
+        training_files(pets, 0.5, None)

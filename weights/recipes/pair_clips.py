@@ -1,15 +1,17 @@
 """Renders video clips with sound from pictures and sounds of the same thing.
 
-    python pair_clips.py pictures/ sounds/ clips/ --train 600 --val 40
+    python pair_clips.py pictures/ sounds/ clips/
 
 A still picture under simulated camera motion (pan, zoom, tilt, shake), beside a sound of the same
 class; they were not recorded together. Pictures and sounds keep their own splits, so nothing of
-the val clips is in a train clip. Clips lie at clips/{train,val}/<class>/*.mkv.
+the val clips is in a train clip; a part of the training pictures and recordings is kept for the
+held clips, which calibrate. Clips lie at clips/{train,held,val}/<class>/*.mkv.
 """
 
 import argparse
 import json
 import random
+import re
 from concurrent.futures import ProcessPoolExecutor
 from fractions import Fraction
 from pathlib import Path
@@ -82,14 +84,31 @@ def render(job: tuple[Path, Path, Path, int]) -> None:
         container.mux(audio.encode(None))
 
 
+def sources(folders: list[Path], split: str) -> list[Path]:
+    """The files that a split's clips are made of: a tenth of the recordings in train is held's."""
+    files = sorted(f for folder in folders for f in folder.iterdir())
+    if split == "val":
+        return files
+    groups = sorted({recording(f) for f in files})
+    held = set(random.Random(0).sample(groups, max(1, len(groups) // 10)))
+    return [f for f in files if (recording(f) in held) == (split == "held")]
+
+
+def recording(file: Path) -> str:
+    """What pieces of one recording have in common; of a picture, its whole name."""
+    found = re.match(r"us8k_\d+|k20_\d+_[^_]+|esc_\d-\d+", file.stem)
+    return found.group() if found else file.stem
+
+
 def jobs(pictures: Path, sounds: Path, target: Path, split: str, count: int) -> list:
-    """(picture, sound, clip, seed) of one split, `count` clips a class."""
+    """(picture, sound, clip, seed) of one split, at most `count` clips a class."""
     rng = random.Random(split)
     classes = json.loads(Path(__file__).with_name("everyday.json").read_text())
+    below = "val" if split == "val" else "train"
     found = []
     for name, parts in classes.items():
-        seen = sorted(f for w in parts["pictures"] for f in (pictures / split / w).iterdir())
-        heard = sorted(f for s in parts["sounds"] for f in (sounds / split / s).iterdir())
+        seen = sources([pictures / below / w for w in parts["pictures"]], split)
+        heard = sources([sounds / below / s for s in parts["sounds"]], split)
         folder = target / split / name.replace(" ", "_")
         folder.mkdir(parents=True, exist_ok=True)
         chosen = rng.sample(seen, min(count, len(seen)))
@@ -100,15 +119,16 @@ def jobs(pictures: Path, sounds: Path, target: Path, split: str, count: int) -> 
 
 
 def main() -> None:
-    """Reads the call and renders both splits."""
+    """Reads the call and renders the three splits."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pictures", type=Path)
     parser.add_argument("sounds", type=Path)
     parser.add_argument("target", type=Path)
-    parser.add_argument("--train", type=int, default=600)
+    parser.add_argument("--train", type=int, default=900)
+    parser.add_argument("--held", type=int, default=30)
     parser.add_argument("--val", type=int, default=40)
     call = parser.parse_args()
-    for split, count in (("train", call.train), ("val", call.val)):
+    for split, count in (("train", call.train), ("held", call.held), ("val", call.val)):
         work = jobs(call.pictures, call.sounds, call.target, split, count)
         with ProcessPoolExecutor() as pool:
             list(pool.map(render, work, chunksize=16))

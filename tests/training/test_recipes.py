@@ -1,0 +1,50 @@
+"""The command on each bundled card runs: two steps of it, on made-up files of its modality."""
+
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from perceiver_cli.checkpoints import registry
+from perceiver_cli.checkpoints.format import read_header
+from tests.training.test_train_command import MAKERS, make_folder
+
+RECIPES = Path(__file__).parents[2] / "weights" / "recipes"
+
+
+def shortened(words):
+    """The words of a `perceiver` command, with two steps in place of its minutes."""
+    budget = words.index("--minutes")
+    return [*words[1:budget], "--steps", "2", *words[budget + 2 :]]
+
+
+def value_of(option, words):
+    return words[words.index(option) + 1] if option in words else None
+
+
+def make_teacher(place, data):
+    files = sorted(path.relative_to(data / "train") for path in (data / "train").glob("*/*"))
+    place.mkdir()
+    (place / "files.txt").write_text("".join(f"{file.as_posix()}\n" for file in files))
+    np.save(place / "logits.npy", np.zeros((len(files), 2, 1, 1), np.float16))
+
+
+@pytest.mark.parametrize("name", registry.bundled())
+def test_the_command_on_the_card_runs(name, tmp_path, run, monkeypatch):
+    words = shlex.split(read_header(registry.bundled()[name]).card["command"])
+    assert words[:2] == ["perceiver", "train"]
+    maker, kinds, _ = MAKERS[value_of("-m", words)]
+    data = make_folder(tmp_path / words[2], maker, kinds, {"train": 4})
+    (tmp_path / "recipes").symlink_to(RECIPES)
+    if teacher := value_of("--teacher", words):
+        make_teacher(tmp_path / teacher, data)
+    start = value_of("--from", words)
+    if start and start.endswith(".safetensors"):
+        (tmp_path / start).symlink_to(registry.bundled()[Path(start).stem])
+    monkeypatch.chdir(tmp_path)
+    outcome = run(*shortened(words))
+    assert outcome.exit_code == 0, outcome.stderr
+    made = read_header(tmp_path / value_of("-o", words))
+    assert made.card["steps"] == 2
+    assert made.recipe["modality"] == value_of("-m", words)
