@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 
 from perceiver_cli.adapters import build_adapter
-from perceiver_cli.adapters.base import Adapter, Window
+from perceiver_cli.adapters.base import Adapter
 from perceiver_cli.attention import AttentionWatch, summarise
 from perceiver_cli.checkpoints.format import Header, build_model, load_checkpoint
 from perceiver_cli.errors import CheckpointError
+from perceiver_cli.preparation.base import Window
 from perceiver_cli.results import AttentionStats
 
 

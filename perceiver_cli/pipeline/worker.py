@@ -17,7 +17,7 @@ from perceiver_cli.pipeline import steps
 from perceiver_cli.pipeline.messages import receive, send
 
 READY = "ready"
-_STEPS = {"detect": steps.detect, "load": steps.load}
+_STEPS = {"detect": steps.detect, "prepare": steps.prepare}
 
 
 def main() -> None:
