@@ -146,3 +146,12 @@ def test_names_that_lead_nowhere(bundle):
 def test_importing_the_package_imports_no_torch():
     code = "import sys, perceiver_cli; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], env=os.environ, check=False).returncode == 0
+
+
+def test_decoding_processes_import_no_torch():
+    code = (
+        "import sys, perceiver_cli.pipeline.worker\n"
+        "from perceiver_cli.preparation import audio, image, pointcloud, video\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], env=os.environ, check=False).returncode == 0
