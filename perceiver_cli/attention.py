@@ -16,8 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from perceiver_cli.adapters.base import Adapter, Window
+from perceiver_cli.adapters.base import Adapter
 from perceiver_cli.model.attention import AttentionWeights
+from perceiver_cli.preparation.base import Window
 from perceiver_cli.results import AttentionStats, CrossAttendStats
 
 _TINY = 1e-30

@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from perceiver_cli.adapters.base import Window
 from perceiver_cli.attention import AttentionWatch
 from perceiver_cli.attribution import Trace, gradient_times_input, magnitude, rollout
 from perceiver_cli.engine import Engine
 from perceiver_cli.maps import Method
+from perceiver_cli.preparation.base import Window
 
 
 def attribute(

@@ -54,7 +54,7 @@ class Classifier:
         top: int | None = 5,
         min_score: float = 0.0,
         attention: bool = True,
-        batch_size: int = 16,
+        batch_size: int = 32,
         device: str = "auto",
         precision: str = "auto",
         threads: int | None = None,

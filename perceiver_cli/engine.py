@@ -12,11 +12,16 @@ import torch
 from torch import Tensor
 
 from perceiver_cli.adapters import build_adapter
-from perceiver_cli.adapters.base import Adapter, Window
+from perceiver_cli.adapters.base import Adapter
 from perceiver_cli.attention import AttentionWatch, summarise
 from perceiver_cli.checkpoints.format import Header, build_model, load_checkpoint
 from perceiver_cli.errors import CheckpointError
+from perceiver_cli.preparation.base import Window
 from perceiver_cli.results import AttentionStats
+
+# Windows are read together as long as their byte arrays in float32 are not more than this; what
+# the model computes on the way takes a few times as much.
+MOST_BYTES = 2**28
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,7 @@ class Engine:
         self._building = threading.RLock()
         self._model: Any = None
         self._answering: Any = None
+        self._most: dict[tuple, int] = {}
 
     @property
     def model(self) -> Any:
@@ -81,10 +87,22 @@ class Engine:
     def answer(self, windows: list[Window], *, attention: bool) -> list[Answer]:
         """One answer per window. Windows may differ in which streams they have."""
         answers: dict[int, Answer] = {}
-        for group in _by_shape(windows).values():
-            chosen = [windows[i] for i in group]
-            answers |= zip(group, self._answer_alike(chosen, attention), strict=True)
+        for shapes, group in _by_shape(windows).items():
+            most = self._most_at_once(shapes, windows[group[0]])
+            for start in range(0, len(group), most):
+                part = group[start : start + most]
+                chosen = [windows[i] for i in part]
+                answers |= zip(part, self._answer_alike(chosen, attention), strict=True)
         return [answers[i] for i in range(len(windows))]
+
+    def _most_at_once(self, shapes: tuple, window: Window) -> int:
+        """How many windows like this one, of these shapes, the model reads in one pass."""
+        if shapes not in self._most:
+            streams = self.adapter.byte_array(_stacked([window]))
+            elements = sum(x.shape[1] for x in streams.values())
+            each = elements * self.header.model.channels * 4
+            self._most[shapes] = max(1, MOST_BYTES // each)
+        return self._most[shapes]
 
     @torch.inference_mode()
     def _answer_alike(self, windows: list[Window], attention: bool) -> list[Answer]:
@@ -110,14 +128,18 @@ class Engine:
     def _forward(
         self, windows: list[Window], attention: bool
     ) -> tuple[Tensor, AttentionWatch | None, dict[str, Tensor]]:
-        arrays = {
-            name: torch.from_numpy(np.stack([w.arrays[name] for w in windows]))
-            for name in windows[0].arrays
-        }
-        streams = {n: x.to(self.device) for n, x in self.adapter.byte_array(arrays).items()}
+        byte_arrays = self.adapter.byte_array(_stacked(windows))
+        streams = {name: x.to(self.device) for name, x in byte_arrays.items()}
         watch = AttentionWatch() if attention else None
         logits = self._running(streams, watch)
         return logits.float(), watch, streams
+
+
+def _stacked(windows: list[Window]) -> dict[str, Tensor]:
+    return {
+        name: torch.from_numpy(np.stack([w.arrays[name] for w in windows]))
+        for name in windows[0].arrays
+    }
 
 
 def _by_shape(windows: list[Window]) -> dict[tuple, list[int]]:

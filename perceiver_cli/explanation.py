@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from perceiver_cli.adapters.base import Window
 from perceiver_cli.attributing import attribute
 from perceiver_cli.checkpoints.format import Header
 from perceiver_cli.classify import Classifier
@@ -15,6 +14,7 @@ from perceiver_cli.errors import InputError
 from perceiver_cli.maps import METHODS, Explanation, Method, Part
 from perceiver_cli.media.loading import load
 from perceiver_cli.media.types import Media, Picture, PictureSpec, Source, Video, VideoSpec
+from perceiver_cli.preparation.base import Window
 from perceiver_cli.results import Result
 
 ABOUT: dict[Method, str] = {

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from perceiver_cli.adapters.base import Window
 from perceiver_cli.attributing import attribute, byte_arrays
 from perceiver_cli.checkpoints.card import add_to_card
 from perceiver_cli.classify import Classifier
@@ -22,6 +21,7 @@ from perceiver_cli.engine import Engine
 from perceiver_cli.errors import UsageError
 from perceiver_cli.maps import METHODS
 from perceiver_cli.media.types import Source
+from perceiver_cli.preparation.base import Window
 
 # Shares of the elements that are left.
 LEFT = (1.0, 0.95, 0.9, 0.8, 0.65, 0.5, 0.35, 0.2, 0.1, 0.05)

@@ -15,6 +15,10 @@ from perceiver_cli.media.limits import MAX_PIPE_BYTES
 from perceiver_cli.media.types import Source
 
 STDIN = "-"
+
+# Where a shell's <(command) lies.
+_OPEN_FILES = ("/dev/fd/", "/proc/self/fd/")
+
 _BLOCK = 2**16
 
 
@@ -81,8 +85,9 @@ def _named(path: str, choice: Choice) -> Iterator[Input]:
         yield from (Input(Source(file), named=False) for file in files)
     elif not choice.in_shard(path):
         return
-    elif stat.S_ISFIFO(mode):
-        # A pipe, such as the shell's <(command), can be read once only.
+    elif stat.S_ISFIFO(mode) and path.startswith(_OPEN_FILES):
+        # The shell's <(command), which can be read once only. Any other pipe may have no writer,
+        # and is refused when it is opened.
         with open(path, "rb") as pipe:
             yield Input(Source(path, _piped(pipe)), named=True)
     else:

@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from perceiver_cli.adapters.base import Adapter, Window
+from perceiver_cli.adapters.base import Adapter
 from perceiver_cli.classify import Classifier
 from perceiver_cli.media.types import Source
+from perceiver_cli.preparation.base import Window
 
 
 @dataclass(frozen=True)

@@ -68,10 +68,10 @@ def own_home(tmp_path_factory, monkeypatch) -> Path:
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory) -> dict[str, Path]:
     """Modality -> checkpoint. The picture model is always unsure, the sound model never."""
-    from perceiver_cli.adapters.audio import AudioRecipe
-    from perceiver_cli.adapters.image import ImageRecipe
-    from perceiver_cli.adapters.pointcloud import PointCloudRecipe
-    from perceiver_cli.adapters.video import VideoRecipe
+    from perceiver_cli.preparation.audio import AudioRecipe
+    from perceiver_cli.preparation.image import ImageRecipe
+    from perceiver_cli.preparation.pointcloud import PointCloudRecipe
+    from perceiver_cli.preparation.video import VideoRecipe
 
     folder = tmp_path_factory.mktemp("weights")
     sound = AudioRecipe(rate=8000, window_s=1.0, mels=16, bands=2)

@@ -86,7 +86,7 @@ def test_a_models_statistics(watched):
     assert len(watch.measured) == 2
     assert watch.measured[0].drift_bits is None
     assert watch.measured[1].drift_bits is not None
-    from perceiver_cli.adapters.base import Window
+    from perceiver_cli.preparation.base import Window
 
     place = {
         "left": 0,

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from perceiver_cli import Classifier
+from perceiver_cli import Classifier, engine
 from perceiver_cli.errors import CheckpointError, UsageError
 from tests.samples import make_picture
 
@@ -49,6 +49,24 @@ def test_a_batch_gives_what_single_calls_give(weights, tmp_path):
         assert [p.label for p in alone.predictions] == [p.label for p in result.predictions]
         for a, b in zip(alone.predictions, result.predictions, strict=True):
             assert a.score == pytest.approx(b.score, abs=2e-4)
+
+
+def test_a_batch_is_read_in_parts_where_its_byte_arrays_are_large(weights, tmp_path, monkeypatch):
+    paths = [make_picture(tmp_path / f"{n}.png", 40 + 10 * n, 50) for n in range(5)]
+    together = list(Classifier(str(weights["image"])).stream(paths))
+    forward, sizes = engine.Engine._forward, []
+
+    def noting(self, windows, attention):
+        sizes.append(len(windows))
+        return forward(self, windows, attention)
+
+    monkeypatch.setattr(engine.Engine, "_forward", noting)
+    monkeypatch.setattr(engine, "MOST_BYTES", 1)
+    in_parts = list(Classifier(str(weights["image"])).stream(paths))
+    assert sizes == [1] * 5
+    for a, b in zip(together, in_parts, strict=True):
+        assert (a.path, a.predictions[0].label) == (b.path, b.predictions[0].label)
+        assert a.predictions[0].score == pytest.approx(b.predictions[0].score, abs=2e-4)
 
 
 def test_reading_ahead_is_bounded(weights, media):
@@ -145,4 +163,13 @@ def test_names_that_lead_nowhere(bundle):
 
 def test_importing_the_package_imports_no_torch():
     code = "import sys, perceiver_cli; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], env=os.environ, check=False).returncode == 0
+
+
+def test_decoding_processes_import_no_torch():
+    code = (
+        "import sys, perceiver_cli.pipeline.worker\n"
+        "from perceiver_cli.preparation import audio, image, pointcloud, video\n"
+        "sys.exit('torch' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], env=os.environ, check=False).returncode == 0

@@ -6,12 +6,15 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
-from perceiver_cli.adapters.audio import AudioRecipe
 from perceiver_cli.adapters.base import Adapter
-from perceiver_cli.adapters.image import ImageAdapter, ImageRecipe
-from perceiver_cli.adapters.pointcloud import PointCloudAdapter, PointCloudRecipe
+from perceiver_cli.adapters.image import ImageAdapter
+from perceiver_cli.adapters.pointcloud import PointCloudAdapter
 from perceiver_cli.adapters.samples import sound_adapter
-from perceiver_cli.adapters.video import VideoAdapter, VideoRecipe
+from perceiver_cli.adapters.video import VideoAdapter
+from perceiver_cli.preparation.audio import AudioRecipe
+from perceiver_cli.preparation.image import ImageRecipe
+from perceiver_cli.preparation.pointcloud import PointCloudRecipe
+from perceiver_cli.preparation.video import VideoRecipe
 
 _KINDS: dict[str, tuple[type, Callable[[Any], Adapter]]] = {
     "image": (ImageRecipe, ImageAdapter),

@@ -3,55 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from perceiver_cli.adapters.base import Adapter, ChannelGroup, Window, heaviest_blocks
+from perceiver_cli.adapters.base import Adapter, ChannelGroup, heaviest_blocks
 from perceiver_cli.adapters.fourier import Bands, fourier_features, grid_positions
 from perceiver_cli.adapters.image import check_divides, patchify, with_positions
 from perceiver_cli.maps import SoundMap
-from perceiver_cli.media.types import Media, Sound, SoundSpec
+from perceiver_cli.preparation.audio import AudioPreparation, AudioRecipe
+from perceiver_cli.preparation.base import Window
 from perceiver_cli.results import Focus
-
-
-@dataclass(frozen=True)
-class AudioRecipe:
-    """How a sound becomes a byte array.
-
-    rate: samples per second; window_s: seconds the model reads at once; max_windows: how many
-    windows of a longer sound are read; mels x (100 frames a second) log-mel bands from low_hz to
-    rate/2, none more than floor_db below the loudest (a telephone leaves nothing in many bands,
-    and nothing must not look like much); patch_mels x patch_frames: one element; bands, highest,
-    spacing: see fourier.Bands. patch_samples: 0, or the samples that make one element where no
-    spectrum is read: see samples.py.
-    """
-
-    modality: str = "audio"
-    rate: int = 16000
-    window_s: float = 2.0
-    max_windows: int = 5
-    mels: int = 64
-    low_hz: float = 50.0
-    floor_db: float = 60.0
-    patch_mels: int = 4
-    patch_frames: int = 4
-    bands: int = 16
-    highest: float = 25.0
-    spacing: str = "linear"
-    patch_samples: int = 0
-
-    @property
-    def samples(self) -> int:
-        """Samples in one window."""
-        return round(self.rate * self.window_s)
-
-    @property
-    def frames(self) -> int:
-        """Spectrogram frames in one window (10 ms each)."""
-        return round(100 * self.window_s)
 
 
 class AudioAdapter(Adapter):
@@ -71,9 +35,9 @@ class AudioAdapter(Adapter):
         self.filters = mel_filters(recipe.rate, 4 * self.hop, recipe.mels, recipe.low_hz)
 
     @property
-    def needs(self) -> SoundSpec:
-        """What the loader must deliver."""
-        return SoundSpec(self.recipe.rate, self.recipe.window_s, self.recipe.max_windows)
+    def preparation(self) -> AudioPreparation:
+        """What brings an input into the arrays that `features` takes."""
+        return AudioPreparation(self.recipe)
 
     @property
     def channels(self) -> list[ChannelGroup]:
@@ -91,20 +55,6 @@ class AudioAdapter(Adapter):
     def fixed(self) -> Tensor | None:
         """The grid is the same for every input."""
         return self.positions.flatten(0, -2) if self.positions.shape[-1] else None
-
-    def prepare(self, media: Media) -> list[Window]:
-        """Sound -> per window "audio": float32 [samples]; a shorter sound is repeated."""
-        assert isinstance(media, Sound)
-        return [
-            Window(
-                {"audio": fit_samples(w.samples, self.recipe.samples)},
-                {
-                    "start_s": w.start_s,
-                    "length_s": min(len(w.samples) / media.rate, self.recipe.window_s),
-                },
-            )
-            for w in media.windows
-        ]
 
     def roomy(self) -> AudioAdapter:
         """Five seconds instead of one window: enough for most recorded sounds."""
@@ -198,13 +148,6 @@ class AudioAdapter(Adapter):
         used = min(steps, max(1, math.ceil(length_s / cell)))
         middle = (np.arange(steps) + 0.5) * cell
         return np.minimum((middle % length_s) / cell, used - 1).astype(int)
-
-
-def fit_samples(samples: np.ndarray, count: int) -> np.ndarray:
-    """float32 [S] -> float32 [count]: cut at the end, or repeated from the beginning."""
-    if len(samples) >= count:
-        return np.ascontiguousarray(samples[:count], np.float32)
-    return np.resize(samples, count).astype(np.float32, copy=False)
 
 
 def mel_filters(rate: int, n_fft: int, mels: int, low_hz: float) -> Tensor:

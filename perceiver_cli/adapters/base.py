@@ -1,15 +1,14 @@
 """What every adapter offers: natural arrays in, byte arrays [B, M, C] out, and the way back.
 
-The way of a file through an adapter, with `prepare` on the loading side (numpy, one file) and the
-rest on the model's side (torch, batches):
+The way of a file to the model, with the preparation on the loading side (numpy, one file) and the
+adapter on the model's side (torch, batches):
 
-    media -> prepare -> arrays of fixed shape -> features -> elements -> byte array per stream
+    media -> preparation -> arrays of fixed shape -> features -> elements -> byte array per stream
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,19 +16,8 @@ from torch import Tensor
 
 from perceiver_cli.maps import Map
 from perceiver_cli.media.types import Media, Modality
+from perceiver_cli.preparation.base import Preparation, Window
 from perceiver_cli.results import Focus
-
-
-@dataclass(frozen=True)
-class Window:
-    """One stretch of one input in the shape that the model reads.
-
-    arrays: stream -> numpy array of a fixed shape (one item, no batch dimension).
-    place: what the adapter needs to lead an element's index back to natural coordinates.
-    """
-
-    arrays: dict[str, np.ndarray]
-    place: dict[str, Any] = field(default_factory=dict)
 
 
 class ChannelGroup(NamedTuple):
@@ -51,17 +39,22 @@ class Adapter(ABC):
 
     @property
     @abstractmethod
+    def preparation(self) -> Preparation:
+        """What brings an input into the arrays that `features` takes."""
+
+    @property
     def needs(self) -> Any:
         """What the loader must deliver: one of the specs of media.types."""
+        return self.preparation.needs
+
+    def prepare(self, media: Media) -> list[Window]:
+        """Fixed-shape arrays of each window of an input."""
+        return self.preparation.windows(media)
 
     @property
     @abstractmethod
     def channels(self) -> list[ChannelGroup]:
         """The byte array's channels, in order, stream by stream."""
-
-    @abstractmethod
-    def prepare(self, media: Media) -> list[Window]:
-        """Fixed-shape arrays of each window of an input."""
 
     @abstractmethod
     def features(self, arrays: dict[str, Tensor]) -> dict[str, Tensor]:

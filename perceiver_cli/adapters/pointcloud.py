@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from torch import Tensor
 
-from perceiver_cli.adapters.base import Adapter, ChannelGroup, Window
+from perceiver_cli.adapters.base import Adapter, ChannelGroup
 from perceiver_cli.adapters.fourier import Bands, fourier_features
 from perceiver_cli.maps import ShapeMap
-from perceiver_cli.media.types import Media, PointCloud, PointSpec
+from perceiver_cli.preparation.base import Window
+from perceiver_cli.preparation.pointcloud import PointCloudPreparation, PointCloudRecipe
 from perceiver_cli.results import Focus
-
-
-@dataclass(frozen=True)
-class PointCloudRecipe:
-    """How a shape becomes a byte array.
-
-    points: elements M; bands, highest, spacing: see fourier.Bands. Positions are the centred
-    coordinates over the largest radius, z up.
-    """
-
-    modality: str = "pointcloud"
-    points: int = 1024
-    bands: int = 24
-    highest: float = 32.0
-    spacing: str = "log"
 
 
 class PointCloudAdapter(Adapter):
@@ -39,9 +23,9 @@ class PointCloudAdapter(Adapter):
         self.bands = Bands(recipe.bands, recipe.highest, recipe.spacing)
 
     @property
-    def needs(self) -> PointSpec:
-        """What the loader must deliver."""
-        return PointSpec(self.recipe.points)
+    def preparation(self) -> PointCloudPreparation:
+        """What brings an input into the arrays that `features` takes."""
+        return PointCloudPreparation(self.recipe)
 
     @property
     def channels(self) -> list[ChannelGroup]:
@@ -49,19 +33,6 @@ class PointCloudAdapter(Adapter):
         return [
             ChannelGroup("pointcloud", "position x, y, z", 3),
             ChannelGroup("pointcloud", "sin, cos of position", 6 * self.bands.count),
-        ]
-
-    def prepare(self, media: Media) -> list[Window]:
-        """PointCloud -> one window with "pointcloud": float32 [points, 3] in the unit ball."""
-        assert isinstance(media, PointCloud)
-        points = media.points.astype(np.float64)
-        chosen = choose_points(len(points), self.recipe.points)
-        centre = points.mean(0)
-        centred = points - centre
-        radius = float(np.linalg.norm(centred, axis=1).max()) or 1.0
-        normalised = (centred[chosen] / radius).astype(np.float32)
-        return [
-            Window({"pointcloud": normalised}, {"centre": centre, "radius": radius, "up": media.up})
         ]
 
     def features(self, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -98,11 +69,3 @@ def _in_file(points: np.ndarray, window: Window) -> np.ndarray:
     """Points [N, 3] as the model reads them -> float64 in the file's own coordinates."""
     placed = points * window.place["radius"] + window.place["centre"]
     return placed[:, [0, 2, 1]] * (1, 1, -1) if window.place["up"] == "y" else placed
-
-
-def choose_points(have: int, want: int, seed: int = 0) -> np.ndarray:
-    """Indices [want] into `have` points: a fixed random subset, or all with some drawn again."""
-    rng = np.random.default_rng(seed)
-    if have >= want:
-        return rng.permutation(have)[:want]
-    return np.concatenate([np.arange(have), rng.integers(0, have, want - have)])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from perceiver_cli.adapters.audio import AudioAdapter, AudioRecipe
+from perceiver_cli.adapters.audio import AudioAdapter
 from perceiver_cli.adapters.base import ChannelGroup
 from perceiver_cli.adapters.fourier import Bands, fourier_features, grid_positions
 from perceiver_cli.adapters.image import check_divides, patchify, with_positions
+from perceiver_cli.preparation.audio import AudioRecipe
 
 
 def sound_adapter(recipe: AudioRecipe) -> AudioAdapter:

@@ -2,53 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 import torch
 from torch import Tensor
 
-from perceiver_cli.adapters.audio import AudioRecipe, fit_samples
-from perceiver_cli.adapters.base import Adapter, ChannelGroup, Window, heaviest_blocks
+from perceiver_cli.adapters.base import Adapter, ChannelGroup, heaviest_blocks
 from perceiver_cli.adapters.fourier import Bands, fourier_features, grid_positions
 from perceiver_cli.adapters.image import (
     check_divides,
     crop_box,
     patchify,
     pixel_box,
-    square_place,
     with_positions,
 )
-from perceiver_cli.adapters.resampling import Resample, centre_square, resample
 from perceiver_cli.adapters.samples import sound_adapter
 from perceiver_cli.maps import SoundMap, VideoMap
-from perceiver_cli.media.types import Media, Video, VideoSpec
+from perceiver_cli.preparation.base import Window
+from perceiver_cli.preparation.video import VideoPreparation, VideoRecipe
 from perceiver_cli.results import Focus
-
-
-@dataclass(frozen=True)
-class VideoRecipe:
-    """How a video becomes byte arrays, with sound ("av") or without ("video").
-
-    frames: evenly spaced over window_s seconds; size: side of the centre square in pixels;
-    patch_frames x patch x patch: one element; bands, highest, spacing: see fourier.Bands;
-    resample: see resampling.py; audio: the recipe of the sound of the same window.
-    """
-
-    modality: str = "av"
-    frames: int = 8
-    window_s: float = 2.0
-    max_windows: int = 4
-    size: int = 64
-    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
-    patch_frames: int = 2
-    patch: int = 4
-    bands: int = 8
-    highest: float | tuple[float, ...] = 8.0
-    spacing: str = "linear"
-    resample: Resample = "bicubic"
-    audio: AudioRecipe | None = field(default_factory=AudioRecipe)
 
 
 class VideoAdapter(Adapter):
@@ -67,15 +38,9 @@ class VideoAdapter(Adapter):
         self.audio = sound_adapter(recipe.audio) if recipe.audio else None
 
     @property
-    def needs(self) -> VideoSpec:
-        """What the loader must deliver."""
-        return VideoSpec(
-            frames=self.recipe.frames,
-            window_s=self.recipe.window_s,
-            max_windows=self.recipe.max_windows,
-            short_side=2 * self.recipe.size,
-            sound_rate=self.recipe.audio.rate if self.recipe.audio else None,
-        )
+    def preparation(self) -> VideoPreparation:
+        """What brings an input into the arrays that `features` takes."""
+        return VideoPreparation(self.recipe)
 
     @property
     def channels(self) -> list[ChannelGroup]:
@@ -89,29 +54,6 @@ class VideoAdapter(Adapter):
             ChannelGroup("video", "sin, cos of position", 6 * self.bands.count),
         ]
         return groups + (self.audio.channels if self.audio else [])
-
-    def prepare(self, media: Media) -> list[Window]:
-        """Video -> per window "video": uint8 [T, S, S, 3] and, with sound, "audio": float32 [S]."""
-        assert isinstance(media, Video)
-        return [self._prepare_window(media, window) for window in media.windows]
-
-    def _prepare_window(self, media: Video, window) -> Window:
-        height, width = window.frames.shape[1:3]
-        square = centre_square(height, width, 1.0, round_up=False)
-        frames = [
-            resample(frame, square, self.recipe.size, self.recipe.resample, crop_first=False)
-            for frame in window.frames
-        ]
-        arrays = {"video": np.stack(frames)}
-        if self.audio and window.sound is not None and len(window.sound):
-            arrays["audio"] = fit_samples(window.sound, self.audio.recipe.samples)
-        heard_s = len(window.sound) / media.sound_rate if "audio" in arrays else 0.0
-        place = square_place(media.width / width, media.height / height, square) | {
-            "times_s": window.times_s,
-            "start_s": window.start_s,
-            "length_s": min(heard_s, self.recipe.window_s),
-        }
-        return Window(arrays, place)
 
     def features(self, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
         """ "video": uint8 [B, T, S, S, 3] -> float [B, 3, T, S, S]; "audio" as AudioAdapter."""

@@ -20,6 +20,7 @@ from perceiver_cli.cli.views import Views
 from perceiver_cli.inputs import Input
 from perceiver_cli.journal import Journal
 from perceiver_cli.media.types import Source
+from perceiver_cli.pipeline.memory import keep_freed
 from perceiver_cli.report import Writer, writer_for
 from perceiver_cli.report.words import count, display_path, seconds_in_words
 from perceiver_cli.results import Result
@@ -93,8 +94,9 @@ class Batch:
             self.form == "table" and (self.full or not self.many)
         )
         shows |= bool(self.views and self.views.page)
-        if timeout is None and not self.few:
-            timeout = TIMEOUT_S
+        if not self.few:
+            timeout = TIMEOUT_S if timeout is None else timeout
+            keep_freed()
         with self._open() as (writer, stream):
             with importing():
                 from perceiver_cli.classify import Classifier

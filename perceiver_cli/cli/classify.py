@@ -201,7 +201,7 @@ def classify(
         typer.Option(
             min=1, metavar="N", help="Inputs the model reads at once.", rich_help_panel=MACHINE
         ),
-    ] = 16,
+    ] = 32,
     device: DeviceOption = Device.auto,
     precision: PrecisionOption = Precision.auto,
     threads: ThreadsOption = None,

@@ -143,8 +143,9 @@ def measured_extent(container: InputContainer, stream: Any) -> Extent | None:
         stamp = packet.pts if packet.pts is not None else packet.dts
         if stamp is None:
             continue
-        time = float(stamp * packet.time_base)
-        lasts = float(packet.duration * packet.time_base) if packet.duration else length
+        tick = packet.time_base
+        time = stamp * tick.numerator / tick.denominator
+        lasts = packet.duration * tick.numerator / tick.denominator or length
         first = time if first is None else min(first, time)
         last = time if last is None else max(last, time)
         end = time + lasts if end is None else max(end, time + lasts)

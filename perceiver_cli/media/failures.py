@@ -31,8 +31,10 @@ def failing_as(kind: ErrorKind, message: str) -> Iterator[None]:
 def hush_libraries() -> None:
     """Keep the decoders' own warnings off stderr: what matters is told by an InputError."""
     warnings.filterwarnings("ignore", module=r"(PIL|trimesh|soundfile)(\.|$)")
-    logging.getLogger("trimesh").setLevel(logging.CRITICAL)
-    logging.getLogger("PIL").setLevel(logging.CRITICAL)
+    for name in ("trimesh", "PIL"):
+        logger = logging.getLogger(name)
+        if logger.level != logging.CRITICAL:  # setting it makes every logger forget its own
+            logger.setLevel(logging.CRITICAL)
 
 
 class ForgivingStream:

@@ -25,6 +25,11 @@ FEWEST_POINTS = 4
 # Coordinates beyond this are damage: their squares would no longer be finite.
 _LARGEST = 1e100
 
+# The name, and how many vertices, faces and edges.
+_OFF_HEADER = re.compile(rb"\s*OFF\s*(\d+)\s+(\d+)\s+\d+\s")
+
+_NUMBERS = re.compile(rb"[-+.\deE\s]*")
+
 # By convention these are modelled with y up.
 _Y_UP = frozenset({"obj", "glb", "gltf"})
 
@@ -120,7 +125,8 @@ def _read(source: Source, format: str) -> _Shape:
         if format == "xyz":
             return _cloud(_text_points(content))
         _check_lines(content, format)
-        return _scene(content, format)
+        plain = _plain_off(content) if format == "off" else None
+        return plain or _scene(content, format)
 
 
 def _array_points(source: Source, format: str) -> np.ndarray:
@@ -154,6 +160,32 @@ def _check_lines(content: bytes, format: str) -> None:
         return
     if len(body.splitlines()) <= sum(map(int, counts)):
         raise InputError("corrupt", f"cut off: fewer lines than the {format.upper()} header states")
+
+
+def _plain_off(content: bytes) -> _Shape | None:
+    """An OFF file of nothing but vertices and triangles, as most are; None for any other.
+
+    Tens of times as fast as reading it line by line.
+    """
+    header = _OFF_HEADER.match(content)
+    if header is None or b"#" in content:
+        return None
+    vertices, faces = int(header[1]), int(header[2])
+    numbers = content[header.end() :]
+    if not _NUMBERS.fullmatch(numbers):
+        return None
+    try:
+        values = np.fromstring(numbers, sep=" ")
+    except ValueError:
+        return None
+    if not faces or len(values) != 3 * vertices + 4 * faces:
+        return None
+    rows = values[3 * vertices :].reshape(-1, 4)
+    indices = rows[:, 1:].astype(np.int64)
+    if (rows[:, 0] != 3).any() or (rows[:, 1:] != indices).any():
+        return None
+    triangles = values[: 3 * vertices].reshape(-1, 3)[indices]
+    return _Shape(triangles, np.zeros((0, 3)), vertices, faces)
 
 
 def _scene(content: bytes, format: str) -> _Shape:

@@ -49,7 +49,8 @@ class Source:
             # First of all, because opening some of these would wait for ever.
             kind = _NO_FILES.get(stat.S_IFMT(os.stat(self.path).st_mode))
             if kind:
-                raise InputError("unreadable", f"is a {kind}, not a file")
+                way = "; perceiver classify - < PIPE reads it" if kind == "pipe" else ""
+                raise InputError("unreadable", f"is a {kind}, not a file{way}")
             return open(self.path, "rb")
         except FileNotFoundError:
             raise InputError("unreadable", "no such file") from None

@@ -8,10 +8,10 @@ from itertools import islice
 
 import numpy as np
 
-from perceiver_cli.adapters.base import Window
 from perceiver_cli.checkpoints.format import Header
 from perceiver_cli.engine import Answer
 from perceiver_cli.pipeline.decoding import Decoded
+from perceiver_cli.preparation.base import Window
 from perceiver_cli.results import InputFailure, Prediction, Result
 
 

@@ -7,14 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from perceiver_cli.adapters.base import Window
 from perceiver_cli.detect import Detection
 from perceiver_cli.engine import Engine
 from perceiver_cli.errors import InputError
-from perceiver_cli.media.failures import failing_as
-from perceiver_cli.media.loading import facts
-from perceiver_cli.media.types import Media, Source
+from perceiver_cli.media.types import Source
 from perceiver_cli.pipeline import steps
+from perceiver_cli.pipeline.steps import Prepared
+from perceiver_cli.preparation.base import Preparation, Window
 
 
 @dataclass(frozen=True)
@@ -44,8 +43,8 @@ class Steps(Protocol):
     def detect(self, source: Source) -> Detection:
         """What a source is. Raises InputError."""
 
-    def load(self, source: Source, detection: Detection, needs: Any) -> Media:
-        """What a model needs of it. Raises InputError."""
+    def prepare(self, source: Source, detection: Detection, preparation: Preparation) -> Prepared:
+        """The source as a model reads it. Raises InputError."""
 
     def close(self) -> None:
         """Ends what is under way, where that can be done."""
@@ -58,9 +57,9 @@ class Here:
         """What a source is. Raises InputError."""
         return steps.detect(source)
 
-    def load(self, source: Source, detection: Detection, needs: Any) -> Media:
-        """What a model needs of it. Raises InputError."""
-        return steps.load(source, detection, needs)
+    def prepare(self, source: Source, detection: Detection, preparation: Preparation) -> Prepared:
+        """The source as a model reads it. Raises InputError."""
+        return steps.prepare(source, detection, preparation)
 
     def close(self) -> None:
         """Nothing can be ended."""
@@ -75,10 +74,8 @@ def decode(source: Source, place: Steps, engine_for: Callable[[Detection], Engin
     try:
         detection = place.detect(source)
         engine = engine_for(detection)
-        media = place.load(source, detection, engine.adapter.needs)
-        with failing_as("corrupt", "what it holds cannot be brought into the model's form"):
-            windows = tuple(engine.adapter.prepare(media))
-            told = facts(media)
+        prepared = place.prepare(source, detection, engine.adapter.preparation)
     except InputError as error:
         return Decoded(source, time.perf_counter() - started, error=error)
-    return Decoded(source, time.perf_counter() - started, detection, engine, told, windows)
+    seconds = time.perf_counter() - started
+    return Decoded(source, seconds, detection, engine, prepared.facts, prepared.windows)

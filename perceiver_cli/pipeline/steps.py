@@ -1,19 +1,30 @@
-"""The two steps of decoding, whatever a file holds: each gives its value or an InputError.
+"""The steps of decoding, whatever a file holds: each gives its value or an InputError.
 
 Imports no torch: decoding processes run this.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from perceiver_cli.detect import Detection
 from perceiver_cli.detect import detect as detect_content
 from perceiver_cli.media.failures import failing_as
+from perceiver_cli.media.loading import facts
 from perceiver_cli.media.loading import load as load_media
 from perceiver_cli.media.types import Media, Source
+from perceiver_cli.preparation.base import Preparation, Window
 
 _PUZZLING = "its content makes no sense to the decoder"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An input as a model reads it, and what a record tells of it."""
+
+    windows: tuple[Window, ...]
+    facts: dict[str, Any]
 
 
 def detect(source: Source) -> Detection:
@@ -26,3 +37,14 @@ def load(source: Source, detection: Detection, needs: Any) -> Media:
     """What a model needs of a source. Raises InputError."""
     with failing_as("corrupt", _PUZZLING):
         return load_media(source, detection, needs)
+
+
+def bring(media: Media, preparation: Preparation) -> Prepared:
+    """What was loaded, as a model reads it. Raises InputError."""
+    with failing_as("corrupt", "what it holds cannot be brought into the model's form"):
+        return Prepared(tuple(preparation.windows(media)), facts(media))
+
+
+def prepare(source: Source, detection: Detection, preparation: Preparation) -> Prepared:
+    """A source, once detected, as a model reads it. Raises InputError."""
+    return bring(load(source, detection, preparation.needs), preparation)

@@ -14,10 +14,11 @@ from typing import Any
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.limits import MAX_WORKER_BYTES
 from perceiver_cli.pipeline import steps
+from perceiver_cli.pipeline.memory import keep_freed
 from perceiver_cli.pipeline.messages import receive, send
 
 READY = "ready"
-_STEPS = {"detect": steps.detect, "load": steps.load}
+_STEPS = {"detect": steps.detect, "prepare": steps.prepare}
 
 
 def main() -> None:
@@ -26,6 +27,7 @@ def main() -> None:
     with os.fdopen(os.dup(1), "wb") as answers, open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 1)
         _limit_memory()
+        keep_freed()
         with suppress(EOFError, OSError):
             send(answers, READY)
             while True:

@@ -17,9 +17,11 @@ from typing import Any
 
 from perceiver_cli.detect.detection import Detection
 from perceiver_cli.errors import InputError
-from perceiver_cli.media.types import Media, Source
+from perceiver_cli.media.types import Source
 from perceiver_cli.pipeline.messages import receive, send
+from perceiver_cli.pipeline.steps import Prepared
 from perceiver_cli.pipeline.worker import READY
+from perceiver_cli.preparation.base import Preparation
 
 # The path is handed on: a new interpreter would look for modules in the current folder first.
 _PROGRAM = (
@@ -48,9 +50,9 @@ class Apart:
         self._own.left_s = self.limit_s
         return self._ask("detect", source)
 
-    def load(self, source: Source, detection: Detection, needs: Any) -> Media:
-        """What a model needs of the source that this thread detected last. Raises InputError."""
-        return self._ask("load", source, detection, needs)
+    def prepare(self, source: Source, detection: Detection, preparation: Preparation) -> Prepared:
+        """The source that this thread detected last, as a model reads it. Raises InputError."""
+        return self._ask("prepare", source, detection, preparation)
 
     def close(self) -> None:
         """Ends all processes. What threads still wait for fails."""

@@ -1,5 +1,7 @@
 """Results as CSV (RFC 4180), one row an input, that spreadsheets may open.
 
+Line ends in names stay, between quotes; bytes outside UTF-8 are \\xff, as in tables.
+
 Spreadsheets take a text that begins like a formula for one, and file names are anybody's. Such
 texts get an apostrophe in front, which makes them text (OWASP, "CSV Injection").
 """
@@ -9,6 +11,7 @@ from __future__ import annotations
 import csv
 from typing import Any, TextIO
 
+from perceiver_cli.report.words import without_stray_bytes
 from perceiver_cli.results import Result
 
 COLUMNS = (
@@ -66,6 +69,7 @@ class CsvWriter:
 
 def _harmless(value: Any) -> Any:
     """Text that no spreadsheet computes; a dash alone, for standard input, is none it would."""
-    if isinstance(value, str) and value.startswith(_FORMULA) and value != "-":
-        return f"'{value}"
-    return value
+    if not isinstance(value, str):
+        return value
+    text = without_stray_bytes(value)
+    return f"'{text}" if text.startswith(_FORMULA) and text != "-" else text

@@ -17,6 +17,11 @@ def printable(text: str) -> str:
     return "".join(_escaped(c) if _is_unprintable(c) else c for c in text)
 
 
+def without_stray_bytes(text: str) -> str:
+    """Text as it is, but for bytes outside UTF-8, which are \\xff."""
+    return "".join(_escaped(c) if 0xD800 <= ord(c) < 0xE000 else c for c in text)
+
+
 def display_path(path: str) -> str:
     """A path as people see it."""
     return "standard input" if path == STDIN else printable(path)

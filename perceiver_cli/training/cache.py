@@ -16,7 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from perceiver_cli.adapters.base import Adapter, Window
+from perceiver_cli.adapters.base import Adapter
+from perceiver_cli.preparation.base import Window
 from perceiver_cli.training.folder import LabelledFolder
 
 Decode = Callable[[Path], list[Window]]

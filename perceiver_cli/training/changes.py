@@ -16,8 +16,11 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from perceiver_cli.detect import Detection
-from perceiver_cli.media.types import Media, Picture, PointCloud, Sound, Source, Video
+from perceiver_cli.media.types import Picture, PointCloud, Sound, Source, Video
+from perceiver_cli.pipeline import steps
 from perceiver_cli.pipeline.decoding import Here
+from perceiver_cli.pipeline.steps import Prepared
+from perceiver_cli.preparation.base import Preparation
 
 Change = Callable[[Any, np.random.Generator], Any]
 
@@ -28,10 +31,11 @@ class Changed(Here):
     def __init__(self, change: Change) -> None:
         self._change = change
 
-    def load(self, source: Source, detection: Detection, needs: Any) -> Media:
-        """What a model needs of the source, changed. Raises InputError."""
+    def prepare(self, source: Source, detection: Detection, preparation: Preparation) -> Prepared:
+        """The source as a model reads it, changed before. Raises InputError."""
         rng = np.random.default_rng(zlib.crc32(source.path.encode(errors="surrogateescape")))
-        return self._change(super().load(source, detection, needs), rng)
+        media = self._change(steps.load(source, detection, preparation.needs), rng)
+        return steps.bring(media, preparation)
 
 
 def _on_picture(edit: Callable[[Image.Image, np.random.Generator], Image.Image]) -> Change:

@@ -9,11 +9,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
-from perceiver_cli.adapters.base import Adapter, Window
+from perceiver_cli.adapters.base import Adapter
 from perceiver_cli.detect import detect
 from perceiver_cli.errors import InputError, UsageError
 from perceiver_cli.media.loading import load
 from perceiver_cli.media.types import Source
+from perceiver_cli.preparation.base import Window
 from perceiver_cli.training.cache import Cache, fingerprint, open_cache, write_cache
 from perceiver_cli.training.folder import LabelledFolder
 

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from perceiver_cli.adapters import build_adapter
 from perceiver_cli.adapters.base import Adapter
-from perceiver_cli.adapters.image import ImageRecipe
-from perceiver_cli.adapters.video import VideoRecipe
 from perceiver_cli.checkpoints.format import Checkpoint
 from perceiver_cli.model.perceiver import Perceiver
+from perceiver_cli.preparation.image import ImageRecipe
+from perceiver_cli.preparation.video import VideoRecipe
 
 # What a video's recipe shares with a picture's, so that its frames are read alike.
 _SHARED = ("size", "mean", "std", "patch", "bands", "highest", "spacing", "resample")

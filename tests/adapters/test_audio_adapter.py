@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from perceiver_cli.adapters.audio import AudioAdapter, AudioRecipe, fit_samples, mel_filters
+from perceiver_cli.adapters.audio import AudioAdapter, mel_filters
 from perceiver_cli.media.types import Sound, SoundWindow
+from perceiver_cli.preparation.audio import AudioRecipe, fit_samples
 
 DEFAULT = AudioAdapter(AudioRecipe())
 

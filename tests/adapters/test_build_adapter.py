@@ -6,10 +6,10 @@ from dataclasses import asdict, replace
 import pytest
 
 from perceiver_cli.adapters import build_adapter
-from perceiver_cli.adapters.audio import AudioRecipe
-from perceiver_cli.adapters.image import ImageRecipe
-from perceiver_cli.adapters.pointcloud import PointCloudRecipe
-from perceiver_cli.adapters.video import VideoRecipe
+from perceiver_cli.preparation.audio import AudioRecipe
+from perceiver_cli.preparation.image import ImageRecipe
+from perceiver_cli.preparation.pointcloud import PointCloudRecipe
+from perceiver_cli.preparation.video import VideoRecipe
 
 
 @pytest.mark.parametrize(

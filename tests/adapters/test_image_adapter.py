@@ -6,8 +6,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perceiver_cli.adapters.image import ImageAdapter, ImageRecipe, patchify
+from perceiver_cli.adapters.image import ImageAdapter, patchify
 from perceiver_cli.media.types import Picture
+from perceiver_cli.preparation.image import ImageRecipe
 
 few = settings(max_examples=25, deadline=None)
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from perceiver_cli.adapters.pointcloud import PointCloudAdapter, PointCloudRecipe, choose_points
+from perceiver_cli.adapters.pointcloud import PointCloudAdapter
 from perceiver_cli.media.types import PointCloud
+from perceiver_cli.preparation.pointcloud import PointCloudRecipe, choose_points
 
 SMALL = PointCloudAdapter(PointCloudRecipe(points=64, bands=6))
 

@@ -3,9 +3,9 @@ import pytest
 import torch
 
 from perceiver_cli.adapters import build_adapter
-from perceiver_cli.adapters.audio import AudioRecipe
 from perceiver_cli.adapters.samples import SamplesAdapter, sound_adapter
 from perceiver_cli.media.types import Sound, SoundWindow
+from perceiver_cli.preparation.audio import AudioRecipe
 
 RECIPE = AudioRecipe(
     rate=8000, window_s=0.64, mels=16, patch_frames=4, bands=3, highest=2560.0, patch_samples=16

@@ -6,9 +6,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perceiver_cli.adapters.audio import AudioAdapter, AudioRecipe
-from perceiver_cli.adapters.video import VideoAdapter, VideoRecipe
+from perceiver_cli.adapters.audio import AudioAdapter
+from perceiver_cli.adapters.video import VideoAdapter
 from perceiver_cli.media.types import Video, VideoWindow
+from perceiver_cli.preparation.audio import AudioRecipe
+from perceiver_cli.preparation.video import VideoRecipe
 
 SOUND = AudioRecipe(rate=8000, mels=32)
 SMALL = VideoRecipe(frames=8, size=32, patch_frames=2, patch=4, bands=4, audio=SOUND)

@@ -145,9 +145,9 @@ def prepare_speed(folder: Path, whose: str, precision: str, stats: bool) -> Call
 
     pixels = np.random.default_rng(0).integers(0, 256, (224, 224, 3), dtype=np.uint8)
     if whose == "ours":
-        from perceiver_cli.adapters.base import Window
         from perceiver_cli.device import pick_precision
         from perceiver_cli.engine import Engine
+        from perceiver_cli.preparation.base import Window
 
         device = torch.device("cpu")
         engine = Engine(folder / "ours.safetensors", device, pick_precision(precision, device))

@@ -58,13 +58,13 @@ def main() -> None:
 
 
 def decode(paths: list[Path], model: str) -> dict[str, float]:
-    """Detection and loading alone, in as many processes as there are cores."""
-    needs = _needs(model)
+    """Everything up to the arrays that the model reads, in a process for each core."""
+    preparation = _preparation(model)
     cores = len(os.sched_getaffinity(0))
     with ProcessPoolExecutor(cores, get_context("forkserver")) as pool:
-        list(pool.map(_decode, paths[:cores], [needs] * cores))
+        list(pool.map(_decode, paths[:cores], [preparation] * cores))
         started = time.perf_counter()
-        list(pool.map(_decode, paths, [needs] * len(paths), chunksize=16))
+        list(pool.map(_decode, paths, [preparation] * len(paths), chunksize=16))
         return {"decode": len(paths) / (time.perf_counter() - started)}
 
 
@@ -170,20 +170,20 @@ def _resident(pid: int | str) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def _needs(model: str) -> Any:
+def _preparation(model: str) -> Any:
     from perceiver_cli.adapters import build_adapter
     from perceiver_cli.checkpoints import registry
     from perceiver_cli.checkpoints.format import load_checkpoint
 
-    return build_adapter(load_checkpoint(registry.find(model)).header.recipe).needs
+    return build_adapter(load_checkpoint(registry.find(model)).header.recipe).preparation
 
 
-def _decode(path: Path, needs: Any) -> None:
+def _decode(path: Path, preparation: Any) -> None:
     from perceiver_cli.media.types import Source
     from perceiver_cli.pipeline import steps
 
     source = Source(str(path))
-    steps.load(source, steps.detect(source), needs)
+    steps.prepare(source, steps.detect(source), preparation)
 
 
 def untrained(folder: Path, modality: str) -> Path:

@@ -13,10 +13,10 @@ from tests.conftest import make_weights
 
 def make_bundle(folder: Path) -> Path:
     """Weights of every modality whose arithmetic is cheap, and nothing else unlike the real."""
-    from perceiver_cli.adapters.audio import AudioRecipe
-    from perceiver_cli.adapters.image import ImageRecipe
-    from perceiver_cli.adapters.pointcloud import PointCloudRecipe
-    from perceiver_cli.adapters.video import VideoRecipe
+    from perceiver_cli.preparation.audio import AudioRecipe
+    from perceiver_cli.preparation.image import ImageRecipe
+    from perceiver_cli.preparation.pointcloud import PointCloudRecipe
+    from perceiver_cli.preparation.video import VideoRecipe
 
     folder.mkdir()
     sound = AudioRecipe(rate=8000, window_s=1.0, mels=16, bands=2)

@@ -14,7 +14,6 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from perceiver_cli.adapters import build_adapter
-from perceiver_cli.adapters.image import ImageRecipe
 from perceiver_cli.checkpoints.card import add_to_card
 from perceiver_cli.checkpoints.format import (
     FORMAT,
@@ -29,6 +28,7 @@ from perceiver_cli.checkpoints.format import (
 from perceiver_cli.errors import CheckpointError
 from perceiver_cli.model.config import PerceiverConfig
 from perceiver_cli.model.perceiver import Perceiver
+from perceiver_cli.preparation.image import ImageRecipe
 
 RECIPE = ImageRecipe(size=8, patch=2, bands=1)
 CONFIG = PerceiverConfig(

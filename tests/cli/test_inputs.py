@@ -96,14 +96,20 @@ def test_a_list_is_read_as_it_comes(monkeypatch):
     assert list(inputs) == []
 
 
-def test_a_pipe_is_read_once(tmp_path):
-    import threading
-
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    threading.Thread(target=lambda: pipe.write_bytes(b"content")).start()
-    (given,) = find_inputs([str(pipe)])
+def test_the_pipe_of_a_command_is_read_once():
+    reader, writer = os.pipe()
+    os.write(writer, b"content")
+    os.close(writer)
+    (given,) = find_inputs([f"/dev/fd/{reader}"])
+    os.close(reader)
     assert [given.source.open().read() for _ in range(2)] == [b"content"] * 2
+
+
+def test_a_pipe_that_nobody_writes_keeps_no_call_waiting(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (given,) = find_inputs([str(tmp_path / "pipe")])
+    with pytest.raises(InputError, match="is a pipe, not a file; perceiver classify - < PIPE"):
+        given.source.open()
 
 
 def names(*paths: str, **options) -> list[str]:

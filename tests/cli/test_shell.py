@@ -1,4 +1,4 @@
-"""The README's recipes, and completion, in a real bash."""
+"""The README's recipes in a real bash, and completion in real shells."""
 
 import os
 import re
@@ -16,12 +16,13 @@ SECTION = README.partition("## In shell scripts")[2]
 RECIPES = re.search(r"```sh\n(.+?)```", SECTION, re.DOTALL).group(1).strip().split("\n\n")
 HERE = [recipe for recipe in RECIPES if "\njq " not in recipe or shutil.which("jq")]
 
-pytestmark = pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
-
 
 @pytest.fixture
-def bash(bundle, tmp_path):
-    """bash(script) -> a finished bash, in tmp_path, that knows `perceiver` with tiny weights."""
+def shell(bundle, tmp_path):
+    """shell(script, its arguments) -> a finished shell, in tmp_path, that knows `perceiver`.
+
+    It has tiny weights.
+    """
     programs = tmp_path / "bin"
     programs.mkdir()
     command = programs / "perceiver"
@@ -35,9 +36,11 @@ def bash(bundle, tmp_path):
     command.chmod(0o755)
     paths = [str(programs), os.environ["PATH"]]
 
-    def run(script: str) -> subprocess.CompletedProcess:
+    def run(script: str, *arguments: str, program: str = "bash") -> subprocess.CompletedProcess:
+        # bash and zsh take the first for the name of the script.
+        name = [] if program == "fish" else [program]
         return subprocess.run(
-            ["bash", "-c", script],
+            [program, "-c", script, *name, *arguments],
             cwd=tmp_path,
             env=os.environ
             | {"PATH": os.pathsep.join(paths), "PYTHONPATH": os.pathsep.join(sys.path)},
@@ -67,11 +70,12 @@ def test_there_are_recipes():
     assert len(RECIPES) == 9
 
 
+@pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
 @pytest.mark.parametrize("recipe", HERE, ids=lambda recipe: recipe.partition("\n")[0][2:])
-def test_recipe(bash, holiday, tmp_path, recipe):
+def test_recipe(shell, holiday, tmp_path, recipe):
     if "jq" in recipe:
-        bash("perceiver classify holiday --resume all.jsonl")
-    outcome = bash(recipe)
+        shell("perceiver classify holiday --resume all.jsonl")
+    outcome = shell(recipe)
     assert "Traceback" not in outcome.stderr
     told = [line for line in outcome.stderr.splitlines() if "holiday/d.jpg: " not in line]
     assert all(line.startswith("perceiver: ") for line in told)
@@ -89,25 +93,46 @@ def test_recipe(bash, holiday, tmp_path, recipe):
         assert word in produced
 
 
-@pytest.mark.parametrize(
-    ("words", "offers"),
-    [
-        ("perceiver cl", "classify"),
-        ("perceiver classify --form", "--format"),
-        ("perceiver classify --format j", "json jsonl"),
-        ("perceiver classify --model tiny-a", "tiny-audio tiny-av"),
-        ("perceiver classify hol", ""),  # left to the shell, which knows files
-    ],
-)
-def test_completion(bash, words, offers):
-    outcome = bash(
-        'eval "$(_PERCEIVER_COMPLETE=source_bash perceiver)"\n'
-        f"COMP_WORDS=({words}) COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))\n"
-        "_perceiver_completion perceiver\n"
-        'echo "${COMPREPLY[*]}"\n'
-        "complete -p perceiver\n"
-    )
-    assert outcome.stderr == ""
-    found, how = outcome.stdout.splitlines()
-    assert found == offers
-    assert "-o default" in how
+# For each shell how it is asked what it would offer; $1 is the line so far.
+COMPLETING = {
+    "bash": r"""
+        eval "$(_PERCEIVER_COMPLETE=source_bash perceiver)"
+        COMP_WORDS=($1) COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+        _perceiver_completion perceiver
+        complete -p perceiver | grep -q -- "-o default" || echo "leaves no files to bash" >&2
+        echo "${COMPREPLY[@]}"
+        """,
+    # Its line editor needs a terminal: what is handed to it is printed instead.
+    "zsh": r"""
+        compdef() { [[ "$*" == "_perceiver_completion perceiver" ]] || print "compdef $*" >&2 }
+        _files() { true }
+        _arguments() {
+            local offers=${${1#*\(\(}%\)\)} each
+            for each in ${(Q)${(z)offers}}; do print -r -- ${each%%:*}; done
+        }
+        eval "$(_PERCEIVER_COMPLETE=source_zsh perceiver)"
+        words=(${=1}) CURRENT=${#words}
+        _perceiver_completion
+        """,
+    "fish": r"""
+        _PERCEIVER_COMPLETE=source_fish perceiver | source
+        complete -C $argv[1] | string replace -r '\t.*' ''
+        """,
+}
+
+
+@pytest.mark.parametrize("name", COMPLETING)
+def test_completion(shell, name):
+    if not shutil.which(name):
+        pytest.skip(f"needs {name}")
+    offers = {
+        "perceiver cl": ["classify"],
+        "perceiver classify --form": ["--format"],
+        "perceiver classify --format j": ["json", "jsonl"],
+        "perceiver classify --model tiny-a": ["tiny-audio", "tiny-av"],
+        "perceiver classify hol": [],  # left to the shell, which knows files
+    }
+    for line, offered in offers.items():
+        outcome = shell(COMPLETING[name], line, program=name)
+        assert outcome.stderr == ""
+        assert outcome.stdout.split() == offered

@@ -16,10 +16,11 @@ import torch
 from safetensors.torch import save_file
 
 from perceiver_cli.adapters import build_adapter
-from perceiver_cli.adapters.image import ImageAdapter, ImageRecipe
+from perceiver_cli.adapters.image import ImageAdapter
 from perceiver_cli.checkpoints.format import Checkpoint, build_model
 from perceiver_cli.checkpoints.published.convert import convert
 from perceiver_cli.media.types import Picture
+from perceiver_cli.preparation.image import ImageRecipe
 from tests.golden.published import (
     FRAME_SAMPLES,
     FRAMES,

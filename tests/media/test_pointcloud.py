@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perceiver_cli.errors import InputError
+from perceiver_cli.media import pointcloud
 from perceiver_cli.media.pointcloud import load_points, sample_surface
 from perceiver_cli.media.types import Source
 from tests import samples
@@ -187,6 +188,37 @@ def test_rows_that_are_not_finite_are_left_out(tmp_path):
     assert len(load(tmp_path / "a.npy").points) == 479
     mesh = "v nan 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nf 1 2 3\nf 2 3 4\n"
     assert np.isfinite(from_text(mesh, "obj").points).all()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text,
+        lambda text: text.replace("OFF\n", "OFF"),
+        lambda text: text.replace(" ", "\t\t "),
+        lambda text: text.replace("\n", "\r\n"),
+    ],
+)
+def test_plain_off_files_are_the_same_by_the_quick_way(change, monkeypatch):
+    text = change(trimesh.creation.icosphere(1).export(file_type="off", digits=17))
+    quick = from_text(text, "off")
+    monkeypatch.setattr(pointcloud, "_scene", lambda *_: pytest.fail("took the long way"))
+    assert from_text(text, "off").faces == 80
+    monkeypatch.undo()
+    monkeypatch.setattr(pointcloud, "_plain_off", lambda content: None)
+    assert (from_text(text, "off").points == quick.points).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "faces"),
+    [
+        ("OFF\n4 1 0\n0 0 0\n1 0 0\n1 1 0\n0 1 0\n4 0 1 2 3\n", 2),
+        ("OFF # a comment\n3 1 0\n0 0 0\n1 0 0\n0 1 0\n3 0 1 2\n", 1),
+        ("OFF\n3 1 0\n0 0 0\n1 0 0\n0 1 0\n3 0 1 2 255 0 0\n", 1),
+    ],
+)
+def test_other_off_files_are_read_too(text, faces):
+    assert from_text(text, "off").faces == faces
 
 
 def test_off_header_on_one_line():

@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from perceiver_cli.adapters.image import ImageAdapter, ImageRecipe
+from perceiver_cli.adapters.image import ImageAdapter
 from perceiver_cli.attention import AttentionWatch
 from perceiver_cli.model import attention
 from perceiver_cli.model.config import PerceiverConfig
 from perceiver_cli.model.perceiver import Perceiver
+from perceiver_cli.preparation.image import ImageRecipe
 
 ADAPTER = ImageAdapter(ImageRecipe(size=16, patch=2, bands=4, highest=4.0))
 CONFIG = PerceiverConfig(

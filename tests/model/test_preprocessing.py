@@ -7,9 +7,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from perceiver_cli.adapters.image import ImageAdapter, ImageRecipe
+from perceiver_cli.adapters.image import ImageAdapter
 from perceiver_cli.model.config import PerceiverConfig
 from perceiver_cli.model.perceiver import Perceiver
+from perceiver_cli.preparation.image import ImageRecipe
 
 
 def model_for(recipe: ImageRecipe, **settings) -> Perceiver:

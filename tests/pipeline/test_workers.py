@@ -12,7 +12,10 @@ import pytest
 from perceiver_cli import Classifier
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.types import Source
+from perceiver_cli.pipeline import steps
 from perceiver_cli.pipeline.workers import Apart
+from perceiver_cli.preparation.audio import AudioPreparation, AudioRecipe
+from perceiver_cli.preparation.image import ImagePreparation, ImageRecipe
 from tests.samples import make_picture, make_sound
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="signals")
@@ -70,24 +73,22 @@ def apart():
         place.close()
 
 
-def load(place: Apart, path):
-    from perceiver_cli.media.types import SoundSpec
-
+def prepare(place: Apart, path):
     source = Source(str(path))
-    return place.load(source, place.detect(source), SoundSpec(8000, 1.0, 1))
+    preparation = AudioPreparation(AudioRecipe(rate=8000, window_s=1.0))
+    return place.prepare(source, place.detect(source), preparation)
 
 
-def test_media_arrive_as_they_are_in_this_process(apart, media):
-    from perceiver_cli.media.types import PictureSpec
-    from perceiver_cli.pipeline import steps
-
+def test_windows_arrive_as_they_are_in_this_process(apart, media):
     source = Source(str(media["image"]))
     place = apart(60)
     detection = place.detect(source)
     assert detection == steps.detect(source)
-    here, there = (each.load(source, detection, PictureSpec(32)) for each in (steps, place))
-    assert (there.pixels == here.pixels).all()
-    assert there.facts == here.facts
+    preparation = ImagePreparation(ImageRecipe(size=32))
+    here, there = (each.prepare(source, detection, preparation) for each in (steps, place))
+    (window,), (expected,) = there.windows, here.windows
+    assert (window.arrays["image"] == expected.arrays["image"]).all()
+    assert (window.place, there.facts) == (expected.place, here.facts)
     assert len(place._all) == 1
 
 
@@ -109,7 +110,7 @@ def test_a_decoder_that_ends_is_replaced(apart, bad, media, how, kind, says):
     place = apart(60)
     for _ in range(2):
         with pytest.raises(InputError, match=says) as caught:
-            load(place, bad(how))
+            prepare(place, bad(how))
         assert caught.value.kind == kind
     assert place.detect(Source(str(media["audio"]))).modality == "audio"
     assert len(place._all) == 1
@@ -118,17 +119,17 @@ def test_a_decoder_that_ends_is_replaced(apart, bad, media, how, kind, says):
 def test_a_decoder_that_hangs_is_ended(apart, bad):
     place = apart(0.5)
     with pytest.raises(InputError, match="took too long") as caught:
-        load(place, bad("hang"))
+        prepare(place, bad("hang"))
     assert caught.value.kind == "timeout"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits memory on Linux")
 def test_a_decoder_that_eats_memory_gets_none(apart, bad):
-    assert load(apart(60), bad("memory")).channels == 1
+    assert prepare(apart(60), bad("memory")).facts["channels"] == 1
 
 
 def test_what_a_decoder_prints_goes_nowhere(apart, bad):
-    assert load(apart(60), bad("print")).channels == 1
+    assert prepare(apart(60), bad("print")).facts["channels"] == 1
 
 
 def test_a_process_that_died_between_two_inputs_takes_none_along(apart, media):

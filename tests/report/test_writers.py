@@ -211,3 +211,9 @@ def test_control_characters_in_names_cannot_steer_the_terminal():
     for many in (False, True):
         text = written("table", classified("\x1b[31mred\n.jpg"), many=many)
         assert "\\x1b[31mred\\n.jpg" in text
+
+
+def test_csv_shows_bytes_outside_utf_8_as_tables_do():
+    path = "née " + os.fsdecode(b"\xff") + ".jpg"
+    (row,) = csv.DictReader(io.StringIO(written("csv", classified(path)), newline=""))
+    assert row["path"] == r"née \xff.jpg"

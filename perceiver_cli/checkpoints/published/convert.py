@@ -14,15 +14,15 @@ from typing import Any
 
 from perceiver_cli import __version__
 from perceiver_cli.adapters import build_adapter
-from perceiver_cli.adapters.audio import AudioRecipe
-from perceiver_cli.adapters.image import ImageRecipe
-from perceiver_cli.adapters.video import VideoRecipe
 from perceiver_cli.checkpoints.format import Checkpoint, Header, Label, build_model
 from perceiver_cli.checkpoints.published.catalogue import Kind, of_kind
 from perceiver_cli.checkpoints.published.network import kind_of, network
 from perceiver_cli.checkpoints.published.source import Foreign, read_foreign
 from perceiver_cli.errors import CheckpointError, UsageError
 from perceiver_cli.model.config import PerceiverConfig
+from perceiver_cli.preparation.audio import AudioRecipe
+from perceiver_cli.preparation.image import ImageRecipe
+from perceiver_cli.preparation.video import VideoRecipe
 
 _AUDIO_RATE = 48000
 # Blocks of self-attends, by kind, in DeepMind's own models: their files do not say.

@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from perceiver_cli.adapters.resampling import Square, centre_square, resample
+from perceiver_cli.preparation.resampling import Square, centre_square, resample
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 57, 3), dtype=np.uint8)
 

@@ -1,0 +1,80 @@
+"""Sounds: windows of exactly as many samples as the model reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from perceiver_cli.media.types import Media, Sound, SoundSpec
+from perceiver_cli.preparation.base import Preparation, Window
+
+
+@dataclass(frozen=True)
+class AudioRecipe:
+    """How a sound becomes a byte array.
+
+    rate: samples per second; window_s: seconds the model reads at once; max_windows: how many
+    windows of a longer sound are read; mels x (100 frames a second) log-mel bands from low_hz to
+    rate/2, none more than floor_db below the loudest (a telephone leaves nothing in many bands,
+    and nothing must not look like much); patch_mels x patch_frames: one element; bands, highest,
+    spacing: see fourier.Bands. patch_samples: 0, or the samples that make one element where no
+    spectrum is read: see adapters/samples.py.
+    """
+
+    modality: str = "audio"
+    rate: int = 16000
+    window_s: float = 2.0
+    max_windows: int = 5
+    mels: int = 64
+    low_hz: float = 50.0
+    floor_db: float = 60.0
+    patch_mels: int = 4
+    patch_frames: int = 4
+    bands: int = 16
+    highest: float = 25.0
+    spacing: str = "linear"
+    patch_samples: int = 0
+
+    @property
+    def samples(self) -> int:
+        """Samples in one window."""
+        return round(self.rate * self.window_s)
+
+    @property
+    def frames(self) -> int:
+        """Spectrogram frames in one window (10 ms each)."""
+        return round(100 * self.window_s)
+
+
+@dataclass(frozen=True)
+class AudioPreparation(Preparation):
+    """Per window of the sound one with "audio"."""
+
+    recipe: AudioRecipe
+
+    @property
+    def needs(self) -> SoundSpec:
+        """What the loader must deliver."""
+        return SoundSpec(self.recipe.rate, self.recipe.window_s, self.recipe.max_windows)
+
+    def windows(self, media: Media) -> list[Window]:
+        """Sound -> per window "audio": float32 [samples]; a shorter sound is repeated."""
+        assert isinstance(media, Sound)
+        return [
+            Window(
+                {"audio": fit_samples(w.samples, self.recipe.samples)},
+                {
+                    "start_s": w.start_s,
+                    "length_s": min(len(w.samples) / media.rate, self.recipe.window_s),
+                },
+            )
+            for w in media.windows
+        ]
+
+
+def fit_samples(samples: np.ndarray, count: int) -> np.ndarray:
+    """float32 [S] -> float32 [count]: cut at the end, or repeated from the beginning."""
+    if len(samples) >= count:
+        return np.ascontiguousarray(samples[:count], np.float32)
+    return np.resize(samples, count).astype(np.float32, copy=False)

@@ -1,0 +1,80 @@
+"""Pictures: a square crop at the size that the model reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from perceiver_cli.media.types import Media, Picture, PictureSpec
+from perceiver_cli.preparation.base import Preparation, Window
+from perceiver_cli.preparation.resampling import Resample, Square, centre_square, resample
+
+
+@dataclass(frozen=True)
+class ImageRecipe:
+    """How a picture becomes a byte array.
+
+    size: side of the square the model reads, in pixels; crop: the share of the shorter side that
+    the centre crop keeps; mean, std: of RGB in [0, 1]; patch: side of a patch (1: single pixels);
+    bands, highest, spacing: see fourier.Bands, over the grid of elements.
+    positions: whether elements have position features; without, the model has learned ones.
+    windows: "none" for patches; else each element is the nine windows that a 7x7 convolution with
+    stride 2 and a 3x3 max pooling with stride 2 see for one output, "same" with the padding of
+    DeepMind's source (56 outputs a side for 224 pixels), "valid" with that of its port (55).
+    crop_first, round_up, resample: see resampling.py. crop_first also decodes pictures in full,
+    where a large JPEG is otherwise decoded reduced.
+    """
+
+    modality: str = "image"
+    size: int = 64
+    crop: float = 1.0
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    patch: int = 4
+    bands: int = 16
+    highest: float = 8.0
+    spacing: str = "linear"
+    positions: bool = True
+    windows: Literal["none", "same", "valid"] = "none"
+    crop_first: bool = False
+    round_up: bool = False
+    resample: Resample = "bicubic"
+
+
+@dataclass(frozen=True)
+class ImagePreparation(Preparation):
+    """One window with "image"."""
+
+    recipe: ImageRecipe
+
+    @property
+    def needs(self) -> PictureSpec:
+        """At least twice the model's size, so that the final resampling is what counts."""
+        if self.recipe.crop_first:
+            return PictureSpec(at_least=None)
+        return PictureSpec(at_least=round(2 * self.recipe.size / self.recipe.crop))
+
+    def windows(self, media: Media) -> list[Window]:
+        """Picture -> one window with "image": uint8 [size, size, 3]."""
+        assert isinstance(media, Picture)
+        recipe = self.recipe
+        height, width = media.pixels.shape[:2]
+        square = centre_square(height, width, recipe.crop, round_up=recipe.round_up)
+        pixels = resample(
+            media.pixels, square, recipe.size, recipe.resample, crop_first=recipe.crop_first
+        )
+        place = square_place(media.width / width, media.height / height, square)
+        return [Window({"image": pixels}, place)]
+
+
+def square_place(across: float, down: float, square: Square) -> dict[str, float]:
+    """Where a square of a reduced decode lies in the original, in pixels.
+
+    across, down: original pixels per decoded pixel.
+    """
+    return {
+        "left": square.left * across,
+        "top": square.top * down,
+        "width": square.side * across,
+        "height": square.side * down,
+    }

@@ -1,0 +1,58 @@
+"""3D shapes: as many points as the model reads, in the unit ball."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from perceiver_cli.media.types import Media, PointCloud, PointSpec
+from perceiver_cli.preparation.base import Preparation, Window
+
+
+@dataclass(frozen=True)
+class PointCloudRecipe:
+    """How a shape becomes a byte array.
+
+    points: elements M; bands, highest, spacing: see fourier.Bands. Positions are the centred
+    coordinates over the largest radius, z up.
+    """
+
+    modality: str = "pointcloud"
+    points: int = 1024
+    bands: int = 24
+    highest: float = 32.0
+    spacing: str = "log"
+
+
+@dataclass(frozen=True)
+class PointCloudPreparation(Preparation):
+    """One window with "pointcloud"."""
+
+    recipe: PointCloudRecipe
+
+    @property
+    def needs(self) -> PointSpec:
+        """What the loader must deliver."""
+        return PointSpec(self.recipe.points)
+
+    def windows(self, media: Media) -> list[Window]:
+        """PointCloud -> one window with "pointcloud": float32 [points, 3] in the unit ball."""
+        assert isinstance(media, PointCloud)
+        points = media.points.astype(np.float64)
+        chosen = choose_points(len(points), self.recipe.points)
+        centre = points.mean(0)
+        centred = points - centre
+        radius = float(np.linalg.norm(centred, axis=1).max()) or 1.0
+        normalised = (centred[chosen] / radius).astype(np.float32)
+        return [
+            Window({"pointcloud": normalised}, {"centre": centre, "radius": radius, "up": media.up})
+        ]
+
+
+def choose_points(have: int, want: int, seed: int = 0) -> np.ndarray:
+    """Indices [want] into `have` points: a fixed random subset, or all with some drawn again."""
+    rng = np.random.default_rng(seed)
+    if have >= want:
+        return rng.permutation(have)[:want]
+    return np.concatenate([np.arange(have), rng.integers(0, have, want - have)])

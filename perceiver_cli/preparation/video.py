@@ -1,0 +1,79 @@
+"""Videos: square frames at the size that the model reads, with the sound of the same seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from perceiver_cli.media.types import Media, Video, VideoSpec, VideoWindow
+from perceiver_cli.preparation.audio import AudioRecipe, fit_samples
+from perceiver_cli.preparation.base import Preparation, Window
+from perceiver_cli.preparation.image import square_place
+from perceiver_cli.preparation.resampling import Resample, centre_square, resample
+
+
+@dataclass(frozen=True)
+class VideoRecipe:
+    """How a video becomes byte arrays, with sound ("av") or without ("video").
+
+    frames: evenly spaced over window_s seconds; size: side of the centre square in pixels;
+    patch_frames x patch x patch: one element; bands, highest, spacing: see fourier.Bands;
+    resample: see resampling.py; audio: the recipe of the sound of the same window.
+    """
+
+    modality: str = "av"
+    frames: int = 8
+    window_s: float = 2.0
+    max_windows: int = 4
+    size: int = 64
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    patch_frames: int = 2
+    patch: int = 4
+    bands: int = 8
+    highest: float | tuple[float, ...] = 8.0
+    spacing: str = "linear"
+    resample: Resample = "bicubic"
+    audio: AudioRecipe | None = field(default_factory=AudioRecipe)
+
+
+@dataclass(frozen=True)
+class VideoPreparation(Preparation):
+    """Per window of the video one with "video" and, where there is a sound, "audio"."""
+
+    recipe: VideoRecipe
+
+    @property
+    def needs(self) -> VideoSpec:
+        """What the loader must deliver."""
+        return VideoSpec(
+            frames=self.recipe.frames,
+            window_s=self.recipe.window_s,
+            max_windows=self.recipe.max_windows,
+            short_side=2 * self.recipe.size,
+            sound_rate=self.recipe.audio.rate if self.recipe.audio else None,
+        )
+
+    def windows(self, media: Media) -> list[Window]:
+        """Video -> per window "video": uint8 [T, S, S, 3] and, with sound, "audio": float32 [S]."""
+        assert isinstance(media, Video)
+        return [self._window(media, window) for window in media.windows]
+
+    def _window(self, media: Video, window: VideoWindow) -> Window:
+        height, width = window.frames.shape[1:3]
+        square = centre_square(height, width, 1.0, round_up=False)
+        frames = [
+            resample(frame, square, self.recipe.size, self.recipe.resample, crop_first=False)
+            for frame in window.frames
+        ]
+        arrays = {"video": np.stack(frames)}
+        if self.recipe.audio and window.sound is not None and len(window.sound):
+            arrays["audio"] = fit_samples(window.sound, self.recipe.audio.samples)
+        heard_s = len(window.sound) / media.sound_rate if "audio" in arrays else 0.0
+        place = square_place(media.width / width, media.height / height, square) | {
+            "times_s": window.times_s,
+            "start_s": window.start_s,
+            "length_s": min(heard_s, self.recipe.window_s),
+        }
+        return Window(arrays, place)
