@@ -20,7 +20,7 @@ from perceiver_cli.cli.views import Views
 from perceiver_cli.inputs import Input
 from perceiver_cli.journal import Journal
 from perceiver_cli.media.types import Source
-from perceiver_cli.pipeline.memory import keep_freed
+from perceiver_cli.memory import keep_freed
 from perceiver_cli.report import Writer, writer_for
 from perceiver_cli.report.words import count, display_path, seconds_in_words
 from perceiver_cli.results import Result

@@ -13,8 +13,8 @@ from typing import Any
 
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.limits import MAX_WORKER_BYTES
+from perceiver_cli.memory import keep_freed
 from perceiver_cli.pipeline import steps
-from perceiver_cli.pipeline.memory import keep_freed
 from perceiver_cli.pipeline.messages import receive, send
 
 READY = "ready"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import datetime
-import sys
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,6 +21,7 @@ from perceiver_cli.checkpoints.format import (
     save_checkpoint,
 )
 from perceiver_cli.errors import UsageError
+from perceiver_cli.memory import keep_freed
 from perceiver_cli.model.config import PerceiverConfig
 from perceiver_cli.model.perceiver import Perceiver
 from perceiver_cli.training.cache import Cache
@@ -74,7 +73,7 @@ def train(request: Request, listener: Listener) -> Header:
     Called again with the same request it goes on where the run's folder stands.
     Raises UsageError if the folder or the settings make no sense.
     """
-    _keep_memory()
+    keep_freed(large=True)
     kept, held = training_files(request.folder, request.held_out, request.groups)
     if request.teacher and request.modality not in ("image", "audio"):
         raise UsageError("only pictures and sounds can have a teacher")
@@ -193,19 +192,3 @@ def _origin(start: Header) -> dict[str, Any]:
     """What a card says of the weights that a training began from, and what those began from."""
     told = {name: start.card[name] for name in ("command", "minutes", "from") if name in start.card}
     return {"name": start.name, **told}
-
-
-def _keep_memory() -> None:
-    """Tells glibc to keep freed memory instead of giving it back after every large array.
-
-    Measured on two cores: a matrix product into a fresh 25 MB result ran at half speed without,
-    for the page faults. Elsewhere (musl, macOS, Windows) nothing is done.
-    """
-    if not sys.platform.startswith("linux"):
-        return
-    libc = ctypes.CDLL(None)
-    if hasattr(libc, "gnu_get_libc_version"):
-        trim_threshold, top_pad, mmap_max = -1, -2, -4
-        libc.mallopt(mmap_max, 0)
-        libc.mallopt(trim_threshold, 2**31 - 1)
-        libc.mallopt(top_pad, 1 << 28)

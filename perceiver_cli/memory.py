@@ -1,0 +1,30 @@
+"""How a process that works through much keeps its memory."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from contextlib import suppress
+
+# Of glibc's malloc.h.
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_MMAP_MAX = -1, -2, -3, -4
+
+
+def keep_freed(*, large: bool = False) -> None:
+    """Lets what is freed be used again, where the C library is glibc.
+
+    It usually goes back to the system at once, and taking it anew, page by page, was a tenth of a
+    small model's time, and half of a matrix product's into a fresh 25 MB result (on two cores).
+    large: arrays beyond 32 MiB do not go back either, as training wants it.
+    """
+    if sys.platform != "linux":
+        return
+    with suppress(OSError, AttributeError):  # another C library
+        change = ctypes.CDLL(None).mallopt
+        if large:
+            change(_M_MMAP_MAX, 0)
+            change(_M_TRIM_THRESHOLD, 2**31 - 1)
+            change(_M_TOP_PAD, 2**28)
+        else:
+            change(_M_MMAP_THRESHOLD, 2**25)
+            change(_M_TRIM_THRESHOLD, 2**28)
