@@ -53,8 +53,8 @@ def train(
         typer.Option(
             "--from",
             metavar="NAME|FILE",
-            help="Begin from these weights: a name, a modality or a file. Another modality's "
-            "give their latent transformers.",
+            help="Begin from these weights: a name, a modality or a file. A picture model sees "
+            "a video's frames; any other's gives its latent transformers.",
             rich_help_panel=_DATA,
         ),
     ] = None,
