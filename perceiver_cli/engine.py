@@ -14,8 +14,9 @@ from torch import Tensor
 from perceiver_cli.adapters import build_adapter
 from perceiver_cli.adapters.base import Adapter
 from perceiver_cli.attention import AttentionWatch, summarise
-from perceiver_cli.checkpoints.format import Header, build_model, load_checkpoint
+from perceiver_cli.checkpoints.format import Header, build_model, open_checkpoint
 from perceiver_cli.errors import CheckpointError
+from perceiver_cli.model.settling import settler
 from perceiver_cli.preparation.base import Window
 from perceiver_cli.results import AttentionStats
 
@@ -41,7 +42,7 @@ class Engine:
     """A model with its adapter, on a device; several threads may ask it at a time."""
 
     def __init__(self, path: Path, device: torch.device, precision: torch.dtype) -> None:
-        checkpoint = load_checkpoint(path)
+        checkpoint = open_checkpoint(path)
         self.header: Header = checkpoint.header
         try:
             self.adapter: Adapter = build_adapter(self.header.recipe)
@@ -57,32 +58,32 @@ class Engine:
         self._model: Any = None
         self._answering: Any = None
         self._most: dict[tuple, int] = {}
+        self._positions: Tensor | None = None
 
     @property
     def model(self) -> Any:
-        """The Perceiver in float32, built when it is first asked something."""
+        """The Perceiver in float32, which keeps its gradients; built when it is first asked."""
         with self._building:
             if self._model is None:
-                self._model = self._build()
+                self._model = build_model(self._checkpoint, str(self._path)).to(self.device)
             return self._model
 
     @property
     def _running(self) -> Any:
-        """The Perceiver that answers: in the chosen precision, with what is constant computed."""
+        """The Perceiver that answers, in the chosen precision; built when it is first asked."""
         with self._building:
             if self._answering is None:
-                if self.precision == torch.bfloat16:
-                    model = self._build()
-                    model.lower()
-                else:
-                    model = self.model
-                if self.adapter.fixed is not None:
-                    model.fix(self.adapter.fixed.to(self.device))
-                self._answering = model
+                self._answering = self._settled()
             return self._answering
 
-    def _build(self) -> Any:
-        return build_model(self._checkpoint, str(self._path)).to(self.device)
+    def _settled(self) -> Any:
+        # Before the weights are there: they are computed in float32, which takes some room.
+        if self.adapter.fixed is not None:
+            self._positions = self.adapter.fixed.to(self.device, self.precision)
+        settle = settler(self.precision, self.device, self.header.model.latents)
+        model = build_model(self._checkpoint, str(self._path), settle).to(self.device)
+        model.read_in = self.precision
+        return model
 
     def answer(self, windows: list[Window], *, attention: bool) -> list[Answer]:
         """One answer per window. Windows may differ in which streams they have."""
@@ -98,7 +99,7 @@ class Engine:
     def _most_at_once(self, shapes: tuple, window: Window) -> int:
         """How many windows like this one, of these shapes, the model reads in one pass."""
         if shapes not in self._most:
-            streams = self.adapter.byte_array(_stacked([window]))
+            streams = self.adapter.bare(self.adapter.features(_stacked([window])))
             elements = sum(x.shape[1] for x in streams.values())
             each = elements * self.header.model.channels * 4
             self._most[shapes] = max(1, MOST_BYTES // each)
@@ -128,10 +129,11 @@ class Engine:
     def _forward(
         self, windows: list[Window], attention: bool
     ) -> tuple[Tensor, AttentionWatch | None, dict[str, Tensor]]:
-        byte_arrays = self.adapter.byte_array(_stacked(windows))
-        streams = {name: x.to(self.device) for name, x in byte_arrays.items()}
+        model = self._running
+        bare = self.adapter.bare(self.adapter.features(_stacked(windows)))
+        streams = {name: x.to(self.device) for name, x in bare.items()}
         watch = AttentionWatch() if attention else None
-        logits = self._running(streams, watch)
+        logits = model(streams, watch, positions=self._positions)
         return logits.float(), watch, streams
 
 

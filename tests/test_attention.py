@@ -10,7 +10,7 @@ from perceiver_cli import attention as statistics
 from perceiver_cli.adapters import build_adapter
 from perceiver_cli.attention import AttentionWatch, measure, summarise
 from perceiver_cli.model import attention
-from perceiver_cli.model.attention import AttentionWeights
+from perceiver_cli.model.attention import AttentionWeights, KeysAndValues
 from perceiver_cli.model.config import PerceiverConfig
 from perceiver_cli.model.perceiver import Perceiver
 
@@ -20,7 +20,7 @@ def weights_of(distributions: torch.Tensor) -> AttentionWeights:
     elements = distributions.shape[-1]
     keys = torch.eye(elements, dtype=distributions.dtype).expand(*distributions.shape[:2], -1, -1)
     log_norm = torch.zeros(*distributions.shape[:3], 1, dtype=distributions.dtype)
-    return AttentionWeights(distributions.log(), keys, log_norm)
+    return AttentionWeights(distributions.log(), KeysAndValues.of(keys, keys), log_norm)
 
 
 def random_distributions(seed, shape=(2, 3, 4, 50)):

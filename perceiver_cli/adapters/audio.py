@@ -54,7 +54,7 @@ class AudioAdapter(Adapter):
     @property
     def fixed(self) -> Tensor | None:
         """The grid is the same for every input."""
-        return self.positions.flatten(0, -2) if self.positions.shape[-1] else None
+        return self.positions.flatten(0, -2)
 
     def roomy(self) -> AudioAdapter:
         """Five seconds instead of one window: enough for most recorded sounds."""
@@ -95,8 +95,12 @@ class AudioAdapter(Adapter):
 
     def elements(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         """float [B, 1, mels, frames] -> "audio": [B, M, C]."""
+        return {"audio": with_positions(self.bare(features)["audio"], self.fixed)}
+
+    def bare(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+        """float [B, 1, mels, frames] -> "audio": [B, M, values]."""
         patch = (self.recipe.patch_mels, self.recipe.patch_frames)
-        return {"audio": with_positions(patchify(features["audio"], patch), self.positions)}
+        return {"audio": patchify(features["audio"], patch).flatten(1, -2)}
 
     def focus(self, stream: str, mass: np.ndarray, window: Window) -> list[Focus]:
         """The heaviest regions of the stream, heaviest first."""

@@ -91,6 +91,10 @@ class Adapter(ABC):
         """Positions float32 [M, P], where the last channels of every input are these."""
         return None
 
+    def bare(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+        """As `elements`, without the channels that are `fixed`."""
+        return self.elements(features)
+
     def byte_array(self, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
         """Batched arrays -> stream name -> byte array [B, M, C]."""
         return self.elements(self.features(arrays))

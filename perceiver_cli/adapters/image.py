@@ -29,8 +29,6 @@ class ImageAdapter(Adapter):
             check_divides("4", 4, "size", recipe.size)
             self.side = recipe.size // 4 - (recipe.windows == "valid")
         self.bands = Bands(recipe.bands, recipe.highest, recipe.spacing)
-        grid = grid_positions(self.side, self.side)
-        self.positions = fourier_features(grid, self.bands) if recipe.positions else grid[..., :0]
 
     @property
     def preparation(self) -> ImagePreparation:
@@ -55,8 +53,10 @@ class ImageAdapter(Adapter):
 
     @property
     def fixed(self) -> Tensor | None:
-        """The grid is the same for every input."""
-        return self.positions.flatten(0, -2) if self.positions.shape[-1] else None
+        """The grid is the same for every input. Not kept: at single pixels it is 50 MiB."""
+        if not self.recipe.positions:
+            return None
+        return fourier_features(grid_positions(self.side, self.side), self.bands).flatten(0, -2)
 
     def features(self, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
         """uint8 [B, S, S, 3] -> normalised float32 [B, 3, S, S]."""
@@ -66,12 +66,17 @@ class ImageAdapter(Adapter):
 
     def elements(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         """float [B, 3, S, S] -> "image": [B, M, values + position]."""
+        values, positions = self.bare(features)["image"], self.fixed
+        return {"image": values if positions is None else with_positions(values, positions)}
+
+    def bare(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+        """float [B, 3, S, S] -> "image": [B, M, values]."""
         recipe, pixels = self.recipe, features["image"]
         if recipe.windows == "none":
             values = patchify(pixels, (recipe.patch, recipe.patch))
         else:
             values = pooled_windows(pixels, self.side, before=2 if recipe.windows == "same" else 3)
-        return {"image": with_positions(values, self.positions)}
+        return {"image": values.flatten(1, -2)}
 
     def focus(self, stream: str, mass: np.ndarray, window: Window) -> list[Focus]:
         """The heaviest regions of the stream, heaviest first."""

@@ -7,7 +7,7 @@ from torch import Tensor
 from perceiver_cli.adapters.audio import AudioAdapter
 from perceiver_cli.adapters.base import ChannelGroup
 from perceiver_cli.adapters.fourier import Bands, fourier_features, grid_positions
-from perceiver_cli.adapters.image import check_divides, patchify, with_positions
+from perceiver_cli.adapters.image import check_divides, patchify
 from perceiver_cli.preparation.audio import AudioRecipe
 
 
@@ -44,7 +44,7 @@ class SamplesAdapter(AudioAdapter):
         """float32 [B, samples] -> [B, 1, samples]."""
         return {"audio": arrays["audio"].float().unsqueeze(1)}
 
-    def elements(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
-        """float [B, 1, samples] -> "audio": [B, M, C]."""
+    def bare(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+        """float [B, 1, samples] -> "audio": [B, M, samples of a patch]."""
         patches = patchify(features["audio"], (self.recipe.patch_samples,))
-        return {"audio": with_positions(patches, self.positions)}
+        return {"audio": patches.flatten(1, -2)}

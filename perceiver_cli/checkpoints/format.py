@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections import OrderedDict
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +53,29 @@ class Checkpoint:
     """A header and its tensors, float32, by parameter name. half: the file has them in float16."""
 
     header: Header
-    tensors: dict[str, Any]
+    tensors: Mapping[str, Any]
     half: bool = True
+
+
+class StoredTensors(Mapping):
+    """A file's tensors, each read, and made float32, when it is asked for."""
+
+    def __init__(self, path: Path, names: list[str]) -> None:
+        self._path = path
+        self._names = names
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._names:
+            raise KeyError(name)
+        # Opened anew for each: what has been read of an open file counts as this process's memory.
+        with _reading(self._path, "pt") as file:
+            return file.get_tensor(name).float()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -74,53 +96,80 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
 def read_header(path: Path) -> Header:
     """The header alone: no torch, no tensor is read. Raises CheckpointError in one line."""
-    try:
-        with safe_open(path, framework="numpy") as file:
-            return _parse(path, file.metadata())
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(_unreadable(path, error)) from None
+    with _reading(path, "numpy") as file:
+        return _parse(path, file.metadata())
+
+
+def open_checkpoint(path: Path) -> Checkpoint:
+    """Header and tensors (float32), which are read one by one as they are asked for.
+
+    Raises CheckpointError in one line that names the file.
+    """
+    with _reading(path, "pt") as file:
+        header = _parse(path, file.metadata())
+        names = list(file.keys())
+        half = all(file.get_slice(name).get_dtype() in ("F16", "BF16") for name in names)
+    return Checkpoint(header, StoredTensors(path, names), half)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Header and tensors (float32). Raises CheckpointError in one line that names the file."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            header = _parse(path, file.metadata())
-            stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(_unreadable(path, error)) from None
-    half = all(tensor.dtype.itemsize == 2 for tensor in stored.values())
-    return Checkpoint(header, {name: t.float() for name, t in stored.items()}, half)
+    """Header and tensors (float32), all read. Raises CheckpointError as open_checkpoint."""
+    checkpoint = open_checkpoint(path)
+    return replace(checkpoint, tensors=dict(checkpoint.tensors))
 
 
-def build_model(checkpoint: Checkpoint, source: str) -> Any:
+def build_model(
+    checkpoint: Checkpoint, source: str, settle: Callable[[Any], Any] | None = None
+) -> Any:
     """The Perceiver in evaluation mode, every tensor accounted for.
 
+    settle: makes of each linear layer what stands in its place; called as soon as it is read.
     Raises CheckpointError if tensors are missing, left over or of the wrong shape.
     """
     import torch
 
+    from perceiver_cli.model.attention import Linear
     from perceiver_cli.model.perceiver import Perceiver
 
     with torch.device("meta"):
         model = Perceiver(checkpoint.header.model)
-    expected = {name: tuple(t.shape) for name, t in model.state_dict().items()}
-    found = {name: tuple(t.shape) for name, t in checkpoint.tensors.items()}
-    if expected != found:
-        raise CheckpointError(f"{source}: {_first_difference(expected, found)}")
-    model.load_state_dict(OrderedDict(checkpoint.tensors), assign=True)
+    left = set(checkpoint.tensors)
+    # By name: a list of the modules would keep those alive that were settled.
+    for prefix in [name for name, _ in model.named_modules()]:
+        module = model.get_submodule(prefix)
+        own = {}
+        for name, expected in module.named_parameters(recurse=False):
+            stored = f"{prefix}.{name}".lstrip(".")
+            own[name] = _fitting(checkpoint.tensors, stored, expected.shape, source)
+            left.remove(stored)
+        module.load_state_dict(own, strict=False, assign=True)
+        if settle and isinstance(module, Linear):
+            parent, _, child = prefix.rpartition(".")
+            setattr(model.get_submodule(parent), child, settle(module))
+    if left:
+        raise CheckpointError(f"{source}: unexpected tensor {min(left)}")
     return model.requires_grad_(False).eval()
 
 
-def _first_difference(
-    expected: dict[str, tuple[int, ...]], found: dict[str, tuple[int, ...]]
-) -> str:
-    for name, shape in expected.items():
-        if name not in found:
-            return f"tensor {name} is missing"
-        if found[name] != shape:
-            return f"tensor {name} has shape {list(found[name])}, expected {list(shape)}"
-    return f"unexpected tensor {sorted(set(found) - set(expected))[0]}"
+def _fitting(tensors: Mapping[str, Any], name: str, shape: tuple[int, ...], source: str) -> Any:
+    if name not in tensors:
+        raise CheckpointError(f"{source}: tensor {name} is missing")
+    tensor = tensors[name]
+    if tensor.shape != shape:
+        raise CheckpointError(
+            f"{source}: tensor {name} has shape {list(tensor.shape)}, expected {list(shape)}"
+        )
+    return tensor
+
+
+@contextmanager
+def _reading(path: Path, framework: str) -> Iterator[Any]:
+    """The open file; what goes wrong with it is a CheckpointError in one line."""
+    try:
+        with safe_open(path, framework=framework) as file:
+            yield file
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(_unreadable(path, error)) from None
 
 
 def _parse(path: Path, metadata: dict[str, str] | None) -> Header:

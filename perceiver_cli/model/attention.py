@@ -8,97 +8,115 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from perceiver_cli.model.fixed import FixedPart, fix
+from perceiver_cli.model.elements import Elements
 
 # Elements of the byte array that are scored at once when no gradient is wanted: few enough for
 # their scores to stay in a processor's cache.
 CHUNK = 4096
 
-# Scores [B, H, N, m] of the elements in a slice, in memory of their own.
-Scorer = Callable[[slice], Tensor]
-
 
 class Linear(nn.Linear):
-    """A linear layer that computes in its weights' precision when that is a lower one."""
+    """A linear layer that computes in its weights' precision when that is a lower one.
+
+    bare: whether its weight is also used by itself, so that it must stay a plain matrix.
+    exact: whether it stays in float32 when others are lowered.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, *, bare: bool = False, exact: bool = False
+    ) -> None:
+        super().__init__(inputs, outputs)
+        self.bare = bare
+        self.exact = exact
 
     def forward(self, x: Tensor) -> Tensor:
         """x: [..., in] -> [..., out]."""
         return super().forward(x.bfloat16() if self.weight.dtype == torch.bfloat16 else x)
 
 
-class AttentionWeights:
-    """The softmax weights of one cross-attend, computed on demand chunk by chunk.
+@dataclass(frozen=True)
+class KeysAndValues:
+    """What is attended to: M elements, of which a slice at a time is wanted.
 
-    queries: [B, H, N, c], scaled; keys: [B, H or 1, M, c]; log_norm: [B, H, N, 1], the log of each
-    latent's sum of exponentials; scores: as attend has it. Nothing of size N x M is kept.
+    chunk: from a slice to keys [B, H or 1, m, c] and values [B, H or 1, m, v].
     """
 
-    def __init__(
-        self, queries: Tensor, keys: Tensor, log_norm: Tensor, scores: Scorer | None = None
-    ) -> None:
-        self.queries = queries
-        self.keys = keys
-        self.log_norm = log_norm
-        self._scores = scores or product_scores(queries, keys)
+    elements: int
+    chunk: Callable[[slice], tuple[Tensor, Tensor]]
 
-    @property
-    def elements(self) -> int:
-        """M."""
-        return self.keys.shape[2]
+    @classmethod
+    def of(cls, keys: Tensor, values: Tensor) -> KeysAndValues:
+        """keys: [B, H or 1, M, c]; values: [B, H or 1, M, v]."""
+        return cls(keys.shape[2], lambda where: (keys[:, :, where], values[:, :, where]))
 
     def slices(self) -> Iterator[slice]:
         """The chunks of M, in order."""
         for start in range(0, self.elements, CHUNK):
             yield slice(start, min(start + CHUNK, self.elements))
 
+
+class AttentionWeights:
+    """The softmax weights of one cross-attend, computed on demand chunk by chunk.
+
+    queries: [B, H, N, c], scaled; log_norm: [B, H, N, 1], the log of each latent's sum of
+    exponentials. Nothing of size N x M is kept.
+    """
+
+    def __init__(self, queries: Tensor, read: KeysAndValues, log_norm: Tensor) -> None:
+        self.queries = queries
+        self.read = read
+        self.log_norm = log_norm
+
+    @property
+    def elements(self) -> int:
+        """M."""
+        return self.read.elements
+
+    def slices(self) -> Iterator[slice]:
+        """The chunks of M, in order."""
+        return self.read.slices()
+
     def logs(self, where: slice) -> Tensor:
         """Logarithms of the weights of the elements in `where`: [B, H, N, m]."""
-        return self._scores(where).to(self.log_norm.dtype).sub_(self.log_norm)
+        scores = self.queries @ self.read.chunk(where)[0].mT
+        return scores.to(self.log_norm.dtype).sub_(self.log_norm)
 
     def part(self, where: slice) -> Tensor:
         """Weights [B, H, N, m] of the elements in `where`; over all slices they sum to 1."""
         return self.logs(where).exp_()
 
 
-def product_scores(queries: Tensor, keys: Tensor) -> Scorer:
-    """Scores as the product of queries [B, H, N, c] and keys [B, H or 1, M, c]."""
-    return lambda where: queries @ keys[:, :, where].mT
-
-
-def attend(
-    queries: Tensor, keys: Tensor, values: Tensor, scores: Scorer | None = None
-) -> tuple[Tensor, Tensor | None]:
+def attend(queries: Tensor, read: KeysAndValues) -> tuple[Tensor, Tensor | None]:
     """softmax(queries keys^T) values, and (without gradients) the log of the softmax's normaliser.
 
-    queries: [B, H, N, c], scaled; keys: [B, H or 1, M, c]; values: [B, H or 1, M, v]; scores: of
-    the same elements, where there is a quicker way to them than queries keys^T.
-    Returns [B, H, N, v] and [B, H, N, 1]. With gradients the whole is one product; without,
-    it streams over chunks of M with a running maximum and sum, in O(N (v + CHUNK)) memory.
+    queries: [B, H, N, c], scaled. Returns [B, H, N, v] and [B, H, N, 1]. With gradients the whole
+    is one product; without, it streams over chunks of M with a running maximum and sum, in
+    O(N (v + CHUNK)) memory.
     """
-    elements = keys.shape[2]
     if torch.is_grad_enabled():
+        keys, values = read.chunk(slice(0, read.elements))
         return (queries @ keys.mT).softmax(-1) @ values, None
 
-    scores = scores or product_scores(queries, keys)
     shape = (*queries.shape[:3], 1)
     top = torch.full(shape, -math.inf, dtype=queries.dtype, device=queries.device)
     # Sums over many elements: bfloat16 would stop growing.
     running = torch.promote_types(queries.dtype, torch.float32)
     total = torch.zeros(shape, dtype=running, device=queries.device)
-    summed = total.new_zeros((*shape[:3], values.shape[-1]))
-    for start in range(0, elements, CHUNK):
-        where = slice(start, start + CHUNK)
-        scored = scores(where)
-        new_top = torch.maximum(top, scored.amax(-1, keepdim=True))
-        weights = scored.sub_(new_top).exp_()
+    summed: Tensor | float = 0.0
+    for where in read.slices():
+        keys, values = read.chunk(where)
+        scores = queries @ keys.mT
+        new_top = torch.maximum(top, scores.amax(-1, keepdim=True))
+        weights = scores.sub_(new_top).exp_()
         shrink = (top - new_top).exp()
         total = total * shrink + weights.sum(-1, keepdim=True)
-        summed = summed * shrink + weights @ values[:, :, where]
+        summed = summed * shrink + (weights @ values).to(running)
         top = new_top
     return summed / total, top + total.log()
 
@@ -182,70 +200,53 @@ class CrossAttend(nn.Module):
         self.norm_scale = nn.Parameter(torch.ones(channels))
         self.norm_shift = nn.Parameter(torch.zeros(channels))
         self.query = Linear(width, qk)
-        self.key = Linear(channels, qk)
+        self.key = Linear(channels, qk, bare=True)
         self.value = Linear(channels, qk)
         self.out = Linear(qk, width)
         self.mlp_norm = nn.LayerNorm(width, eps)
         self.mlp = MLP(width, widening, gelu)
 
     def forward(
-        self,
-        latents: Tensor,
-        normalised: Tensor,
-        *,
-        fold: bool | None = None,
-        scorer: Callable[[Tensor], Scorer] | None = None,
+        self, latents: Tensor, x: Tensor | Elements, *, fold: bool | None = None
     ) -> tuple[Tensor, AttentionWeights | None]:
-        """latents: [B, N, D]; normalised: [B, M, C]. Folds where there is one head.
+        """latents: [B, N, D]; x: normalised [B, M, C]. Folds where there is one head.
 
-        scorer: from folded queries [B, N, C] to the scores, where there is a quicker way.
         Returns the new latents and, unless gradients are recorded, the attention weights.
         """
-        queries = self._queries(latents)
-        if self.heads == 1 if fold is None else fold:
-            attended, weights = self._read_folded(queries, normalised, scorer)
-        else:
-            attended, weights = self._read_plain(queries, normalised)
+        queries = self.query(self.query_norm(latents))
+        queries = queries * (queries.shape[-1] // self.heads) ** -0.5
+        fold = self.heads == 1 if fold is None else fold
+        attended, weights = (self._read_folded if fold else self._read_plain)(queries, x)
         update = self.out(attended)
         latents = latents + update if self.query_residual else update
         return latents + self.mlp(self.mlp_norm(latents)), weights
 
-    def fix(self, latents: Tensor, positions: Tensor, eps: float) -> FixedPart:
-        """What stays the same for latents [N, D] over positions [M, P], the last channels."""
-        folded = self._folded(self._queries(latents))
-        return fix(folded.float(), positions, eps, self.query.weight.dtype)
-
-    def _queries(self, latents: Tensor) -> Tensor:
-        queries = self.query(self.query_norm(latents))
-        return queries * (queries.shape[-1] // self.heads) ** -0.5
-
-    def _folded(self, queries: Tensor) -> Tensor:
-        return queries @ self.key.weight * self.norm_scale
-
     def _read_folded(
-        self, queries: Tensor, x: Tensor, scorer: Callable[[Tensor], Scorer] | None
+        self, queries: Tensor, x: Tensor | Elements
     ) -> tuple[Tensor, AttentionWeights | None]:
-        folded = self._folded(queries)
-        asked, elements = folded.to(x.dtype).unsqueeze(1), x.unsqueeze(1)
-        scores = scorer(folded) if scorer else None
-        mean, log_norm = attend(asked, elements, elements, scores)
-        attended = self.value(mean.squeeze(1) * self.norm_scale + self.norm_shift)
-        return attended, _weights(asked, elements, log_norm, scores)
+        def chunk(where: slice) -> tuple[Tensor, Tensor]:
+            part = x[:, where].unsqueeze(1)
+            return part, part
 
-    def _read_plain(self, queries: Tensor, x: Tensor) -> tuple[Tensor, AttentionWeights | None]:
-        x = x * self.norm_scale + self.norm_shift
+        folded = queries.to(self.key.weight.dtype) @ self.key.weight * self.norm_scale
+        asked, read = folded.to(x.dtype).unsqueeze(1), KeysAndValues(x.shape[1], chunk)
+        mean, log_norm = attend(asked, read)
+        attended = self.value(mean.squeeze(1) * self.norm_scale + self.norm_shift)
+        return attended, _weights(asked, read, log_norm)
+
+    def _read_plain(
+        self, queries: Tensor, x: Tensor | Elements
+    ) -> tuple[Tensor, AttentionWeights | None]:
+        scaled = x[:, :] * self.norm_scale + self.norm_shift
         heads = split_heads(queries, self.heads)
-        keys, values = (split_heads(part, self.heads) for part in (self.key(x), self.value(x)))
-        attended, log_norm = attend(heads, keys, values)
-        return attended.transpose(1, 2).flatten(2), _weights(heads, keys, log_norm)
+        read = KeysAndValues.of(
+            *(split_heads(part, self.heads) for part in (self.key(scaled), self.value(scaled)))
+        )
+        attended, log_norm = attend(heads, read)
+        return attended.transpose(1, 2).flatten(2), _weights(heads, read, log_norm)
 
 
 def _weights(
-    queries: Tensor, keys: Tensor, log_norm: Tensor | None, scores: Scorer | None = None
+    queries: Tensor, read: KeysAndValues, log_norm: Tensor | None
 ) -> AttentionWeights | None:
-    return None if log_norm is None else AttentionWeights(queries, keys, log_norm, scores)
-
-
-def normalise(x: Tensor, eps: float) -> Tensor:
-    """LayerNorm over channels without scale and shift: [B, M, C] -> [B, M, C]."""
-    return functional.layer_norm(x, x.shape[-1:], eps=eps)
+    return None if log_norm is None else AttentionWeights(queries, read, log_norm)

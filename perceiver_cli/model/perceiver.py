@@ -7,20 +7,14 @@ and "Perceiver IO" for the learned read-out query.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from perceiver_cli.model.attention import (
-    AttentionWeights,
-    CrossAttend,
-    Linear,
-    SelfAttend,
-    normalise,
-)
+from perceiver_cli.model import attention
+from perceiver_cli.model.attention import AttentionWeights, CrossAttend, Linear, SelfAttend
 from perceiver_cli.model.config import PerceiverConfig, shared_index
-from perceiver_cli.model.fixed import FixedPart
+from perceiver_cli.model.elements import Elements, normalise
 from perceiver_cli.model.preprocessing import LearnedPreprocessor
 
 # Called after each cross-attend with its number (0-based) and its weights.
@@ -70,7 +64,7 @@ class QueryReadout(nn.Module):
             config.norm_eps,
             query_residual=config.readout_residual,
         )
-        self.head = Linear(width, config.classes)
+        self.head = Linear(width, config.classes, exact=True)
 
     def forward(self, latents: Tensor) -> Tensor:
         """latents: [B, N, D] -> logits [B, classes]."""
@@ -84,7 +78,7 @@ class MeanReadout(nn.Module):
     def __init__(self, config: PerceiverConfig) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(config.width, config.norm_eps)
-        self.head = Linear(config.width, config.classes)
+        self.head = Linear(config.width, config.classes, exact=True)
 
     def forward(self, latents: Tensor) -> Tensor:
         """latents: [B, N, D] -> logits [B, classes]."""
@@ -92,11 +86,15 @@ class MeanReadout(nn.Module):
 
 
 class Perceiver(nn.Module):
-    """Byte arrays in, logits out. See PerceiverConfig for every choice."""
+    """Byte arrays in, logits out. See PerceiverConfig for every choice.
+
+    read_in: what byte arrays are normalised and read in; None is what they come in.
+    """
 
     def __init__(self, config: PerceiverConfig) -> None:
         super().__init__()
         self.config = config
+        self.read_in: torch.dtype | None = None
         self.padding = (
             StreamPadding(config.streams, config.channels) if len(config.streams) > 1 else None
         )
@@ -144,38 +142,22 @@ class Perceiver(nn.Module):
         )
         self.readout = (MeanReadout if config.readout == "mean" else QueryReadout)(config)
         self.apply(_initialise)
-        self._fixed: FixedPart | None = None
 
     def forward(
         self,
         streams: dict[str, Tensor],
         watch: Watcher | None = None,
         chosen: Tensor | None = None,
+        positions: Tensor | None = None,
     ) -> Tensor:
         """streams: name -> byte array [B, M_s, C_s]; returns logits [B, classes].
 
         With several streams any of them may be left out. `watch` sees every cross-attend's
         weights, in order; it is not called while gradients are recorded. `chosen`, indices of
         latents, leaves the others out: training on a random part of them costs less.
+        positions: [M, P], the last channels of every element, where a single stream lacks them.
         """
-        fixed = None if torch.is_grad_enabled() or chosen is not None else self._fixed
-        return self.read(self.gather(streams), watch, chosen, fixed)
-
-    def lower(self) -> None:
-        """Keeps linear layers in bfloat16 from now on, and computes in it without gradients."""
-        for module in self.modules():
-            if isinstance(module, Linear):
-                module.bfloat16()
-
-    @torch.no_grad()
-    def fix(self, positions: Tensor) -> None:
-        """Computes once what the first cross-attend's scores owe to positions alone.
-
-        positions: float32 [M, P], the last channels of every byte array that is passed to
-        `forward` from now on. Of use with one stream and one cross head; else it does nothing.
-        """
-        if self.padding is None and self.config.cross_heads == 1:
-            self._fixed = self.cross[0].fix(self.latents, positions, self.config.norm_eps)
+        return self.read(self.gather(streams), watch, chosen, positions)
 
     def gather(self, streams: dict[str, Tensor]) -> Tensor:
         """The streams as the one byte array that is read: [B, M, C]."""
@@ -191,21 +173,17 @@ class Perceiver(nn.Module):
         x: Tensor,
         watch: Watcher | None = None,
         chosen: Tensor | None = None,
-        fixed: FixedPart | None = None,
+        positions: Tensor | None = None,
     ) -> Tensor:
-        """x: a byte array [B, M, C], any number of elements; returns logits. Else as forward.
-
-        fixed: of the first cross-attend over these very elements.
-        """
-        raw = x
-        lowered = self.readout.head.weight.dtype == torch.bfloat16
-        x = normalise(x.bfloat16() if lowered else x, self.config.norm_eps)
+        """x: a byte array [B, M, C], any number of elements; returns logits. Else as forward."""
+        x = Elements(x, positions, self.config.norm_eps, self.read_in or x.dtype)
+        if torch.is_grad_enabled() or x.shape[1] <= attention.CHUNK:
+            x = x[:, :]  # once for all repeats
         latents = self.latents if chosen is None else self.latents[chosen]
-        latents = latents.expand(len(x), -1, -1)
+        latents = latents.expand(x.shape[0], -1, -1)
         for repeat in range(self.config.cross_attends):
             cross = self.cross[shared_index(self.config.share_cross, repeat)]
-            quicker = partial(fixed.scorer, x=raw) if fixed and repeat == 0 else None
-            latents, weights = cross(latents, x, scorer=quicker)
+            latents, weights = cross(latents, x)
             if watch is not None and weights is not None:
                 watch(repeat, weights)
             transformer = self.transformers[shared_index(self.config.share_latent, repeat)]

@@ -3,11 +3,14 @@
     pip install -r tests/benchmarks/requirements.txt
     python -m tests.benchmarks.published speed -o speed.json
     python -m tests.benchmarks.published scale -o scale.json --plot scale.png
+    python -m tests.benchmarks.published agree PICTURES -o agree.json
 
 speed: one picture through the published fourier classifier at its full size, the same random
 weights everywhere; repeats take turns, and memory is that of a process that runs nothing else.
 scale: byte arrays of a thousand to four million elements through one small model. A process that
-wants more than the guard's memory is stopped. Both print Markdown, and write JSON with -o.
+wants more than the guard's memory is stopped.
+agree: how far bfloat16 changes the answers of the bundled picture model, over pictures of a
+folder that are evenly picked. All print Markdown, and write JSON with -o.
 """
 
 from __future__ import annotations
@@ -50,7 +53,9 @@ SCALE = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["speed", "scale"])
+    parser.add_argument("what", choices=["speed", "scale", "agree"])
+    parser.add_argument("pictures", type=Path, nargs="?", help="of agree: a folder of pictures")
+    parser.add_argument("--count", type=int, default=400, help="pictures of agree")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("-o", "--output", type=Path, help="JSON")
@@ -65,7 +70,7 @@ def main() -> None:
     if options.alone:
         (speed_alone if options.what == "speed" else scale_alone)(options)
         return
-    result = (speed if options.what == "speed" else scale)(options)
+    result = {"speed": speed, "scale": scale, "agree": agree}[options.what](options)
     if options.output:
         options.output.write_text(json.dumps(result, indent=2), encoding="utf-8")
     if options.plot:
@@ -250,6 +255,28 @@ def prepare_scale(whose: str, precision: str) -> Callable[[Any], Any]:
     if precision == "bfloat16":
         model.lower()
     return lambda x: model({"x": x}, AttentionWatch())
+
+
+def agree(options: argparse.Namespace) -> dict[str, Any]:
+    from perceiver_cli import Classifier
+
+    paths = sorted(path for path in options.pictures.rglob("*") if path.is_file())
+    paths = paths[:: max(1, len(paths) // options.count)][: options.count]
+    scores = {}
+    for precision in ("float32", "bfloat16"):
+        answers = Classifier(top=None, attention=False, precision=precision).stream(paths)
+        rows = [{p.index: p.score for p in answer.predictions} for answer in answers]
+        scores[precision] = np.array([[row[i] for i in sorted(row)] for row in rows])
+    exact = scores.pop("float32")
+    found = {}
+    print(f"| {len(paths)} pictures | same top-1 | largest change of a score |")
+    print("|---|---|---|")
+    for precision, own in scores.items():
+        same = float((own.argmax(1) == exact.argmax(1)).mean())
+        change = float(np.abs(own - exact).max())
+        print(f"| {precision} | {same:.2%} | {change:.4f} |")
+        found[precision] = {"same_top_1": same, "largest_change": change}
+    return {"pictures": len(paths), "precisions": found}
 
 
 def plot(result: dict[str, Any], path: Path) -> None:

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from perceiver_cli.adapters.fourier import Bands, fourier_features, grid_positions
 from perceiver_cli.adapters.image import with_positions
-from perceiver_cli.model.attention import CrossAttend, SelfAttend, normalise
+from perceiver_cli.model.attention import CrossAttend, SelfAttend
 from perceiver_cli.model.config import PerceiverConfig
+from perceiver_cli.model.elements import normalise
 from perceiver_cli.model.perceiver import Perceiver
 
 BOUNDS = {torch.float64: 1e-12, torch.float32: 1e-5}

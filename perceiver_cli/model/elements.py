@@ -1,0 +1,38 @@
+"""The byte array as the cross-attends read it: normalised, in slices."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+class Elements:
+    """A byte array [B, M, C] that is put together and normalised slice by slice, when asked.
+
+    Nothing of its size is made, and a slice is still in the processor's cache when it is read.
+
+    raw: [B, M, C - P]; positions: [M, P], the last channels of every input, where raw lacks them
+    (else None); eps: of the norm; dtype: of the slices.
+    """
+
+    def __init__(self, raw: Tensor, positions: Tensor | None, eps: float, dtype: torch.dtype):
+        self.raw = raw
+        self.positions = positions
+        self.eps = eps
+        self.dtype = dtype
+        beside = 0 if positions is None else positions.shape[-1]
+        self.shape = torch.Size((*raw.shape[:2], raw.shape[2] + beside))
+
+    def __getitem__(self, index: tuple[slice, slice]) -> Tensor:
+        """As of a tensor, `[:, where]`: [B, m, C]."""
+        x = self.raw[index].to(self.dtype)
+        if self.positions is not None:
+            own = self.positions[index[1]].to(self.dtype)
+            x = torch.cat([x, own.expand(len(x), *own.shape)], -1)
+        return normalise(x, self.eps)
+
+
+def normalise(x: Tensor, eps: float) -> Tensor:
+    """LayerNorm over channels without scale and shift: [B, M, C] -> [B, M, C]."""
+    return functional.layer_norm(x, x.shape[-1:], eps=eps)

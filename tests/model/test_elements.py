@@ -1,0 +1,69 @@
+"""The byte array read slice by slice, and settled weights: the same answers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from perceiver_cli.adapters.image import ImageAdapter
+from perceiver_cli.attention import AttentionWatch
+from perceiver_cli.model import attention
+from perceiver_cli.model.attention import Linear
+from perceiver_cli.model.config import PerceiverConfig
+from perceiver_cli.model.perceiver import Perceiver
+from perceiver_cli.model.settling import settler
+from perceiver_cli.preparation.image import ImageRecipe
+
+ADAPTER = ImageAdapter(ImageRecipe(size=16, patch=2, bands=4, highest=4.0))
+CONFIG = PerceiverConfig(
+    streams=ADAPTER.streams, classes=5, latents=6, width=16, cross_attends=2, layers=1
+)
+CPU = torch.device("cpu")
+
+
+def features() -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    return {"image": torch.randn(2, 3, 16, 16, generator=generator)}
+
+
+@pytest.mark.parametrize("chunk", [7, 64, 1000])
+@pytest.mark.parametrize("heads", [1, 5])
+def test_positions_apart_and_any_slices_change_nothing(randomise, monkeypatch, chunk, heads):
+    model = randomise(Perceiver(replace(CONFIG, cross_heads=heads, cross_channels=20))).float()
+    watches = AttentionWatch(), AttentionWatch()
+    with torch.inference_mode():
+        plain = model(ADAPTER.elements(features()), watches[0])
+        monkeypatch.setattr(attention, "CHUNK", chunk)
+        quick = model(ADAPTER.bare(features()), watches[1], positions=ADAPTER.fixed)
+    torch.testing.assert_close(quick, plain, rtol=0, atol=3e-5)
+    for one, other in zip(watches[0].measured, watches[1].measured, strict=True):
+        for name in ("entropy_bits", "peak", "mass", "effective"):
+            torch.testing.assert_close(
+                getattr(one, name), getattr(other, name), rtol=1e-4, atol=1e-5
+            )
+
+
+def settled(model: Perceiver, precision: torch.dtype) -> Perceiver:
+    settle = settler(precision, CPU, CONFIG.latents)
+    for name in [name for name, module in model.named_modules() if isinstance(module, Linear)]:
+        parent, _, child = name.rpartition(".")
+        setattr(model.get_submodule(parent), child, settle(model.get_submodule(name)))
+    model.read_in = precision
+    return model.requires_grad_(False)
+
+
+@pytest.mark.parametrize(
+    ("precision", "least", "most"),
+    [(torch.float32, 0, 1e-5), (torch.bfloat16, 1e-6, 0.1)],
+)
+def test_settled_weights_give_nearly_the_same(randomise, precision, least, most):
+    model = randomise(Perceiver(replace(CONFIG, readout="query"))).float()
+    streams = ADAPTER.elements(features())
+    with torch.inference_mode():
+        exact = model(streams)
+        found = settled(model, precision)(streams)
+    difference = (found - exact).abs().max() / exact.std()
+    assert found.dtype == torch.float32
+    assert least <= difference < most
