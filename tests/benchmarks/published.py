@@ -237,9 +237,13 @@ def prepare_scale(whose: str, precision: str) -> Callable[[Any], Any]:
             num_classes=10,
         ).eval()
 
+    import torch
+
     from perceiver_cli.attention import AttentionWatch
+    from perceiver_cli.checkpoints.format import Checkpoint, Header, build_model
     from perceiver_cli.model.config import PerceiverConfig
     from perceiver_cli.model.perceiver import Perceiver
+    from perceiver_cli.model.settling import settler
 
     config = PerceiverConfig(
         streams={"x": CHANNELS},
@@ -251,9 +255,10 @@ def prepare_scale(whose: str, precision: str) -> Callable[[Any], Any]:
         self_heads=8,
         self_widening=1,
     )
-    model = Perceiver(config).eval()
-    if precision == "bfloat16":
-        model.lower()
+    checkpoint = Checkpoint(Header("scale", config, {}, []), Perceiver(config).state_dict())
+    chosen = getattr(torch, precision)
+    model = build_model(checkpoint, "scale", settler(chosen, torch.device("cpu"), LATENTS))
+    model.read_in = chosen
     return lambda x: model({"x": x}, AttentionWatch())
 
 
