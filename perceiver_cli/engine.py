@@ -16,6 +16,7 @@ from perceiver_cli.adapters.base import Adapter
 from perceiver_cli.attention import AttentionWatch, summarise
 from perceiver_cli.checkpoints.format import Header, build_model, open_checkpoint
 from perceiver_cli.errors import CheckpointError
+from perceiver_cli.memory import giving_back
 from perceiver_cli.model.settling import settler
 from perceiver_cli.preparation.base import Window
 from perceiver_cli.results import AttentionStats
@@ -76,10 +77,13 @@ class Engine:
                 self._answering = self._settled()
             return self._answering
 
+    @giving_back()
     def _settled(self) -> Any:
         # Before the weights are there: they are computed in float32, which takes some room.
-        if self.adapter.fixed is not None:
-            self._positions = self.adapter.fixed.to(self.device, self.precision)
+        fixed = self.adapter.fixed
+        if fixed is not None:
+            self._positions = fixed.to(self.device, self.precision)
+        del fixed
         settle = settler(self.precision, self.device, self.header.model.latents)
         model = build_model(self._checkpoint, str(self._path), settle).to(self.device)
         model.read_in = self.precision

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from perceiver_cli.adapters.base import Adapter, ChannelGroup, heaviest_blocks
-from perceiver_cli.adapters.fourier import Bands, fourier_features, grid_positions
+from perceiver_cli.adapters.fourier import Bands, grid_features
 from perceiver_cli.adapters.image import check_divides, patchify, with_positions
 from perceiver_cli.maps import SoundMap
 from perceiver_cli.preparation.audio import AudioPreparation, AudioRecipe
@@ -29,7 +29,7 @@ class AudioAdapter(Adapter):
         check_divides("patch_frames", recipe.patch_frames, "frames of a window", recipe.frames)
         self.grid = (recipe.mels // recipe.patch_mels, recipe.frames // recipe.patch_frames)
         self.bands = Bands(recipe.bands, recipe.highest, recipe.spacing)
-        self.positions = fourier_features(grid_positions(*self.grid), self.bands)
+        self.positions = grid_features(self.bands, *self.grid)
         self.hop = recipe.rate // 100
         self.taper = torch.hann_window(self.hop * 5 // 2)
         self.filters = mel_filters(recipe.rate, 4 * self.hop, recipe.mels, recipe.low_hz)

@@ -58,3 +58,20 @@ def grid_positions(*sizes: int) -> Tensor:
     """
     axes = [torch.linspace(-1.0, 1.0, size) for size in sizes]
     return torch.stack(torch.meshgrid(*axes, indexing="ij"), -1)
+
+
+def grid_features(bands: Bands, *sizes: int) -> Tensor:
+    """fourier_features of grid_positions(*sizes), [sizes..., d + 2 K d].
+
+    Computed along each axis and spread over the grid: at 224 x 224 pixels a tenth of the memory
+    on the way.
+    """
+    axes = [torch.linspace(-1.0, 1.0, size).unsqueeze(1) for size in sizes]
+    every = bands.frequencies().expand(len(sizes), -1)
+    angles = [math.pi * (axis * each) for axis, each in zip(axes, every, strict=True)]
+    parts = [*axes, *(a.sin() for a in angles), *(a.cos() for a in angles)]
+    spread = [
+        part.view(*(size if i == k % len(sizes) else 1 for i, size in enumerate(sizes)), -1)
+        for k, part in enumerate(parts)
+    ]
+    return torch.cat([part.expand(*sizes, -1) for part in spread], -1)

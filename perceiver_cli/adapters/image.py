@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from perceiver_cli.adapters.base import Adapter, ChannelGroup, heaviest_blocks
-from perceiver_cli.adapters.fourier import Bands, fourier_features, grid_positions
+from perceiver_cli.adapters.fourier import Bands, grid_features
 from perceiver_cli.maps import PictureMap
 from perceiver_cli.preparation.base import Window
 from perceiver_cli.preparation.image import ImagePreparation, ImageRecipe
@@ -56,7 +56,7 @@ class ImageAdapter(Adapter):
         """The grid is the same for every input. Not kept: at single pixels it is 50 MiB."""
         if not self.recipe.positions:
             return None
-        return fourier_features(grid_positions(self.side, self.side), self.bands).flatten(0, -2)
+        return grid_features(self.bands, self.side, self.side).flatten(0, -2)
 
     def features(self, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
         """uint8 [B, S, S, 3] -> normalised float32 [B, 3, S, S]."""

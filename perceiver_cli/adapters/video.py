@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from perceiver_cli.adapters.base import Adapter, ChannelGroup, heaviest_blocks
-from perceiver_cli.adapters.fourier import Bands, fourier_features, grid_positions
+from perceiver_cli.adapters.fourier import Bands, grid_features
 from perceiver_cli.adapters.image import (
     check_divides,
     crop_box,
@@ -34,7 +34,7 @@ class VideoAdapter(Adapter):
         side = recipe.size // recipe.patch
         self.grid = (recipe.frames // recipe.patch_frames, side, side)
         self.bands = Bands(recipe.bands, recipe.highest, recipe.spacing)
-        self.positions = fourier_features(grid_positions(*self.grid), self.bands)
+        self.positions = grid_features(self.bands, *self.grid)
         self.audio = sound_adapter(recipe.audio) if recipe.audio else None
 
     @property

@@ -7,7 +7,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perceiver_cli.adapters.fourier import Bands, fourier_features, grid_positions
+from perceiver_cli.adapters.fourier import (
+    Bands,
+    fourier_features,
+    grid_features,
+    grid_positions,
+)
 
 few = settings(max_examples=30, deadline=None)
 
@@ -77,3 +82,16 @@ def test_features_tell_all_places_of_a_grid_apart():
     features = fourier_features(grid_positions(8, 8), Bands(4, 4.0)).flatten(0, 1)
     apart = torch.cdist(features, features) + 10 * torch.eye(64)
     assert apart.min() > 0.1
+
+
+@pytest.mark.parametrize(
+    ("sizes", "bands"),
+    [
+        ((5,), Bands(3, 2.0)),
+        ((6, 7), Bands(4, 8.0, "log")),
+        ((3, 4, 5), Bands(4, (2.0, 3.0, 4.0))),
+    ],
+)
+def test_grid_features_are_those_of_the_grids_positions(sizes, bands):
+    expected = fourier_features(grid_positions(*sizes), bands)
+    torch.testing.assert_close(grid_features(bands, *sizes), expected)
