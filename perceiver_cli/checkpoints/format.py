@@ -152,9 +152,10 @@ def build_model(
 
 
 def _fitting(tensors: Mapping[str, Any], name: str, shape: tuple[int, ...], source: str) -> Any:
-    if name not in tensors:
-        raise CheckpointError(f"{source}: tensor {name} is missing")
-    tensor = tensors[name]
+    try:
+        tensor = tensors[name]
+    except KeyError:
+        raise CheckpointError(f"{source}: tensor {name} is missing") from None
     if tensor.shape != shape:
         raise CheckpointError(
             f"{source}: tensor {name} has shape {list(tensor.shape)}, expected {list(shape)}"

@@ -20,7 +20,6 @@ from perceiver_cli.cli.views import Views
 from perceiver_cli.inputs import Input
 from perceiver_cli.journal import Journal
 from perceiver_cli.media.types import Source
-from perceiver_cli.memory import keep_freed
 from perceiver_cli.report import Writer, writer_for
 from perceiver_cli.report.words import count, display_path, seconds_in_words
 from perceiver_cli.results import Result
@@ -94,9 +93,8 @@ class Batch:
             self.form == "table" and (self.full or not self.many)
         )
         shows |= bool(self.views and self.views.page)
-        if not self.few:
-            timeout = TIMEOUT_S if timeout is None else timeout
-            keep_freed()
+        if timeout is None and not self.few:
+            timeout = TIMEOUT_S
         with self._open() as (writer, stream):
             with importing():
                 from perceiver_cli.classify import Classifier

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from perceiver_cli.adapters.audio import AudioAdapter
+from perceiver_cli.training.views import look
 
 _NATS_PER_DB = math.log(10) / 10
 
@@ -33,11 +34,7 @@ def stretch(log: Tensor, most: float = 0.15, shift: float = 0.05) -> Tensor:
     views[:, 0, 0] = 1 + chosen * torch.empty(batch).uniform_(-most, most)
     views[:, 1, 1] = 1
     views[:, 1, 2] = chosen * torch.empty(batch).uniform_(-2 * shift, 2 * shift)
-    grid = functional.affine_grid(views, [batch, 1, *log.shape[1:]], align_corners=False)
-    stretched = functional.grid_sample(
-        log.unsqueeze(1), grid, align_corners=False, padding_mode="reflection"
-    )
-    return stretched.squeeze(1)
+    return look(log.unsqueeze(1), views, beyond="reflection").squeeze(1)
 
 
 def equalise(log: Tensor, spread_db: float = 5.0) -> Tensor:

@@ -4,9 +4,10 @@ import torch
 
 from perceiver_cli.adapters import build_adapter
 from perceiver_cli.errors import UsageError
-from perceiver_cli.training.augment import AUGMENTS, look, random_views
+from perceiver_cli.training.augment import AUGMENTS
 from perceiver_cli.training.folder import read_folder
 from perceiver_cli.training.teacher import read_teacher
+from perceiver_cli.training.views import look, random_views
 
 
 @pytest.fixture
