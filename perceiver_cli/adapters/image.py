@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -29,6 +31,10 @@ class ImageAdapter(Adapter):
             check_divides("4", 4, "size", recipe.size)
             self.side = recipe.size // 4 - (recipe.windows == "valid")
         self.bands = Bands(recipe.bands, recipe.highest, recipe.spacing)
+
+    def roomy(self) -> ImageAdapter:
+        """Of the whole square, from which random views are drawn."""
+        return ImageAdapter(replace(self.recipe, crop=1.0))
 
     @property
     def preparation(self) -> ImagePreparation:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -36,6 +38,10 @@ class VideoAdapter(Adapter):
         self.bands = Bands(recipe.bands, recipe.highest, recipe.spacing)
         self.positions = grid_features(self.bands, *self.grid)
         self.audio = sound_adapter(recipe.audio) if recipe.audio else None
+
+    def roomy(self) -> VideoAdapter:
+        """Of the whole squares, from which random views are drawn."""
+        return VideoAdapter(replace(self.recipe, crop=1.0))
 
     @property
     def preparation(self) -> VideoPreparation:

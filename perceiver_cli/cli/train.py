@@ -82,8 +82,8 @@ def train(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Another model's logits for the training pictures or sounds, half of every "
-            "target: files.txt and logits.npy, as weights/recipes/teach_pictures.py writes them.",
+            help="Another model's logits for the training pictures or sounds: files.txt and "
+            "logits.npy, as weights/recipes/teach_pictures.py writes them.",
             rich_help_panel=_DATA,
         ),
     ] = None,
@@ -135,13 +135,23 @@ def train(
         float,
         typer.Option(metavar="X", min=0, max=1, help="Label smoothing.", rich_help_panel=_MANNER),
     ] = 0.1,
+    teacher_share: Annotated[
+        float,
+        typer.Option(
+            metavar="X",
+            min=0,
+            max=1,
+            help="Of every target, what the teacher says.",
+            rich_help_panel=_MANNER,
+        ),
+    ] = 0.5,
     latent_share: Annotated[
         float,
         typer.Option(
             metavar="X",
             min=0.01,
             max=1,
-            help="Of the latents, used per step until the last fifth.",
+            help="Of the latents, used per step until the last tenth.",
             rich_help_panel=_MANNER,
         ),
     ] = 1.0,
@@ -196,6 +206,7 @@ def train(
         mixup=mixup,
         smoothing=smoothing,
         latents=latent_share,
+        taught=teacher_share,
         precision=str(chosen).removeprefix("torch."),
         seed=seed,
     )

@@ -84,7 +84,7 @@ class AttentionWeights:
 
     def logs(self, where: slice) -> Tensor:
         """Logarithms of the weights of the elements in `where`: [B, H, N, m]."""
-        scores = self.queries @ self.read.chunk(where)[0].mT
+        scores = product(self.queries, self.read.chunk(where)[0].mT)
         return scores.to(self.log_norm.dtype).sub_(self.log_norm)
 
     def part(self, where: slice) -> Tensor:
@@ -101,7 +101,7 @@ def attend(queries: Tensor, read: KeysAndValues) -> tuple[Tensor, Tensor | None]
     """
     if torch.is_grad_enabled():
         keys, values = read.chunk(slice(0, read.elements))
-        return (queries @ keys.mT).softmax(-1) @ values, None
+        return product(product(queries, keys.mT).softmax(-1), values), None
 
     shape = (*queries.shape[:3], 1)
     top = torch.full(shape, -math.inf, dtype=queries.dtype, device=queries.device)
@@ -111,14 +111,21 @@ def attend(queries: Tensor, read: KeysAndValues) -> tuple[Tensor, Tensor | None]
     summed: Tensor | float = 0.0
     for where in read.slices():
         keys, values = read.chunk(where)
-        scores = queries @ keys.mT
+        scores = product(queries, keys.mT)
         new_top = torch.maximum(top, scores.amax(-1, keepdim=True))
         weights = scores.sub_(new_top).exp_()
         shrink = (top - new_top).exp()
         total = total * shrink + weights.sum(-1, keepdim=True)
-        summed = summed * shrink + (weights @ values).to(running)
+        summed = summed * shrink + product(weights, values).to(running)
         top = new_top
     return summed / total, top + total.log()
+
+
+def product(a: Tensor, b: Tensor) -> Tensor:
+    """a b: [B, H, N, k], [B, H or 1, k, m] -> [B, H, N, m]; what heads share is not copied."""
+    if b.shape[1] == 1:
+        return (a.flatten(1, 2) @ b.squeeze(1)).unflatten(1, a.shape[1:3])
+    return a @ b
 
 
 def split_heads(x: Tensor, heads: int) -> Tensor:
@@ -174,10 +181,11 @@ class CrossAttend(nn.Module):
     """The latents read the byte array: [B, N, D], [B, M, C] -> [B, N, D].
 
     The byte array comes in normalised but without the norm's scale and shift (`normalise`), which
-    belong to the weights here: repeats with different weights then share one normalisation. With
-    one head the key and value projections are folded into the query and the result:
+    belong to the weights here: repeats with different weights then share one normalisation. The
+    key and value projections of each head can be folded into the query and the result:
         q . (W_k x + b_k) = (W_k^T q) . x + const,    sum p (W_v x + b_v) = W_v (sum p x) + b_v
-    so nothing of size M x C is computed, and the constant cancels in the softmax.
+    so nothing of size M x C is computed, and the constant cancels in the softmax. That is less
+    work where all heads' queries together are few.
     """
 
     def __init__(
@@ -201,7 +209,7 @@ class CrossAttend(nn.Module):
         self.norm_shift = nn.Parameter(torch.zeros(channels))
         self.query = Linear(width, qk)
         self.key = Linear(channels, qk, bare=True)
-        self.value = Linear(channels, qk)
+        self.value = Linear(channels, qk, bare=True)
         self.out = Linear(qk, width)
         self.mlp_norm = nn.LayerNorm(width, eps)
         self.mlp = MLP(width, widening, gelu)
@@ -209,17 +217,26 @@ class CrossAttend(nn.Module):
     def forward(
         self, latents: Tensor, x: Tensor | Elements, *, fold: bool | None = None
     ) -> tuple[Tensor, AttentionWeights | None]:
-        """latents: [B, N, D]; x: normalised [B, M, C]. Folds where there is one head.
+        """latents: [B, N, D]; x: normalised [B, M, C]. Folds where that is less work.
 
         Returns the new latents and, unless gradients are recorded, the attention weights.
         """
         queries = self.query(self.query_norm(latents))
         queries = queries * (queries.shape[-1] // self.heads) ** -0.5
-        fold = self.heads == 1 if fold is None else fold
+        fold = self.folds(latents.shape[1]) if fold is None else fold
         attended, weights = (self._read_folded if fold else self._read_plain)(queries, x)
         update = self.out(attended)
         latents = latents + update if self.query_residual else update
         return latents + self.mlp(self.mlp_norm(latents)), weights
+
+    def folds(self, latents: int) -> bool:
+        """Whether folding is less work for that many latents: always with one head of C channels.
+
+        An element costs 2 H N C products folded, and 2 (C + N) c else, c the channels of keys and
+        of values over all heads.
+        """
+        qk, channels = self.key.weight.shape
+        return self.heads * latents * channels <= (channels + latents) * qk
 
     def _read_folded(
         self, queries: Tensor, x: Tensor | Elements
@@ -228,20 +245,30 @@ class CrossAttend(nn.Module):
             part = x[:, where].unsqueeze(1)
             return part, part
 
-        folded = queries.to(self.key.weight.dtype) @ self.key.weight * self.norm_scale
-        asked, read = folded.to(x.dtype).unsqueeze(1), KeysAndValues(x.shape[1], chunk)
+        key = self.key.weight.unflatten(0, (self.heads, -1))
+        value = self.value.weight.unflatten(0, (self.heads, -1))
+        heads = queries.to(key.dtype).unflatten(-1, (self.heads, -1))
+        folded = torch.einsum("bnhc,hcx->bhnx", heads, key) * self.norm_scale
+        asked, read = folded.to(x.dtype), KeysAndValues(x.shape[1], chunk)
         mean, log_norm = attend(asked, read)
-        attended = self.value(mean.squeeze(1) * self.norm_scale + self.norm_shift)
+        mean = (mean * self.norm_scale + self.norm_shift).to(value.dtype)
+        attended = torch.einsum("bhnx,hcx->bnhc", mean, value).flatten(2) + self.value.bias
         return attended, _weights(asked, read, log_norm)
 
     def _read_plain(
         self, queries: Tensor, x: Tensor | Elements
     ) -> tuple[Tensor, AttentionWeights | None]:
-        scaled = x[:, :] * self.norm_scale + self.norm_shift
+        def chunk(where: slice) -> tuple[Tensor, Tensor]:
+            part = x[:, where] * self.norm_scale + self.norm_shift
+            key, value = self.key(part), self.value(part)
+            return split_heads(key, self.heads), split_heads(value, self.heads)
+
+        elements = x.shape[1]
+        if torch.is_grad_enabled() or elements <= CHUNK:
+            read = KeysAndValues.of(*chunk(slice(0, elements)))  # once, statistics included
+        else:
+            read = KeysAndValues(elements, chunk)
         heads = split_heads(queries, self.heads)
-        read = KeysAndValues.of(
-            *(split_heads(part, self.heads) for part in (self.key(scaled), self.value(scaled)))
-        )
         attended, log_norm = attend(heads, read)
         return attended.transpose(1, 2).flatten(2), _weights(heads, read, log_norm)
 

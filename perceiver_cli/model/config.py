@@ -26,7 +26,7 @@ class PerceiverConfig:
     cross_attends: K, how often the byte array is read (iterative attention).
     layers: L, self-attends in one latent transformer.
     repeats: how often the latent transformer runs after each cross-attend (IO: 8, shared).
-    cross_heads, self_heads: attention heads. One cross head takes the folded path.
+    cross_heads, self_heads: attention heads.
     cross_channels: query-key channels of the cross-attend; 0 means C, the paper's choice ("kv").
     cross_widening, self_widening: hidden units of the MLPs over their width.
     share_cross, share_latent: which of the K repeats share weights.

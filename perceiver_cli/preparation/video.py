@@ -17,7 +17,8 @@ from perceiver_cli.preparation.resampling import Resample, centre_square, resamp
 class VideoRecipe:
     """How a video becomes byte arrays, with sound ("av") or without ("video").
 
-    frames: evenly spaced over window_s seconds; size: side of the centre square in pixels;
+    frames: evenly spaced over window_s seconds; size: side of the centre square in pixels; crop:
+    the share of the shorter side that it keeps;
     patch_frames x patch x patch: one element; bands, highest, spacing: see fourier.Bands;
     resample: see resampling.py; audio: the recipe of the sound of the same window.
     """
@@ -27,6 +28,7 @@ class VideoRecipe:
     window_s: float = 2.0
     max_windows: int = 4
     size: int = 64
+    crop: float = 1.0
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
     patch_frames: int = 2
@@ -51,7 +53,7 @@ class VideoPreparation(Preparation):
             frames=self.recipe.frames,
             window_s=self.recipe.window_s,
             max_windows=self.recipe.max_windows,
-            short_side=2 * self.recipe.size,
+            short_side=round(2 * self.recipe.size / self.recipe.crop),
             sound_rate=self.recipe.audio.rate if self.recipe.audio else None,
         )
 
@@ -62,7 +64,7 @@ class VideoPreparation(Preparation):
 
     def _window(self, media: Video, window: VideoWindow) -> Window:
         height, width = window.frames.shape[1:3]
-        square = centre_square(height, width, 1.0, round_up=False)
+        square = centre_square(height, width, self.recipe.crop, round_up=False)
         frames = [
             resample(frame, square, self.recipe.size, self.recipe.resample, crop_first=False)
             for frame in window.frames

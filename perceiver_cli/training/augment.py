@@ -2,8 +2,8 @@
 
 Each takes batched arrays as the cache keeps them and soft targets [B, classes], and returns
 features (as the adapter's `features`) and targets. Where the arrays hold "teacher", another model's
-logits [B, classes, h, w], half of each target is what it says. All randomness comes from torch's
-generator.
+logits [B, classes, h, w], a share of each target (`taught`) is what it says. All randomness comes
+from torch's generator.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ from perceiver_cli.training.views import look, random_views
 class Augment(ABC):
     """Arrays and targets of one batch -> features and targets."""
 
-    def __init__(self, adapter: Adapter, mixup: float) -> None:
+    def __init__(self, adapter: Adapter, mixup: float, taught: float = 0.5) -> None:
         self.adapter = adapter
         self.mixup = mixup
+        self.taught = taught
 
     @abstractmethod
     def __call__(
@@ -43,7 +44,8 @@ class AugmentImage(Augment):
         views = random_views(len(targets))
         pixels = jitter_colour(look(self.adapter.features(arrays)["image"], views))
         if "teacher" in arrays:
-            targets = teach(targets, look(arrays["teacher"], views, beyond="border"))
+            logits = look(arrays["teacher"], views, beyond="border")
+            targets = teach(targets, logits, self.taught)
         pixels, targets = mix_pictures(pixels, targets, self.mixup)
         return {"image": pixels}, targets
 
@@ -91,7 +93,7 @@ class AugmentAudio(Augment):
         wave = random_windows(arrays["audio"].float(), self.adapter.recipe.samples)
         wave = wave / (wave.square().mean(1, keepdim=True).sqrt() + 1e-4)
         if "teacher" in arrays:
-            targets = teach(targets, arrays["teacher"])
+            targets = teach(targets, arrays["teacher"], self.taught)
         wave, targets = mix(wave, targets, self.mixup)
         return {"audio": changed_features(self.adapter, wave)}, targets
 
@@ -142,9 +144,9 @@ def blend(a: Tensor, b: Tensor, share: float) -> Tensor:
     return torch.lerp(a, b, share)
 
 
-def teach(targets: Tensor, logits: Tensor) -> Tensor:
-    """Targets [B, classes], half of each from a teacher's logits over places [B, classes, h, w]."""
-    return blend(targets, logits.mean((2, 3)).softmax(1), 0.5)
+def teach(targets: Tensor, logits: Tensor, share: float) -> Tensor:
+    """Targets [B, classes], a share of each from a teacher's logits [B, classes, h, w]."""
+    return blend(targets, logits.mean((2, 3)).softmax(1), share)
 
 
 def mix(values: Tensor, targets: Tensor, probability: float) -> tuple[Tensor, Tensor]:

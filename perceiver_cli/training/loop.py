@@ -35,7 +35,8 @@ class Plan:
     every class equally often; mixup: probability of a mixed batch; smoothing: of the targets;
     average: decay of the shipped moving average; precision: "float32" or "bfloat16".
     latents: share of the latents, drawn anew each step, that training runs with until the last
-    fifth, which has them all: a step's cost falls with it (as FLIP drops patches, Li et al. 2023).
+    tenth, which has them all: a step's cost falls with it (as FLIP drops patches, Li et al. 2023).
+    taught: share of every target that the teacher says, where there is one.
     """
 
     minutes: float | None = None
@@ -49,6 +50,7 @@ class Plan:
     average: float = 0.999
     precision: str = "float32"
     latents: float = 1.0
+    taught: float = 0.5
     seed: int = 0
 
 
@@ -82,7 +84,7 @@ class Training:
         self.plan = plan
         self.state_file = run / "state.safetensors"
         self.metrics_file = run / "metrics.jsonl"
-        self.augment = AUGMENTS[adapter.modality](adapter, plan.mixup)
+        self.augment = AUGMENTS[adapter.modality](adapter, plan.mixup, plan.taught)
         self.adapter = adapter
         self.optimisers = build_optimisers(
             model, plan.rate, plan.decay, getattr(torch, plan.precision)
@@ -155,7 +157,7 @@ class Training:
 
     def _choose_latents(self) -> Tensor | None:
         count = self.model.config.latents
-        if self.plan.latents >= 1 or self._share() > 0.8:
+        if self.plan.latents >= 1 or self._share() > 0.9:
             return None
         return torch.randperm(count)[: max(1, round(self.plan.latents * count))]
 

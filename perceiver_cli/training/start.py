@@ -31,7 +31,7 @@ def first_recipe(modality: str, start: Checkpoint | None) -> dict[str, Any]:
         return dict(given)
     if (given["modality"], modality) == ("image", "av"):
         picture = build_adapter(given).recipe
-        return recipe | {name: getattr(picture, name) for name in _SHARED}
+        return recipe | {name: getattr(picture, name) for name in (*_SHARED, "crop")}
     return recipe
 
 
@@ -76,15 +76,16 @@ def frame_channels(picture: ImageRecipe, video: VideoRecipe, channels: int) -> T
 def read_frames(model: Perceiver, tensors: dict[str, Tensor], reading: Tensor) -> dict[str, Tensor]:
     """The cross-attends of a picture model as those of a video model.
 
-    The picture's query-key channels come first and do what they did, on what `reading` makes of an
-    element; the others ask nothing and add nothing until they have learned to.
+    The picture's query-key channels come first in every head and do what they did, on what
+    `reading` makes of an element; the others ask nothing and add nothing until they have learned
+    to.
     """
-    own = model.state_dict()
+    own, heads = model.state_dict(), model.config.cross_heads
     taken: dict[str, Tensor] = {}
-    few, many = reading.shape
     for name in {n.split(".norm_scale")[0] for n in tensors if n.endswith(".norm_scale")}:
         scale, shift = tensors[f"{name}.norm_scale"], tensors[f"{name}.norm_shift"]
         value = tensors[f"{name}.value.weight"]
+        few, many = (of[f"{name}.query.bias"].shape[0] // heads for of in (tensors, own))
         wider = {
             "query.weight": tensors[f"{name}.query.weight"] * (many / few) ** 0.5,
             "query.bias": tensors[f"{name}.query.bias"] * (many / few) ** 0.5,
@@ -96,9 +97,10 @@ def read_frames(model: Perceiver, tensors: dict[str, Tensor], reading: Tensor) -
             silent = part.startswith("query") or part.endswith("bias")
             blank = own[f"{name}.{part}"].clone()
             blank = blank.zero_() if silent else blank
-            blank[:few] = tensor
+            blank.unflatten(0, (heads, -1))[:, :few] = tensor.unflatten(0, (heads, -1))
             taken[f"{name}.{part}"] = blank
         out = torch.zeros_like(own[f"{name}.out.weight"])
-        out[:, :few] = tensors[f"{name}.out.weight"]
+        old = tensors[f"{name}.out.weight"].unflatten(1, (heads, -1))
+        out.unflatten(1, (heads, -1))[:, :, :few] = old
         taken[f"{name}.out.weight"] = out
     return taken

@@ -150,3 +150,11 @@ def test_patches_hold_the_right_values_in_order(shape, patch):
         expected = block.movedim(1, -1).flatten(1)
         assert torch.equal(found[(slice(None), *where)], expected)
     assert found.unique().numel() == grid.numel()
+
+
+def test_training_gets_the_whole_square():
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    picture = Picture(pixels, 64, 64)
+    cropping = ImageAdapter(ImageRecipe(size=64, crop=0.5))
+    assert not np.array_equal(cropping.prepare(picture)[0].arrays["image"], pixels)
+    np.testing.assert_array_equal(cropping.roomy().prepare(picture)[0].arrays["image"], pixels)

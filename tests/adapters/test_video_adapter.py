@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -141,3 +143,21 @@ def test_what_the_loader_is_asked_for():
     needs = ADAPTER.needs
     assert (needs.frames, needs.short_side, needs.sound_rate) == (8, 64, 8000)
     assert VideoAdapter(VideoRecipe(audio=None)).needs.sound_rate is None
+
+
+def test_a_crop_keeps_the_middle_and_training_gets_the_whole():
+    cropping = VideoAdapter(replace(SMALL, crop=0.5))
+    assert cropping.needs.short_side == 128
+    frames = noise_frames(64, 64)
+    middle = ADAPTER.prepare(video(frames[:, 16:48, 16:48].copy()))[0]
+    window = cropping.prepare(video(frames))[0]
+    np.testing.assert_array_equal(window.arrays["video"], middle.arrays["video"])
+    assert {n: window.place[n] for n in ("left", "top", "width", "height")} == {
+        "left": 16,
+        "top": 16,
+        "width": 32,
+        "height": 32,
+    }
+    whole = cropping.roomy().prepare(video(frames))[0]
+    expected = ADAPTER.prepare(video(frames))[0]
+    np.testing.assert_array_equal(whole.arrays["video"], expected.arrays["video"])

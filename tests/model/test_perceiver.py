@@ -187,7 +187,7 @@ def test_gradients_reach_every_parameter(readout, heads, sharing):
     model(streams).square().sum().backward()
     without = {n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()}
     # Folded, a key's bias cancels in the softmax and is never read.
-    folded = {f"cross.{k}.key.bias" for k in range(DISTINCT[sharing])} if heads == 1 else set()
+    folded = {f"cross.{k}.key.bias" for k in range(DISTINCT[sharing])}
     if readout == "query":
         folded.add("readout.attend.key.bias")
     assert without == folded

@@ -53,8 +53,9 @@ def test_no_teacher_there(folder, tmp_path):
         read_teacher(tmp_path, folder)
 
 
-def test_half_of_a_target_is_what_the_teacher_says_of_the_view():
-    augment = AUGMENTS["image"](build_adapter({"modality": "image"}), 0.0)
+@pytest.mark.parametrize("share", [0.5, 0.9])
+def test_a_share_of_a_target_is_what_the_teacher_says_of_the_view(share):
+    augment = AUGMENTS["image"](build_adapter({"modality": "image"}), 0.0, share)
     pixels = torch.zeros(4, 64, 64, 3, dtype=torch.uint8)
     logits = torch.zeros(4, 5, 3, 3)
     logits[:, 2] = 50.0
@@ -62,8 +63,9 @@ def test_half_of_a_target_is_what_the_teacher_says_of_the_view():
     torch.manual_seed(1)
     _, targets = augment({"image": pixels, "teacher": logits}, torch.eye(5)[:4])
     torch.testing.assert_close(targets.sum(1), torch.ones(4))
-    assert (targets.diagonal() >= 0.5).all()
-    assert (targets[:, 2:4].sum(1) >= 0.5 - 1e-4).all()
+    assert (targets.diagonal() >= 1 - share - 1e-4).all()
+    assert (targets[:2].diagonal() <= 1 - share + 1e-4).all()
+    assert (targets[:, 2:4].sum(1) >= share - 1e-4).all()
 
 
 def test_views_show_parts_of_the_picture_mirrored_or_the_whole_on_a_sheet():
