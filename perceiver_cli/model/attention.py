@@ -136,10 +136,10 @@ def split_heads(x: Tensor, heads: int) -> Tensor:
 class MLP(nn.Module):
     """Two linear layers around a GELU: [..., D] -> [..., D], hidden widening x D."""
 
-    def __init__(self, width: int, widening: int, gelu: str) -> None:
+    def __init__(self, width: int, widening: int, gelu: str, *, exact: bool = False) -> None:
         super().__init__()
-        self.expand = Linear(width, widening * width)
-        self.contract = Linear(widening * width, width)
+        self.expand = Linear(width, widening * width, exact=exact)
+        self.contract = Linear(widening * width, width, exact=exact)
         self.approximate = "tanh" if gelu == "tanh" else "none"
 
     def forward(self, x: Tensor) -> Tensor:
@@ -185,7 +185,8 @@ class CrossAttend(nn.Module):
     key and value projections of each head can be folded into the query and the result:
         q . (W_k x + b_k) = (W_k^T q) . x + const,    sum p (W_v x + b_v) = W_v (sum p x) + b_v
     so nothing of size M x C is computed, and the constant cancels in the softmax. That is less
-    work where all heads' queries together are few.
+    work where all heads' queries together are few. The linear layers stay exact: rounded, they
+    would change more answers than those of the whole latent transformer, and they cost little.
     """
 
     def __init__(
@@ -207,12 +208,12 @@ class CrossAttend(nn.Module):
         self.query_norm = nn.LayerNorm(width, eps)
         self.norm_scale = nn.Parameter(torch.ones(channels))
         self.norm_shift = nn.Parameter(torch.zeros(channels))
-        self.query = Linear(width, qk)
-        self.key = Linear(channels, qk, bare=True)
-        self.value = Linear(channels, qk, bare=True)
-        self.out = Linear(qk, width)
+        self.query = Linear(width, qk, exact=True)
+        self.key = Linear(channels, qk, bare=True, exact=True)
+        self.value = Linear(channels, qk, bare=True, exact=True)
+        self.out = Linear(qk, width, exact=True)
         self.mlp_norm = nn.LayerNorm(width, eps)
-        self.mlp = MLP(width, widening, gelu)
+        self.mlp = MLP(width, widening, gelu, exact=True)
 
     def forward(
         self, latents: Tensor, x: Tensor | Elements, *, fold: bool | None = None
