@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from perceiver_cli.adapters.base import Adapter, ChannelGroup, heaviest_blocks
+from perceiver_cli.adapters.cosines import Cosines
 from perceiver_cli.adapters.fourier import Bands, grid_features
 from perceiver_cli.maps import PictureMap
 from perceiver_cli.preparation.base import Window
@@ -29,7 +30,10 @@ class ImageAdapter(Adapter):
             self.side = recipe.size // recipe.patch
         else:
             check_divides("4", 4, "size", recipe.size)
+            if recipe.values != "pixels":
+                raise ValueError(f"windows are of pixels, not of {recipe.values}")
             self.side = recipe.size // 4 - (recipe.windows == "valid")
+        self.cosines = cosines_of(recipe.values, (recipe.patch, recipe.patch))
         self.bands = Bands(recipe.bands, recipe.highest, recipe.spacing)
 
     def roomy(self) -> ImageAdapter:
@@ -46,13 +50,13 @@ class ImageAdapter(Adapter):
         """The byte array's channels, in order."""
         if self.recipe.windows == "none":
             side = self.recipe.patch
-            values = ChannelGroup("image", f"RGB of {side}x{side} pixels", 3 * side**2)
+            values = value_groups("image", self.recipe.values, f"{side}x{side} pixels", 3 * side**2)
         else:
-            values = ChannelGroup("image", "RGB of 9 windows of 7x7 pixels", 9 * 3 * 7**2)
+            values = [ChannelGroup("image", "RGB of 9 windows of 7x7 pixels", 9 * 3 * 7**2)]
         if not self.recipe.positions:
-            return [values]
+            return values
         return [
-            values,
+            *values,
             ChannelGroup("image", "position y, x", 2),
             ChannelGroup("image", "sin, cos of position", 4 * self.bands.count),
         ]
@@ -80,6 +84,7 @@ class ImageAdapter(Adapter):
         recipe, pixels = self.recipe, features["image"]
         if recipe.windows == "none":
             values = patchify(pixels, (recipe.patch, recipe.patch))
+            values = self.cosines(values) if self.cosines else values
         else:
             values = pooled_windows(pixels, self.side, before=2 if recipe.windows == "same" else 3)
         return {"image": values.flatten(1, -2)}
@@ -96,6 +101,23 @@ class ImageAdapter(Adapter):
     def layout(self, stream: str, values: np.ndarray, window: Window) -> PictureMap:
         """Values of the elements on the crop: float [maps, M] -> [maps, side, side]."""
         return PictureMap(values.reshape(-1, self.side, self.side), crop_box(window.place))
+
+
+def cosines_of(values: str, patch: tuple[int, ...]) -> Cosines | None:
+    """What makes of pixels the values that a recipe names; None for the pixels themselves."""
+    if values not in ("pixels", "cosines"):
+        raise ValueError(f'values ({values}) must be "pixels" or "cosines"')
+    return Cosines(patch) if values == "cosines" else None
+
+
+def value_groups(stream: str, values: str, patch: str, count: int) -> list[ChannelGroup]:
+    """The channels that hold the values of a patch of `count` of them, before the position."""
+    if values == "pixels":
+        return [ChannelGroup(stream, f"RGB of {patch}", count)]
+    return [
+        ChannelGroup(stream, f"cosines of {patch}", count),
+        ChannelGroup(stream, "their magnitudes", count),
+    ]
 
 
 def check_divides(part: str, size: int, whole: str, total: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -12,9 +13,11 @@ from perceiver_cli.adapters.base import Adapter, ChannelGroup, heaviest_blocks
 from perceiver_cli.adapters.fourier import Bands, grid_features
 from perceiver_cli.adapters.image import (
     check_divides,
+    cosines_of,
     crop_box,
     patchify,
     pixel_box,
+    value_groups,
     with_positions,
 )
 from perceiver_cli.adapters.samples import sound_adapter
@@ -35,6 +38,8 @@ class VideoAdapter(Adapter):
         check_divides("patch_frames", recipe.patch_frames, "frames", recipe.frames)
         side = recipe.size // recipe.patch
         self.grid = (recipe.frames // recipe.patch_frames, side, side)
+        self.patch = (recipe.patch_frames, recipe.patch, recipe.patch)
+        self.cosines = cosines_of(recipe.values, self.patch)
         self.bands = Bands(recipe.bands, recipe.highest, recipe.spacing)
         self.positions = grid_features(self.bands, *self.grid)
         self.audio = sound_adapter(recipe.audio) if recipe.audio else None
@@ -52,10 +57,9 @@ class VideoAdapter(Adapter):
     def channels(self) -> list[ChannelGroup]:
         """The byte array's channels, in order."""
         recipe = self.recipe
-        values = 3 * recipe.patch_frames * recipe.patch**2
-        name = f"RGB of {recipe.patch_frames} frames x {recipe.patch}x{recipe.patch} pixels"
+        name = f"{recipe.patch_frames} frames x {recipe.patch}x{recipe.patch} pixels"
         groups = [
-            ChannelGroup("video", name, values),
+            *value_groups("video", recipe.values, name, 3 * math.prod(self.patch)),
             ChannelGroup("video", "position time, y, x", 3),
             ChannelGroup("video", "sin, cos of position", 6 * self.bands.count),
         ]
@@ -78,9 +82,9 @@ class VideoAdapter(Adapter):
         """Features of either or both streams -> their byte arrays."""
         streams = {}
         if "video" in features:
-            patch = (self.recipe.patch_frames, self.recipe.patch, self.recipe.patch)
-            patches = patchify(features["video"], patch)
-            streams["video"] = with_positions(patches, self.positions)
+            values = patchify(features["video"], self.patch)
+            values = self.cosines(values) if self.cosines else values
+            streams["video"] = with_positions(values, self.positions)
         if "audio" in features and self.audio:
             streams |= self.audio.elements(features)
         return streams

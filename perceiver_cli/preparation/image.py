@@ -16,6 +16,7 @@ class ImageRecipe:
 
     size: side of the square the model reads, in pixels; crop: the share of the shorter side that
     the centre crop keeps; mean, std: of RGB in [0, 1]; patch: side of a patch (1: single pixels);
+    values: what of a patch its element holds, its "pixels" or their "cosines" (see cosines.py);
     bands, highest, spacing: see fourier.Bands, over the grid of elements.
     positions: whether elements have position features; without, the model has learned ones.
     windows: "none" for patches; else each element is the nine windows that a 7x7 convolution with
@@ -31,6 +32,7 @@ class ImageRecipe:
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
     patch: int = 4
+    values: Literal["pixels", "cosines"] = "pixels"
     bands: int = 16
     highest: float = 8.0
     spacing: str = "linear"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -18,9 +19,9 @@ class VideoRecipe:
     """How a video becomes byte arrays, with sound ("av") or without ("video").
 
     frames: evenly spaced over window_s seconds; size: side of the centre square in pixels; crop:
-    the share of the shorter side that it keeps;
-    patch_frames x patch x patch: one element; bands, highest, spacing: see fourier.Bands;
-    resample: see resampling.py; audio: the recipe of the sound of the same window.
+    the share of the shorter side that it keeps; patch_frames x patch x patch: one element; values:
+    what it holds of them, as in ImageRecipe; bands, highest, spacing: see fourier.Bands; resample:
+    see resampling.py; audio: the recipe of the sound of the same window.
     """
 
     modality: str = "av"
@@ -33,6 +34,7 @@ class VideoRecipe:
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
     patch_frames: int = 2
     patch: int = 4
+    values: Literal["pixels", "cosines"] = "pixels"
     bands: int = 8
     highest: float | tuple[float, ...] = 8.0
     spacing: str = "linear"

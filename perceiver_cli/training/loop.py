@@ -100,6 +100,7 @@ class Training:
         """Trains to the end of the plan. Starts from the saved state if there is one."""
         self._restore()
         self.model.train()
+        self.model.read_in = getattr(torch, self.plan.precision)
         saved_at = begun = time.monotonic() - self.elapsed_s
         saved_at = time.monotonic()
         while (share := self._share()) < 1:
@@ -119,6 +120,7 @@ class Training:
             if time.monotonic() - saved_at > SAVE_EVERY_S:
                 self._save()
                 saved_at = time.monotonic()
+        self.model.read_in = None
         self._save()
 
     def note(self, **values: float | int | str) -> None:

@@ -15,7 +15,11 @@ from perceiver_cli.preparation.image import ImageRecipe
 from perceiver_cli.preparation.video import VideoRecipe
 
 # What a video's recipe shares with a picture's, so that its frames are read alike.
-_SHARED = ("size", "mean", "std", "patch", "bands", "highest", "spacing", "resample")
+_SHARED = ("size", "mean", "std", "patch", "values", "bands", "highest", "spacing", "resample")
+
+
+# How a training from nothing reads, other than by a recipe's defaults.
+_FRESH: dict[str, dict[str, Any]] = {"image": {"values": "cosines"}, "av": {"values": "cosines"}}
 
 
 def first_recipe(modality: str, start: Checkpoint | None) -> dict[str, Any]:
@@ -23,7 +27,7 @@ def first_recipe(modality: str, start: Checkpoint | None) -> dict[str, Any]:
 
     That of a start of the same modality; for video from pictures, frames are read as these.
     """
-    recipe: dict[str, Any] = {"modality": modality}
+    recipe: dict[str, Any] = {"modality": modality, **_FRESH.get(modality, {})}
     if start is None:
         return recipe
     given = start.header.recipe
@@ -55,18 +59,22 @@ def take_over(model: Perceiver, adapter: Adapter, start: Checkpoint) -> None:
 def frame_channels(picture: ImageRecipe, video: VideoRecipe, channels: int) -> Tensor | None:
     """How a picture's element comes out of a video's: [C of the picture, `channels`].
 
-    Pixels are the mean over an element's frames; of time's position nothing is read. None where
+    Values are the mean over an element's frames; of time's position nothing is read. None where
     the two recipes cut or place their patches in different ways.
     """
     alike = all(getattr(picture, name) == getattr(video, name) for name in _SHARED)
     if not (alike and picture.positions and picture.windows == "none"):
         return None
     pixels, bands, frames = 3 * video.patch**2, video.bands, video.patch_frames
-    reading = torch.zeros(pixels + 2 + 4 * bands, channels)
-    for frame in range(frames):
-        reading[:pixels, frame * pixels : (frame + 1) * pixels] = torch.eye(pixels) / frames
-    # Behind the pixels: positions, sines and cosines, each of (y, x) here and (t, y, x) there.
-    here, there = pixels, pixels * frames
+    if video.values == "pixels":
+        values = torch.eye(pixels).repeat(1, frames) / frames
+    else:  # The first of the coefficients over frames are the mean's, of the magnitudes as well.
+        one = torch.eye(pixels, pixels * frames)
+        values = torch.block_diag(one, one)
+    here, there = values.shape
+    reading = torch.zeros(here + 2 + 4 * bands, channels)
+    reading[:here, :there] = values
+    # Behind the values: positions, sines and cosines, each of (y, x) here and (t, y, x) there.
     for width in (1, bands, bands):
         reading[here : here + 2 * width, there + width : there + 3 * width] = torch.eye(2 * width)
         here, there = here + 2 * width, there + 3 * width

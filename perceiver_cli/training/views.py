@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def random_views(batch: int, smallest: float = 0.35, largest: float = 2.0) -> Tensor:
+def random_views(batch: int, smallest: float = 0.45, largest: float = 2.0) -> Tensor:
     """A random part of each picture, maybe mirrored: affine maps [B, 2, 3] for `look`.
 
     Four of five are a part of the picture with an area share from `smallest` to 1; the fifth is

@@ -32,6 +32,7 @@ def one_hot(size: int, index: int) -> np.ndarray:
         ImageRecipe(),
         ImageRecipe(size=24, patch=1, bands=3, highest=12.0),
         ImageRecipe(size=32, patch=8, crop=0.8, bands=5, spacing="log"),
+        ImageRecipe(size=32, values="cosines"),
     ],
 )
 @pytest.mark.parametrize("shape", [(40, 90), (90, 40), (7, 5), (1, 300)])
@@ -39,9 +40,10 @@ def test_the_byte_array_is_what_the_channels_say(recipe, shape):
     adapter = ImageAdapter(recipe)
     pixels = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
     x = elements_of(adapter, pixels)
-    values = 3 * recipe.patch**2
+    held = [3 * recipe.patch**2] * (2 if recipe.values == "cosines" else 1)
+    values = sum(held)
     assert x.shape == ((recipe.size // recipe.patch) ** 2, adapter.streams["image"])
-    assert [group.count for group in adapter.channels] == [values, 2, 4 * recipe.bands]
+    assert [group.count for group in adapter.channels] == [*held, 2, 4 * recipe.bands]
     assert x.dtype == torch.float32
     corners = x[[0, -1], values : values + 2]
     assert corners.tolist() == [[-1, -1], [1, 1]]

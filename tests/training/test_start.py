@@ -12,10 +12,13 @@ from perceiver_cli.training.start import first_recipe, frame_channels, take_over
 PICTURE = {"modality": "image", "size": 16, "patch": 4, "bands": 3, "highest": 2.0}
 
 
-@pytest.fixture(params=[(1, 0), (2, 12)], ids=["one head", "two heads"])
+@pytest.fixture(
+    params=[(1, 0, "pixels"), (2, 12, "pixels"), (2, 12, "cosines")],
+    ids=["one head", "two heads", "cosines"],
+)
 def start(request):
-    heads, qk = request.param
-    adapter = build_adapter(PICTURE)
+    heads, qk, values = request.param
+    adapter = build_adapter(PICTURE | {"values": values})
     torch.manual_seed(0)
     config = PerceiverConfig(
         adapter.streams, 2, latents=4, width=16, layers=1, cross_heads=heads, cross_channels=qk
@@ -42,11 +45,11 @@ def test_a_video_is_read_as_the_pictures_were(start):
     }
     assert first_recipe("image", start) == start.header.recipe
     assert first_recipe("audio", start) == {"modality": "audio"}
-    assert first_recipe("av", None) == {"modality": "av"}
+    assert first_recipe("av", None) == {"modality": "av", "values": "cosines"}
 
 
 def test_a_still_comes_out_of_a_video_as_the_picture(start):
-    pictures, videos = build_adapter(PICTURE), build_adapter(first_recipe("av", start))
+    pictures, videos = (build_adapter(first_recipe(m, start)) for m in ("image", "av"))
     pixels = torch.randint(0, 256, (2, 16, 16, 3), dtype=torch.uint8)
     frames = pixels.unsqueeze(1).expand(-1, videos.recipe.frames, -1, -1, -1).contiguous()
     picture = pictures.byte_array({"image": pixels})["image"]
@@ -60,11 +63,8 @@ def test_the_cross_attends_do_what_they_did(start):
     _, model = new_video_model(start)
     before = Perceiver(start.header.model)
     before.load_state_dict(start.tensors)
-    reading = frame_channels(
-        build_adapter(PICTURE).recipe,
-        build_adapter(first_recipe("av", start)).recipe,
-        model.config.channels,
-    )
+    recipes = [build_adapter(first_recipe(m, start)).recipe for m in ("image", "av")]
+    reading = frame_channels(*recipes, model.config.channels)
     elements, latents = torch.randn(2, 30, model.config.channels), torch.randn(2, 4, 16)
     for old, new in zip(before.cross, model.cross, strict=True):
         expected, _ = old(latents, elements @ reading.T)

@@ -1,0 +1,56 @@
+"""Patches of pixels as waves: their cosine transform in three colours, and its magnitudes.
+
+What a patch shows and how strongly it shows it, whichever way round. A cross-attend reads elements
+linearly; without the magnitudes no mean over elements could tell stripes from a plain area.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+# Grey, red against blue, green against both.
+_COLOURS = ((1.0, 1.0, 1.0), (1.0, 0.0, -1.0), (1.0, -2.0, 1.0))
+# How large the coefficients of photographs are: about that, by colour, times the patch's side over
+# the frequency in half waves a patch, of which none counts as a quarter.
+_SIZES = (0.45, 0.15, 0.07)
+
+
+class Cosines:
+    """The cosine transform (DCT-II, as in JPEG) of patches, every coefficient near size 1.
+
+    patch: sides of a patch in frames (where it has some), rows and columns. Over frames the first
+    coefficient is the mean, so that of a still it is what a picture's patch has.
+    """
+
+    def __init__(self, patch: tuple[int, ...]) -> None:
+        frames = patch[:-2]
+        colours = torch.tensor(_COLOURS)
+        matrix = torch.ones(1, 1)
+        for side in frames:
+            matrix = torch.kron(matrix, _waves(side) / side**0.5)
+        for side in patch[-2:]:
+            matrix = torch.kron(matrix, _waves(side))
+        matrix = torch.kron(matrix, colours / colours.norm(dim=1, keepdim=True))
+        halves = torch.stack(torch.meshgrid(*(torch.arange(s) for s in patch), indexing="ij"))
+        frequency = halves.float().square().sum(0).sqrt().clamp_min(0.25)
+        sizes = patch[-1] / frequency.reshape(-1, 1) * torch.tensor(_SIZES)
+        self.matrix = (matrix / sizes.reshape(-1, 1)).T.contiguous()
+
+    def __call__(self, values: Tensor) -> Tensor:
+        """RGB values, by place and then by colour: [..., V] -> coefficients, magnitudes [..., 2V].
+
+        The coefficients are ordered by frequency (frames, rows, columns) and then by colour.
+        """
+        coefficients = values @ self.matrix.to(values)
+        return torch.cat([coefficients, coefficients.abs()], -1)
+
+
+def _waves(side: int) -> Tensor:
+    """The orthonormal DCT-II: [frequencies, places]."""
+    frequency, place = torch.arange(side).unsqueeze(1), torch.arange(side) + 0.5
+    waves = (math.pi / side * frequency * place).cos() * (2 / side) ** 0.5
+    waves[0] /= 2**0.5
+    return waves
