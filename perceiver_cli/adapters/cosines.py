@@ -7,9 +7,12 @@ linearly; without the magnitudes no mean over elements could tell stripes from a
 from __future__ import annotations
 
 import math
+from functools import reduce
 
 import torch
 from torch import Tensor
+
+from perceiver_cli.adapters.base import ChannelGroup
 
 # Grey, red against blue, green against both.
 _COLOURS = ((1.0, 1.0, 1.0), (1.0, 0.0, -1.0), (1.0, -2.0, 1.0))
@@ -26,14 +29,11 @@ class Cosines:
     """
 
     def __init__(self, patch: tuple[int, ...]) -> None:
-        frames = patch[:-2]
         colours = torch.tensor(_COLOURS)
-        matrix = torch.ones(1, 1)
-        for side in frames:
-            matrix = torch.kron(matrix, _waves(side) / side**0.5)
-        for side in patch[-2:]:
-            matrix = torch.kron(matrix, _waves(side))
-        matrix = torch.kron(matrix, colours / colours.norm(dim=1, keepdim=True))
+        over_frames = [_waves(side) / side**0.5 for side in patch[:-2]]
+        over_pixels = [_waves(side) for side in patch[-2:]]
+        over_colours = colours / colours.norm(dim=1, keepdim=True)
+        matrix = reduce(torch.kron, [*over_frames, *over_pixels, over_colours])
         halves = torch.stack(torch.meshgrid(*(torch.arange(s) for s in patch), indexing="ij"))
         frequency = halves.float().square().sum(0).sqrt().clamp_min(0.25)
         sizes = patch[-1] / frequency.reshape(-1, 1) * torch.tensor(_SIZES)
@@ -46,6 +46,23 @@ class Cosines:
         """
         coefficients = values @ self.matrix.to(values)
         return torch.cat([coefficients, coefficients.abs()], -1)
+
+
+def cosines_of(values: str, patch: tuple[int, ...]) -> Cosines | None:
+    """What makes of pixels the values that a recipe names; None for the pixels themselves."""
+    if values not in ("pixels", "cosines"):
+        raise ValueError(f'values ({values}) must be "pixels" or "cosines"')
+    return Cosines(patch) if values == "cosines" else None
+
+
+def value_groups(stream: str, values: str, patch: str, count: int) -> list[ChannelGroup]:
+    """The channels that hold the values of a patch of `count` of them, before the position."""
+    if values == "pixels":
+        return [ChannelGroup(stream, f"RGB of {patch}", count)]
+    return [
+        ChannelGroup(stream, f"cosines of {patch}", count),
+        ChannelGroup(stream, "their magnitudes", count),
+    ]
 
 
 def _waves(side: int) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from perceiver_cli.adapters.base import Adapter, ChannelGroup, heaviest_blocks
-from perceiver_cli.adapters.cosines import Cosines
+from perceiver_cli.adapters.cosines import cosines_of, value_groups
 from perceiver_cli.adapters.fourier import Bands, grid_features
 from perceiver_cli.maps import PictureMap
 from perceiver_cli.preparation.base import Window
@@ -101,23 +101,6 @@ class ImageAdapter(Adapter):
     def layout(self, stream: str, values: np.ndarray, window: Window) -> PictureMap:
         """Values of the elements on the crop: float [maps, M] -> [maps, side, side]."""
         return PictureMap(values.reshape(-1, self.side, self.side), crop_box(window.place))
-
-
-def cosines_of(values: str, patch: tuple[int, ...]) -> Cosines | None:
-    """What makes of pixels the values that a recipe names; None for the pixels themselves."""
-    if values not in ("pixels", "cosines"):
-        raise ValueError(f'values ({values}) must be "pixels" or "cosines"')
-    return Cosines(patch) if values == "cosines" else None
-
-
-def value_groups(stream: str, values: str, patch: str, count: int) -> list[ChannelGroup]:
-    """The channels that hold the values of a patch of `count` of them, before the position."""
-    if values == "pixels":
-        return [ChannelGroup(stream, f"RGB of {patch}", count)]
-    return [
-        ChannelGroup(stream, f"cosines of {patch}", count),
-        ChannelGroup(stream, "their magnitudes", count),
-    ]
 
 
 def check_divides(part: str, size: int, whole: str, total: int) -> None:

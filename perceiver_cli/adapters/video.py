@@ -10,14 +10,13 @@ import torch
 from torch import Tensor
 
 from perceiver_cli.adapters.base import Adapter, ChannelGroup, heaviest_blocks
+from perceiver_cli.adapters.cosines import cosines_of, value_groups
 from perceiver_cli.adapters.fourier import Bands, grid_features
 from perceiver_cli.adapters.image import (
     check_divides,
-    cosines_of,
     crop_box,
     patchify,
     pixel_box,
-    value_groups,
     with_positions,
 )
 from perceiver_cli.adapters.samples import sound_adapter

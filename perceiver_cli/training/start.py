@@ -17,7 +17,6 @@ from perceiver_cli.preparation.video import VideoRecipe
 # What a video's recipe shares with a picture's, so that its frames are read alike.
 _SHARED = ("size", "mean", "std", "patch", "values", "bands", "highest", "spacing", "resample")
 
-
 # How a training from nothing reads, other than by a recipe's defaults.
 _FRESH: dict[str, dict[str, Any]] = {"image": {"values": "cosines"}, "av": {"values": "cosines"}}
 
