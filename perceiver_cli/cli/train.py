@@ -155,6 +155,16 @@ def train(
             rich_help_panel=_MANNER,
         ),
     ] = 1.0,
+    element_share: Annotated[
+        float,
+        typer.Option(
+            metavar="X",
+            min=0.01,
+            max=1,
+            help="Of the elements, read per step until the last tenth.",
+            rich_help_panel=_MANNER,
+        ),
+    ] = 1.0,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -206,6 +216,7 @@ def train(
         mixup=mixup,
         smoothing=smoothing,
         latents=latent_share,
+        elements=element_share,
         taught=teacher_share,
         precision=str(chosen).removeprefix("torch."),
         seed=seed,

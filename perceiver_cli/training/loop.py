@@ -36,6 +36,7 @@ class Plan:
     average: decay of the shipped moving average; precision: "float32" or "bfloat16".
     latents: share of the latents, drawn anew each step, that training runs with until the last
     tenth, which has them all: a step's cost falls with it (as FLIP drops patches, Li et al. 2023).
+    elements: share of every stream's elements, drawn in the same way, that a step reads.
     taught: share of every target that the teacher says, where there is one.
     """
 
@@ -50,6 +51,7 @@ class Plan:
     average: float = 0.999
     precision: str = "float32"
     latents: float = 1.0
+    elements: float = 1.0
     taught: float = 0.5
     seed: int = 0
 
@@ -145,8 +147,12 @@ class Training:
             features, targets = self.augment(arrays, targets)
             targets = targets * (1 - self.plan.smoothing) + self.plan.smoothing / targets.shape[1]
             elements = self.adapter.elements(features)
+            for name, array in elements.items():
+                if (read := self._drawn(self.plan.elements, array.shape[1])) is not None:
+                    elements[name] = array[:, read]
         with torch.autocast("cpu", torch.bfloat16, enabled=self.plan.precision == "bfloat16"):
-            logits = self.model(elements, chosen=self._choose_latents())
+            chosen = self._drawn(self.plan.latents, self.model.config.latents)
+            logits = self.model(elements, chosen=chosen)
         loss = functional.cross_entropy(logits.float(), targets)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -157,11 +163,11 @@ class Training:
             optimiser.zero_grad()
         return float(loss.detach())
 
-    def _choose_latents(self) -> Tensor | None:
-        count = self.model.config.latents
-        if self.plan.latents >= 1 or self._share() > 0.9:
+    def _drawn(self, share: float, count: int) -> Tensor | None:
+        """Which of so many a step uses: a random share, in order; None for all of them."""
+        if share >= 1 or self._share() > 0.9:
             return None
-        return torch.randperm(count)[: max(1, round(self.plan.latents * count))]
+        return torch.randperm(count)[: max(1, round(share * count))].sort()[0]
 
     def _save(self) -> None:
         tensors: dict[str, Tensor] = {}

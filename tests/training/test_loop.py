@@ -89,6 +89,30 @@ def test_a_time_budget_ends_the_training(tmp_path):
     assert shares == sorted(shares)
 
 
+def test_a_share_of_latents_and_elements_is_used_until_the_last_tenth(tmp_path, monkeypatch):
+    training = new_training(tmp_path, latents=0.5, elements=0.25)
+    elements, forward = training.adapter.elements, training.model.forward
+    there, used = [], []
+
+    def counted(features):
+        made = elements(features)
+        there.append(made["pointcloud"].shape[1])
+        return made
+
+    def watched(streams, chosen):
+        used.append((streams["pointcloud"].shape[1], chosen))
+        return forward(streams, chosen=chosen)
+
+    monkeypatch.setattr(training.adapter, "elements", counted)
+    monkeypatch.setattr(training.model, "forward", watched)
+    training.run(lambda progress: None)
+    (first, chosen), (last, everything) = used[0], used[-1]
+    assert first == round(0.25 * there[0])
+    assert len(chosen.unique()) == 2
+    assert last == there[-1]
+    assert everything is None
+
+
 def test_balance_draws_rare_classes_as_often(tmp_path):
     cache = corners_and_rods()
     rare = Cache(

@@ -68,15 +68,19 @@ def test_a_share_of_a_target_is_what_the_teacher_says_of_the_view(share):
     assert (targets[:, 2:4].sum(1) >= share - 1e-4).all()
 
 
-def test_views_show_parts_of_the_picture_mirrored_or_the_whole_on_a_sheet():
+def test_views_show_parts_of_the_picture_mirrored_turned_or_the_whole_on_a_sheet():
     torch.manual_seed(0)
     ramp = torch.linspace(1, 2, 32).expand(400, 1, 32, 32)
     views = random_views(400)
     seen = look(ramp, views)
-    apart = views[:, 0, 0].abs() > 1
+    turned = views[:, 0, 1] != 0
+    assert 0.25 < turned.float().mean() < 0.42
+    degrees = torch.atan2(views[:, 0, 1], views[:, 1, 1]).rad2deg().abs()
+    assert 13 < degrees.max() < 15.1
+    apart = views[:, :, :2].det().abs() > 1
     assert 0.1 < apart.float().mean() < 0.3
     assert (seen[apart].amin((1, 2, 3)) < 1).all()
-    part = seen[~apart][..., 1:-1, 1:-1]
+    part = seen[~apart & ~turned][..., 1:-1, 1:-1]
     rising = part[:, 0, 0, -1] > part[:, 0, 0, 0]
     assert 0.4 < rising.float().mean() < 0.6
     assert (part.amin((1, 2, 3)) >= 1 - 1e-5).all()
