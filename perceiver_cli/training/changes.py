@@ -6,7 +6,6 @@ stays true. `evaluate --changes` reports accuracy under each beside the clean fi
 
 from __future__ import annotations
 
-import io
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,6 +20,7 @@ from perceiver_cli.pipeline import steps
 from perceiver_cli.pipeline.decoding import Here
 from perceiver_cli.pipeline.steps import Prepared
 from perceiver_cli.preparation.base import Preparation
+from perceiver_cli.training.degrade import as_jpeg
 
 Change = Callable[[Any, np.random.Generator], Any]
 
@@ -44,12 +44,6 @@ def _on_picture(edit: Callable[[Image.Image, np.random.Generator], Image.Image])
         return replace(picture, pixels=pixels, width=pixels.shape[1], height=pixels.shape[0])
 
     return change
-
-
-def _jpeg(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
-    stream = io.BytesIO()
-    picture.save(stream, "JPEG", quality=20)
-    return Image.open(stream).convert("RGB")
 
 
 def _off_centre(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
@@ -184,7 +178,7 @@ CHANGES: dict[str, dict[str, Change]] = {
         "turned by up to 15 degrees": _on_picture(
             lambda p, rng: p.rotate(rng.uniform(-15, 15), Image.Resampling.BICUBIC)
         ),
-        "JPEG of quality 20": _on_picture(_jpeg),
+        "JPEG of quality 20": _on_picture(lambda p, rng: as_jpeg(p, 20)),
         "half as bright": _on_picture(lambda p, rng: p.point(lambda value: value // 2)),
         "grey": _on_picture(lambda p, rng: p.convert("L").convert("RGB")),
         "blurred": _on_picture(lambda p, rng: p.filter(ImageFilter.GaussianBlur(min(p.size) / 64))),

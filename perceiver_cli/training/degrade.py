@@ -21,10 +21,15 @@ def degraded(pixels: Tensor, share: float = 0.3) -> Tensor:
         picture = Image.fromarray(pixels[row].numpy())
         strength, kind = torch.rand(2).tolist()
         if kind < 0.5:
-            stream = io.BytesIO()
-            picture.save(stream, "JPEG", quality=round(70 - 60 * strength))
-            picture = Image.open(stream)
+            picture = as_jpeg(picture, round(70 - 60 * strength))
         else:
             picture = picture.filter(ImageFilter.GaussianBlur(strength * min(picture.size) / 45))
         changed[row] = torch.from_numpy(np.array(picture))
     return changed
+
+
+def as_jpeg(picture: Image.Image, quality: int) -> Image.Image:
+    """What is left of a picture, in RGB, once it was a JPEG file."""
+    stream = io.BytesIO()
+    picture.save(stream, "JPEG", quality=quality)
+    return Image.open(stream).convert("RGB")
