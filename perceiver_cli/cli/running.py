@@ -63,10 +63,10 @@ def endings() -> Iterator[None]:
 
 
 def say(message: str) -> None:
-    """One line on stderr."""
+    """One line on stderr, in one write: processes that share it do not write into each other's."""
     from perceiver_cli.report.words import printable
 
-    print(f"perceiver: {printable(message)}", file=sys.stderr)
+    sys.stderr.write(f"perceiver: {printable(message)}\n")
 
 
 def _drop_output() -> None:

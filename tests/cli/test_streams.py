@@ -3,6 +3,7 @@
 import os
 import pty
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -103,6 +104,17 @@ def test_a_list_that_goes_on_does_not_keep_a_run_that_ends(pictures, weights):
     assert process.returncode == 1
     assert b"missing.png: no such file" in told
     assert b"Fatal" not in told
+
+
+def test_a_message_is_written_at_once(pictures):
+    # Datagrams keep the bounds of the writes, between which another process could write.
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with ours, theirs:
+        call = [*COMMAND, "classify", "missing.png"]
+        assert subprocess.run(call, stderr=theirs, check=False, timeout=60).returncode == 1
+        assert ours.recv(1000).startswith(b"perceiver: missing.png: ")
+        with pytest.raises(BlockingIOError):
+            ours.recv(1000, socket.MSG_DONTWAIT)
 
 
 def test_a_full_disk_is_one_line(pictures, weights):
