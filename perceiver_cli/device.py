@@ -6,6 +6,8 @@ import torch
 
 from perceiver_cli.errors import UsageError
 
+_PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "int8": torch.int8}
+
 
 def pick_device(name: str) -> torch.device:
     """The device of that name; "auto" is the first of cuda, mps and cpu that works.
@@ -25,13 +27,19 @@ def pick_device(name: str) -> torch.device:
 
 
 def pick_precision(name: str, device: torch.device) -> torch.dtype:
-    """The precision of that name; "auto" is bfloat16 where it is native, float32 elsewhere."""
+    """The precision of that name; "auto" is bfloat16 where it is native, float32 elsewhere.
+
+    Raises UsageError if there is none of that name, or not here.
+    """
     if name == "auto":
         name = "bfloat16" if has_bfloat16(device) else "float32"
     try:
-        return {"float32": torch.float32, "bfloat16": torch.bfloat16}[name]
+        chosen = _PRECISIONS[name]
     except KeyError:
-        raise UsageError(f"unknown precision {name}: auto, float32 or bfloat16") from None
+        raise UsageError(f"unknown precision {name}: auto, {', '.join(_PRECISIONS)}") from None
+    if chosen == torch.int8 and not has_int8(device):
+        raise UsageError("int8 wants a processor with bfloat16 and VNNI, which this is not")
+    return chosen
 
 
 def has_bfloat16(device: torch.device) -> bool:
@@ -42,3 +50,9 @@ def has_bfloat16(device: torch.device) -> bool:
         able = torch.cpu.get_capabilities()
         return bool(able.get("amx_bf16") or able.get("avx512_bf16"))
     return False
+
+
+def has_int8(device: torch.device) -> bool:
+    """Whether int8 products are faster than bfloat16 ones here, and both native."""
+    able = torch.cpu.get_capabilities()
+    return device.type == "cpu" and has_bfloat16(device) and bool(able.get("avx512_vnni"))

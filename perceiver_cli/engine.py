@@ -17,7 +17,7 @@ from perceiver_cli.attention import AttentionWatch, summarise
 from perceiver_cli.checkpoints.format import Header, build_model, open_checkpoint
 from perceiver_cli.errors import CheckpointError
 from perceiver_cli.memory import giving_back
-from perceiver_cli.model.settling import settler
+from perceiver_cli.model.settling import floats_of, settler
 from perceiver_cli.preparation.base import Window
 from perceiver_cli.results import AttentionStats
 
@@ -82,11 +82,11 @@ class Engine:
         # Before the weights are there: they are computed in float32, which takes some room.
         fixed = self.adapter.fixed
         if fixed is not None:
-            self._positions = fixed.to(self.device, self.precision)
+            self._positions = fixed.to(self.device, floats_of(self.precision))
         del fixed
         settle = settler(self.precision, self.device, self.header.model.latents)
         model = build_model(self._checkpoint, str(self._path), settle).to(self.device)
-        model.read_in = self.precision
+        model.read_in = floats_of(self.precision)
         return model
 
     def answer(self, windows: list[Window], *, attention: bool) -> list[Answer]:

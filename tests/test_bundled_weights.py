@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from perceiver_cli import Classifier
 from perceiver_cli.checkpoints import registry
 from perceiver_cli.checkpoints.format import read_header
+from perceiver_cli.device import has_int8
 
 SAMPLES = Path(__file__).parent.parent / "perceiver_cli" / "samples"
 EXPECTED = {
@@ -18,6 +20,7 @@ EXPECTED = {
     "cat-calling.mp4": ("av", {"cat"}),
 }
 MIB = 1 << 20
+CPU = torch.device("cpu")
 
 
 def test_every_modality_has_weights():
@@ -48,6 +51,20 @@ def test_the_samples_are_recognised(name):
     assert result.modality == modality
     assert {p.label for p in result.predictions[:3]} & labels
     assert result.attention.cross_attends
+
+
+@pytest.mark.skipif(not has_int8(CPU), reason="needs int8 and bfloat16 products")
+def test_int8_hardly_changes_a_score():
+    changes = []
+    for name in EXPECTED:
+        exact, found = (
+            Classifier(precision=precision, top=None).classify(SAMPLES / name).predictions
+            for precision in ("float32", "int8")
+        )
+        assert found[0].label == exact[0].label
+        scores = {p.index: p.score for p in exact}
+        changes += [abs(p.score - scores[p.index]) for p in found]
+    assert 0 < max(changes) < 0.02
 
 
 def test_demo_shows_every_modality(run):

@@ -159,6 +159,15 @@ def test_names_that_lead_nowhere(bundle):
         Classifier("nowhere.safetensors")
     with pytest.raises(UsageError, match="device cuda"):
         Classifier(device="cuda")
+    with pytest.raises(UsageError, match="auto, float32, bfloat16, int8"):
+        Classifier(precision="float16")
+
+
+def test_int8_is_refused_where_it_would_be_slow(bundle, media, run, monkeypatch):
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: {"avx512_bf16": True})
+    outcome = run("classify", media["image"], "--precision", "int8")
+    assert outcome.exit_code == 2
+    assert outcome.stderr.startswith("perceiver: int8 wants a processor with")
 
 
 def test_importing_the_package_imports_no_torch():

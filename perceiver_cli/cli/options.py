@@ -36,6 +36,7 @@ class Precision(str, Enum):
     auto = "auto"
     float32 = "float32"
     bfloat16 = "bfloat16"
+    int8 = "int8"
 
 
 class How(str, Enum):
@@ -126,7 +127,7 @@ PrecisionOption = Annotated[
     Precision,
     typer.Option(
         metavar="TYPE",
-        help="What it computes in: auto, float32 or bfloat16.",
+        help="What it computes in: auto, float32, bfloat16 or int8.",
         rich_help_panel=MACHINE,
     ),
 ]

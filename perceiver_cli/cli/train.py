@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import json
 import sys
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from perceiver_cli.cli.options import Precision, PrecisionOption, ThreadsOption
+from perceiver_cli.cli.options import MACHINE, ThreadsOption
 
 _DATA, _LENGTH, _MANNER = "What is learned", "How long", "How"
+
+
+class _Precision(str, Enum):
+    """What has gradients: not int8."""
+
+    auto = "auto"
+    float32 = "float32"
+    bfloat16 = "bfloat16"
 
 
 def train(
@@ -178,7 +187,14 @@ def train(
         int,
         typer.Option(metavar="N", help="Of weights and augmentation.", rich_help_panel=_MANNER),
     ] = 0,
-    precision: PrecisionOption = Precision.auto,
+    precision: Annotated[
+        _Precision,
+        typer.Option(
+            metavar="TYPE",
+            help="What it computes in: auto, float32 or bfloat16.",
+            rich_help_panel=MACHINE,
+        ),
+    ] = _Precision.auto,
     threads: ThreadsOption = None,
 ) -> None:
     """Train on a labelled folder of your own.

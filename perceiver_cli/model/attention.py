@@ -26,14 +26,22 @@ class Linear(nn.Linear):
 
     bare: whether its weight is also used by itself, so that it must stay a plain matrix.
     exact: whether it stays in float32 when others are lowered.
+    coarse: whether it may be lowered as far as int8.
     """
 
     def __init__(
-        self, inputs: int, outputs: int, *, bare: bool = False, exact: bool = False
+        self,
+        inputs: int,
+        outputs: int,
+        *,
+        bare: bool = False,
+        exact: bool = False,
+        coarse: bool = False,
     ) -> None:
         super().__init__(inputs, outputs)
         self.bare = bare
         self.exact = exact
+        self.coarse = coarse
 
     def forward(self, x: Tensor) -> Tensor:
         """x: [..., in] -> [..., out]."""
@@ -154,7 +162,7 @@ class SelfAttend(nn.Module):
         super().__init__()
         self.heads = heads
         self.norm = nn.LayerNorm(width, eps)
-        self.qkv = Linear(width, 3 * width)
+        self.qkv = Linear(width, 3 * width, coarse=True)
         self.out = Linear(width, width)
         self.mlp_norm = nn.LayerNorm(width, eps)
         self.mlp = MLP(width, widening, gelu)

@@ -3,14 +3,14 @@
     pip install -r tests/benchmarks/requirements.txt
     python -m tests.benchmarks.published speed -o speed.json
     python -m tests.benchmarks.published scale -o scale.json --plot scale.png
-    python -m tests.benchmarks.published agree PICTURES -o agree.json
+    python -m tests.benchmarks.published agree FILES -o agree.json
 
 speed: one picture through the published fourier classifier at its full size, the same random
 weights everywhere; repeats take turns, and memory is that of a process that runs nothing else.
 scale: byte arrays of a thousand to four million elements through one small model. A process that
 wants more than the guard's memory is stopped.
-agree: how far bfloat16 changes the answers of the bundled picture model, over pictures of a
-folder that are evenly picked. All print Markdown, and write JSON with -o.
+agree: how far bfloat16 and int8 change the answers of the bundled model, over files of a folder
+(of one kind) that are evenly picked. All print Markdown, and write JSON with -o.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ CHANNELS, LATENTS, WIDTH, LAYERS = 64, 256, 256, 4
 SPEED = {
     "perceiver, auto": ("ours", "auto", False),
     "perceiver, auto, with statistics": ("ours", "auto", True),
+    "perceiver, int8": ("ours", "int8", False),
+    "perceiver, int8, with statistics": ("ours", "int8", True),
     "perceiver, float32": ("ours", "float32", False),
     "perceiver, float32, with statistics": ("ours", "float32", True),
     "transformers, float32": ("theirs", "float32", False),
@@ -54,8 +56,8 @@ SCALE = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=["speed", "scale", "agree"])
-    parser.add_argument("pictures", type=Path, nargs="?", help="of agree: a folder of pictures")
-    parser.add_argument("--count", type=int, default=400, help="pictures of agree")
+    parser.add_argument("files", type=Path, nargs="?", help="of agree: a folder")
+    parser.add_argument("--count", type=int, default=400, help="files of agree")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("-o", "--output", type=Path, help="JSON")
@@ -265,23 +267,23 @@ def prepare_scale(whose: str, precision: str) -> Callable[[Any], Any]:
 def agree(options: argparse.Namespace) -> dict[str, Any]:
     from perceiver_cli import Classifier
 
-    paths = sorted(path for path in options.pictures.rglob("*") if path.is_file())
+    paths = sorted(path for path in options.files.rglob("*") if path.is_file())
     paths = paths[:: max(1, len(paths) // options.count)][: options.count]
     scores = {}
-    for precision in ("float32", "bfloat16"):
+    for precision in ("float32", "bfloat16", "int8"):
         answers = Classifier(top=None, attention=False, precision=precision).stream(paths)
         rows = [{p.index: p.score for p in answer.predictions} for answer in answers]
         scores[precision] = np.array([[row[i] for i in sorted(row)] for row in rows])
     exact = scores.pop("float32")
     found = {}
-    print(f"| {len(paths)} pictures | same top-1 | largest change of a score |")
+    print(f"| {len(paths)} files | same top-1 | largest change of a score |")
     print("|---|---|---|")
     for precision, own in scores.items():
         same = float((own.argmax(1) == exact.argmax(1)).mean())
         change = float(np.abs(own - exact).max())
         print(f"| {precision} | {same:.2%} | {change:.4f} |")
         found[precision] = {"same_top_1": same, "largest_change": change}
-    return {"pictures": len(paths), "precisions": found}
+    return {"files": len(paths), "precisions": found}
 
 
 def plot(result: dict[str, Any], path: Path) -> None:

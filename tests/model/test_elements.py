@@ -9,11 +9,12 @@ import torch
 
 from perceiver_cli.adapters.image import ImageAdapter
 from perceiver_cli.attention import AttentionWatch
+from perceiver_cli.device import has_int8
 from perceiver_cli.model import attention
 from perceiver_cli.model.attention import Linear
 from perceiver_cli.model.config import PerceiverConfig
 from perceiver_cli.model.perceiver import Perceiver
-from perceiver_cli.model.settling import settler
+from perceiver_cli.model.settling import floats_of, settler
 from perceiver_cli.preparation.image import ImageRecipe
 
 ADAPTER = ImageAdapter(ImageRecipe(size=16, patch=2, bands=4, highest=4.0))
@@ -21,6 +22,7 @@ CONFIG = PerceiverConfig(
     streams=ADAPTER.streams, classes=5, latents=6, width=16, cross_attends=2, layers=1
 )
 CPU = torch.device("cpu")
+NEEDS_INT8 = pytest.mark.skipif(not has_int8(CPU), reason="needs int8 and bfloat16 products")
 
 
 def features() -> dict[str, torch.Tensor]:
@@ -50,13 +52,17 @@ def settled(model: Perceiver, precision: torch.dtype) -> Perceiver:
     for name in [name for name, module in model.named_modules() if isinstance(module, Linear)]:
         parent, _, child = name.rpartition(".")
         setattr(model.get_submodule(parent), child, settle(model.get_submodule(name)))
-    model.read_in = precision
+    model.read_in = floats_of(precision)
     return model.requires_grad_(False)
 
 
 @pytest.mark.parametrize(
     ("precision", "least", "most"),
-    [(torch.float32, 0, 1e-5), (torch.bfloat16, 1e-6, 0.1)],
+    [
+        (torch.float32, 0, 1e-5),
+        (torch.bfloat16, 1e-6, 0.1),
+        pytest.param(torch.int8, 1e-6, 0.1, marks=NEEDS_INT8),
+    ],
 )
 def test_settled_weights_give_nearly_the_same(randomise, precision, least, most):
     model = randomise(Perceiver(replace(CONFIG, readout="query"))).float()
