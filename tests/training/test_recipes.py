@@ -1,13 +1,17 @@
 """The command on each bundled card runs: two steps of it, on made-up files of its modality."""
 
 import shlex
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from perceiver_cli.checkpoints import registry
-from perceiver_cli.checkpoints.format import read_header
+from perceiver_cli.checkpoints.format import load_checkpoint, read_header, save_checkpoint
 from tests.training.test_train_command import MAKERS, make_folder
 
 RECIPES = Path(__file__).parents[2] / "weights" / "recipes"
@@ -41,6 +45,7 @@ def test_the_command_on_the_card_runs(name, tmp_path, run, monkeypatch):
         make_teacher(tmp_path / teacher, data)
     start = value_of("--from", words)
     if start and start.endswith(".safetensors"):
+        (tmp_path / start).parent.mkdir(exist_ok=True)
         (tmp_path / start).symlink_to(registry.bundled()[Path(start).stem])
     monkeypatch.chdir(tmp_path)
     outcome = run(*shortened(words))
@@ -48,3 +53,21 @@ def test_the_command_on_the_card_runs(name, tmp_path, run, monkeypatch):
     made = read_header(tmp_path / value_of("-o", words))
     assert made.card["steps"] == 2
     assert made.recipe["modality"] == value_of("-m", words)
+
+
+def test_a_mean_of_two_checkpoints(weights, tmp_path):
+    first = load_checkpoint(weights["image"])
+    second = {name: tensor + 1 for name, tensor in first.tensors.items()}
+    save_checkpoint(tmp_path / "second.safetensors", replace(first, tensors=second))
+
+    def average(other, *more):
+        call = [sys.executable, RECIPES / "average.py", weights["image"], other]
+        call += [tmp_path / "mean.safetensors", *more]
+        return subprocess.run(call, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+
+    assert average(tmp_path / "second.safetensors", "--share", "0.75").returncode == 0
+    mean = load_checkpoint(tmp_path / "mean.safetensors")
+    assert mean.header == first.header
+    for name, tensor in mean.tensors.items():
+        torch.testing.assert_close(tensor, first.tensors[name] + 0.75, rtol=1e-3, atol=1e-3)
+    assert "not of one model" in average(weights["audio"]).stderr

@@ -1,0 +1,29 @@
+"""Averages two checkpoints of one model, weight by weight (model soups, Wortsman et al. 2022).
+
+    python average.py FIRST.safetensors SECOND.safetensors MEAN.safetensors --share 0.7
+
+All but the weights is the second's, its calibration too: training on from the mean sets it anew.
+"""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from perceiver_cli.checkpoints.format import load_checkpoint, save_checkpoint
+
+parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+parser.add_argument("first", type=Path)
+parser.add_argument("second", type=Path)
+parser.add_argument("mean", type=Path)
+parser.add_argument("--share", type=float, default=0.5, help="how much the second counts")
+call = parser.parse_args()
+first, second = load_checkpoint(call.first), load_checkpoint(call.second)
+if first.header.model != second.header.model:
+    parser.error("the two are not of one model")
+tensors = {
+    name: torch.lerp(first.tensors[name], tensor, call.share)
+    for name, tensor in second.tensors.items()
+}
+save_checkpoint(call.mean, replace(second, tensors=tensors))
