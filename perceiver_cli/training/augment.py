@@ -103,8 +103,8 @@ class AugmentAudio(Augment):
 class AugmentVideo(Augment):
     """Crops, flips and colour that stay the same through a clip; sounds paired anew in a class.
 
-    Half of the batches lose their sound, which is what gives most away, and three in twenty their
-    pictures, so that each stream can answer alone. The camera of a clip has cropped it already.
+    Two batches in five lose their sound, which is what gives most away, and one in five its
+    pictures, so that each stream can answer alone.
     """
 
     adapter: VideoAdapter
@@ -114,14 +114,14 @@ class AugmentVideo(Augment):
         choice = float(torch.rand(()))
         audio = arrays.get("audio")
         features = {}
-        if choice >= 0.15 or audio is None:
+        if choice >= 0.2 or audio is None:
             frames = self.adapter.features({"video": arrays["video"]})["video"]
             batch, channels, steps, side, _ = frames.shape
             frames = frames.reshape(batch, channels * steps, side, side)
-            frames = look(frames, random_views(batch, smallest=0.65))
+            frames = look(frames, random_views(batch))
             frames = jitter_colour(frames.view(batch, channels, steps, side, side))
             features["video"] = frames
-        if choice < 0.5 and audio is not None:
+        if choice < 0.6 and audio is not None:
             wave = torch.roll(audio.float(), int(torch.randint(audio.shape[1], ())), 1)
             wave = pair_anew(wave, targets)
             features["audio"] = changed_features(self.adapter.audio, wave)
