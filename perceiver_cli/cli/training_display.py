@@ -49,7 +49,7 @@ class TrainingDisplay(Listener):
         self._show("Training", progress.share, note)
         if not self._live and progress.elapsed_s - self._told_s >= 60:
             self._told_s = progress.elapsed_s
-            print(f"{progress.elapsed_s / 60:6.1f} min  {note}", file=sys.stderr, flush=True)
+            sys.stderr.write(f"{progress.elapsed_s / 60:6.1f} min  {note}\n")
 
     def _show(self, name: str, share: float, note: str) -> None:
         if name not in self._tasks:
