@@ -13,7 +13,7 @@ import torch
 from perceiver_cli.checkpoints import registry
 from perceiver_cli.checkpoints.format import Header
 from perceiver_cli.detect import Detection
-from perceiver_cli.device import pick_device, pick_precision
+from perceiver_cli.device import pick_device, precision_in_words
 from perceiver_cli.engine import Engine
 from perceiver_cli.errors import InputError, UsageError
 from perceiver_cli.media.types import Source
@@ -64,7 +64,8 @@ class Classifier:
         self.batch_size = batch_size
         self.timeout = timeout
         self.device = pick_device(device)
-        self.precision = pick_precision(precision, self.device)
+        self.precision = precision_in_words(precision, self.device)
+        self._precision = precision
         if threads:
             torch.set_num_threads(threads)
         self.threads = torch.get_num_threads()
@@ -145,7 +146,7 @@ class Classifier:
     def _engine(self, path: Path) -> Engine:
         with self._loading:
             if path not in self._engines:
-                self._engines[path] = Engine(path, self.device, self.precision)
+                self._engines[path] = Engine(path, self.device, self._precision)
             return self._engines[path]
 
 

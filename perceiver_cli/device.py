@@ -8,6 +8,9 @@ from perceiver_cli.errors import UsageError
 
 _PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "int8": torch.int8}
 
+# Latents of fewer channels gain nothing from int8: rounding takes the time that products save.
+INT8_WIDTH = 512
+
 
 def pick_device(name: str) -> torch.device:
     """The device of that name; "auto" is the first of cuda, mps and cpu that works.
@@ -26,11 +29,14 @@ def pick_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def pick_precision(name: str, device: torch.device) -> torch.dtype:
-    """The precision of that name; "auto" is bfloat16 where it is native, float32 elsewhere.
+def pick_precision(name: str, device: torch.device, width: int = 0) -> torch.dtype:
+    """The precision of that name for latents of `width` channels.
 
+    "auto" is the lowest that is native and pays: int8 for wide latents, bfloat16, or float32.
     Raises UsageError if there is none of that name, or not here.
     """
+    if name == "auto" and width >= INT8_WIDTH and has_int8(device):
+        return torch.int8
     if name == "auto":
         name = "bfloat16" if has_bfloat16(device) else "float32"
     try:
@@ -40,6 +46,14 @@ def pick_precision(name: str, device: torch.device) -> torch.dtype:
     if chosen == torch.int8 and not has_int8(device):
         raise UsageError("int8 wants a processor with bfloat16 and VNNI, which this is not")
     return chosen
+
+
+def precision_in_words(name: str, device: torch.device) -> str:
+    """What models compute in: "bfloat16 (wide models: int8)"."""
+    narrow, wide = (
+        str(pick_precision(name, device, width)).removeprefix("torch.") for width in (0, INT8_WIDTH)
+    )
+    return narrow if narrow == wide else f"{narrow} (wide models: {wide})"
 
 
 def has_bfloat16(device: torch.device) -> bool:

@@ -15,9 +15,10 @@ from perceiver_cli.adapters import build_adapter
 from perceiver_cli.adapters.base import Adapter
 from perceiver_cli.attention import AttentionWatch, summarise
 from perceiver_cli.checkpoints.format import Header, build_model, open_checkpoint
+from perceiver_cli.device import pick_precision
 from perceiver_cli.errors import CheckpointError
 from perceiver_cli.memory import giving_back
-from perceiver_cli.model.settling import floats_of, settler
+from perceiver_cli.model.settling import read_in, settler
 from perceiver_cli.preparation.base import Window
 from perceiver_cli.results import AttentionStats
 
@@ -40,9 +41,12 @@ class Answer:
 
 
 class Engine:
-    """A model with its adapter, on a device; several threads may ask it at a time."""
+    """A model with its adapter, on a device; several threads may ask it at a time.
 
-    def __init__(self, path: Path, device: torch.device, precision: torch.dtype) -> None:
+    precision: a name, see device.py.
+    """
+
+    def __init__(self, path: Path, device: torch.device, precision: str = "auto") -> None:
         checkpoint = open_checkpoint(path)
         self.header: Header = checkpoint.header
         try:
@@ -52,14 +56,13 @@ class Engine:
         if self.adapter.streams != self.header.model.streams:
             raise CheckpointError(f"{path}: its input recipe does not fit its model")
         self.device = device
-        self.precision = precision
+        self.precision = pick_precision(precision, device, self.header.model.width)
         self._checkpoint = checkpoint
         self._path = path
         self._building = threading.RLock()
         self._model: Any = None
         self._answering: Any = None
         self._most: dict[tuple, int] = {}
-        self._positions: Tensor | None = None
 
     @property
     def model(self) -> Any:
@@ -79,14 +82,9 @@ class Engine:
 
     @giving_back()
     def _settled(self) -> Any:
-        # Before the weights are there: they are computed in float32, which takes some room.
-        fixed = self.adapter.fixed
-        if fixed is not None:
-            self._positions = fixed.to(self.device, floats_of(self.precision))
-        del fixed
         settle = settler(self.precision, self.device, self.header.model.latents)
         model = build_model(self._checkpoint, str(self._path), settle).to(self.device)
-        model.read_in = floats_of(self.precision)
+        model.read_in = read_in(self.header.model, self.precision)
         return model
 
     def answer(self, windows: list[Window], *, attention: bool) -> list[Answer]:
@@ -112,7 +110,7 @@ class Engine:
     @torch.inference_mode()
     def _answer_alike(self, windows: list[Window], attention: bool) -> list[Answer]:
         logits, watch, streams = self._forward(windows, attention)
-        scores = (logits.double() / self.header.temperature).softmax(-1).cpu().numpy()
+        scores = (logits.double() / self.header.temperature_of(streams)).softmax(-1).cpu().numpy()
         sizes = {name: x.shape[1] for name, x in streams.items()}
         model = self.header.model
         shape = (sum(sizes.values()) + model.learned_elements, model.channels)
@@ -133,11 +131,11 @@ class Engine:
     def _forward(
         self, windows: list[Window], attention: bool
     ) -> tuple[Tensor, AttentionWatch | None, dict[str, Tensor]]:
-        model = self._running
+        model, positions = self._running, self.adapter.fixed
         bare = self.adapter.bare(self.adapter.features(_stacked(windows)))
         streams = {name: x.to(self.device) for name, x in bare.items()}
         watch = AttentionWatch() if attention else None
-        logits = model(streams, watch, positions=self._positions)
+        logits = model(streams, watch, positions=positions and positions.to(self.device))
         return logits.float(), watch, streams
 
 

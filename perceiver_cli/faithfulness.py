@@ -143,12 +143,14 @@ def _scores_without(engine: Engine, window: Window, orders: np.ndarray, best: in
 
     orders: int [orders, M], what goes first stands first.
     """
-    x = engine.model.gather(byte_arrays(engine, window))[0]
+    streams = byte_arrays(engine, window)
+    x = engine.model.gather(streams)[0]
+    temperature = engine.header.temperature_of(streams)
     indices = torch.from_numpy(orders).to(x.device)
     scores = []
     for share in LEFT:
         gone = min(x.shape[0] - 1, round((1 - share) * x.shape[0]))
         logits = engine.model.read(x[indices[:, gone:]])
-        calibrated = (logits.double() / engine.header.temperature).softmax(-1)
+        calibrated = (logits.double() / temperature).softmax(-1)
         scores.append(calibrated[:, best].cpu().numpy())
     return np.stack(scores, 1)

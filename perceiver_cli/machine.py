@@ -42,14 +42,13 @@ def computing() -> Rows:
     """Processor, threads, and what "auto" picks."""
     import torch
 
-    from perceiver_cli.device import pick_device, pick_precision
+    from perceiver_cli.device import pick_device, precision_in_words
 
     device = pick_device("auto")
-    precision = str(pick_precision("auto", device)).removeprefix("torch.")
     return [
         ("system", f"{platform.system()} {platform.machine()}"),
         ("device", str(device)),
-        ("precision", precision),
+        ("precision", precision_in_words("auto", device)),
         ("threads", str(torch.get_num_threads())),
     ]
 

@@ -16,7 +16,7 @@ EXPECTED = {
     "sea.ogg": ("audio", {"sea waves"}),
     "chair.ply": ("pointcloud", {"chair"}),
     "coffee.jpg": ("image", {"espresso"}),
-    "coffee-silent.mp4": ("video", {"dishes"}),
+    "cat-silent.mp4": ("video", {"cat"}),
     "cat-calling.mp4": ("av", {"cat"}),
 }
 MIB = 1 << 20

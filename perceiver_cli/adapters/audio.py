@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from perceiver_cli.adapters.base import Adapter, ChannelGroup, heaviest_blocks
-from perceiver_cli.adapters.fourier import Bands, grid_features
+from perceiver_cli.adapters.fourier import Bands, GridFeatures
 from perceiver_cli.adapters.image import check_divides, patchify, with_positions
 from perceiver_cli.maps import SoundMap
 from perceiver_cli.preparation.audio import AudioPreparation, AudioRecipe
@@ -29,7 +29,7 @@ class AudioAdapter(Adapter):
         check_divides("patch_frames", recipe.patch_frames, "frames of a window", recipe.frames)
         self.grid = (recipe.mels // recipe.patch_mels, recipe.frames // recipe.patch_frames)
         self.bands = Bands(recipe.bands, recipe.highest, recipe.spacing)
-        self.positions = grid_features(self.bands, *self.grid)
+        self.fixed = GridFeatures(self.bands, *self.grid)
         self.hop = recipe.rate // 100
         self.taper = torch.hann_window(self.hop * 5 // 2)
         self.filters = mel_filters(recipe.rate, 4 * self.hop, recipe.mels, recipe.low_hz)
@@ -50,11 +50,6 @@ class AudioAdapter(Adapter):
             ChannelGroup("audio", "position frequency, time", 2),
             ChannelGroup("audio", "sin, cos of position", 4 * self.bands.count),
         ]
-
-    @property
-    def fixed(self) -> Tensor | None:
-        """The grid is the same for every input."""
-        return self.positions.flatten(0, -2)
 
     def roomy(self) -> AudioAdapter:
         """Five seconds instead of one window: enough for most recorded sounds."""

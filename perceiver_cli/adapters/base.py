@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from torch import Tensor
 
+from perceiver_cli.adapters.fourier import GridFeatures
 from perceiver_cli.maps import Map
 from perceiver_cli.media.types import Media, Modality
 from perceiver_cli.preparation.base import Preparation, Window
@@ -31,11 +32,13 @@ class ChannelGroup(NamedTuple):
 class Adapter(ABC):
     """Turns one modality into byte arrays under one recipe.
 
-    recipe: a frozen dataclass of plain values, kept in the checkpoint.
+    recipe: a frozen dataclass of plain values, kept in the checkpoint; fixed: positions [M, P],
+    where the last channels of every input are these.
     """
 
     modality: Modality
     recipe: Any
+    fixed: GridFeatures | None = None
 
     @property
     @abstractmethod
@@ -85,11 +88,6 @@ class Adapter(ABC):
     def roomy(self) -> Adapter:
         """The adapter whose `prepare` leaves room for random crops while training."""
         return self
-
-    @property
-    def fixed(self) -> Tensor | None:
-        """Positions float32 [M, P], where the last channels of every input are these."""
-        return None
 
     def bare(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         """As `elements`, without the channels that are `fixed`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from copy import copy
 from dataclasses import dataclass
 from typing import Literal
 
@@ -60,18 +61,38 @@ def grid_positions(*sizes: int) -> Tensor:
     return torch.stack(torch.meshgrid(*axes, indexing="ij"), -1)
 
 
-def grid_features(bands: Bands, *sizes: int) -> Tensor:
-    """fourier_features of grid_positions(*sizes), [sizes..., d + 2 K d].
+class GridFeatures:
+    """fourier_features of a grid's places, a matrix [M, d + 2 K d] kept as a table for each axis.
 
-    Computed along each axis and spread over the grid: at 224 x 224 pixels a tenth of the memory
-    on the way.
+    A table has zeros where the channels of other axes are, so that a row is the sum of one row of
+    each: at 224 x 224 pixels half a megabyte for fifty. Places are in 'ij' order.
     """
-    axes = [torch.linspace(-1.0, 1.0, size).unsqueeze(1) for size in sizes]
-    every = bands.frequencies().expand(len(sizes), -1)
-    angles = [math.pi * (axis * each) for axis, each in zip(axes, every, strict=True)]
-    parts = [*axes, *(a.sin() for a in angles), *(a.cos() for a in angles)]
-    spread = [
-        part.view(*(size if i == k % len(sizes) else 1 for i, size in enumerate(sizes)), -1)
-        for k, part in enumerate(parts)
-    ]
-    return torch.cat([part.expand(*sizes, -1) for part in spread], -1)
+
+    def __init__(self, bands: Bands, *sizes: int) -> None:
+        self.sizes = sizes
+        self.shape = torch.Size((math.prod(sizes), bands.channels(len(sizes))))
+        every = bands.frequencies().expand(len(sizes), -1)
+        self.tables = []
+        for k, size in enumerate(sizes):
+            axis = torch.linspace(-1.0, 1.0, size).unsqueeze(1)
+            angles = math.pi * (axis * every[k])
+            table = torch.zeros(size, self.shape[1])
+            own = table.split([len(sizes), every.numel(), every.numel()], 1)
+            for part, values in zip(own, (axis, angles.sin(), angles.cos()), strict=True):
+                part.chunk(len(sizes), 1)[k].copy_(values)
+            self.tables.append(table)
+
+    def to(self, device: torch.device) -> GridFeatures:
+        """The same with its tables on a device."""
+        moved = copy(self)
+        moved.tables = [table.to(device) for table in self.tables]
+        return moved
+
+    def __getitem__(self, where: slice) -> Tensor:
+        """Rows of the matrix: float32 [m, d + 2 K d]."""
+        places = torch.arange(self.shape[0], device=self.tables[0].device)[where]
+        rows = self.tables[-1].index_select(0, places % self.sizes[-1])
+        for table, size in zip(self.tables[-2::-1], self.sizes[:0:-1], strict=True):
+            places = places // size
+            rows += table.index_select(0, places % len(table))
+        return rows

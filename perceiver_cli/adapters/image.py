@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from perceiver_cli.adapters.base import Adapter, ChannelGroup, heaviest_blocks
 from perceiver_cli.adapters.cosines import cosines_of, value_groups
-from perceiver_cli.adapters.fourier import Bands, grid_features
+from perceiver_cli.adapters.fourier import Bands, GridFeatures
 from perceiver_cli.maps import PictureMap
 from perceiver_cli.preparation.base import Window
 from perceiver_cli.preparation.image import ImagePreparation, ImageRecipe
@@ -35,6 +35,8 @@ class ImageAdapter(Adapter):
             self.side = recipe.size // 4 - (recipe.windows == "valid")
         self.cosines = cosines_of(recipe.values, (recipe.patch, recipe.patch))
         self.bands = Bands(recipe.bands, recipe.highest, recipe.spacing)
+        grid = (self.side, self.side)
+        self.fixed = GridFeatures(self.bands, *grid) if recipe.positions else None
 
     def roomy(self) -> ImageAdapter:
         """Of the whole square, from which random views are drawn."""
@@ -61,13 +63,6 @@ class ImageAdapter(Adapter):
             ChannelGroup("image", "sin, cos of position", 4 * self.bands.count),
         ]
 
-    @property
-    def fixed(self) -> Tensor | None:
-        """The grid is the same for every input. Not kept: at single pixels it is 50 MiB."""
-        if not self.recipe.positions:
-            return None
-        return grid_features(self.bands, self.side, self.side).flatten(0, -2)
-
     def features(self, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
         """uint8 [B, S, S, 3] -> normalised float32 [B, 3, S, S]."""
         pixels = arrays["image"].permute(0, 3, 1, 2).float() / 255
@@ -76,8 +71,8 @@ class ImageAdapter(Adapter):
 
     def elements(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         """float [B, 3, S, S] -> "image": [B, M, values + position]."""
-        values, positions = self.bare(features)["image"], self.fixed
-        return {"image": values if positions is None else with_positions(values, positions)}
+        values = self.bare(features)["image"]
+        return {"image": with_positions(values, self.fixed) if self.fixed else values}
 
     def bare(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         """float [B, 3, S, S] -> "image": [B, M, values]."""
@@ -140,10 +135,9 @@ def pooled_windows(pixels: Tensor, side: int, before: int) -> Tensor:
     return seen.permute(0, 2, 4, 3, 5, 1).flatten(3)
 
 
-def with_positions(values: Tensor, positions: Tensor) -> Tensor:
-    """[B, s_1, ..., s_d, c] and [s_1, ..., s_d, p] -> the byte array [B, M, c + p]."""
-    batch = values.shape[0]
-    return torch.cat([values, positions.expand(batch, *positions.shape)], -1).flatten(1, -2)
+def with_positions(values: Tensor, positions: GridFeatures) -> Tensor:
+    """[B, M, c] and [M, p] -> the byte array [B, M, c + p]."""
+    return torch.cat([values, positions[:].expand(len(values), *positions.shape)], -1)
 
 
 def crop_box(place: dict[str, float]) -> tuple[float, float, float, float]:

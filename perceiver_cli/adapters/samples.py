@@ -6,7 +6,7 @@ from torch import Tensor
 
 from perceiver_cli.adapters.audio import AudioAdapter
 from perceiver_cli.adapters.base import ChannelGroup
-from perceiver_cli.adapters.fourier import Bands, grid_features
+from perceiver_cli.adapters.fourier import Bands, GridFeatures
 from perceiver_cli.adapters.image import check_divides, patchify
 from perceiver_cli.preparation.audio import AudioRecipe
 
@@ -28,7 +28,7 @@ class SamplesAdapter(AudioAdapter):
         steps = recipe.samples // recipe.patch_samples
         self.grid = (1, steps)
         self.bands = Bands(recipe.bands, recipe.highest, recipe.spacing)
-        self.positions = grid_features(self.bands, steps)
+        self.fixed = GridFeatures(self.bands, steps)
 
     @property
     def channels(self) -> list[ChannelGroup]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from perceiver_cli.adapters.base import Adapter, ChannelGroup, heaviest_blocks
 from perceiver_cli.adapters.cosines import cosines_of, value_groups
-from perceiver_cli.adapters.fourier import Bands, grid_features
+from perceiver_cli.adapters.fourier import Bands, GridFeatures
 from perceiver_cli.adapters.image import (
     check_divides,
     crop_box,
@@ -40,7 +40,7 @@ class VideoAdapter(Adapter):
         self.patch = (recipe.patch_frames, recipe.patch, recipe.patch)
         self.cosines = cosines_of(recipe.values, self.patch)
         self.bands = Bands(recipe.bands, recipe.highest, recipe.spacing)
-        self.positions = grid_features(self.bands, *self.grid)
+        self.positions = GridFeatures(self.bands, *self.grid)
         self.audio = sound_adapter(recipe.audio) if recipe.audio else None
 
     def roomy(self) -> VideoAdapter:
@@ -83,7 +83,7 @@ class VideoAdapter(Adapter):
         if "video" in features:
             values = patchify(features["video"], self.patch)
             values = self.cosines(values) if self.cosines else values
-            streams["video"] = with_positions(values, self.positions)
+            streams["video"] = with_positions(values.flatten(1, -2), self.positions)
         if "audio" in features and self.audio:
             streams |= self.audio.elements(features)
         return streams

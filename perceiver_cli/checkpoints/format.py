@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -35,7 +35,8 @@ class Header:
     """Everything a checkpoint says beside its tensors.
 
     recipe: the adapter's settings, with "modality"; temperature: divides the logits before the
-    softmax; threshold: the top score under which an answer is unsure (None: never fitted);
+    softmax, alone: that of inputs which have only the stream of that name; threshold: the top
+    score under which an answer is unsure (None: never fitted);
     card: data, licence, command, measured figures, date and package version, as plain JSON.
     """
 
@@ -46,6 +47,12 @@ class Header:
     temperature: float = 1.0
     threshold: float | None = None
     card: dict[str, Any] = field(default_factory=dict)
+    alone: dict[str, float] = field(default_factory=dict)
+
+    def temperature_of(self, streams: Collection[str]) -> float:
+        """The temperature for an input that has these streams."""
+        only = next(iter(streams)) if len(streams) == 1 else ""
+        return self.alone.get(only, self.temperature)
 
 
 @dataclass(frozen=True)

@@ -103,8 +103,7 @@ class Batch:
                 attention=shows if attention is None else attention, timeout=timeout, **settings
             )
             if self.verbose:
-                kind = str(classifier.precision).removeprefix("torch.")
-                say(f"computing on {classifier.device} in {kind}")
+                say(f"computing on {classifier.device} in {classifier.precision}")
             started = time.perf_counter()
             # Rows that come to the terminal themselves need no bar beside them.
             wanted = self.many and not self.quiet and not (stream and stream.isatty())

@@ -193,6 +193,7 @@ def record_of(summary: Summary) -> dict[str, Any]:
         "origin": summary.origin,
         "default_for": summary.default_for,
         "temperature": header.temperature,
+        "alone": header.alone,
         "threshold": header.threshold,
         "card": header.card,
         "model": asdict(header.model),

@@ -91,7 +91,7 @@ def train(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Another model's logits for the training pictures or sounds: files.txt and "
+            help="Another model's logits for the training files (not of shapes): files.txt and "
             "logits.npy, as weights/recipes/teach_pictures.py writes them.",
             rich_help_panel=_DATA,
         ),

@@ -18,15 +18,14 @@ from perceiver_cli.model.elements import Elements
 
 # Elements of the byte array that are scored at once when no gradient is wanted: few enough for
 # their scores to stay in a processor's cache.
-CHUNK = 4096
+CHUNK = 2048
 
 
 class Linear(nn.Linear):
     """A linear layer that computes in its weights' precision when that is a lower one.
 
     bare: whether its weight is also used by itself, so that it must stay a plain matrix.
-    exact: whether it stays in float32 when others are lowered.
-    coarse: whether it may be lowered as far as int8.
+    lowest: how far its precision may be lowered: float32 (not at all), bfloat16 or int8.
     """
 
     def __init__(
@@ -35,13 +34,11 @@ class Linear(nn.Linear):
         outputs: int,
         *,
         bare: bool = False,
-        exact: bool = False,
-        coarse: bool = False,
+        lowest: torch.dtype = torch.bfloat16,
     ) -> None:
         super().__init__(inputs, outputs)
         self.bare = bare
-        self.exact = exact
-        self.coarse = coarse
+        self.lowest = lowest
 
     def forward(self, x: Tensor) -> Tensor:
         """x: [..., in] -> [..., out]."""
@@ -144,10 +141,12 @@ def split_heads(x: Tensor, heads: int) -> Tensor:
 class MLP(nn.Module):
     """Two linear layers around a GELU: [..., D] -> [..., D], hidden widening x D."""
 
-    def __init__(self, width: int, widening: int, gelu: str, *, exact: bool = False) -> None:
+    def __init__(
+        self, width: int, widening: int, gelu: str, lowest: torch.dtype = torch.bfloat16
+    ) -> None:
         super().__init__()
-        self.expand = Linear(width, widening * width, exact=exact)
-        self.contract = Linear(widening * width, width, exact=exact)
+        self.expand = Linear(width, widening * width, lowest=lowest)
+        self.contract = Linear(widening * width, width, lowest=lowest)
         self.approximate = "tanh" if gelu == "tanh" else "none"
 
     def forward(self, x: Tensor) -> Tensor:
@@ -162,8 +161,8 @@ class SelfAttend(nn.Module):
         super().__init__()
         self.heads = heads
         self.norm = nn.LayerNorm(width, eps)
-        self.qkv = Linear(width, 3 * width, coarse=True)
-        self.out = Linear(width, width)
+        self.qkv = Linear(width, 3 * width, lowest=torch.int8)
+        self.out = Linear(width, width, lowest=torch.int8)
         self.mlp_norm = nn.LayerNorm(width, eps)
         self.mlp = MLP(width, widening, gelu)
 
@@ -176,12 +175,12 @@ class SelfAttend(nn.Module):
 
     def weigh(self, latents: Tensor) -> tuple[Tensor, Tensor]:
         """[B, N, D] -> softmax weights [B, H, N, N] and values [B, H, N, D / H]."""
-        queries, keys, values = (
-            split_heads(part, self.heads) for part in self.qkv(self.norm(latents)).chunk(3, -1)
-        )
-        if keys.dtype == torch.bfloat16:
+        parts = self.qkv(self.norm(latents)).unflatten(-1, (3, self.heads, -1))
+        parts = parts.permute(2, 0, 3, 1, 4)
+        if torch.bfloat16 in (parts.dtype, self.mlp.expand.weight.dtype):
             # Its products are slow where a head's rows do not lie side by side.
-            queries, keys, values = (part.contiguous() for part in (queries, keys, values))
+            parts = parts.bfloat16().contiguous()
+        queries, keys, values = parts
         return (queries * queries.shape[-1] ** -0.5 @ keys.mT).softmax(-1), values
 
 
@@ -216,12 +215,12 @@ class CrossAttend(nn.Module):
         self.query_norm = nn.LayerNorm(width, eps)
         self.norm_scale = nn.Parameter(torch.ones(channels))
         self.norm_shift = nn.Parameter(torch.zeros(channels))
-        self.query = Linear(width, qk, exact=True)
-        self.key = Linear(channels, qk, bare=True, exact=True)
-        self.value = Linear(channels, qk, bare=True, exact=True)
-        self.out = Linear(qk, width, exact=True)
+        self.query = Linear(width, qk, lowest=torch.float32)
+        self.key = Linear(channels, qk, bare=True, lowest=torch.float32)
+        self.value = Linear(channels, qk, bare=True, lowest=torch.float32)
+        self.out = Linear(qk, width, lowest=torch.float32)
         self.mlp_norm = nn.LayerNorm(width, eps)
-        self.mlp = MLP(width, widening, gelu, exact=True)
+        self.mlp = MLP(width, widening, gelu, torch.float32)
 
     def forward(
         self, latents: Tensor, x: Tensor | Elements, *, fold: bool | None = None
@@ -239,13 +238,9 @@ class CrossAttend(nn.Module):
         return latents + self.mlp(self.mlp_norm(latents)), weights
 
     def folds(self, latents: int) -> bool:
-        """Whether folding is less work for that many latents: always with one head of C channels.
-
-        An element costs 2 H N C products folded, and 2 (C + N) c else, c the channels of keys and
-        of values over all heads.
-        """
+        """Whether folding is less work for that many latents: see folding_pays."""
         qk, channels = self.key.weight.shape
-        return self.heads * latents * channels <= (channels + latents) * qk
+        return folding_pays(latents, channels, self.heads, qk)
 
     def _read_folded(
         self, queries: Tensor, x: Tensor | Elements
@@ -280,6 +275,15 @@ class CrossAttend(nn.Module):
         heads = split_heads(queries, self.heads)
         attended, log_norm = attend(heads, read)
         return attended.transpose(1, 2).flatten(2), _weights(heads, read, log_norm)
+
+
+def folding_pays(latents: int, channels: int, heads: int, qk_channels: int) -> bool:
+    """Whether a cross-attend is less work folded: always with one head of C channels.
+
+    An element costs 2 H N C products folded, and 2 (C + N) c else, c the channels of keys and of
+    values over all heads.
+    """
+    return heads * latents * channels <= (channels + latents) * qk_channels
 
 
 def _weights(

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+
+class Positions(Protocol):
+    """The last channels of every input, [M, P]: a tensor, or rows made when asked."""
+
+    shape: torch.Size
+
+    def __getitem__(self, where: slice) -> Tensor: ...
 
 
 class Elements:
@@ -12,11 +22,11 @@ class Elements:
 
     Nothing of its size is made, and a slice is still in the processor's cache when it is read.
 
-    raw: [B, M, C - P]; positions: [M, P], the last channels of every input, where raw lacks them
-    (else None); eps: of the norm; dtype: of the slices.
+    raw: [B, M, C - P]; positions: where raw lacks them (else None); eps: of the norm, which is
+    computed in raw's precision; dtype: of the slices.
     """
 
-    def __init__(self, raw: Tensor, positions: Tensor | None, eps: float, dtype: torch.dtype):
+    def __init__(self, raw: Tensor, positions: Positions | None, eps: float, dtype: torch.dtype):
         self.raw = raw
         self.positions = positions
         self.eps = eps
@@ -26,11 +36,11 @@ class Elements:
 
     def __getitem__(self, index: tuple[slice, slice]) -> Tensor:
         """As of a tensor, `[:, where]`: [B, m, C]."""
-        x = self.raw[index].to(self.dtype)
+        x = self.raw[index]
         if self.positions is not None:
-            own = self.positions[index[1]].to(self.dtype)
+            own = self.positions[index[1]].to(x.dtype)
             x = torch.cat([x, own.expand(len(x), *own.shape)], -1)
-        return normalise(x, self.eps)
+        return normalise(x, self.eps).to(self.dtype)
 
 
 def normalise(x: Tensor, eps: float) -> Tensor:

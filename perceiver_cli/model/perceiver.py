@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from perceiver_cli.model import attention
 from perceiver_cli.model.attention import AttentionWeights, CrossAttend, Linear, SelfAttend
 from perceiver_cli.model.config import PerceiverConfig, shared_index
-from perceiver_cli.model.elements import Elements, normalise
+from perceiver_cli.model.elements import Elements, Positions, normalise
 from perceiver_cli.model.preprocessing import LearnedPreprocessor
 
 # Called after each cross-attend with its number (0-based) and its weights.
@@ -64,7 +64,7 @@ class QueryReadout(nn.Module):
             config.norm_eps,
             query_residual=config.readout_residual,
         )
-        self.head = Linear(width, config.classes, exact=True)
+        self.head = Linear(width, config.classes, lowest=torch.float32)
 
     def forward(self, latents: Tensor) -> Tensor:
         """latents: [B, N, D] -> logits [B, classes]."""
@@ -78,7 +78,7 @@ class MeanReadout(nn.Module):
     def __init__(self, config: PerceiverConfig) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(config.width, config.norm_eps)
-        self.head = Linear(config.width, config.classes, exact=True)
+        self.head = Linear(config.width, config.classes, lowest=torch.float32)
 
     def forward(self, latents: Tensor) -> Tensor:
         """latents: [B, N, D] -> logits [B, classes]."""
@@ -148,7 +148,7 @@ class Perceiver(nn.Module):
         streams: dict[str, Tensor],
         watch: Watcher | None = None,
         chosen: Tensor | None = None,
-        positions: Tensor | None = None,
+        positions: Positions | None = None,
     ) -> Tensor:
         """streams: name -> byte array [B, M_s, C_s]; returns logits [B, classes].
 
@@ -173,7 +173,7 @@ class Perceiver(nn.Module):
         x: Tensor,
         watch: Watcher | None = None,
         chosen: Tensor | None = None,
-        positions: Tensor | None = None,
+        positions: Positions | None = None,
     ) -> Tensor:
         """x: a byte array [B, M, C], any number of elements; returns logits. Else as forward."""
         x = Elements(x, positions, self.config.norm_eps, self.read_in or x.dtype)

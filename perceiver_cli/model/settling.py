@@ -7,7 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from perceiver_cli.model.attention import Linear
+from perceiver_cli.model.attention import Linear, folding_pays
+from perceiver_cli.model.config import PerceiverConfig
 
 
 class PackedLinear(nn.Module):
@@ -48,16 +49,16 @@ class Int8Linear(nn.Module):
         self.bias = linear.bias.detach()
 
     def forward(self, x: Tensor) -> Tensor:
-        """x: float32 [..., in] -> bfloat16 [..., out]."""
-        rows = x.flatten(0, -2)
+        """x: [..., in] -> float32 [..., out]."""
+        rows = x.flatten(0, -2).float()
         step = _step(rows)
-        # Bytes without a sign, 128 for zero; with the half, cutting off rounds.
-        whole = torch.addcdiv(torch.tensor(128.5), rows, step).to(torch.uint8)
+        whole = (rows * step.reciprocal()).round_().to(torch.int8)
+        whole = whole.view(torch.uint8).bitwise_xor_(128)  # bytes without a sign, 128 for zero
         y = torch.ops.onednn.qlinear_pointwise(
             whole, 1.0, 128, self.weight, self.weight_step, self.weight_zeros, None,
             1.0, 0, torch.float32, "none", [], "",
         )  # fmt: skip
-        return y.mul_(step).add_(self.bias).bfloat16().unflatten(0, x.shape[:-1])
+        return torch.addcmul(self.bias, y, step).unflatten(0, x.shape[:-1])
 
 
 def _step(rows: Tensor) -> Tensor:
@@ -70,15 +71,16 @@ def settler(
 ) -> Callable[[Linear], nn.Module]:
     """What makes of a linear layer one that computes in `precision`, and never learns again.
 
-    precision: float32, bfloat16 or int8, in which coarse layers compute in int8 and others in
+    precision: float32, bfloat16 or int8, as far as a layer may be lowered; in int8 others are in
     bfloat16. rows: how many rows inputs usually have.
     """
     packs = device.type == "cpu" and torch.backends.mkldnn.is_available()
 
     def settle(linear: Linear) -> nn.Module:
-        if linear.coarse and precision == torch.int8:
+        if linear.lowest == precision == torch.int8:
             return Int8Linear(linear.to(device, torch.float32), rows)
-        linear = linear.to(device, torch.float32 if linear.exact else floats_of(precision))
+        kept = linear.lowest == torch.float32
+        linear = linear.to(device, torch.float32 if kept else floats_of(precision))
         return PackedLinear(linear, rows) if packs and not linear.bare else linear
 
     return settle
@@ -87,3 +89,14 @@ def settler(
 def floats_of(precision: torch.dtype) -> torch.dtype:
     """What is computed in where numbers are not whole: bfloat16 beside int8."""
     return torch.bfloat16 if precision == torch.int8 else precision
+
+
+def read_in(config: PerceiverConfig, precision: torch.dtype) -> torch.dtype:
+    """What elements are read in: as all the rest only where the cross-attends fold.
+
+    Their products are with the elements themselves then; else with keys and values, which come
+    from exact layers.
+    """
+    qk = config.cross_channels or config.channels
+    folds = folding_pays(config.latents, config.channels, config.cross_heads, qk)
+    return floats_of(precision) if folds else torch.float32

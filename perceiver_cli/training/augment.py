@@ -104,7 +104,7 @@ class AugmentVideo(Augment):
     """Crops, flips and colour that stay the same through a clip; sounds paired anew in a class.
 
     Two batches in five lose their sound, which is what gives most away, and one in five its
-    pictures, so that each stream can answer alone.
+    pictures, so that each stream can answer alone. A teacher is asked where there is no sound.
     """
 
     adapter: VideoAdapter
@@ -125,6 +125,8 @@ class AugmentVideo(Augment):
             wave = torch.roll(audio.float(), int(torch.randint(audio.shape[1], ())), 1)
             wave = pair_anew(wave, targets)
             features["audio"] = changed_features(self.adapter.audio, wave)
+        elif "teacher" in arrays:
+            targets = teach(targets, arrays["teacher"], self.taught)
         if torch.rand(()) < self.mixup:
             share = float(torch.distributions.Beta(0.4, 0.4).sample())
             order = torch.randperm(len(targets))

@@ -40,8 +40,8 @@ class Request:
     start: a checkpoint to begin from: its model then holds, and its recipe as far as it fits (see
     start.py); settings: "input.bands" or "model.latents" -> value, over the modality's defaults;
     held_out: share of the training files kept back to watch the training and to fit temperature
-    and threshold; groups: which of them belong together, see folder.training_files; teacher: for
-    pictures and sounds, what another model says of them, see teacher.read_teacher.
+    and threshold; groups: which of them belong together, see folder.training_files; teacher: what
+    another model says of the files (not of shapes), see teacher.read_teacher.
     """
 
     folder: Path
@@ -75,8 +75,8 @@ def train(request: Request, listener: Listener) -> Header:
     """
     keep_freed(large=True)
     kept, held = training_files(request.folder, request.held_out, request.groups)
-    if request.teacher and request.modality not in ("image", "audio"):
-        raise UsageError("only pictures and sounds can have a teacher")
+    if request.teacher and request.modality == "pointcloud":
+        raise UsageError("shapes cannot have a teacher")
     teacher = read_teacher(request.teacher, kept) if request.teacher else None
     start = load_checkpoint(request.start) if request.start else None
     adapter, config = _design(request, start, len(kept.labels))
@@ -109,14 +109,18 @@ def train(request: Request, listener: Listener) -> Header:
 
 
 def held_out_logits(
-    model: Perceiver, adapter: Adapter, watch: Cache
+    model: Perceiver, adapter: Adapter, watch: Cache, only: str | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Logits averaged over each file's windows, [files, classes], and the classes [files]."""
+    """Logits averaged over each file's windows, [files, classes], and the classes [files].
+
+    only: the one stream that is read of files which have several.
+    """
     rows = []
     with torch.inference_mode():
         for start in range(0, len(watch), 64):
             where = np.arange(start, min(start + 64, len(watch)))
-            arrays = {n: torch.from_numpy(a) for n, a in watch.rows(where).items()}
+            rows_of = watch.rows(where).items()
+            arrays = {n: torch.from_numpy(a) for n, a in rows_of if only in (None, n)}
             rows.append(model(adapter.byte_array(arrays)).float().numpy())
     logits = np.concatenate(rows)
     _, first, file = np.unique(watch.files, return_index=True, return_inverse=True)
@@ -152,6 +156,10 @@ def _design(
 def _calibrate(header: Header, model: Perceiver, adapter: Adapter, watch: Cache) -> Header:
     logits, truth = held_out_logits(model, adapter, watch)
     temperature = fit_temperature(logits, truth)
+    alone = {}
+    if len(adapter.streams) > 1:
+        for name in filter(adapter.reads, adapter.streams):
+            alone[name] = round(fit_temperature(*held_out_logits(model, adapter, watch, name)), 4)
     scores = torch.from_numpy(logits / temperature).softmax(-1).numpy()
     threshold = fit_threshold(scores.max(1))
     measured = measure(scores, truth, threshold).rounded()
@@ -161,6 +169,7 @@ def _calibrate(header: Header, model: Perceiver, adapter: Adapter, watch: Cache)
         temperature=round(temperature, 4),
         threshold=round(threshold, 4),
         card=card,
+        alone=alone,
     )
 
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from perceiver_cli.adapters.fourier import (
     Bands,
+    GridFeatures,
     fourier_features,
-    grid_features,
     grid_positions,
 )
 
@@ -94,4 +94,7 @@ def test_features_tell_all_places_of_a_grid_apart():
 )
 def test_grid_features_are_those_of_the_grids_positions(sizes, bands):
     expected = fourier_features(grid_positions(*sizes), bands)
-    torch.testing.assert_close(grid_features(bands, *sizes), expected)
+    found = GridFeatures(bands, *sizes)
+    torch.testing.assert_close(found[:], expected.flatten(0, -2))
+    torch.testing.assert_close(found[2:5], found[:][2:5], rtol=0, atol=0)
+    assert found.shape == found[:].shape

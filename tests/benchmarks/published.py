@@ -38,8 +38,8 @@ CHANNELS, LATENTS, WIDTH, LAYERS = 64, 256, 256, 4
 SPEED = {
     "perceiver, auto": ("ours", "auto", False),
     "perceiver, auto, with statistics": ("ours", "auto", True),
-    "perceiver, int8": ("ours", "int8", False),
-    "perceiver, int8, with statistics": ("ours", "int8", True),
+    "perceiver, bfloat16": ("ours", "bfloat16", False),
+    "perceiver, bfloat16, with statistics": ("ours", "bfloat16", True),
     "perceiver, float32": ("ours", "float32", False),
     "perceiver, float32, with statistics": ("ours", "float32", True),
     "transformers, float32": ("theirs", "float32", False),
@@ -152,12 +152,10 @@ def prepare_speed(folder: Path, whose: str, precision: str, stats: bool) -> Call
 
     pixels = np.random.default_rng(0).integers(0, 256, (224, 224, 3), dtype=np.uint8)
     if whose == "ours":
-        from perceiver_cli.device import pick_precision
         from perceiver_cli.engine import Engine
         from perceiver_cli.preparation.base import Window
 
-        device = torch.device("cpu")
-        engine = Engine(folder / "ours.safetensors", device, pick_precision(precision, device))
+        engine = Engine(folder / "ours.safetensors", torch.device("cpu"), precision)
         place = {"left": 0, "top": 0, "width": 224, "height": 224}
         return lambda: engine.answer([Window({"image": pixels}, place)], attention=stats)
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from perceiver_cli.adapters.fourier import Bands, fourier_features, grid_positions
+from perceiver_cli.adapters.fourier import Bands, GridFeatures, fourier_features, grid_positions
 from perceiver_cli.adapters.image import with_positions
 from perceiver_cli.model.attention import CrossAttend, SelfAttend
 from perceiver_cli.model.config import PerceiverConfig
@@ -203,8 +203,7 @@ def test_image_classifier_equals_the_source(case, residual, dtype):
 def test_image_byte_array_equals_the_source():
     arrays = golden("classifier", "residual/")
     pixels = torch.from_numpy(arrays["in/pixels"])
-    positions = fourier_features(grid_positions(6, 10), Bands(2, 5.0))
-    elements = with_positions(pixels, positions)
+    elements = with_positions(pixels.flatten(1, -2), GridFeatures(Bands(2, 5.0), 6, 10))
     assert farthest(elements, arrays["out/elements"]) < 5e-6
 
 
@@ -213,10 +212,8 @@ def test_sound_with_picture_equals_the_source(dtype):
     arrays = golden("multimodal")
     sound, picture = (torch.from_numpy(arrays[f"in/{name}"]) for name in ("audio", "image"))
     streams = {
-        "audio": with_positions(
-            sound.reshape(2, 6, 4), fourier_features(grid_positions(6), Bands(2, 6.0))
-        ),
-        "image": with_positions(picture, fourier_features(grid_positions(4, 6), Bands(2, 3.0))),
+        "audio": with_positions(sound.reshape(2, 6, 4), GridFeatures(Bands(2, 6.0), 6)),
+        "image": with_positions(picture.flatten(1, -2), GridFeatures(Bands(2, 3.0), 4, 6)),
     }
     weights = model_weights(arrays)
     for name in streams:

@@ -14,7 +14,7 @@ from perceiver_cli.model import attention
 from perceiver_cli.model.attention import Linear
 from perceiver_cli.model.config import PerceiverConfig
 from perceiver_cli.model.perceiver import Perceiver
-from perceiver_cli.model.settling import floats_of, settler
+from perceiver_cli.model.settling import read_in, settler
 from perceiver_cli.preparation.image import ImageRecipe
 
 ADAPTER = ImageAdapter(ImageRecipe(size=16, patch=2, bands=4, highest=4.0))
@@ -52,7 +52,7 @@ def settled(model: Perceiver, precision: torch.dtype) -> Perceiver:
     for name in [name for name, module in model.named_modules() if isinstance(module, Linear)]:
         parent, _, child = name.rpartition(".")
         setattr(model.get_submodule(parent), child, settle(model.get_submodule(name)))
-    model.read_in = floats_of(precision)
+    model.read_in = read_in(CONFIG, precision)
     return model.requires_grad_(False)
 
 
@@ -73,3 +73,18 @@ def test_settled_weights_give_nearly_the_same(randomise, precision, least, most)
     difference = (found - exact).abs().max() / exact.std()
     assert found.dtype == torch.float32
     assert least <= difference < most
+
+
+def test_only_elements_that_are_multiplied_themselves_are_read_in_a_lower_precision():
+    many = replace(CONFIG, cross_heads=5, cross_channels=20)
+    for precision in (torch.bfloat16, torch.int8):
+        assert read_in(CONFIG, precision) == torch.bfloat16
+        assert read_in(many, precision) == torch.float32
+    assert read_in(CONFIG, torch.float32) == torch.float32
+
+
+def test_what_folds_is_told_from_the_config():
+    for heads, qk in ((1, 0), (1, 20), (5, 20), (4, 8)):
+        config = replace(CONFIG, cross_heads=heads, cross_channels=qk)
+        folds = Perceiver(config).cross[0].folds(config.latents)
+        assert (read_in(config, torch.bfloat16) == torch.bfloat16) == folds

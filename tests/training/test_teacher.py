@@ -68,6 +68,26 @@ def test_a_share_of_a_target_is_what_the_teacher_says_of_the_view(share):
     assert (targets[:, 2:4].sum(1) >= share - 1e-4).all()
 
 
+def test_of_clips_only_those_without_sound_ask_the_teacher():
+    adapter = build_adapter({"modality": "av", "audio": {"modality": "audio"}})
+    recipe, truth = adapter.recipe, torch.eye(5)[:2]
+    arrays = {
+        "video": torch.zeros(2, recipe.frames, recipe.size, recipe.size, 3, dtype=torch.uint8),
+        "audio": torch.rand(2, adapter.audio.recipe.samples),
+        "teacher": 50 * torch.eye(5)[[3, 3], :, None, None],
+    }
+    augment = AUGMENTS["av"](adapter, 0.0, 0.75)
+    seen = set()
+    for seed in range(12):
+        torch.manual_seed(seed)
+        features, targets = augment(arrays, truth)
+        silent = "audio" not in features
+        expected = truth / 4 + 0.75 * torch.eye(5)[3] if silent else truth
+        torch.testing.assert_close(targets, expected)
+        seen.add(silent)
+    assert seen == {True, False}
+
+
 def test_views_show_parts_of_the_picture_mirrored_turned_or_the_whole_on_a_sheet():
     torch.manual_seed(0)
     ramp = torch.linspace(1, 2, 32).expand(400, 1, 32, 32)
