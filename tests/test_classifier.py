@@ -4,10 +4,12 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from perceiver_cli import Classifier, engine
+from perceiver_cli.checkpoints.format import load_checkpoint, save_checkpoint
 from perceiver_cli.errors import CheckpointError, UsageError
 from tests.samples import make_picture
 
@@ -131,6 +133,21 @@ def test_thresholds_decide_what_is_confident(bundle, media):
     assert said["image"] is False
     assert said["audio"] is True
     assert said["pointcloud"] is None
+
+
+def test_a_stream_that_comes_alone_has_a_temperature_of_its_own(weights, media, tmp_path):
+    plain = load_checkpoint(weights["av"])
+    header = replace(plain.header, temperature=0.5, alone={"video": 50.0})
+    save_checkpoint(tmp_path / "other.safetensors", replace(plain, header=header))
+
+    def best(model, kind):
+        classifier = Classifier(str(model), top=None, precision="float32")
+        return classifier.classify(media[kind]).predictions[0].score
+
+    even = 1 / len(plain.header.labels)
+    assert best(tmp_path / "other.safetensors", "av") > best(weights["av"], "av")
+    flat = best(tmp_path / "other.safetensors", "video")
+    assert even < flat < even + 0.01 < best(weights["av"], "video")
 
 
 def test_top_and_min_score(weights, media):

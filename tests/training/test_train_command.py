@@ -85,6 +85,7 @@ def test_train_evaluate_classify(modality, tmp_path, run):
     info = json.loads(run("models", "info", weights, "--format", "json").stdout)
     assert info["card"]["measured"]["val"]["top1"] == measured["top1"]
     assert info["card"]["steps"] == steps
+    assert set(info["alone"]) == ({"video"} if modality == "av" else set())
 
     one = next(path for path in sorted((data / "val" / kinds[0]).iterdir()))
     answer = json.loads(run("classify", one, "--model", weights, "--format", "jsonl").stdout)
