@@ -8,7 +8,8 @@ from perceiver_cli.errors import UsageError
 
 _PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "int8": torch.int8}
 
-# Latents of fewer channels gain nothing from int8: rounding takes the time that products save.
+# Latents of fewer channels gain little or nothing from int8: rounding takes much of the time that
+# products save.
 INT8_WIDTH = 512
 
 
@@ -35,10 +36,9 @@ def pick_precision(name: str, device: torch.device, width: int = 0) -> torch.dty
     "auto" is the lowest that is native and pays: int8 for wide latents, bfloat16, or float32.
     Raises UsageError if there is none of that name, or not here.
     """
-    if name == "auto" and width >= INT8_WIDTH and has_int8(device):
-        return torch.int8
     if name == "auto":
-        name = "bfloat16" if has_bfloat16(device) else "float32"
+        wide = width >= INT8_WIDTH and has_int8(device)
+        name = "int8" if wide else "bfloat16" if has_bfloat16(device) else "float32"
     try:
         chosen = _PRECISIONS[name]
     except KeyError:

@@ -46,7 +46,7 @@ class Engine:
     precision: a name, see device.py.
     """
 
-    def __init__(self, path: Path, device: torch.device, precision: str = "auto") -> None:
+    def __init__(self, path: Path, device: torch.device, precision: str) -> None:
         checkpoint = open_checkpoint(path)
         self.header: Header = checkpoint.header
         try:
@@ -57,6 +57,8 @@ class Engine:
             raise CheckpointError(f"{path}: its input recipe does not fit its model")
         self.device = device
         self.precision = pick_precision(precision, device, self.header.model.width)
+        fixed = self.adapter.fixed
+        self._positions = None if fixed is None else fixed.to(device)
         self._checkpoint = checkpoint
         self._path = path
         self._building = threading.RLock()
@@ -131,11 +133,11 @@ class Engine:
     def _forward(
         self, windows: list[Window], attention: bool
     ) -> tuple[Tensor, AttentionWatch | None, dict[str, Tensor]]:
-        model, positions = self._running, self.adapter.fixed
+        model = self._running
         bare = self.adapter.bare(self.adapter.features(_stacked(windows)))
         streams = {name: x.to(self.device) for name, x in bare.items()}
         watch = AttentionWatch() if attention else None
-        logits = model(streams, watch, positions=positions and positions.to(self.device))
+        logits = model(streams, watch, positions=self._positions)
         return logits.float(), watch, streams
 
 

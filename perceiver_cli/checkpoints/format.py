@@ -36,8 +36,8 @@ class Header:
 
     recipe: the adapter's settings, with "modality"; temperature: divides the logits before the
     softmax, alone: that of inputs which have only the stream of that name; threshold: the top
-    score under which an answer is unsure (None: never fitted);
-    card: data, licence, command, measured figures, date and package version, as plain JSON.
+    score under which an answer is unsure (None: never fitted); card: data, licence, command,
+    measured figures, date and package version, as plain JSON.
     """
 
     name: str

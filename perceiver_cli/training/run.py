@@ -119,8 +119,8 @@ def held_out_logits(
     with torch.inference_mode():
         for start in range(0, len(watch), 64):
             where = np.arange(start, min(start + 64, len(watch)))
-            rows_of = watch.rows(where).items()
-            arrays = {n: torch.from_numpy(a) for n, a in rows_of if only in (None, n)}
+            arrays = {n: torch.from_numpy(a) for n, a in watch.rows(where).items()}
+            arrays = {only: arrays[only]} if only else arrays
             rows.append(model(adapter.byte_array(arrays)).float().numpy())
     logits = np.concatenate(rows)
     _, first, file = np.unique(watch.files, return_index=True, return_inverse=True)

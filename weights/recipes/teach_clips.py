@@ -26,8 +26,9 @@ names = sorted({line.split("/")[0] for line in lines})
 logits = np.load(call.teacher / "logits.npy", mmap_mode="r")
 
 everyday = json.loads(Path(__file__).with_name("everyday.json").read_text())
-kinds = sorted((name.replace(" ", "_"), parts["pictures"]) for name, parts in everyday.items())
-members = [[names.index(name) for name in pictures] for _, pictures in kinds]
+pictures_of = {kind.replace(" ", "_"): parts["pictures"] for kind, parts in everyday.items()}
+kinds = sorted(pictures_of)
+members = [[names.index(name) for name in pictures_of[kind]] for kind in kinds]
 
 made = jobs(call.pictures, call.sounds, call.clips, "train", call.train)
 rows = [row_of[f"{picture.parent.name}/{picture.name}"] for picture, *_ in made]
@@ -39,5 +40,5 @@ np.save(call.target / "logits.npy", found[:, :, None, None].astype(np.float16))
 below = call.clips / "train"
 told = [clip.relative_to(below).as_posix() + "\n" for _, _, clip, _ in made]
 (call.target / "files.txt").write_text("".join(told))
-truth = np.array([[name for name, _ in kinds].index(clip.parent.name) for _, _, clip, _ in made])
+truth = [kinds.index(clip.parent.name) for _, _, clip, _ in made]
 print(f"{len(made)} clips, of {np.mean(found.argmax(1) == truth):.1%} the teacher knows the kind")
