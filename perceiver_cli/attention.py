@@ -51,25 +51,30 @@ class AttentionWatch:
 def measure(weights: AttentionWeights, previous: AttentionWeights | None) -> Measured:
     """The figures of one cross-attend; `previous` is the one before it, for the drift."""
     comparable = previous is not None and previous.queries.shape[1] == weights.queries.shape[1]
-    entropy = peak = divergence = None
-    mass = []
+    entropy, divergence = weights.entropy, None
+    told = entropy is not None
+    # One array: small ones that stay, between large ones that go, would leave holes in memory.
+    mass = weights.peak.new_empty(len(weights.peak), weights.elements, dtype=torch.float32)
     for where in weights.slices():
         logs = weights.logs(where)
         part = logs.exp()
-        own = logs.mul_(part).sum(-1) / -math.log(2)
-        entropy = _add(entropy, own)
-        peak = part.amax(-1) if peak is None else torch.maximum(peak, part.amax(-1))
-        mass.append(part.mean((1, 2)))
+        mass[:, where] = part.mean((1, 2))
+        if told and not comparable:
+            continue
+        own = -logs.mul_(part).sum(-1)
+        if not told:
+            entropy = _add(entropy, own)
         if comparable:
             before = previous.part(where)
             joint = _entropy((part + before) / 2)
             divergence = _add(divergence, joint - (own + _entropy(before)) / 2)
+    entropy = entropy / math.log(2)
     return Measured(
         entropy_bits=entropy.mean((1, 2)),
         effective=entropy.exp2().mean((1, 2)),
-        peak=peak.mean((1, 2)),
-        drift_bits=divergence.clamp_min(0).mean((1, 2)) if comparable else None,
-        mass=torch.cat(mass, -1).float(),
+        peak=weights.peak.mean((1, 2)),
+        drift_bits=divergence.clamp_min(0).mean((1, 2)) / math.log(2) if comparable else None,
+        mass=mass,
     )
 
 
@@ -109,8 +114,8 @@ def _one(
 
 
 def _entropy(part: Tensor) -> Tensor:
-    """Bits contributed by these elements: [B, H, N, m] -> [B, H, N]."""
-    return -(part * part.clamp_min(_TINY).log2()).sum(-1)
+    """Nats contributed by these elements: [B, H, N, m] -> [B, H, N]."""
+    return -(part * part.clamp_min(_TINY).log()).sum(-1)
 
 
 def _add(total: Tensor | None, more: Tensor) -> Tensor:

@@ -9,18 +9,23 @@ import torch
 from perceiver_cli import attention as statistics
 from perceiver_cli.adapters import build_adapter
 from perceiver_cli.attention import AttentionWatch, measure, summarise
-from perceiver_cli.model import attention
-from perceiver_cli.model.attention import AttentionWeights, KeysAndValues
+from perceiver_cli.model import reading
+from perceiver_cli.model.attention import AttentionWeights, attend
 from perceiver_cli.model.config import PerceiverConfig
 from perceiver_cli.model.perceiver import Perceiver
+from perceiver_cli.model.reading import KeysAndValues
 
 
-def weights_of(distributions: torch.Tensor) -> AttentionWeights:
-    """Weights that are exactly these distributions: [B, H, N, M], rows summing to 1."""
+def weights_of(distributions: torch.Tensor, *, same: bool = True) -> AttentionWeights:
+    """Weights that are exactly these distributions: [B, H, N, M], rows summing to 1.
+
+    same: whether keys are values, so that attending tells the entropy.
+    """
     elements = distributions.shape[-1]
     keys = torch.eye(elements, dtype=distributions.dtype).expand(*distributions.shape[:2], -1, -1)
-    log_norm = torch.zeros(*distributions.shape[:3], 1, dtype=distributions.dtype)
-    return AttentionWeights(distributions.log(), KeysAndValues.of(keys, keys), log_norm)
+    with torch.no_grad():
+        read = KeysAndValues.of(keys, keys if same else 2 * keys)
+        return attend(distributions.log(), read)[1]
 
 
 def random_distributions(seed, shape=(2, 3, 4, 50)):
@@ -30,7 +35,7 @@ def random_distributions(seed, shape=(2, 3, 4, 50)):
 
 @pytest.fixture(params=[7, 16384])
 def chunk(request, monkeypatch):
-    monkeypatch.setattr(attention, "CHUNK", request.param)
+    monkeypatch.setattr(reading, "CHUNK", request.param)
 
 
 def test_uniform_attention(chunk):
@@ -41,9 +46,11 @@ def test_uniform_attention(chunk):
     assert found.drift_bits is None
 
 
-def test_figures_are_what_their_definitions_say(chunk):
+@pytest.mark.parametrize("same", [True, False])
+def test_figures_are_what_their_definitions_say(chunk, same):
     p, q = random_distributions(0), random_distributions(1)
-    found = measure(weights_of(p), weights_of(q))
+    assert (weights_of(p, same=same).entropy is None) is not same
+    found = measure(weights_of(p, same=same), weights_of(q, same=same))
     entropy = -(p * p.log2()).sum(-1)
     torch.testing.assert_close(found.entropy_bits, entropy.mean((1, 2)))
     torch.testing.assert_close(found.effective, entropy.exp2().mean((1, 2)))

@@ -7,18 +7,15 @@ follow DeepMind's perceiver.py (deepmind-research/perceiver).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from perceiver_cli.model.elements import Elements
-
-# Elements of the byte array that are scored at once when no gradient is wanted: few enough for
-# their scores to stay in a processor's cache.
-CHUNK = 2048
+from perceiver_cli.model import reading
+from perceiver_cli.model.elements import Elements, themselves
+from perceiver_cli.model.reading import KeysAndValues, Reading
 
 
 class Linear(nn.Linear):
@@ -26,6 +23,7 @@ class Linear(nn.Linear):
 
     bare: whether its weight is also used by itself, so that it must stay a plain matrix.
     lowest: how far its precision may be lowered: float32 (not at all), bfloat16 or int8.
+    centred: whether int8 is too coarse for what an item's rows have in common.
     """
 
     def __init__(
@@ -34,49 +32,40 @@ class Linear(nn.Linear):
         outputs: int,
         *,
         bare: bool = False,
-        lowest: torch.dtype = torch.bfloat16,
+        lowest: torch.dtype = torch.float32,
+        centred: bool = False,
     ) -> None:
         super().__init__(inputs, outputs)
         self.bare = bare
         self.lowest = lowest
+        self.centred = centred
 
     def forward(self, x: Tensor) -> Tensor:
         """x: [..., in] -> [..., out]."""
         return super().forward(x.bfloat16() if self.weight.dtype == torch.bfloat16 else x)
 
 
-@dataclass(frozen=True)
-class KeysAndValues:
-    """What is attended to: M elements, of which a slice at a time is wanted.
-
-    chunk: from a slice to keys [B, H or 1, m, c] and values [B, H or 1, m, v].
-    """
-
-    elements: int
-    chunk: Callable[[slice], tuple[Tensor, Tensor]]
-
-    @classmethod
-    def of(cls, keys: Tensor, values: Tensor) -> KeysAndValues:
-        """keys: [B, H or 1, M, c]; values: [B, H or 1, M, v]."""
-        return cls(keys.shape[2], lambda where: (keys[:, :, where], values[:, :, where]))
-
-    def slices(self) -> Iterator[slice]:
-        """The chunks of M, in order."""
-        for start in range(0, self.elements, CHUNK):
-            yield slice(start, min(start + CHUNK, self.elements))
-
-
 class AttentionWeights:
-    """The softmax weights of one cross-attend, computed on demand chunk by chunk.
+    """The softmax weights of one cross-attend, computed on demand part by part.
 
-    queries: [B, H, N, c], scaled; log_norm: [B, H, N, 1], the log of each latent's sum of
-    exponentials. Nothing of size N x M is kept.
+    queries: [B, H, N, c], as `read` takes them; log_norm: [B, H, N, 1], the log of each latent's
+    sum of exponentials; peak: [B, H, N], its largest weight; entropy: [B, H, N] in nats, or None
+    where it takes the weights to tell. Nothing of size N x M is kept.
     """
 
-    def __init__(self, queries: Tensor, read: KeysAndValues, log_norm: Tensor) -> None:
+    def __init__(
+        self,
+        queries: Tensor,
+        read: Reading,
+        log_norm: Tensor,
+        peak: Tensor,
+        entropy: Tensor | None,
+    ) -> None:
         self.queries = queries
         self.read = read
         self.log_norm = log_norm
+        self.peak = peak
+        self.entropy = entropy
 
     @property
     def elements(self) -> int:
@@ -84,12 +73,12 @@ class AttentionWeights:
         return self.read.elements
 
     def slices(self) -> Iterator[slice]:
-        """The chunks of M, in order."""
+        """The parts of M, in order."""
         return self.read.slices()
 
     def logs(self, where: slice) -> Tensor:
         """Logarithms of the weights of the elements in `where`: [B, H, N, m]."""
-        scores = product(self.queries, self.read.chunk(where)[0].mT)
+        scores = self.read.part(where).scores(self.queries)
         return scores.to(self.log_norm.dtype).sub_(self.log_norm)
 
     def part(self, where: slice) -> Tensor:
@@ -97,40 +86,36 @@ class AttentionWeights:
         return self.logs(where).exp_()
 
 
-def attend(queries: Tensor, read: KeysAndValues) -> tuple[Tensor, Tensor | None]:
-    """softmax(queries keys^T) values, and (without gradients) the log of the softmax's normaliser.
+def attend(queries: Tensor, read: Reading) -> tuple[Tensor, AttentionWeights | None]:
+    """softmax(queries keys^T) values: [B, H, N, c], scaled -> [B, H, N, v]; and the weights.
 
-    queries: [B, H, N, c], scaled. Returns [B, H, N, v] and [B, H, N, 1]. With gradients the whole
-    is one product; without, it streams over chunks of M with a running maximum and sum, in
-    O(N (v + CHUNK)) memory.
+    With gradients the whole is one product, and there are no weights; without, it streams over
+    parts of M with a running maximum and sum, in O(N (v + CHUNK)) memory.
     """
+    asked = read.ask(queries)
     if torch.is_grad_enabled():
-        keys, values = read.chunk(slice(0, read.elements))
-        return product(product(queries, keys.mT).softmax(-1), values), None
+        part = read.part(slice(0, read.elements))
+        return read.answer(part.sums(part.scores(asked).softmax(-1))), None
 
     shape = (*queries.shape[:3], 1)
-    top = torch.full(shape, -math.inf, dtype=queries.dtype, device=queries.device)
+    top = torch.full(shape, -math.inf, dtype=asked.dtype, device=asked.device)
     # Sums over many elements: bfloat16 would stop growing.
-    running = torch.promote_types(queries.dtype, torch.float32)
-    total = torch.zeros(shape, dtype=running, device=queries.device)
+    running = torch.promote_types(asked.dtype, torch.float32)
+    total = torch.zeros(shape, dtype=running, device=asked.device)
     summed: Tensor | float = 0.0
     for where in read.slices():
-        keys, values = read.chunk(where)
-        scores = product(queries, keys.mT)
+        part = read.part(where)
+        scores = part.scores(asked)
         new_top = torch.maximum(top, scores.amax(-1, keepdim=True))
         weights = scores.sub_(new_top).exp_()
         shrink = (top - new_top).exp()
         total = total * shrink + weights.sum(-1, keepdim=True)
-        summed = summed * shrink + product(weights, values).to(running)
+        summed = summed * shrink + part.sums(weights).to(running)
         top = new_top
-    return summed / total, top + total.log()
-
-
-def product(a: Tensor, b: Tensor) -> Tensor:
-    """a b: [B, H, N, k], [B, H or 1, k, m] -> [B, H, N, m]; what heads share is not copied."""
-    if b.shape[1] == 1:
-        return (a.flatten(1, 2) @ b.squeeze(1)).unflatten(1, a.shape[1:3])
-    return a @ b
+    mean, log_norm = summed / total, top + total.log()
+    entropy = (log_norm - (asked * mean).sum(-1, keepdim=True)).squeeze(-1) if read.same else None
+    peak = total.reciprocal().squeeze(-1)  # the largest exponential is 1
+    return read.answer(mean), AttentionWeights(asked, read, log_norm, peak, entropy)
 
 
 def split_heads(x: Tensor, heads: int) -> Tensor:
@@ -142,11 +127,11 @@ class MLP(nn.Module):
     """Two linear layers around a GELU: [..., D] -> [..., D], hidden widening x D."""
 
     def __init__(
-        self, width: int, widening: int, gelu: str, lowest: torch.dtype = torch.bfloat16
+        self, width: int, widening: int, gelu: str, lowest: torch.dtype = torch.float32
     ) -> None:
         super().__init__()
-        self.expand = Linear(width, widening * width, lowest=lowest)
-        self.contract = Linear(widening * width, width, lowest=lowest)
+        self.expand = Linear(width, widening * width, lowest=lowest, centred=True)
+        self.contract = Linear(widening * width, width, lowest=lowest, centred=True)
         self.approximate = "tanh" if gelu == "tanh" else "none"
 
     def forward(self, x: Tensor) -> Tensor:
@@ -164,7 +149,7 @@ class SelfAttend(nn.Module):
         self.qkv = Linear(width, 3 * width, lowest=torch.int8)
         self.out = Linear(width, width, lowest=torch.int8)
         self.mlp_norm = nn.LayerNorm(width, eps)
-        self.mlp = MLP(width, widening, gelu)
+        self.mlp = MLP(width, widening, gelu, torch.int8)
 
     def forward(self, latents: Tensor) -> Tensor:
         """latents: [B, N, D]. Plain products: at small N they beat the fused kernels on a CPU."""
@@ -177,9 +162,10 @@ class SelfAttend(nn.Module):
         """[B, N, D] -> softmax weights [B, H, N, N] and values [B, H, N, D / H]."""
         parts = self.qkv(self.norm(latents)).unflatten(-1, (3, self.heads, -1))
         parts = parts.permute(2, 0, 3, 1, 4)
-        if torch.bfloat16 in (parts.dtype, self.mlp.expand.weight.dtype):
+        if parts.dtype == torch.bfloat16 or self.qkv.weight.dtype == torch.int8:
             # Its products are slow where a head's rows do not lie side by side.
-            parts = parts.bfloat16().contiguous()
+            in_order = torch.contiguous_format
+            parts = parts.to(torch.bfloat16, memory_format=in_order).contiguous()
         queries, keys, values = parts
         return (queries * queries.shape[-1] ** -0.5 @ keys.mT).softmax(-1), values
 
@@ -215,12 +201,12 @@ class CrossAttend(nn.Module):
         self.query_norm = nn.LayerNorm(width, eps)
         self.norm_scale = nn.Parameter(torch.ones(channels))
         self.norm_shift = nn.Parameter(torch.zeros(channels))
-        self.query = Linear(width, qk, lowest=torch.float32)
-        self.key = Linear(channels, qk, bare=True, lowest=torch.float32)
-        self.value = Linear(channels, qk, bare=True, lowest=torch.float32)
-        self.out = Linear(qk, width, lowest=torch.float32)
+        self.query = Linear(width, qk)
+        self.key = Linear(channels, qk, bare=True)
+        self.value = Linear(channels, qk, bare=True)
+        self.out = Linear(qk, width)
         self.mlp_norm = nn.LayerNorm(width, eps)
-        self.mlp = MLP(width, widening, gelu, torch.float32)
+        self.mlp = MLP(width, widening, gelu)
 
     def forward(
         self, latents: Tensor, x: Tensor | Elements, *, fold: bool | None = None
@@ -245,19 +231,14 @@ class CrossAttend(nn.Module):
     def _read_folded(
         self, queries: Tensor, x: Tensor | Elements
     ) -> tuple[Tensor, AttentionWeights | None]:
-        def chunk(where: slice) -> tuple[Tensor, Tensor]:
-            part = x[:, where].unsqueeze(1)
-            return part, part
-
         key = self.key.weight.unflatten(0, (self.heads, -1))
         value = self.value.weight.unflatten(0, (self.heads, -1))
         heads = queries.to(key.dtype).unflatten(-1, (self.heads, -1))
         folded = torch.einsum("bnhc,hcx->bhnx", heads, key) * self.norm_scale
-        asked, read = folded.to(x.dtype), KeysAndValues(x.shape[1], chunk)
-        mean, log_norm = attend(asked, read)
+        mean, weights = attend(folded, themselves(x))
         mean = (mean * self.norm_scale + self.norm_shift).to(value.dtype)
         attended = torch.einsum("bhnx,hcx->bnhc", mean, value).flatten(2) + self.value.bias
-        return attended, _weights(asked, read, log_norm)
+        return attended, weights
 
     def _read_plain(
         self, queries: Tensor, x: Tensor | Elements
@@ -268,13 +249,12 @@ class CrossAttend(nn.Module):
             return split_heads(key, self.heads), split_heads(value, self.heads)
 
         elements = x.shape[1]
-        if torch.is_grad_enabled() or elements <= CHUNK:
+        if torch.is_grad_enabled() or elements <= reading.CHUNK:
             read = KeysAndValues.of(*chunk(slice(0, elements)))  # once, statistics included
         else:
-            read = KeysAndValues(elements, chunk)
-        heads = split_heads(queries, self.heads)
-        attended, log_norm = attend(heads, read)
-        return attended.transpose(1, 2).flatten(2), _weights(heads, read, log_norm)
+            read = KeysAndValues(elements, queries.dtype, chunk)
+        attended, weights = attend(split_heads(queries, self.heads), read)
+        return attended.transpose(1, 2).flatten(2), weights
 
 
 def folding_pays(latents: int, channels: int, heads: int, qk_channels: int) -> bool:
@@ -284,9 +264,3 @@ def folding_pays(latents: int, channels: int, heads: int, qk_channels: int) -> b
     values over all heads.
     """
     return heads * latents * channels <= (channels + latents) * qk_channels
-
-
-def _weights(
-    queries: Tensor, read: KeysAndValues, log_norm: Tensor | None
-) -> AttentionWeights | None:
-    return None if log_norm is None else AttentionWeights(queries, read, log_norm)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from perceiver_cli.model.grid import GridReading
+from perceiver_cli.model.reading import KeysAndValues, Reading
+
 
 class Positions(Protocol):
-    """The last channels of every input, [M, P]: a tensor, or rows made when asked."""
+    """The last channels of every input, [M, P]: at each place of a grid the sum of a row of each
+    of its axes' tables."""
 
     shape: torch.Size
+    tables: list[Tensor]
 
     def __getitem__(self, where: slice) -> Tensor: ...
 
@@ -41,6 +47,25 @@ class Elements:
             own = self.positions[index[1]].to(x.dtype)
             x = torch.cat([x, own.expand(len(x), *own.shape)], -1)
         return normalise(x, self.eps).to(self.dtype)
+
+    @cached_property
+    def grid(self) -> GridReading | None:
+        """The same elements, if they are a grid's rows and columns."""
+        if self.positions is None or len(self.positions.tables) != 2:
+            return None
+        return GridReading(self.raw, *self.positions.tables, self.eps)
+
+
+def themselves(x: Tensor | Elements) -> Reading:
+    """Elements [B, M, C] as both keys and values."""
+    if isinstance(x, Elements) and x.grid is not None:
+        return x.grid
+
+    def chunk(where: slice) -> tuple[Tensor, Tensor]:
+        part = x[:, where].unsqueeze(1)
+        return part, part
+
+    return KeysAndValues(x.shape[1], x.dtype, chunk, same=True)
 
 
 def normalise(x: Tensor, eps: float) -> Tensor:

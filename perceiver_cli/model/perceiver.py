@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from perceiver_cli.model import attention
+from perceiver_cli.model import reading
 from perceiver_cli.model.attention import AttentionWeights, CrossAttend, Linear, SelfAttend
 from perceiver_cli.model.config import PerceiverConfig, shared_index
 from perceiver_cli.model.elements import Elements, Positions, normalise
@@ -64,7 +64,7 @@ class QueryReadout(nn.Module):
             config.norm_eps,
             query_residual=config.readout_residual,
         )
-        self.head = Linear(width, config.classes, lowest=torch.float32)
+        self.head = Linear(width, config.classes)
 
     def forward(self, latents: Tensor) -> Tensor:
         """latents: [B, N, D] -> logits [B, classes]."""
@@ -78,7 +78,7 @@ class MeanReadout(nn.Module):
     def __init__(self, config: PerceiverConfig) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(config.width, config.norm_eps)
-        self.head = Linear(config.width, config.classes, lowest=torch.float32)
+        self.head = Linear(config.width, config.classes)
 
     def forward(self, latents: Tensor) -> Tensor:
         """latents: [B, N, D] -> logits [B, classes]."""
@@ -177,7 +177,7 @@ class Perceiver(nn.Module):
     ) -> Tensor:
         """x: a byte array [B, M, C], any number of elements; returns logits. Else as forward."""
         x = Elements(x, positions, self.config.norm_eps, self.read_in or x.dtype)
-        if torch.is_grad_enabled() or x.shape[1] <= attention.CHUNK:
+        if torch.is_grad_enabled() or x.shape[1] <= reading.CHUNK:
             x = x[:, :]  # once for all repeats
         latents = self.latents if chosen is None else self.latents[chosen]
         latents = latents.expand(x.shape[0], -1, -1)

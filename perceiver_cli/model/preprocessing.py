@@ -27,7 +27,11 @@ class LearnedPreprocessor(nn.Module):
         self.inputs = config.learned_inputs
         self.windows = config.learned_windows
         self.project = (
-            Linear(config.learned_inputs // config.learned_windows, config.learned_outputs)
+            Linear(
+                config.learned_inputs // config.learned_windows,
+                config.learned_outputs,
+                lowest=torch.bfloat16,
+            )
             if config.learned_inputs
             else None
         )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from perceiver_cli.model.attention import Linear, folding_pays
 from perceiver_cli.model.config import PerceiverConfig
@@ -30,12 +31,38 @@ class PackedLinear(nn.Module):
         return torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "none", [], "")
 
 
+class HalfLinear(nn.Module):
+    """A linear layer that computes in float32 with a weight kept in float16.
+
+    For exact layers beside int8 ones: half the memory, and the rounding, of a 4096th, is small
+    beside theirs.
+    """
+
+    def __init__(self, linear: Linear) -> None:
+        super().__init__()
+        self.half = linear.weight.detach().half()
+        self.bias = linear.bias.detach()
+
+    @property
+    def weight(self) -> Tensor:
+        """float32 [out, in], made anew."""
+        return self.half.float()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: [..., in] -> float32 [..., out]."""
+        return functional.linear(x.float(), self.weight, self.bias)
+
+
 class Int8Linear(nn.Module):
     """A linear layer whose products are of whole numbers of 8 bits, summed in 32.
 
     Twice as fast as in bfloat16 where both are native. Weights are rounded to 127 steps each way
-    of an output's largest, inputs of a row's largest: rows do not depend on each other. Like
-    PackedLinear's, the weight is laid out for `rows` rows.
+    of an output's largest, inputs of a row's largest. Like PackedLinear's, the weight is laid out
+    for `rows` rows.
+
+    What rounding takes from inputs averages out over an item's rows, what it takes from weights
+    does not. So a centred layer multiplies the mean of an item's rows by the weights in float16,
+    and rounds only what sets the rows apart.
     """
 
     def __init__(self, linear: Linear, rows: int) -> None:
@@ -47,23 +74,28 @@ class Int8Linear(nn.Module):
         self.weight_step = step.flatten()
         self.weight_zeros = torch.zeros(len(whole), dtype=torch.int32)
         self.bias = linear.bias.detach()
+        self.of_mean = weight.half() if linear.centred else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """x: [..., in] -> float32 [..., out]."""
-        rows = x.flatten(0, -2).float()
-        step = _step(rows)
-        whole = (rows * step.reciprocal()).round_().to(torch.int8)
+        """x: [B, N, in] -> float32 [B, N, out]. Items do not depend on each other."""
+        x, shift = x.float(), self.bias
+        if self.of_mean is not None:
+            mean = x.mean(-2, keepdim=True)
+            x, shift = x - mean, shift + functional.linear(mean.half(), self.of_mean)
+        step = _step(x)
+        whole = (x * step.reciprocal()).round_().to(torch.int8)
         whole = whole.view(torch.uint8).bitwise_xor_(128)  # bytes without a sign, 128 for zero
         y = torch.ops.onednn.qlinear_pointwise(
             whole, 1.0, 128, self.weight, self.weight_step, self.weight_zeros, None,
             1.0, 0, torch.float32, "none", [], "",
         )  # fmt: skip
-        return torch.addcmul(self.bias, y, step).unflatten(0, x.shape[:-1])
+        return torch.addcmul(shift, y, step, out=y)
 
 
 def _step(rows: Tensor) -> Tensor:
-    """[R, C] -> [R, 1]: a 127th of each row's largest magnitude."""
-    return rows.abs().amax(-1, keepdim=True).div_(127).clamp_min_(torch.finfo(rows.dtype).tiny)
+    """[..., C] -> [..., 1]: a 127th of each row's largest magnitude."""
+    least, most = rows.amin(-1, keepdim=True), rows.amax(-1, keepdim=True)
+    return torch.maximum(most, -least).div_(127).clamp_min_(torch.finfo(rows.dtype).tiny)
 
 
 def settler(
@@ -79,8 +111,12 @@ def settler(
     def settle(linear: Linear) -> nn.Module:
         if linear.lowest == precision == torch.int8:
             return Int8Linear(linear.to(device, torch.float32), rows)
-        kept = linear.lowest == torch.float32
-        linear = linear.to(device, torch.float32 if kept else floats_of(precision))
+        if linear.lowest == torch.float32:
+            linear = linear.to(device, torch.float32)
+            if precision == torch.int8:
+                return HalfLinear(linear)
+        else:
+            linear = linear.to(device, floats_of(precision))
         return PackedLinear(linear, rows) if packs and not linear.bare else linear
 
     return settle

@@ -6,7 +6,7 @@
     python -m tests.benchmarks.published agree FILES -o agree.json
 
 speed: one picture through the published fourier classifier at its full size, the same random
-weights everywhere; repeats take turns, and memory is that of a process that runs nothing else.
+weights everywhere; each in a process of its own, which take turns. Memory is that of the first.
 scale: byte arrays of a thousand to four million elements through one small model. A process that
 wants more than the guard's memory is stopped.
 agree: how far bfloat16 and int8 change the answers of the bundled model, over files of a folder
@@ -79,12 +79,17 @@ def main() -> None:
         plot(result, options.plot)
 
 
-def alone(options: argparse.Namespace, name: str, *more: str) -> list[dict[str, Any]]:
+def alone(options: argparse.Namespace, name: str) -> list[dict[str, Any]]:
     """What a process that runs one thing only prints, up to where it died."""
-    call = [sys.executable, "-m", "tests.benchmarks.published", options.what, "--alone", name]
-    call += ["--threads", str(options.threads), *more]
+    call = command(options, name)
     done = subprocess.run(call, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith(b"{")]
+
+
+def command(options: argparse.Namespace, name: str, *more: str) -> list[str]:
+    """What starts a process that runs one thing only."""
+    call = [sys.executable, "-m", "tests.benchmarks.published", options.what, "--alone", name]
+    return [*call, "--threads", str(options.threads), *more]
 
 
 def peak_mib() -> float:
@@ -96,16 +101,12 @@ def peak_mib() -> float:
 def speed(options: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         make_fourier(Path(folder))
-        runs = {name: prepare_speed(Path(folder), *how) for name, how in SPEED.items()}
+        runs = {name: Turns(options, name, folder) for name in SPEED}
         seconds: dict[str, list[float]] = {name: [] for name in SPEED}
-        for turn in range(options.repeats + 1):
+        for _ in range(options.repeats):
             for name, run in runs.items():
-                started = time.perf_counter()
-                run()
-                if turn:
-                    seconds[name].append(time.perf_counter() - started)
-        runs.clear()
-        peaks = {name: alone(options, name, "--folder", folder)[-1]["peak"] for name in SPEED}
+                seconds[name].append(run.take()["seconds"])
+        peaks = {name: run.first["peak"] for name, run in runs.items()}
     base = statistics.median(seconds["transformers, float32"])
     print("| | min s | median s | max s | of transformers' float32 | peak MiB |")
     print("|---|---|---|---|---|---|")
@@ -118,9 +119,30 @@ def speed(options: argparse.Namespace) -> dict[str, Any]:
     return {"threads": options.threads, "seconds": seconds, "peak_mib": peaks}
 
 
+class Turns:
+    """A process that runs one thing only, once for every turn it is given."""
+
+    def __init__(self, options: argparse.Namespace, name: str, folder: str) -> None:
+        call = command(options, name, "--folder", folder)
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(
+            call, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True, bufsize=1
+        )
+        self.first = self.take()  # also prepares
+
+    def take(self) -> dict[str, float]:
+        """One turn: its seconds, and the peak of the memory so far."""
+        print(file=self.process.stdin)
+        return json.loads(self.process.stdout.readline())
+
+
 def speed_alone(options: argparse.Namespace) -> None:
-    prepare_speed(options.folder, *SPEED[options.alone])()
-    print(json.dumps({"peak": peak_mib()}))
+    run = prepare_speed(options.folder, *SPEED[options.alone])
+    for _ in sys.stdin:
+        started = time.perf_counter()
+        run()
+        taken = {"seconds": time.perf_counter() - started, "peak": peak_mib()}
+        print(json.dumps(taken), flush=True)
 
 
 def make_fourier(folder: Path) -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from perceiver_cli.attribution import Trace, gradient_times_input, magnitude, rollout
-from perceiver_cli.model import attention
+from perceiver_cli.model import reading
 from perceiver_cli.model.attention import AttentionWeights
 from perceiver_cli.model.config import PerceiverConfig
 from perceiver_cli.model.perceiver import Perceiver
@@ -57,7 +57,7 @@ def composed_forwards(steps, readout) -> torch.Tensor:
     ],
 )
 def test_rollout_is_all_layers_composed(changes, chunk, monkeypatch):
-    monkeypatch.setattr(attention, "CHUNK", chunk)
+    monkeypatch.setattr(reading, "CHUNK", chunk)
     model = make_model(**changes)
     with torch.no_grad(), Trace(model) as trace:
         model({"image": byte_array()})

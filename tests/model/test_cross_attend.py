@@ -9,9 +9,10 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from perceiver_cli.model import attention
-from perceiver_cli.model.attention import AttentionWeights, CrossAttend, KeysAndValues, attend
+from perceiver_cli.model import reading
+from perceiver_cli.model.attention import AttentionWeights, CrossAttend, attend
 from perceiver_cli.model.elements import normalise
+from perceiver_cli.model.reading import KeysAndValues
 
 EPS = 1e-5
 relaxed = settings(
@@ -98,7 +99,7 @@ def test_chunked_equals_whole(randomise, monkeypatch, heads, chunk):
     z, x = inputs(2, 5, 30, 8, 6)
     whole, none = module(z, x)
     assert none is None
-    monkeypatch.setattr(attention, "CHUNK", chunk)
+    monkeypatch.setattr(reading, "CHUNK", chunk)
     with torch.no_grad():
         chunked, weights = module(z, x)
     torch.testing.assert_close(chunked, whole.detach(), rtol=0, atol=1e-11)
@@ -120,14 +121,14 @@ def test_running_sums_survive_scores_of_any_size(chunk, size, seed):
     keys = torch.randn(1, 1, size, 2, generator=generator)
     values = torch.randn(1, 1, size, 4, generator=generator)
     with pytest.MonkeyPatch.context() as patch, torch.no_grad():
-        patch.setattr(attention, "CHUNK", chunk)
-        found, log_norm = attend(queries, KeysAndValues.of(keys, values))
+        patch.setattr(reading, "CHUNK", chunk)
+        found, weights = attend(queries, KeysAndValues.of(keys, values))
     scores = queries.double() @ keys.double().mT
     torch.testing.assert_close(
         found.double(), scores.softmax(-1) @ values.double(), atol=2e-3, rtol=0
     )
     torch.testing.assert_close(
-        log_norm.double(), scores.logsumexp(-1, keepdim=True), atol=1e-3, rtol=1e-5
+        weights.log_norm.double(), scores.logsumexp(-1, keepdim=True), atol=1e-3, rtol=1e-5
     )
 
 

@@ -10,7 +10,7 @@ import torch
 from perceiver_cli.adapters.image import ImageAdapter
 from perceiver_cli.attention import AttentionWatch
 from perceiver_cli.device import has_int8
-from perceiver_cli.model import attention
+from perceiver_cli.model import grid, reading
 from perceiver_cli.model.attention import Linear
 from perceiver_cli.model.config import PerceiverConfig
 from perceiver_cli.model.perceiver import Perceiver
@@ -37,7 +37,8 @@ def test_positions_apart_and_any_slices_change_nothing(randomise, monkeypatch, c
     watches = AttentionWatch(), AttentionWatch()
     with torch.inference_mode():
         plain = model(ADAPTER.elements(features()), watches[0])
-        monkeypatch.setattr(attention, "CHUNK", chunk)
+        monkeypatch.setattr(reading, "CHUNK", chunk)
+        monkeypatch.setattr(grid, "PLACES", chunk)
         quick = model(ADAPTER.bare(features()), watches[1], positions=ADAPTER.fixed)
     torch.testing.assert_close(quick, plain, rtol=0, atol=3e-5)
     for one, other in zip(watches[0].measured, watches[1].measured, strict=True):

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from perceiver_cli.device import has_int8
 from perceiver_cli.model.attention import Linear
-from perceiver_cli.model.settling import Int8Linear, settler
+from perceiver_cli.model.settling import HalfLinear, Int8Linear, PackedLinear, settler
 
 CPU = torch.device("cpu")
 pytestmark = pytest.mark.skipif(not has_int8(CPU), reason="needs int8 and bfloat16 products")
@@ -56,10 +56,50 @@ def test_nothing_comes_to_the_bias(linear):
     assert torch.equal(found, linear.bias.expand(2, -1))
 
 
-def test_only_layers_that_may_be_are_in_int8(linear):
-    settle = settler(torch.int8, CPU, rows=5)
-    assert isinstance(settle(linear), Int8Linear)
-    other = settle(Linear(INPUTS, OUTPUTS))
-    assert other(torch.zeros(2, INPUTS)).dtype == torch.bfloat16
-    exact = settle(Linear(INPUTS, OUTPUTS, lowest=torch.float32))
-    assert exact(torch.zeros(2, INPUTS)).dtype == torch.float32
+def test_a_centred_layer_does_not_round_what_rows_have_in_common():
+    plain, centred = (Linear(INPUTS, OUTPUTS, lowest=torch.int8, centred=c) for c in (False, True))
+    centred.load_state_dict(plain.state_dict())
+    generator = torch.Generator().manual_seed(2)
+    common = torch.randn(2, 1, INPUTS, generator=generator).expand(2, 3, INPUTS)
+    errors = {}
+    with torch.no_grad():
+        expected = plain(common)
+        for layer in (plain, centred):
+            errors[layer.centred] = (Int8Linear(layer, 3)(common) - expected).abs().max().item()
+    assert 4 * errors[True] < errors[False]
+
+
+@pytest.mark.parametrize("centred", [False, True])
+def test_items_do_not_depend_on_each_other(centred):
+    layer = Int8Linear(Linear(INPUTS, OUTPUTS, lowest=torch.int8, centred=centred), 3)
+    x = torch.randn(4, 3, INPUTS, generator=torch.Generator().manual_seed(3))
+    x[1] *= 100
+    with torch.no_grad():
+        together, alone = layer(x), torch.cat([layer(item[None]) for item in x])
+    torch.testing.assert_close(together, alone, rtol=1e-5, atol=1e-5)
+
+
+def test_layers_are_lowered_as_far_as_they_may_be():
+    x = torch.randn(2, 3, INPUTS, generator=torch.Generator().manual_seed(4))
+    settle = settler(torch.int8, CPU, rows=3)
+    for lowest, kind, gives in (
+        (torch.int8, Int8Linear, torch.float32),
+        (torch.bfloat16, PackedLinear, torch.bfloat16),
+        (torch.float32, HalfLinear, torch.float32),
+    ):
+        layer = Linear(INPUTS, OUTPUTS, lowest=lowest).requires_grad_(False)
+        expected = layer(x)
+        settled = settle(layer)
+        assert isinstance(settled, kind)
+        assert settled(x).dtype == gives
+        torch.testing.assert_close(settled(x).float(), expected, rtol=0, atol=0.03)
+
+
+def test_an_exact_layer_beside_int8_ones_keeps_what_float16_holds():
+    layer = Linear(INPUTS, OUTPUTS, bare=True).requires_grad_(False)
+    layer.weight.copy_(layer.weight.half())
+    settled = settler(torch.int8, CPU, rows=3)(layer)
+    assert torch.equal(settled.weight, layer.weight)
+    assert settled.half.dtype == torch.float16
+    x = torch.randn(2, 3, INPUTS, generator=torch.Generator().manual_seed(5))
+    torch.testing.assert_close(settled(x), layer(x))
