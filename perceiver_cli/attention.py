@@ -41,41 +41,52 @@ class AttentionWatch:
     def __init__(self) -> None:
         self.measured: list[Measured] = []
         self._previous: AttentionWeights | None = None
+        self._entropy: Tensor | None = None
 
     def __call__(self, number: int, weights: AttentionWeights) -> None:
         """Measures one cross-attend in one pass over its elements."""
-        self.measured.append(measure(weights, self._previous))
-        self._previous = weights
+        previous = self._previous
+        if previous is not None and previous.queries.shape[1] != weights.queries.shape[1]:
+            previous = None  # with other heads there is nothing to compare
+        entropy, mass, joint = _totals(weights, previous)
+        drift = None
+        if previous is not None:
+            drift = (joint - (entropy + self._entropy) / 2).clamp_min(0) / math.log(2)
+        bits = entropy / math.log(2)
+        self.measured.append(
+            Measured(
+                entropy_bits=bits.mean((1, 2)),
+                effective=bits.exp2().mean((1, 2)),
+                peak=weights.peak.mean((1, 2)),
+                drift_bits=None if drift is None else drift.mean((1, 2)),
+                mass=mass,
+            )
+        )
+        self._previous, self._entropy = weights, entropy
 
 
-def measure(weights: AttentionWeights, previous: AttentionWeights | None) -> Measured:
-    """The figures of one cross-attend; `previous` is the one before it, for the drift."""
-    comparable = previous is not None and previous.queries.shape[1] == weights.queries.shape[1]
-    entropy, divergence = weights.entropy, None
-    told = entropy is not None
+def _totals(
+    weights: AttentionWeights, previous: AttentionWeights | None
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Entropies [B, H, N] in nats, mass [B, M], and entropies of the mean with the previous."""
+    told = weights.entropy is not None
+    entropy, both = weights.entropy if told else 0.0, 0.0
     # One array: small ones that stay, between large ones that go, would leave holes in memory.
     mass = weights.peak.new_empty(len(weights.peak), weights.elements, dtype=torch.float32)
     for where in weights.slices():
         logs = weights.logs(where)
-        part = logs.exp()
+        if told:
+            part = logs.exp_()
+        else:
+            part = logs.exp()
+            entropy = entropy - logs.mul_(part).sum(-1)
         mass[:, where] = part.mean((1, 2))
-        if told and not comparable:
-            continue
-        own = -logs.mul_(part).sum(-1)
-        if not told:
-            entropy = _add(entropy, own)
-        if comparable:
-            before = previous.part(where)
-            joint = _entropy((part + before) / 2)
-            divergence = _add(divergence, joint - (own + _entropy(before)) / 2)
-    entropy = entropy / math.log(2)
-    return Measured(
-        entropy_bits=entropy.mean((1, 2)),
-        effective=entropy.exp2().mean((1, 2)),
-        peak=weights.peak.mean((1, 2)),
-        drift_bits=divergence.clamp_min(0).mean((1, 2)) / math.log(2) if comparable else None,
-        mass=mass,
-    )
+        if previous is not None:
+            other = previous.part(where)
+            part += other
+            both = both + torch.clamp_min(part, _TINY, out=other).log_().mul_(part).sum(-1)
+    # The mean of two distributions that add up to s: -sum s/2 log(s/2) = log 2 - sum(s log s) / 2.
+    return entropy, mass, None if previous is None else math.log(2) - both / 2
 
 
 def summarise(
@@ -111,12 +122,3 @@ def _one(
         focus=sorted(focus, key=lambda f: -f.mass)[:4],
         effective_together=round(float(2 ** -(mass * np.log2(mass.clip(_TINY))).sum()), 1),
     )
-
-
-def _entropy(part: Tensor) -> Tensor:
-    """Nats contributed by these elements: [B, H, N, m] -> [B, H, N]."""
-    return -(part * part.clamp_min(_TINY).log()).sum(-1)
-
-
-def _add(total: Tensor | None, more: Tensor) -> Tensor:
-    return more if total is None else total + more

@@ -5,12 +5,9 @@ from __future__ import annotations
 import torch
 
 from perceiver_cli.errors import UsageError
+from perceiver_cli.model.config import WIDE
 
 _PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "int8": torch.int8}
-
-# Latents of fewer channels gain little or nothing from int8: rounding takes much of the time that
-# products save.
-INT8_WIDTH = 512
 
 
 def pick_device(name: str) -> torch.device:
@@ -37,7 +34,7 @@ def pick_precision(name: str, device: torch.device, width: int = 0) -> torch.dty
     Raises UsageError if there is none of that name, or not here.
     """
     if name == "auto":
-        wide = width >= INT8_WIDTH and has_int8(device)
+        wide = width >= WIDE and has_int8(device)
         name = "int8" if wide else "bfloat16" if has_bfloat16(device) else "float32"
     try:
         chosen = _PRECISIONS[name]
@@ -51,7 +48,7 @@ def pick_precision(name: str, device: torch.device, width: int = 0) -> torch.dty
 def precision_in_words(name: str, device: torch.device) -> str:
     """What models compute in: "bfloat16 (wide models: int8)"."""
     narrow, wide = (
-        str(pick_precision(name, device, width)).removeprefix("torch.") for width in (0, INT8_WIDTH)
+        str(pick_precision(name, device, width)).removeprefix("torch.") for width in (0, WIDE)
     )
     return narrow if narrow == wide else f"{narrow} (wide models: {wide})"
 

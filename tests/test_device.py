@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from perceiver_cli.device import INT8_WIDTH, pick_precision, precision_in_words
+from perceiver_cli.device import pick_precision, precision_in_words
+from perceiver_cli.model.config import WIDE
 
 CPU = torch.device("cpu")
 
@@ -28,7 +29,7 @@ def test_auto_is_the_lowest_precision_that_is_native_and_pays(
     monkeypatch, able, narrow, wide, words
 ):
     monkeypatch.setattr("torch.cpu.get_capabilities", lambda: dict.fromkeys(able, True))
-    assert pick_precision("auto", CPU, INT8_WIDTH - 1) == narrow
-    assert pick_precision("auto", CPU, INT8_WIDTH) == wide
+    assert pick_precision("auto", CPU, WIDE - 1) == narrow
+    assert pick_precision("auto", CPU, WIDE) == wide
     assert precision_in_words("auto", CPU) == words
     assert precision_in_words("float32", CPU) == "float32"

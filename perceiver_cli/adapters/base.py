@@ -9,6 +9,7 @@ adapter on the model's side (torch, batches):
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -114,10 +115,7 @@ def heaviest_blocks(
     mass: float [s_1, ..., s_d]; blocks: how many blocks along each dimension (at most s_i).
     Returns up to `top` (one slice per dimension, mass) pairs, heaviest first.
     """
-    edges = [
-        np.linspace(0, size, min(count, size) + 1).round().astype(int)
-        for size, count in zip(mass.shape, blocks, strict=True)
-    ]
+    edges = [_edges(size, min(count, size)) for size, count in zip(mass.shape, blocks, strict=True)]
     pooled = mass
     for axis, edge in enumerate(edges):
         pooled = np.add.reduceat(pooled, edge[:-1], axis=axis)
@@ -130,3 +128,9 @@ def heaviest_blocks(
         )
         found.append((where, float(pooled[index])))
     return found
+
+
+@cache
+def _edges(size: int, blocks: int) -> np.ndarray:
+    """Where `size` places are cut into blocks, both ends included: int [blocks + 1]."""
+    return np.linspace(0, size, blocks + 1).round().astype(int)

@@ -23,7 +23,6 @@ class Linear(nn.Linear):
 
     bare: whether its weight is also used by itself, so that it must stay a plain matrix.
     lowest: how far its precision may be lowered: float32 (not at all), bfloat16 or int8.
-    centred: whether int8 is too coarse for what an item's rows have in common.
     """
 
     def __init__(
@@ -33,12 +32,10 @@ class Linear(nn.Linear):
         *,
         bare: bool = False,
         lowest: torch.dtype = torch.float32,
-        centred: bool = False,
     ) -> None:
         super().__init__(inputs, outputs)
         self.bare = bare
         self.lowest = lowest
-        self.centred = centred
 
     def forward(self, x: Tensor) -> Tensor:
         """x: [..., in] -> [..., out]."""
@@ -130,8 +127,8 @@ class MLP(nn.Module):
         self, width: int, widening: int, gelu: str, lowest: torch.dtype = torch.float32
     ) -> None:
         super().__init__()
-        self.expand = Linear(width, widening * width, lowest=lowest, centred=True)
-        self.contract = Linear(widening * width, width, lowest=lowest, centred=True)
+        self.expand = Linear(width, widening * width, lowest=lowest)
+        self.contract = Linear(widening * width, width, lowest=lowest)
         self.approximate = "tanh" if gelu == "tanh" else "none"
 
     def forward(self, x: Tensor) -> Tensor:
@@ -246,7 +243,8 @@ class CrossAttend(nn.Module):
         def chunk(where: slice) -> tuple[Tensor, Tensor]:
             part = x[:, where] * self.norm_scale + self.norm_shift
             key, value = self.key(part), self.value(part)
-            return split_heads(key, self.heads), split_heads(value, self.heads)
+            # Side by side, for keys are read transposed, and once more for statistics.
+            return split_heads(key, self.heads).contiguous(), split_heads(value, self.heads)
 
         elements = x.shape[1]
         if torch.is_grad_enabled() or elements <= reading.CHUNK:

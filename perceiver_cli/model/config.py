@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
+# Latents of this many channels are wide: rounding them takes little time beside their products.
+WIDE = 512
+
 Sharing = Literal["none", "all", "but_first"]
 
 

@@ -12,7 +12,7 @@ from perceiver_cli.attention import AttentionWatch
 from perceiver_cli.device import has_int8
 from perceiver_cli.model import grid, reading
 from perceiver_cli.model.attention import Linear
-from perceiver_cli.model.config import PerceiverConfig
+from perceiver_cli.model.config import WIDE, PerceiverConfig
 from perceiver_cli.model.perceiver import Perceiver
 from perceiver_cli.model.settling import read_in, settler
 from perceiver_cli.preparation.image import ImageRecipe
@@ -76,16 +76,18 @@ def test_settled_weights_give_nearly_the_same(randomise, precision, least, most)
     assert least <= difference < most
 
 
-def test_only_elements_that_are_multiplied_themselves_are_read_in_a_lower_precision():
-    many = replace(CONFIG, cross_heads=5, cross_channels=20)
+def test_only_elements_that_a_wide_model_multiplies_itself_are_read_in_a_lower_precision():
+    wide = replace(CONFIG, width=WIDE)
+    many = replace(wide, cross_heads=5, cross_channels=20)
     for precision in (torch.bfloat16, torch.int8):
-        assert read_in(CONFIG, precision) == torch.bfloat16
+        assert read_in(wide, precision) == torch.bfloat16
         assert read_in(many, precision) == torch.float32
-    assert read_in(CONFIG, torch.float32) == torch.float32
+        assert read_in(replace(wide, width=WIDE - 1), precision) == torch.float32
+    assert read_in(wide, torch.float32) == torch.float32
 
 
 def test_what_folds_is_told_from_the_config():
     for heads, qk in ((1, 0), (1, 20), (5, 20), (4, 8)):
-        config = replace(CONFIG, cross_heads=heads, cross_channels=qk)
+        config = replace(CONFIG, width=WIDE, cross_heads=heads, cross_channels=qk)
         folds = Perceiver(config).cross[0].folds(config.latents)
         assert (read_in(config, torch.bfloat16) == torch.bfloat16) == folds
