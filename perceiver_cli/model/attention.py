@@ -23,6 +23,7 @@ class Linear(nn.Linear):
 
     bare: whether its weight is also used by itself, so that it must stay a plain matrix.
     lowest: how far its precision may be lowered: float32 (not at all), bfloat16 or int8.
+    exact_mean: whether int8 is too coarse for the mean of an item's rows.
     """
 
     def __init__(
@@ -32,10 +33,12 @@ class Linear(nn.Linear):
         *,
         bare: bool = False,
         lowest: torch.dtype = torch.float32,
+        exact_mean: bool = True,
     ) -> None:
         super().__init__(inputs, outputs)
         self.bare = bare
         self.lowest = lowest
+        self.exact_mean = exact_mean
 
     def forward(self, x: Tensor) -> Tensor:
         """x: [..., in] -> [..., out]."""
@@ -143,7 +146,8 @@ class SelfAttend(nn.Module):
         super().__init__()
         self.heads = heads
         self.norm = nn.LayerNorm(width, eps)
-        self.qkv = Linear(width, 3 * width, lowest=torch.int8)
+        # Half of the layers' weights, and what all keys have in common cancels in the softmax.
+        self.qkv = Linear(width, 3 * width, lowest=torch.int8, exact_mean=False)
         self.out = Linear(width, width, lowest=torch.int8)
         self.mlp_norm = nn.LayerNorm(width, eps)
         self.mlp = MLP(width, widening, gelu, torch.int8)

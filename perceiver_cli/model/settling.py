@@ -61,45 +61,48 @@ class Int8Linear(nn.Module):
     for `rows` rows.
 
     What rounding takes from inputs averages out over an item's rows; what it takes from weights
-    does not, for all rows meet the same. So only what sets rows apart is rounded once. Their mean
-    is two rows of its own, its rounded self and what that lacks, and it meets what the rounded
-    weights lack as well: 16 bits of each.
+    does not, for all rows meet the same. So with `exact_mean` only what sets rows apart is rounded
+    once. Their mean is two rows of its own, its rounded self and what that lacks, and it meets
+    what the rounded weights lack as well: 16 bits of each.
     """
 
     def __init__(self, linear: Linear, rows: int) -> None:
         super().__init__()
         weight = linear.weight.detach()
-        self.step = _step(weight)
-        first = (weight / self.step).round_()
-        second = (weight / self.step).sub_(first).mul_(_FINER).round_()
-        self.weight = _prepacked(first, rows + 2)
-        self.rest = _prepacked(second, 1)
-        self.step = self.step.flatten()
-        self.rest_step = self.step / _FINER
+        step = _step(weight)
+        first = (weight / step).round_()
+        self.rest = None
+        if linear.exact_mean:
+            self.rest = _prepacked((weight / step - first).mul_(_FINER).round_(), 1)
+        self.weight = _prepacked(first, rows + 2 if linear.exact_mean else rows)
+        self.step = step.flatten()
         self.zeros = torch.zeros(len(weight), dtype=torch.int32)
         self.bias = linear.bias.detach()
 
     def forward(self, x: Tensor) -> Tensor:
         """x: [B, N, in] -> float32 [B, N, out]. Items do not depend on each other."""
         x = x.float()
+        if self.rest is None:
+            step = _step(x)
+            y = self._product(_whole(x * step.reciprocal()), self.weight)
+            return torch.addcmul(self.bias, y, step, out=y)
         mean = x.mean(-2)
         rows = x.new_empty(x.shape[0], x.shape[1] + 2, x.shape[2])
         torch.sub(x, mean.unsqueeze(1), out=rows[:, :-2])
         rows[:, -2] = mean
         rows[:, -1] = mean - _rounded(mean)
         step = _step(rows)
-        whole = rows.mul_(step.reciprocal()).round_().to(torch.int8)
-        whole = whole.view(torch.uint8).bitwise_xor_(128)  # bytes without a sign, 128 for zero
-        y = self._product(whole, self.weight, self.step)
-        rest = self._product(whole[:, -2:-1].contiguous(), self.rest, self.rest_step)
-        y[:, -2:-1] += rest
+        whole = _whole(rows.mul_(step.reciprocal()))
+        y = self._product(whole, self.weight)
+        y[:, -2:-1] += self._product(whole[:, -2:-1].contiguous(), self.rest) / _FINER
         own, shift = y[:, :-2], self.bias + (y[:, -2:] * step[:, -2:]).sum(1, keepdim=True)
         return torch.addcmul(shift, own, step[:, :-2], out=own)
 
-    def _product(self, whole: Tensor, weight: Tensor, step: Tensor) -> Tensor:
+    def _product(self, whole: Tensor, weight: Tensor) -> Tensor:
         return torch.ops.onednn.qlinear_pointwise(
-            whole, 1.0, 128, weight, step, self.zeros, None, 1.0, 0, torch.float32, "none", [], ""
-        )
+            whole, 1.0, 128, weight, self.step, self.zeros, None, 1.0, 0, torch.float32,
+            "none", [], "",
+        )  # fmt: skip
 
 
 # How many steps of what rounding takes are one of the rounding's own: it takes half at most.
@@ -108,6 +111,11 @@ _FINER = 254
 
 def _prepacked(whole: Tensor, rows: int) -> Tensor:
     return torch.ops.onednn.qlinear_prepack(whole.to(torch.int8), [rows, whole.shape[1]])
+
+
+def _whole(steps: Tensor) -> Tensor:
+    """Rounded in place, then bytes without a sign, 128 for zero, as the product takes them."""
+    return steps.round_().to(torch.int8).view(torch.uint8).bitwise_xor_(128)
 
 
 def _rounded(rows: Tensor) -> Tensor:

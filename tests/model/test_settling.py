@@ -23,9 +23,9 @@ def whole_numbers(*shape: int) -> torch.Tensor:
     return numbers
 
 
-@pytest.fixture
-def linear() -> Linear:
-    layer = Linear(INPUTS, OUTPUTS, lowest=torch.int8)
+@pytest.fixture(params=[True, False], ids=["exact mean", "plain"])
+def linear(request) -> Linear:
+    layer = Linear(INPUTS, OUTPUTS, lowest=torch.int8, exact_mean=request.param)
     with torch.no_grad():
         layer.weight.copy_(whole_numbers(OUTPUTS, INPUTS))
     return layer.requires_grad_(False)
@@ -70,8 +70,8 @@ def test_what_rows_have_in_common_is_exact_to_sixteen_bits():
     assert (found - expected).abs().max() < most * 2**-15
 
 
-def test_items_do_not_depend_on_each_other():
-    layer = Int8Linear(Linear(INPUTS, OUTPUTS, lowest=torch.int8), 3)
+def test_items_do_not_depend_on_each_other(linear):
+    layer = Int8Linear(linear, 3)
     x = torch.randn(4, 3, INPUTS, generator=torch.Generator().manual_seed(3))
     x[1] *= 100
     with torch.no_grad():
