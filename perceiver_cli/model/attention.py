@@ -113,8 +113,10 @@ def attend(queries: Tensor, read: Reading) -> tuple[Tensor, AttentionWeights | N
         summed = summed * shrink + part.sums(weights).to(running)
         top = new_top
     mean, log_norm = summed / total, top + total.log()
-    entropy = (log_norm - (asked * mean).sum(-1, keepdim=True)).squeeze(-1) if read.same else None
     peak = total.reciprocal().squeeze(-1)  # the largest exponential is 1
+    entropy = None
+    if read.same:
+        entropy = (log_norm.squeeze(-1) - (asked * mean).sum(-1)).clamp_min_(0)
     return read.answer(mean), AttentionWeights(asked, read, log_norm, peak, entropy)
 
 

@@ -14,8 +14,10 @@ from perceiver_cli.model.reading import KeysAndValues, Reading
 
 
 class Positions(Protocol):
-    """The last channels of every input, [M, P]: at each place of a grid the sum of a row of each
-    of its axes' tables."""
+    """The last channels of every input, [M, P].
+
+    tables: one for each axis of a grid; at each place these are the sum of a row of each.
+    """
 
     shape: torch.Size
     tables: list[Tensor]
