@@ -310,16 +310,19 @@ def plot(result: dict[str, Any], path: Path) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 
     figure, panels = pyplot.subplots(1, 2, figsize=(10, 4), layout="constrained")
     for panel, key, unit in zip(panels, ("seconds", "peak"), ("seconds", "peak MiB"), strict=True):
-        for name, rows in result["rows"].items():
-            panel.loglog([r["elements"] for r in rows], [r[key] for r in rows], "o-", label=name)
+        for (name, rows), marker in zip(result["rows"].items(), "os^D", strict=True):
+            points = [r["elements"] for r in rows], [r[key] for r in rows]
+            panel.loglog(*points, marker=marker, markersize=5, alpha=0.8, label=name)
         panel.set(xlabel="elements", ylabel=unit)
         panel.grid(alpha=0.3)
+    panels[1].set_yscale("log", base=2)
+    panels[1].yaxis.set_major_formatter(ticker.ScalarFormatter())
     panels[0].legend(fontsize=8)
-    figure.savefig(path, dpi=120)
+    figure.savefig(path, dpi=100)
 
 
 if __name__ == "__main__":
