@@ -16,7 +16,7 @@ class GridReading:
 
     An element in row y and column x, of raw channels u and positions R_y + C_x, is
         (u, R_y + C_x) - mean, by its standard deviation  =  basis k,
-        k = (u, mean, one-hot of y, one-hot of x) by the same deviation.
+        k = (mean, u, one-hot of y, one-hot of x) by the same deviation.
     Few channels of k are not zero. So queries are taken into that basis once, and a product with
     all M elements costs O(N M (K + 3)) for K raw channels, where it is O(N M C) with the elements
     themselves. Keys are values. See reading.Reading.
@@ -30,7 +30,7 @@ class GridReading:
         rows, columns = rows.to(raw), columns.to(raw)
         self.rows, self.columns = len(rows), len(columns)
         self.elements = self.rows * self.columns
-        self.own = raw.shape[2] + 1
+        self.own = 1 + raw.shape[2]
         channels = raw.shape[2] + rows.shape[1]
 
         raw = raw.unflatten(1, (self.rows, self.columns))
@@ -41,15 +41,11 @@ class GridReading:
         mean = place_mean + share * apart
         variance = share * variance + (1 - share) * (place_variance + share * apart.square())
         self.scale = (variance + eps).rsqrt()  # [B, Y, X]
-        # The channels before the one-hots: [B, Y, X, K + 1].
-        self.values = torch.cat([raw, mean.unsqueeze(-1)], -1) * self.scale.unsqueeze(-1)
+        # The channels before the one-hots: [B, Y, X, 1 + K].
+        self.values = torch.cat([mean.unsqueeze(-1), raw], -1) * self.scale.unsqueeze(-1)
 
-        basis = raw.new_zeros(channels, self.own + self.rows + self.columns)
-        basis.fill_diagonal_(1)
-        basis[raw.shape[3] :, raw.shape[3]] = 0
-        basis[:, self.own - 1] = -1
-        basis[raw.shape[3] :, self.own :] = torch.cat([rows, columns]).T
-        self.basis = basis
+        known = torch.block_diag(torch.eye(raw.shape[3]).to(raw), torch.cat([rows, columns]).T)
+        self.basis = torch.cat([-torch.ones_like(known[:, :1]), known], 1)
 
     def slices(self) -> Iterator[slice]:
         """Whole rows at a time."""
@@ -77,7 +73,7 @@ class GridPart:
     def __init__(self, grid: GridReading, rows: slice) -> None:
         self.sizes = [grid.own, grid.rows, grid.columns]
         self.rows = rows
-        self.values = grid.values[:, rows].flatten(1, 2)  # [B, m, K + 1]
+        self.values = grid.values[:, rows].flatten(1, 2)  # [B, m, 1 + K]
         self.scale = grid.scale[:, None, rows]  # [B, 1, rows, X]
 
     def scores(self, queries: Tensor) -> Tensor:
