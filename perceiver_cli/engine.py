@@ -86,7 +86,7 @@ class Engine:
     def _settled(self) -> Any:
         settle = settler(self.precision, self.device, self.header.model.latents)
         model = build_model(self._checkpoint, str(self._path), settle).to(self.device)
-        model.read_in = read_in(self.header.model, self.precision)
+        model.read_in = read_in(model, self.precision)
         return model
 
     def answer(self, windows: list[Window], *, attention: bool) -> list[Answer]:

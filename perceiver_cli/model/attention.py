@@ -200,7 +200,7 @@ class CrossAttend(nn.Module):
         super().__init__()
         self.heads = heads
         self.query_residual = query_residual
-        qk = qk_channels or channels
+        self.qk_channels = qk = qk_channels or channels
         self.query_norm = nn.LayerNorm(width, eps)
         self.norm_scale = nn.Parameter(torch.ones(channels))
         self.norm_shift = nn.Parameter(torch.zeros(channels))
@@ -227,9 +227,13 @@ class CrossAttend(nn.Module):
         return latents + self.mlp(self.mlp_norm(latents)), weights
 
     def folds(self, latents: int) -> bool:
-        """Whether folding is less work for that many latents: see folding_pays."""
-        qk, channels = self.key.weight.shape
-        return folding_pays(latents, channels, self.heads, qk)
+        """Whether folding is less work for that many latents: always with one head of C channels.
+
+        An element costs 2 H N C products folded, and 2 (C + N) c else, c the channels of keys and
+        of values over all heads.
+        """
+        channels = len(self.norm_scale)
+        return self.heads * latents * channels <= (channels + latents) * self.qk_channels
 
     def _read_folded(
         self, queries: Tensor, x: Tensor | Elements
@@ -259,12 +263,3 @@ class CrossAttend(nn.Module):
             read = KeysAndValues(elements, queries.dtype, chunk)
         attended, weights = attend(split_heads(queries, self.heads), read)
         return attended.transpose(1, 2).flatten(2), weights
-
-
-def folding_pays(latents: int, channels: int, heads: int, qk_channels: int) -> bool:
-    """Whether a cross-attend is less work folded: always with one head of C channels.
-
-    An element costs 2 H N C products folded, and 2 (C + N) c else, c the channels of keys and of
-    values over all heads.
-    """
-    return heads * latents * channels <= (channels + latents) * qk_channels

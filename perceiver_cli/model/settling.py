@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from perceiver_cli.model.attention import Linear, folding_pays
-from perceiver_cli.model.config import WIDE, PerceiverConfig
+from perceiver_cli.model.attention import Linear
+from perceiver_cli.model.config import WIDE
+from perceiver_cli.model.perceiver import Perceiver
 
 # How many steps of what rounding takes are one of the rounding's own: it takes half at most.
 _FINER = 254
@@ -73,10 +74,11 @@ class Int8Linear(nn.Module):
         super().__init__()
         weight = linear.weight.detach()
         step = _step(weight)
-        first = (weight / step).round_()
+        steps = weight / step
+        first = steps.round()
         self.rest = None
         if linear.exact_mean:
-            self.rest = _prepacked((weight / step - first).mul_(_FINER).round_(), 1)
+            self.rest = _prepacked(steps.sub_(first).mul_(_FINER).round_(), 1)
         self.weight = _prepacked(first, rows + 2 if linear.exact_mean else rows)
         self.step = step.flatten()
         self.zeros = torch.zeros(len(weight), dtype=torch.int32)
@@ -157,13 +159,12 @@ def floats_of(precision: torch.dtype) -> torch.dtype:
     return torch.bfloat16 if precision == torch.int8 else precision
 
 
-def read_in(config: PerceiverConfig, precision: torch.dtype) -> torch.dtype:
+def read_in(model: Perceiver, precision: torch.dtype) -> torch.dtype:
     """What elements are read in: as the rest only where a wide model's cross-attends fold.
 
     Unfolded, their products are with keys and values, which come from exact layers. And in narrow
     models float32 costs little (of the bundled sounds' time a twentieth, of the shapes' a tenth),
     while bfloat16 changed the sounds' scores six times as much.
     """
-    qk = config.cross_channels or config.channels
-    folds = folding_pays(config.latents, config.channels, config.cross_heads, qk)
-    return floats_of(precision) if folds and config.width >= WIDE else torch.float32
+    folds = model.cross[0].folds(model.config.latents)
+    return floats_of(precision) if folds and model.config.width >= WIDE else torch.float32

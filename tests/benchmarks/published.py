@@ -6,7 +6,7 @@
     python -m tests.benchmarks.published agree FILES -o agree.json
 
 speed: one picture through the published fourier classifier at its full size, the same random
-weights everywhere; each in a process of its own, which take turns. Memory is that of the first.
+weights everywhere; each in a process of its own, which take turns. Memory is the first turn's.
 scale: byte arrays of a thousand to four million elements through one small model. A process that
 wants more than the guard's memory is stopped.
 agree: how far bfloat16 and int8 change the answers of the bundled model, over files of a folder

@@ -53,7 +53,7 @@ def settled(model: Perceiver, precision: torch.dtype) -> Perceiver:
     for name in [name for name, module in model.named_modules() if isinstance(module, Linear)]:
         parent, _, child = name.rpartition(".")
         setattr(model.get_submodule(parent), child, settle(model.get_submodule(name)))
-    model.read_in = read_in(CONFIG, precision)
+    model.read_in = read_in(model, precision)
     return model.requires_grad_(False)
 
 
@@ -77,17 +77,19 @@ def test_settled_weights_give_nearly_the_same(randomise, precision, least, most)
 
 
 def test_only_elements_that_a_wide_model_multiplies_itself_are_read_in_a_lower_precision():
-    wide = replace(CONFIG, width=WIDE)
-    many = replace(wide, cross_heads=5, cross_channels=20)
+    wide = Perceiver(replace(CONFIG, width=WIDE))
+    many = Perceiver(replace(wide.config, cross_heads=5, cross_channels=20))
+    narrow = Perceiver(replace(CONFIG, width=WIDE - 1))
     for precision in (torch.bfloat16, torch.int8):
         assert read_in(wide, precision) == torch.bfloat16
         assert read_in(many, precision) == torch.float32
-        assert read_in(replace(wide, width=WIDE - 1), precision) == torch.float32
+        assert read_in(narrow, precision) == torch.float32
     assert read_in(wide, torch.float32) == torch.float32
 
 
-def test_what_folds_is_told_from_the_config():
+def test_what_folds_is_what_is_read_in_a_lower_precision():
     for heads, qk in ((1, 0), (1, 20), (5, 20), (4, 8)):
         config = replace(CONFIG, width=WIDE, cross_heads=heads, cross_channels=qk)
-        folds = Perceiver(config).cross[0].folds(config.latents)
-        assert (read_in(config, torch.bfloat16) == torch.bfloat16) == folds
+        model = Perceiver(config)
+        folds = model.cross[0].folds(config.latents)
+        assert (read_in(model, torch.bfloat16) == torch.bfloat16) == folds
