@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from perceiver_cli.classify import Classifier
+    from perceiver_cli.inference.classifier import Classifier
     from perceiver_cli.results import Result
 
     __version__: str
@@ -21,7 +21,7 @@ __all__ = ["Classifier", "Result", "__version__"]
 
 def __getattr__(name: str) -> Any:
     if name == "Classifier":
-        from perceiver_cli.classify import Classifier
+        from perceiver_cli.inference.classifier import Classifier
 
         return Classifier
     if name == "Result":

@@ -12,7 +12,7 @@ from torch import Tensor
 from perceiver_cli.adapters.base import Adapter, ChannelGroup, heaviest_blocks
 from perceiver_cli.adapters.fourier import Bands, GridFeatures
 from perceiver_cli.adapters.image import check_divides, patchify, with_positions
-from perceiver_cli.maps import SoundMap
+from perceiver_cli.explanations import SoundMap
 from perceiver_cli.preparation.audio import AudioPreparation, AudioRecipe
 from perceiver_cli.preparation.base import Window
 from perceiver_cli.results import Focus

@@ -16,7 +16,7 @@ import numpy as np
 from torch import Tensor
 
 from perceiver_cli.adapters.fourier import GridFeatures
-from perceiver_cli.maps import Map
+from perceiver_cli.explanations import Map
 from perceiver_cli.media.types import Media, Modality
 from perceiver_cli.preparation.base import Preparation, Window
 from perceiver_cli.results import Focus

@@ -12,7 +12,7 @@ from torch.nn import functional
 from perceiver_cli.adapters.base import Adapter, ChannelGroup, heaviest_blocks
 from perceiver_cli.adapters.cosines import cosines_of, value_groups
 from perceiver_cli.adapters.fourier import Bands, GridFeatures
-from perceiver_cli.maps import PictureMap
+from perceiver_cli.explanations import PictureMap
 from perceiver_cli.preparation.base import Window
 from perceiver_cli.preparation.image import ImagePreparation, ImageRecipe
 from perceiver_cli.results import Focus

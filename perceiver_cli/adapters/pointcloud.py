@@ -7,7 +7,7 @@ from torch import Tensor
 
 from perceiver_cli.adapters.base import Adapter, ChannelGroup
 from perceiver_cli.adapters.fourier import Bands, fourier_features
-from perceiver_cli.maps import ShapeMap
+from perceiver_cli.explanations import ShapeMap
 from perceiver_cli.preparation.base import Window
 from perceiver_cli.preparation.pointcloud import PointCloudPreparation, PointCloudRecipe
 from perceiver_cli.results import Focus

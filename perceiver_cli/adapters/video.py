@@ -20,7 +20,7 @@ from perceiver_cli.adapters.image import (
     with_positions,
 )
 from perceiver_cli.adapters.samples import sound_adapter
-from perceiver_cli.maps import SoundMap, VideoMap
+from perceiver_cli.explanations import SoundMap, VideoMap
 from perceiver_cli.preparation.base import Window
 from perceiver_cli.preparation.video import VideoPreparation, VideoRecipe
 from perceiver_cli.results import Focus

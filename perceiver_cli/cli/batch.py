@@ -17,10 +17,10 @@ from perceiver_cli.cli.output import open_output
 from perceiver_cli.cli.progress import Bar
 from perceiver_cli.cli.running import FAILED, say
 from perceiver_cli.cli.views import Views
-from perceiver_cli.inputs import Input
-from perceiver_cli.journal import Journal
+from perceiver_cli.inputs.paths import Input
 from perceiver_cli.media.types import Source
 from perceiver_cli.report import Writer, writer_for
+from perceiver_cli.report.journal import Journal
 from perceiver_cli.report.words import count, display_path, seconds_in_words
 from perceiver_cli.results import Result
 
@@ -97,7 +97,7 @@ class Batch:
             timeout = TIMEOUT_S
         with self._open() as (writer, stream):
             with importing():
-                from perceiver_cli.classify import Classifier
+                from perceiver_cli.inference.classifier import Classifier
 
             classifier = Classifier(
                 attention=shows if attention is None else attention, timeout=timeout, **settings

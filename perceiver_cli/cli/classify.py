@@ -28,7 +28,7 @@ from perceiver_cli.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from perceiver_cli.journal import Journal
+    from perceiver_cli.report.journal import Journal
 
 
 class Format(str, Enum):
@@ -224,11 +224,11 @@ def classify(
     Exit code: 0 all classified, 1 at least one input failed, 2 wrong usage,
     3 weights missing or corrupt, 130 interrupted.
     """
-    from perceiver_cli.choice import Choice, read_shard
     from perceiver_cli.cli.batch import Batch
     from perceiver_cli.cli.views import Views
     from perceiver_cli.errors import UsageError
-    from perceiver_cli.inputs import find_inputs
+    from perceiver_cli.inputs.filters import Choice, read_shard
+    from perceiver_cli.inputs.paths import find_inputs
     from perceiver_cli.report import ENDINGS
 
     choice = Choice(
@@ -293,6 +293,6 @@ def _check_resumable(paths: list[str], form: Format | None, output: Path | None)
 
 def _open_journal(path: Path, model: str | None) -> Journal:
     from perceiver_cli.checkpoints.digest import WeightsOf
-    from perceiver_cli.journal import Journal
+    from perceiver_cli.report.journal import Journal
 
     return Journal(path, WeightsOf(model))

@@ -19,8 +19,8 @@ def demo() -> None:
     """
     from dataclasses import replace
 
-    from perceiver_cli.classify import Classifier
     from perceiver_cli.cli.running import FAILED, say
+    from perceiver_cli.inference.classifier import Classifier
     from perceiver_cli.report import writer_for
 
     paths = sorted(p for p in SAMPLES.iterdir() if _is_sample(p)) if SAMPLES.is_dir() else []

@@ -20,10 +20,10 @@ def doctor() -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from perceiver_cli import machine
-    from perceiver_cli.checkpoints.checks import check_all
     from perceiver_cli.checkpoints.registry import bundled_folder
+    from perceiver_cli.cli import environment
     from perceiver_cli.cli.running import WEIGHTS
+    from perceiver_cli.inference.verification import check_all
     from perceiver_cli.report.terminal import console_for, show
 
     checks = list(check_all())
@@ -33,9 +33,9 @@ def doctor() -> None:
         problems.append(f"{bundled_folder()}: no weights are there")
 
     sections = {
-        "Versions": machine.versions(),
-        "Machine": machine.computing(),
-        "Codecs": machine.codecs(),
+        "Versions": environment.versions(),
+        "Machine": environment.computing(),
+        "Codecs": environment.codecs(),
         "Weights": [("folder", str(bundled_folder()))] + [("ok", name) for name in whole],
     }
     console = console_for(sys.stdout)

@@ -117,12 +117,12 @@ def evaluate(
         raise UsageError("--faithfulness is measured by itself, without --changes and --unknown")
 
     from perceiver_cli.checkpoints import registry
-    from perceiver_cli.classify import Classifier
     from perceiver_cli.cli.progress import Bar
     from perceiver_cli.cli.train import own_command
-    from perceiver_cli.faithfulness import measure_faithfulness
-    from perceiver_cli.training import evaluate as evaluation
-    from perceiver_cli.training.folder import read_folder, spread
+    from perceiver_cli.explain.faithfulness import measure_faithfulness
+    from perceiver_cli.inference.classifier import Classifier
+    from perceiver_cli.training import evaluation
+    from perceiver_cli.training.data.folder import read_folder, spread
 
     path = registry.find(model) if model else registry.default_for(modality)
     labelled = read_folder(folder, split)

@@ -58,10 +58,10 @@ def explain(
         raise UsageError(f"{output}: name a file that ends in {', '.join(pictures.ENDINGS)}")
     pictures.check_drawing()
 
-    from perceiver_cli.classify import Classifier
     from perceiver_cli.cli.output import open_output
-    from perceiver_cli.explanation import explain as explain_source
-    from perceiver_cli.inputs import STDIN
+    from perceiver_cli.explain.explanation import explain as explain_source
+    from perceiver_cli.inference.classifier import Classifier
+    from perceiver_cli.inputs.paths import STDIN
     from perceiver_cli.media.types import Source
     from perceiver_cli.report.words import display_path
 

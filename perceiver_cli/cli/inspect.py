@@ -26,10 +26,10 @@ def inspect(
       perceiver inspect clip.wav
       perceiver inspect chair.ply --format json
     """
-    from perceiver_cli.classify import Classifier
     from perceiver_cli.errors import InputError
-    from perceiver_cli.inputs import STDIN
-    from perceiver_cli.inspection import inspect_source
+    from perceiver_cli.inference.classifier import Classifier
+    from perceiver_cli.inference.inspection import inspect_source
+    from perceiver_cli.inputs.paths import STDIN
     from perceiver_cli.media.types import Source
     from perceiver_cli.report.words import display_path
 

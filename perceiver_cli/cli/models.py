@@ -84,7 +84,7 @@ def verify(
     Exit code 3 if any are missing or corrupt.
     """
     from perceiver_cli.checkpoints import registry
-    from perceiver_cli.checkpoints.checks import check_all
+    from perceiver_cli.inference.verification import check_all
 
     paths = [registry.find(name) for name in names] if names else None
     bad = False

@@ -18,8 +18,8 @@ from perceiver_cli.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from perceiver_cli.classify import Classifier
-    from perceiver_cli.maps import Explanation, Method
+    from perceiver_cli.explanations import Explanation, Method
+    from perceiver_cli.inference.classifier import Classifier
     from perceiver_cli.results import Result
 
 
@@ -92,7 +92,7 @@ def report(
 
 def _read(records: str) -> list[Result]:
     from perceiver_cli.errors import UsageError
-    from perceiver_cli.inputs import STDIN
+    from perceiver_cli.inputs.paths import STDIN
     from perceiver_cli.report.records import read_records
 
     if records == STDIN:
@@ -116,7 +116,7 @@ class _Explained:
     def of(self, result: Result) -> Explanation | None:
         """None if its file cannot be read, or its weights are not at hand."""
         from perceiver_cli.errors import InputError
-        from perceiver_cli.explanation import explain_result
+        from perceiver_cli.explain.explanation import explain_result
         from perceiver_cli.media.types import Source
 
         classifier = self._classifier(result.model)
@@ -130,7 +130,7 @@ class _Explained:
 
     def _classifier(self, name: str) -> Classifier | None:
         from perceiver_cli.checkpoints import registry
-        from perceiver_cli.classify import Classifier
+        from perceiver_cli.inference.classifier import Classifier
 
         if name not in self._classifiers:
             wanted = self.model or (name if name in registry.bundled() else None)

@@ -13,8 +13,8 @@ from perceiver_cli.errors import InputError, UsageError
 from perceiver_cli.report.words import display_path
 
 if TYPE_CHECKING:
-    from perceiver_cli.classify import Classifier
-    from perceiver_cli.maps import Explanation, Method
+    from perceiver_cli.explanations import Explanation, Method
+    from perceiver_cli.inference.classifier import Classifier
     from perceiver_cli.media.types import Source
     from perceiver_cli.report.page import Card
     from perceiver_cli.results import Result
@@ -46,7 +46,7 @@ class Views:
         """One more, in order. A file that can be classified but not explained is told of."""
         explanation = None
         if result.ok:
-            from perceiver_cli.explanation import explain_result
+            from perceiver_cli.explain.explanation import explain_result
 
             small = self.folder is None
             try:

@@ -21,16 +21,16 @@ from perceiver_cli.checkpoints.format import (
     save_checkpoint,
 )
 from perceiver_cli.errors import UsageError
-from perceiver_cli.memory import keep_freed
+from perceiver_cli.inference.allocator import keep_freed
 from perceiver_cli.model.config import PerceiverConfig
 from perceiver_cli.model.perceiver import Perceiver
-from perceiver_cli.training.cache import Cache
-from perceiver_cli.training.decode import cached
-from perceiver_cli.training.folder import training_files
+from perceiver_cli.training.data.cache import Cache
+from perceiver_cli.training.data.decode import cached
+from perceiver_cli.training.data.folder import training_files
+from perceiver_cli.training.distillation import read_teacher
 from perceiver_cli.training.loop import Plan, Progress, Training
 from perceiver_cli.training.metrics import fit_temperature, fit_threshold, measure
-from perceiver_cli.training.start import first_recipe, take_over
-from perceiver_cli.training.teacher import read_teacher
+from perceiver_cli.training.warm_start import first_recipe, take_over
 
 
 @dataclass(frozen=True)

@@ -174,7 +174,7 @@ def prepare_speed(folder: Path, whose: str, precision: str, stats: bool) -> Call
 
     pixels = np.random.default_rng(0).integers(0, 256, (224, 224, 3), dtype=np.uint8)
     if whose == "ours":
-        from perceiver_cli.engine import Engine
+        from perceiver_cli.inference.engine import Engine
         from perceiver_cli.preparation.base import Window
 
         engine = Engine(folder / "ours.safetensors", torch.device("cpu"), precision)
@@ -261,8 +261,8 @@ def prepare_scale(whose: str, precision: str) -> Callable[[Any], Any]:
 
     import torch
 
-    from perceiver_cli.attention import AttentionWatch
     from perceiver_cli.checkpoints.format import Checkpoint, Header, build_model
+    from perceiver_cli.inference.attention_statistics import AttentionWatch
     from perceiver_cli.model.config import PerceiverConfig
     from perceiver_cli.model.perceiver import Perceiver
     from perceiver_cli.model.settling import settler

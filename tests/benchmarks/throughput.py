@@ -179,8 +179,8 @@ def _preparation(model: str) -> Any:
 
 
 def _decode(path: Path, preparation: Any) -> None:
+    from perceiver_cli.inference.decoding import steps
     from perceiver_cli.media.types import Source
-    from perceiver_cli.pipeline import steps
 
     source = Source(str(path))
     steps.prepare(source, steps.detect(source), preparation)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from perceiver_cli.choice import Choice, read_shard
 from perceiver_cli.errors import InputError, UsageError
-from perceiver_cli.inputs import find_inputs
+from perceiver_cli.inputs.filters import Choice, read_shard
+from perceiver_cli.inputs.paths import find_inputs
 from perceiver_cli.media.types import Source
 
 

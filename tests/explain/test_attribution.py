@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from perceiver_cli.attribution import Trace, gradient_times_input, magnitude, rollout
+from perceiver_cli.explain.attribution import Trace, gradient_times_input, magnitude, rollout
 from perceiver_cli.model import reading
 from perceiver_cli.model.attention import AttentionWeights
 from perceiver_cli.model.config import PerceiverConfig

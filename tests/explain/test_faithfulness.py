@@ -4,7 +4,7 @@ import shutil
 import numpy as np
 import pytest
 
-from perceiver_cli.faithfulness import LEFT, Curves, Faithfulness, area
+from perceiver_cli.explain.faithfulness import LEFT, Curves, Faithfulness, area
 from perceiver_cli.report.faithfulness import verdict
 from tests.samples import make_picture
 

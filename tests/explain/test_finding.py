@@ -7,10 +7,10 @@ import torch
 from PIL import Image
 
 from perceiver_cli.adapters import build_adapter
-from perceiver_cli.attribution import Trace, gradient_times_input, magnitude, rollout
 from perceiver_cli.checkpoints.format import Checkpoint, Header, Label, save_checkpoint
-from perceiver_cli.classify import Classifier
-from perceiver_cli.faithfulness import measure_faithfulness
+from perceiver_cli.explain.attribution import Trace, gradient_times_input, magnitude, rollout
+from perceiver_cli.explain.faithfulness import measure_faithfulness
+from perceiver_cli.inference.classifier import Classifier
 from perceiver_cli.model.config import PerceiverConfig
 from perceiver_cli.model.perceiver import Perceiver
 from perceiver_cli.preparation.base import Window

@@ -4,8 +4,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from perceiver_cli.classify import Classifier
-from perceiver_cli.explanation import explain
+from perceiver_cli.explain.explanation import explain
+from perceiver_cli.inference.classifier import Classifier
 from perceiver_cli.media.types import Source
 from perceiver_cli.report.pictures.thumbnail import thumbnail
 from tests.samples import make_sound

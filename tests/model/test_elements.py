@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from perceiver_cli.adapters.image import ImageAdapter
-from perceiver_cli.attention import AttentionWatch
 from perceiver_cli.device import has_int8
+from perceiver_cli.inference.attention_statistics import AttentionWatch
 from perceiver_cli.model import grid, reading
 from perceiver_cli.model.attention import Linear
 from perceiver_cli.model.config import WIDE, PerceiverConfig

@@ -7,9 +7,9 @@ import pytest
 from perceiver_cli.adapters import build_adapter
 from perceiver_cli.errors import UsageError
 from perceiver_cli.preparation.base import Window
-from perceiver_cli.training.cache import fingerprint, open_cache, write_cache
-from perceiver_cli.training.decode import cached
-from perceiver_cli.training.folder import read_folder
+from perceiver_cli.training.data.cache import fingerprint, open_cache, write_cache
+from perceiver_cli.training.data.decode import cached
+from perceiver_cli.training.data.folder import read_folder
 from tests.samples import make_picture
 
 

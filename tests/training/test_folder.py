@@ -2,7 +2,7 @@ import pytest
 
 from perceiver_cli.checkpoints.format import Label
 from perceiver_cli.errors import UsageError
-from perceiver_cli.training.folder import hold_out, read_folder, training_files
+from perceiver_cli.training.data.folder import hold_out, read_folder, training_files
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from perceiver_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from perceiver_cli.maps import Explanation
+    from perceiver_cli.explanations import Explanation
 
 STILL = (".png", ".webp", ".jpg", ".jpeg")
 MOVING = (".mp4", ".webp", ".gif")

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter
 from PIL import Image, ImageDraw
 
-from perceiver_cli.maps import Explanation, Part
+from perceiver_cli.explanations import Explanation, Part
 from perceiver_cli.report.pictures.animate import encode_film
 from perceiver_cli.report.pictures.colours import FAINT, INK, Scale, heat_on_crop
 from perceiver_cli.report.pictures.picture import fitted

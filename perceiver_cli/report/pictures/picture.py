@@ -7,7 +7,7 @@ import math
 import numpy as np
 from PIL import Image
 
-from perceiver_cli.maps import Explanation, PictureMap
+from perceiver_cli.explanations import Explanation, PictureMap
 from perceiver_cli.report.pictures.colours import FAINT, LINE, Scale, heat_on_crop
 from perceiver_cli.report.pictures.sheet import Sheet, heading, heading_height
 

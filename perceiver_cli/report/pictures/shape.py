@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from perceiver_cli.maps import Explanation, ShapeMap
+from perceiver_cli.explanations import Explanation, ShapeMap
 from perceiver_cli.report.pictures.colours import FAINT, Scale, heat
 from perceiver_cli.report.pictures.sheet import Sheet, heading, heading_height
 

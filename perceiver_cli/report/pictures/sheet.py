@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from perceiver_cli.maps import Explanation
+from perceiver_cli.explanations import Explanation
 from perceiver_cli.report.pictures.colours import BACKGROUND, FAINT, INK, LINE, Scale
 from perceiver_cli.report.words import display_path, printable
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from matplotlib.ticker import FuncFormatter
 
-from perceiver_cli.maps import Explanation, SoundMap
+from perceiver_cli.explanations import Explanation, SoundMap
 from perceiver_cli.report.pictures.colours import FAINT, Scale
 from perceiver_cli.report.pictures.sheet import Sheet, heading, heading_height
 from perceiver_cli.report.pictures.track import draw_spectrogram, draw_waveform

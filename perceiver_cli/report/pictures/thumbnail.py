@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from perceiver_cli.maps import Explanation, Part, ShapeMap, SoundMap
+from perceiver_cli.explanations import Explanation, Part, ShapeMap, SoundMap
 from perceiver_cli.report.pictures.colours import BACKGROUND, Scale, enlarge, heat_on_crop
 from perceiver_cli.results import Result
 

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
-from perceiver_cli.maps import SoundMap
+from perceiver_cli.explanations import SoundMap
 from perceiver_cli.report.pictures.colours import Scale, enlarge, heat
 
 _TICKS_HZ = (100, 500, 1000, 2000, 5000, 10000, 20000)

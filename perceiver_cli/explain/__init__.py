@@ -1,0 +1,1 @@
+"""Which elements of a file a prediction rests on, and whether that explanation is faithful."""

@@ -1,0 +1,156 @@
+"""Whether an attribution matters: what becomes of the score without its heaviest elements.
+
+Deletion and insertion (Petsiuk et al. 2018, "RISE"). A Perceiver reads any number of elements, so
+what is deleted is really gone: no grey or blur has to stand in for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from perceiver_cli.checkpoints.card import add_to_card
+from perceiver_cli.errors import UsageError
+from perceiver_cli.explain.methods import attribute, byte_arrays
+from perceiver_cli.explanations import METHODS
+from perceiver_cli.inference.classifier import Classifier
+from perceiver_cli.inference.engine import Engine
+from perceiver_cli.media.types import Source
+from perceiver_cli.preparation.base import Window
+
+# Shares of the elements that are left.
+LEFT = (1.0, 0.95, 0.9, 0.8, 0.65, 0.5, 0.35, 0.2, 0.1, 0.05)
+_RANDOM = 2
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Scores of the class that was answered, float64 [items, len(LEFT)], elements taken out.
+
+    heaviest_first: of the deletion test; lightest_first: of the insertion test, which is the same
+    from the other end.
+    """
+
+    heaviest_first: np.ndarray
+    lightest_first: np.ndarray
+
+
+@dataclass(frozen=True)
+class Faithfulness:
+    """curves: of every method and of "random", where both orders are random."""
+
+    model: str
+    items: int
+    curves: dict[str, Curves]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON types.
+
+        deletion, insertion: the mean score over the share of elements, each as an area under its
+        curve; a faithful method has a low deletion and a high insertion. gain: the mean of how
+        far both are better than at random, with its standard error; 0 is no better than random.
+        winner: the method with the largest gain.
+        """
+        chance = self.curves["random"]
+        methods = {}
+        for name, curves in self.curves.items():
+            deletion, insertion = area(curves.heaviest_first), area(curves.lightest_first)
+            better = area(chance.heaviest_first) - deletion
+            gain = (better + insertion - area(chance.lightest_first)) / 2
+            spread = gain.std(ddof=1) / len(gain) ** 0.5 if len(gain) > 1 else 0.0
+            methods[name] = {
+                "deletion": round(float(deletion.mean()), 4),
+                "insertion": round(float(insertion.mean()), 4),
+                "gain": round(float(gain.mean()), 4),
+                "gain_error": round(float(spread), 4),
+                "deletion_curve": curves.heaviest_first.mean(0).round(4).tolist(),
+                "insertion_curve": curves.lightest_first.mean(0).round(4).tolist(),
+            }
+        return {
+            "model": self.model,
+            "items": self.items,
+            "elements_left": list(LEFT),
+            "methods": methods,
+            "winner": max(METHODS, key=lambda name: methods[name]["gain"]),
+        }
+
+    def record(self, path: Path, name: str, command: str) -> None:
+        """Writes the figures into the checkpoint's card under `name`, with the command.
+
+        The winner becomes the method by which `perceiver explain` explains.
+        """
+        measured = self.to_dict()
+        kept = ("deletion", "insertion", "gain", "gain_error")
+        figures = {m: {k: v[k] for k in kept} for m, v in measured["methods"].items()}
+        entry = {"items": self.items, "methods": figures, "command": command}
+        add_to_card(path, "faithfulness", name, entry, explain_with=measured["winner"])
+
+
+def area(curve: np.ndarray) -> np.ndarray:
+    """The mean height of curves over LEFT, by trapezes: [items, len(LEFT)] -> [items]."""
+    x = np.array(LEFT)
+    widths = x[:-1] - x[1:]
+    return ((curve[:, :-1] + curve[:, 1:]) / 2) @ widths / widths.sum()
+
+
+def measure_faithfulness(
+    paths: Iterable[Path], classifier: Classifier, tell: Callable[[], None]
+) -> Faithfulness:
+    """Deletes and inserts by every method; of each file the middle window is taken.
+
+    paths: files that the model reads; classifier: one that was given its model. tell is called
+    after every file. Files that cannot be read are left out. Raises UsageError if none is left.
+    """
+    found: dict[str, list[np.ndarray]] = {name: [] for name in (*METHODS, "random")}
+    for number, path in enumerate(paths):
+        decoded = classifier.decode(Source(str(path)))
+        if decoded.error is None:
+            window = decoded.windows[len(decoded.windows) // 2]
+            for name, pair in _curves(decoded.engine, window, seed=number).items():
+                found[name].append(pair)
+        tell()
+    if not found["random"]:
+        raise UsageError("none of the files could be classified")
+    pairs = {name: np.stack(curves) for name, curves in found.items()}
+    curves = {name: Curves(pair[:, 0], pair[:, 1]) for name, pair in pairs.items()}
+    return Faithfulness(classifier.header.name, len(found["random"]), curves)
+
+
+def _curves(engine: Engine, window: Window, seed: int) -> dict[str, np.ndarray]:
+    """For one window, by method: scores float64 [2, len(LEFT)], heaviest and lightest first."""
+    (answer,) = engine.answer([window], attention=False)
+    best = int(answer.scores.argmax())
+    orders = []
+    for method in METHODS:
+        mass = attribute(engine, window, method, best)[0].mean(0)
+        heaviest_first = np.argsort(-mass, kind="stable")
+        orders += [heaviest_first, heaviest_first[::-1]]
+    rng = np.random.default_rng(seed)
+    orders += [rng.permutation(answer.elements) for _ in range(_RANDOM)]
+    scores = _scores_without(engine, window, np.stack(orders), best)
+    curves = {name: scores[2 * i : 2 * i + 2] for i, name in enumerate(METHODS)}
+    return curves | {"random": np.tile(scores[-_RANDOM:].mean(0), (2, 1))}
+
+
+@torch.inference_mode()
+def _scores_without(engine: Engine, window: Window, orders: np.ndarray, best: int) -> np.ndarray:
+    """Scores of class `best` as elements go in each of the orders: float64 [orders, len(LEFT)].
+
+    orders: int [orders, M], what goes first stands first.
+    """
+    streams = byte_arrays(engine, window)
+    x = engine.model.gather(streams)[0]
+    temperature = engine.header.temperature_of(streams)
+    indices = torch.from_numpy(orders).to(x.device)
+    scores = []
+    for share in LEFT:
+        gone = min(x.shape[0] - 1, round((1 - share) * x.shape[0]))
+        logits = engine.model.read(x[indices[:, gone:]])
+        calibrated = (logits.double() / temperature).softmax(-1)
+        scores.append(calibrated[:, best].cpu().numpy())
+    return np.stack(scores, 1)

@@ -1,0 +1,1 @@
+"""Detection, loading and preparation of one input, in this process or in a subprocess."""

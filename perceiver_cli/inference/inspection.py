@@ -1,0 +1,118 @@
+"""A file on its way into the model: what it is, which model reads it, and the byte array."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from perceiver_cli.adapters.base import Adapter
+from perceiver_cli.inference.classifier import Classifier
+from perceiver_cli.media.types import Source
+from perceiver_cli.preparation.base import Window
+
+
+@dataclass(frozen=True)
+class ChannelRange:
+    """Neighbouring channels of a stream, and the values that this file has in them."""
+
+    stream: str
+    name: str
+    count: int
+    min: float
+    mean: float
+    max: float
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What `perceiver inspect` shows.
+
+    elements: M of each stream; width: C of the byte array as the model reads it, where several
+    streams are padded to the same; windows: where each window lies in the file.
+    channels describe the first window.
+    """
+
+    path: str
+    modality: str
+    format: str
+    detected_by: str
+    model: str
+    input: dict[str, Any]
+    elements: dict[str, int]
+    width: int
+    channels: list[ChannelRange]
+    recipe: dict[str, Any]
+    windows: list[dict[str, Any]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        values = asdict(self)
+        elements, width = values.pop("elements"), values.pop("width")
+        channels = values.pop("channels")
+        values["byte_array"] = {
+            "elements": sum(elements.values()),
+            "channels": width,
+            "streams": elements,
+            "groups": channels,
+        }
+        return values
+
+
+def inspect_source(source: Source, classifier: Classifier) -> Inspection:
+    """Decodes and adapts a file as `classifier` would, without running the model.
+
+    Raises InputError if the file cannot be classified, CheckpointError without weights for it.
+    """
+    decoded = classifier.decode(source)
+    if decoded.error is not None:
+        raise decoded.error
+    engine, detection = decoded.engine, decoded.detection
+    arrays = {
+        name: torch.from_numpy(np.array(array)).unsqueeze(0)
+        for name, array in decoded.windows[0].arrays.items()
+    }
+    streams = engine.adapter.byte_array(arrays)
+    elements = {name: x.shape[1] for name, x in streams.items()}
+    if learned := engine.header.model.learned_elements:
+        elements["learned"] = learned
+    return Inspection(
+        path=source.path,
+        modality=detection.modality,
+        format=detection.format,
+        detected_by=detection.reason,
+        model=engine.header.name,
+        input=decoded.facts,
+        elements=elements,
+        width=engine.header.model.channels,
+        channels=_ranges(engine.adapter, streams),
+        recipe=asdict(engine.adapter.recipe),
+        windows=[_place(window) for window in decoded.windows],
+    )
+
+
+def _ranges(adapter: Adapter, streams: dict[str, Tensor]) -> list[ChannelRange]:
+    ranges = []
+    start = dict.fromkeys(streams, 0)
+    for stream, name, count in adapter.channels:
+        if stream not in streams:
+            continue
+        values = streams[stream][..., start[stream] : start[stream] + count].float()
+        start[stream] += count
+        figures = (values.min(), values.mean(), values.max())
+        ranges.append(ChannelRange(stream, name, count, *(round(float(v), 4) for v in figures)))
+    return ranges
+
+
+def _place(window: Window) -> dict[str, Any]:
+    """Where a window lies, in plain types."""
+    return {name: _plain(value) for name, value in window.place.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return [round(float(v), 4) for v in value]
+    return value if isinstance(value, str) else round(float(value), 4)

@@ -1,0 +1,1 @@
+"""What a call names: paths, folders, patterns, lists and filters."""

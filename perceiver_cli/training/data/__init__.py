@@ -1,0 +1,1 @@
+"""Labelled folders, decoded once into memory-mapped arrays."""

@@ -1,0 +1,132 @@
+"""Decode once: the fixed-shape arrays of every training file, in memory-mapped files.
+
+One .npy file per stream, and for every row the class and the file it came from. A cache is used
+again only for the same files under the same recipe.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from perceiver_cli.adapters.base import Adapter
+from perceiver_cli.preparation.base import Window
+from perceiver_cli.training.data.folder import LabelledFolder
+
+Decode = Callable[[Path], list[Window]]
+
+
+@dataclass(frozen=True)
+class Cache:
+    """streams: name -> array [rows, ...]; present: name -> bool [rows]; classes, files: int [rows].
+
+    `skipped` counts the files that could not be used.
+    """
+
+    streams: dict[str, np.ndarray]
+    present: dict[str, np.ndarray]
+    classes: np.ndarray
+    files: np.ndarray
+    skipped: int
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+    def rows(self, where: np.ndarray) -> dict[str, np.ndarray]:
+        """The arrays of some rows, copied into memory."""
+        return {name: array[where] for name, array in self.streams.items()}
+
+
+def fingerprint(folder: LabelledFolder, adapter: Adapter) -> str:
+    """Changes with the recipe and with any file's path, size or time."""
+    digest = hashlib.sha256(json.dumps(asdict(adapter.recipe), sort_keys=True).encode())
+    for path, index in folder.files:
+        stat = path.stat()
+        digest.update(f"{path}\0{index}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def open_cache(place: Path, expected: str) -> Cache | None:
+    """The cache at `place` if it is whole and its fingerprint is the expected one."""
+    try:
+        index = json.loads((place / "index.json").read_text())
+    except (OSError, ValueError):
+        return None
+    if index["fingerprint"] != expected:
+        return None
+    rows = np.load(place / "rows.npz")
+    streams = {n: np.load(place / f"{n}.npy", mmap_mode="r") for n in index["streams"]}
+    present = {n: rows[f"present_{n}"] for n in index["streams"]}
+    return Cache(streams, present, rows["classes"], rows["files"], index["skipped"])
+
+
+def write_cache(
+    place: Path,
+    expected: str,
+    decoded: Iterable[tuple[int, int, list[Window]]],
+    skipped: Callable[[], int],
+) -> Cache:
+    """Writes decoded (file index, class, windows) beside `place`, then renames it into place."""
+    beside = place.with_name(place.name + ".part")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir(parents=True)
+    columns: dict[str, list[bool]] = {}
+    shapes: dict[str, tuple[int, ...]] = {}
+    kinds: dict[str, np.dtype] = {}
+    raw: dict[str, object] = {}
+    classes: list[int] = []
+    files: list[int] = []
+    for file_index, class_index, windows in decoded:
+        for window in windows:
+            for name, array in window.arrays.items():
+                if name not in raw:
+                    raw[name] = open(beside / f"{name}.raw", "wb")  # noqa: SIM115
+                    shapes[name] = array.shape
+                    kinds[name] = array.dtype
+                    blank = np.zeros(array.shape, kinds[name]).tobytes()
+                    for _ in classes:
+                        raw[name].write(blank)
+                    columns[name] = [False] * len(classes)
+            for name, file in raw.items():
+                array = window.arrays.get(name)
+                columns[name].append(array is not None)
+                stored = np.zeros(shapes[name]) if array is None else array
+                file.write(stored.astype(kinds[name]).tobytes())
+            classes.append(class_index)
+            files.append(file_index)
+    for name, file in raw.items():
+        file.close()
+        _raw_to_npy(beside / f"{name}.raw", (len(classes), *shapes[name]), kinds[name])
+    np.savez(
+        beside / "rows.npz",
+        classes=np.array(classes, np.int64),
+        files=np.array(files, np.int64),
+        **{f"present_{n}": np.array(v, bool) for n, v in columns.items()},
+    )
+    index = {"fingerprint": expected, "streams": sorted(raw), "skipped": skipped()}
+    (beside / "index.json").write_text(json.dumps(index))
+    shutil.rmtree(place, ignore_errors=True)
+    os.replace(beside, place)
+    cache = open_cache(place, expected)
+    assert cache is not None
+    return cache
+
+
+def _raw_to_npy(raw: Path, shape: tuple[int, ...], kind: np.dtype) -> None:
+    """Puts an .npy header before raw values, through a copy of bounded size."""
+    with open(raw, "rb") as source, open(raw.with_suffix(".npy"), "wb") as target:
+        header = {
+            "descr": np.lib.format.dtype_to_descr(kind),
+            "fortran_order": False,
+            "shape": shape,
+        }
+        np.lib.format.write_array_header_1_0(target, header)
+        shutil.copyfileobj(source, target, 1 << 24)
+    raw.unlink()

@@ -1,0 +1,202 @@
+"""The Python API: the same Results as the command, in order, with bounded reading ahead."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from perceiver_cli import Classifier
+from perceiver_cli.checkpoints.format import load_checkpoint, save_checkpoint
+from perceiver_cli.errors import CheckpointError, UsageError
+from perceiver_cli.inference import engine
+from tests.samples import make_picture
+
+
+def test_the_api_gives_what_the_command_prints(bundle, media, run):
+    classifier = Classifier()
+    for path in media.values():
+        printed = json.loads(run("classify", path, "--format", "jsonl").stdout)
+        own = json.loads(json.dumps(classifier.classify(path).to_dict()))
+        for record in (printed, own):
+            record.pop("seconds")
+        assert own == printed
+
+
+def test_results_come_in_input_order_whatever_the_kind(bundle, media, tmp_path):
+    empty = tmp_path / "empty.jpg"
+    empty.touch()
+    paths = [
+        media["av"],
+        empty,
+        media["image"],
+        media["audio"],
+        media["image"],
+        media["pointcloud"],
+    ]
+    results = list(Classifier(batch_size=4).stream(paths))
+    assert [r.path for r in results] == [str(p) for p in paths]
+    assert [r.status for r in results] == ["ok", "error", "ok", "ok", "ok", "ok"]
+    assert results[1].error.kind == "empty"
+    assert results[2].predictions == results[4].predictions
+
+
+def test_a_batch_gives_what_single_calls_give(weights, tmp_path):
+    paths = [make_picture(tmp_path / f"{n}.png", 40 + 10 * n, 50) for n in range(5)]
+    classifier = Classifier(str(weights["image"]))
+    together = list(classifier.stream(paths))
+    for path, result in zip(paths, together, strict=True):
+        alone = classifier.classify(path)
+        assert [p.label for p in alone.predictions] == [p.label for p in result.predictions]
+        for a, b in zip(alone.predictions, result.predictions, strict=True):
+            assert a.score == pytest.approx(b.score, abs=2e-4)
+
+
+def test_a_batch_is_read_in_parts_where_its_byte_arrays_are_large(weights, tmp_path, monkeypatch):
+    paths = [make_picture(tmp_path / f"{n}.png", 40 + 10 * n, 50) for n in range(5)]
+    together = list(Classifier(str(weights["image"])).stream(paths))
+    forward, sizes = engine.Engine._forward, []
+
+    def noting(self, windows, attention):
+        sizes.append(len(windows))
+        return forward(self, windows, attention)
+
+    monkeypatch.setattr(engine.Engine, "_forward", noting)
+    monkeypatch.setattr(engine, "MOST_BYTES", 1)
+    in_parts = list(Classifier(str(weights["image"])).stream(paths))
+    assert sizes == [1] * 5
+    for a, b in zip(together, in_parts, strict=True):
+        assert (a.path, a.predictions[0].label) == (b.path, b.predictions[0].label)
+        assert a.predictions[0].score == pytest.approx(b.predictions[0].score, abs=2e-4)
+
+
+def test_reading_ahead_is_bounded(weights, media):
+    asked = []
+
+    def endless():
+        while True:
+            asked.append(1)
+            yield media["image"]
+
+    stream = Classifier(str(weights["image"]), batch_size=2, attention=False).stream(endless())
+    for _ in range(20):
+        assert next(stream).ok
+    assert len(asked) <= 20 + 4 * 2
+    stream.close()
+
+
+def test_a_file_that_disappears_or_changes_while_it_is_read(bundle, tmp_path, monkeypatch):
+    from perceiver_cli.inference.decoding import steps
+
+    detect = steps.detect_content
+
+    def detect_and_change(source):
+        detection = detect(source)
+        path = tmp_path / source.path
+        if path.name == "gone.png":
+            path.unlink()
+        elif path.name == "grown.png":
+            path.write_bytes(path.read_bytes() + b"more" * 100)
+        elif path.name == "cut.png":
+            path.write_bytes(path.read_bytes()[:60])
+        return detection
+
+    monkeypatch.setattr(steps, "detect_content", detect_and_change)
+    paths = [make_picture(tmp_path / f"{n}.png") for n in ("gone", "grown", "cut", "same")]
+    results = list(Classifier(attention=False).stream(paths))
+    assert [r.error and r.error.kind for r in results] == ["unreadable", None, "corrupt", None]
+
+
+def test_an_exception_that_no_loader_foresaw_is_a_result(bundle, media, monkeypatch):
+    from perceiver_cli.inference.decoding import steps
+
+    def fail(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(steps, "load_media", fail)
+    result = Classifier().classify(media["image"])
+    assert result.error.kind == "corrupt"
+
+
+def test_long_sounds_are_read_in_windows(weights, media):
+    result = Classifier(str(weights["audio"])).classify(media["audio"])
+    assert len(result.segments) >= 2
+    starts = [segment["start_s"] for segment in result.segments]
+    assert starts[0] == 0
+    assert starts == sorted(starts)
+
+
+def test_thresholds_decide_what_is_confident(bundle, media):
+    classifier = Classifier()
+    said = {kind: classifier.classify(path).confident for kind, path in media.items()}
+    assert said["image"] is False
+    assert said["audio"] is True
+    assert said["pointcloud"] is None
+
+
+def test_a_stream_that_comes_alone_has_a_temperature_of_its_own(weights, media, tmp_path):
+    plain = load_checkpoint(weights["av"])
+    header = replace(plain.header, temperature=0.5, alone={"video": 50.0})
+    save_checkpoint(tmp_path / "other.safetensors", replace(plain, header=header))
+
+    def best(model, kind):
+        classifier = Classifier(str(model), top=None, precision="float32")
+        return classifier.classify(media[kind]).predictions[0].score
+
+    even = 1 / len(plain.header.labels)
+    assert best(tmp_path / "other.safetensors", "av") > best(weights["av"], "av")
+    flat = best(tmp_path / "other.safetensors", "video")
+    assert even < flat < even + 0.01 < best(weights["av"], "video")
+
+
+def test_top_and_min_score(weights, media):
+    path = media["image"]
+    every = Classifier(str(weights["image"]), top=None).classify(path).predictions
+    assert sum(p.score for p in every) == pytest.approx(1, abs=1e-3)
+    assert len(Classifier(str(weights["image"]), top=2).classify(path).predictions) == 2
+    middle = every[2].score
+    above = Classifier(str(weights["image"]), min_score=middle).classify(path).predictions
+    assert all(p.score >= middle - 1e-4 for p in above)
+    assert len(above) < len(every)
+
+
+def test_a_model_refuses_other_modalities_but_av_reads_silent_video(weights, media):
+    picture = Classifier(str(weights["image"]))
+    refused = picture.classify(media["audio"])
+    assert refused.error.kind == "unsupported"
+    assert "tiny-image reads image" in refused.error.message
+    assert Classifier(str(weights["av"])).classify(media["video"]).ok
+
+
+def test_names_that_lead_nowhere(bundle):
+    with pytest.raises(UsageError, match="did you mean tiny-image"):
+        Classifier("tiny-imagee")
+    with pytest.raises(CheckpointError, match="no such file"):
+        Classifier("nowhere.safetensors")
+    with pytest.raises(UsageError, match="device cuda"):
+        Classifier(device="cuda")
+    with pytest.raises(UsageError, match="auto, float32, bfloat16, int8"):
+        Classifier(precision="float16")
+
+
+def test_int8_is_refused_where_it_would_be_slow(bundle, media, run, monkeypatch):
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: {"avx512_bf16": True})
+    outcome = run("classify", media["image"], "--precision", "int8")
+    assert outcome.exit_code == 2
+    assert outcome.stderr.startswith("perceiver: int8 wants a processor with")
+
+
+def test_importing_the_package_imports_no_torch():
+    code = "import sys, perceiver_cli; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], env=os.environ, check=False).returncode == 0
+
+
+def test_decoding_processes_import_no_torch():
+    code = (
+        "import sys, perceiver_cli.inference.decoding.worker\n"
+        "from perceiver_cli.preparation import audio, image, pointcloud, video\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], env=os.environ, check=False).returncode == 0

@@ -1,0 +1,28 @@
+import torch
+from torch.nn import functional
+
+from perceiver_cli.training.augment.compression import degraded
+
+
+def noise(count=300):
+    torch.manual_seed(0)
+    coarse = torch.rand(count, 3, 16, 16)
+    return (255 * functional.interpolate(coarse, 32)).byte().permute(0, 2, 3, 1).contiguous()
+
+
+def test_a_share_of_the_pictures_loses_detail_and_the_rest_nothing():
+    pixels = noise()
+    before = pixels.clone()
+    changed = degraded(pixels)
+    assert torch.equal(pixels, before)
+    assert changed.dtype == torch.uint8
+    error = (changed.float() - pixels.float()).abs().mean((1, 2, 3))
+    assert 0.2 < (error > 0).float().mean() < 0.4
+    assert torch.equal(error > 0, (changed != pixels).flatten(1).any(1))
+    assert error.max() > 4
+    colours = (changed.float() - pixels.float()).mean((1, 2)).abs()
+    assert colours.max() < 20
+
+
+def test_no_share_changes_nothing():
+    assert torch.equal(degraded(noise(20), 0.0), noise(20))

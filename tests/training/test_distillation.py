@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+import torch
+
+from perceiver_cli.adapters import build_adapter
+from perceiver_cli.errors import UsageError
+from perceiver_cli.training.augment.affine import look, random_views
+from perceiver_cli.training.augment.batches import AUGMENTS
+from perceiver_cli.training.data.folder import read_folder
+from perceiver_cli.training.distillation import read_teacher
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("cat", "dog"):
+        (tmp_path / "data" / "train" / name).mkdir(parents=True)
+        for number in range(2):
+            (tmp_path / "data" / "train" / name / f"{number}.png").touch()
+    return read_folder(tmp_path / "data", "train")
+
+
+def write_teacher(place, lines, logits):
+    place.mkdir()
+    (place / "files.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    np.save(place / "logits.npy", logits.astype(np.float16))
+    return place
+
+
+def test_a_file_gets_its_own_logits(folder, tmp_path):
+    lines = ["dog/1.png", "cat/0.png", "dog/0.png", "cat/1.png", "cat/2.png"]
+    logits = np.arange(5)[:, None, None, None] * np.ones((1, 2, 3, 3))
+    teacher = read_teacher(write_teacher(tmp_path / "teacher", lines, logits), folder)
+    assert teacher.of(np.array([0, 1, 2, 3]))[:, 0, 0, 0].tolist() == [1, 3, 2, 0]
+
+
+@pytest.mark.parametrize(
+    ("lines", "shape", "words"),
+    [
+        (["cat/0.png"], (1, 2, 3, 3), "says nothing of cat/1.png and 2 more"),
+        (["cat/0.png"], (1, 3, 3, 3), "do not fit 1 files and 2 classes"),
+        (["cat/0.png"], (2, 2, 3, 3), "do not fit"),
+        (["cat/0.png"], (1, 2), "do not fit"),
+    ],
+)
+def test_a_teacher_that_does_not_fit(folder, tmp_path, lines, shape, words):
+    place = write_teacher(tmp_path / "teacher", lines, np.zeros(shape))
+    with pytest.raises(UsageError, match=words):
+        read_teacher(place, folder)
+
+
+def test_no_teacher_there(folder, tmp_path):
+    with pytest.raises(UsageError, match="no teacher to be read"):
+        read_teacher(tmp_path, folder)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.9])
+def test_a_share_of_a_target_is_what_the_teacher_says_of_the_view(share):
+    augment = AUGMENTS["image"](build_adapter({"modality": "image"}), 0.0, share)
+    pixels = torch.zeros(4, 64, 64, 3, dtype=torch.uint8)
+    logits = torch.zeros(4, 5, 3, 3)
+    logits[:, 2] = 50.0
+    logits[:, 2, :, 0], logits[:, 3, :, 0] = 0.0, 400.0
+    torch.manual_seed(1)
+    _, targets = augment({"image": pixels, "teacher": logits}, torch.eye(5)[:4])
+    torch.testing.assert_close(targets.sum(1), torch.ones(4))
+    assert (targets.diagonal() >= 1 - share - 1e-4).all()
+    assert (targets[:2].diagonal() <= 1 - share + 1e-4).all()
+    assert (targets[:, 2:4].sum(1) >= share - 1e-4).all()
+
+
+def test_of_clips_only_those_without_sound_ask_the_teacher():
+    adapter = build_adapter({"modality": "av", "audio": {"modality": "audio"}})
+    recipe, truth = adapter.recipe, torch.eye(5)[:2]
+    arrays = {
+        "video": torch.zeros(2, recipe.frames, recipe.size, recipe.size, 3, dtype=torch.uint8),
+        "audio": torch.rand(2, adapter.audio.recipe.samples),
+        "teacher": 50 * torch.eye(5)[[3, 3], :, None, None],
+    }
+    augment = AUGMENTS["av"](adapter, 0.0, 0.75)
+    seen = set()
+    for seed in range(12):
+        torch.manual_seed(seed)
+        features, targets = augment(arrays, truth)
+        silent = "audio" not in features
+        expected = truth / 4 + 0.75 * torch.eye(5)[3] if silent else truth
+        torch.testing.assert_close(targets, expected)
+        seen.add(silent)
+    assert seen == {True, False}
+
+
+def test_views_show_parts_of_the_picture_mirrored_turned_or_the_whole_on_a_sheet():
+    torch.manual_seed(0)
+    ramp = torch.linspace(1, 2, 32).expand(400, 1, 32, 32)
+    views = random_views(400)
+    seen = look(ramp, views)
+    turned = views[:, 0, 1] != 0
+    assert 0.25 < turned.float().mean() < 0.42
+    degrees = torch.atan2(views[:, 0, 1], views[:, 1, 1]).rad2deg().abs()
+    assert 13 < degrees.max() < 15.1
+    apart = views[:, :, :2].det().abs() > 1
+    assert 0.1 < apart.float().mean() < 0.3
+    assert (seen[apart].amin((1, 2, 3)) < 1).all()
+    part = seen[~apart & ~turned][..., 1:-1, 1:-1]
+    rising = part[:, 0, 0, -1] > part[:, 0, 0, 0]
+    assert 0.4 < rising.float().mean() < 0.6
+    assert (part.amin((1, 2, 3)) >= 1 - 1e-5).all()
+    assert (part.amax((1, 2, 3)) <= 2 + 1e-5).all()

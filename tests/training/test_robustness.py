@@ -1,0 +1,114 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from perceiver_cli.adapters import build_adapter
+from perceiver_cli.media.types import Picture, PointCloud, Sound, SoundWindow, Video, VideoWindow
+from perceiver_cli.training.robustness import CHANGES
+from tests.training.test_train_command import make_folder, shape, sound
+
+RATE = 16000
+
+
+def media(kind):
+    rng = np.random.default_rng(0)
+    samples = rng.normal(0, 0.1, 2 * RATE).astype(np.float32)
+    frames = rng.integers(0, 255, (4, 32, 40, 3), np.uint8)
+    return {
+        "image": Picture(frames[0], 40, 32),
+        "audio": Sound((SoundWindow(samples, 0.0),), RATE, 2.0, RATE, 1),
+        "pointcloud": PointCloud(rng.uniform(-1, 1, (1000, 3)), "cloud", "z", 1000, 0),
+        "av": Video((VideoWindow(frames, np.arange(4) / 4, 0.0, samples),), 40, 32, 4.0, 1.0, RATE),
+    }[kind]
+
+
+def changed(kind, name):
+    return CHANGES[kind][name](media(kind), np.random.default_rng(1))
+
+
+def arrays(found):
+    if isinstance(found, Picture):
+        return [found.pixels]
+    if isinstance(found, PointCloud):
+        return [found.points]
+    if isinstance(found, Sound):
+        return [window.samples for window in found.windows]
+    return [a for w in found.windows for a in (w.frames, w.sound) if a is not None]
+
+
+@pytest.mark.parametrize(("kind", "name"), [(k, n) for k in CHANGES for n in CHANGES[k]])
+def test_every_change_gives_another_input_that_the_adapter_takes(kind, name):
+    before, after = media(kind), changed(kind, name)
+    assert type(after) is type(before)
+    pairs = list(zip(arrays(before), arrays(after), strict=False))
+    assert len(arrays(before)) != len(arrays(after)) or not all(
+        np.array_equal(a, b) for a, b in pairs
+    )
+    for a, b in pairs:
+        assert a.dtype == b.dtype
+    windows = build_adapter({"modality": kind}).prepare(after)
+    assert all(np.isfinite(array).all() for array in windows[0].arrays.values())
+
+
+def byte_array(kind, found):
+    adapter = build_adapter({"modality": kind})
+    window = adapter.prepare(found)[0]
+    (stream,) = adapter.byte_array(
+        {name: torch.from_numpy(array)[None] for name, array in window.arrays.items()}
+    ).values()
+    return stream
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("pointcloud", "scaled and moved"), ("audio", "40 dB quieter")]
+)
+def test_scale_place_and_loudness_do_not_reach_the_model(kind, name):
+    before, after = byte_array(kind, media(kind)), byte_array(kind, changed(kind, name))
+    torch.testing.assert_close(after, before, atol=1e-3, rtol=1e-3)
+
+
+def test_a_telephone_has_no_high_frequencies():
+    (samples,) = arrays(changed("audio", "over a telephone"))
+    power = np.abs(np.fft.rfft(samples)) ** 2
+    hertz = np.fft.rfftfreq(len(samples), 1 / RATE)
+    assert power[hertz > 3500].sum() < 1e-6 * power.sum()
+
+
+@pytest.mark.parametrize("name", ["noise at 10 dB", "music behind at 10 dB"])
+def test_what_is_mixed_in_is_ten_decibels_quieter(name):
+    (before,), (after,) = arrays(media("audio")), arrays(changed("audio", name))
+    ratio = np.mean(before**2.0) / np.mean((after - before) ** 2.0)
+    assert 10 * np.log10(ratio) == pytest.approx(10, abs=0.1)
+
+
+def test_turning_keeps_height_and_distance():
+    before, after = media("pointcloud").points, changed("pointcloud", "turned about the vertical")
+    np.testing.assert_allclose(after.points[:, 2], before[:, 2])
+    np.testing.assert_allclose(
+        np.linalg.norm(after.points, axis=1), np.linalg.norm(before, axis=1), rtol=1e-9
+    )
+
+
+def test_evaluate_reports_changes_and_unknown_things(tmp_path, run):
+    data = make_folder(tmp_path / "data", shape, ("cube", "rod"), {"train": 8, "val": 3})
+    other = make_folder(tmp_path / "other", sound, ("hum",), {"all": 2})
+    target = tmp_path / "own.safetensors"
+    small = ["--set", "model.latents=4", "--set", "model.width=16", "--set", "input.points=64"]
+    run("train", data, "-m", "pointcloud", "-o", target, "--steps", 30, "--batch-size", 4, *small)
+    call = ["evaluate", data, "--model", target, "--changes", "--record", "val"]
+    outcome = run(*call, "--unknown", data / "val", "--format", "json")
+    assert outcome.exit_code == 0, outcome.stderr
+    measured = json.loads(outcome.stdout)
+    assert set(measured["changed"]) == set(CHANGES["pointcloud"])
+    assert measured["changed"]["scaled and moved"]["top1"] == measured["top1"]
+    assert measured["unknown"]["items"] == 6
+    assert measured["unknown"]["unsure"] == pytest.approx(1 - measured["kept"], abs=1e-3)
+    assert run(*call).stdout.count("turned about the vertical") == 1
+    info = json.loads(run("models", "info", target, "--format", "json").stdout)
+    assert set(info["card"]["measured"]["val"]["changed"]) == set(CHANGES["pointcloud"])
+
+    outcome = run("evaluate", data, "--model", target, "--unknown", other)
+    assert outcome.exit_code == 2
+    assert "nothing in it could be classified" in outcome.stderr

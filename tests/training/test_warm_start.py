@@ -1,0 +1,91 @@
+from dataclasses import asdict, replace
+
+import pytest
+import torch
+
+from perceiver_cli.adapters import build_adapter
+from perceiver_cli.checkpoints.format import Checkpoint, Header, Label
+from perceiver_cli.model.config import PerceiverConfig
+from perceiver_cli.model.perceiver import Perceiver
+from perceiver_cli.training.warm_start import first_recipe, frame_channels, take_over
+
+PICTURE = {"modality": "image", "size": 16, "patch": 4, "bands": 3, "highest": 2.0}
+
+
+@pytest.fixture(
+    params=[(1, 0, "pixels"), (2, 12, "pixels"), (2, 12, "cosines")],
+    ids=["one head", "two heads", "cosines"],
+)
+def start(request):
+    heads, qk, values = request.param
+    adapter = build_adapter(PICTURE | {"values": values})
+    torch.manual_seed(0)
+    config = PerceiverConfig(
+        adapter.streams, 2, latents=4, width=16, layers=1, cross_heads=heads, cross_channels=qk
+    )
+    model = Perceiver(config)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    labels = [Label("a", "a"), Label("b", "b")]
+    header = Header("small", config, asdict(adapter.recipe), labels)
+    return Checkpoint(header, model.state_dict())
+
+
+def new_video_model(start, **changes):
+    adapter = build_adapter(first_recipe("av", start) | changes)
+    model = Perceiver(replace(start.header.model, streams=adapter.streams, classes=5))
+    take_over(model, adapter, start)
+    return adapter, model
+
+
+def test_a_video_is_read_as_the_pictures_were(start):
+    recipe = first_recipe("av", start)
+    assert {name: recipe[name] for name in PICTURE if name != "modality"} == {
+        name: value for name, value in PICTURE.items() if name != "modality"
+    }
+    assert first_recipe("image", start) == start.header.recipe
+    assert first_recipe("audio", start) == {"modality": "audio"}
+    assert first_recipe("av", None) == {"modality": "av", "values": "cosines"}
+
+
+def test_a_still_comes_out_of_a_video_as_the_picture(start):
+    pictures, videos = (build_adapter(first_recipe(m, start)) for m in ("image", "av"))
+    pixels = torch.randint(0, 256, (2, 16, 16, 3), dtype=torch.uint8)
+    frames = pixels.unsqueeze(1).expand(-1, videos.recipe.frames, -1, -1, -1).contiguous()
+    picture = pictures.byte_array({"image": pixels})["image"]
+    video = videos.byte_array({"video": frames})["video"]
+    reading = frame_channels(pictures.recipe, videos.recipe, video.shape[2])
+    for step in (video @ reading.T).unflatten(1, (videos.grid[0], -1)).unbind(1):
+        torch.testing.assert_close(step, picture)
+
+
+def test_the_cross_attends_do_what_they_did(start):
+    _, model = new_video_model(start)
+    before = Perceiver(start.header.model)
+    before.load_state_dict(start.tensors)
+    recipes = [build_adapter(first_recipe(m, start)).recipe for m in ("image", "av")]
+    reading = frame_channels(*recipes, model.config.channels)
+    elements, latents = torch.randn(2, 30, model.config.channels), torch.randn(2, 4, 16)
+    for old, new in zip(before.cross, model.cross, strict=True):
+        expected, _ = old(latents, elements @ reading.T)
+        found, _ = new(latents, elements)
+        torch.testing.assert_close(found, expected)
+
+
+def test_what_was_not_there_before_learns(start):
+    adapter, model = new_video_model(start)
+    streams = {name: torch.randn(2, 8, width) for name, width in adapter.streams.items()}
+    model(streams).square().sum().backward()
+    for name in ("query.weight", "out.weight"):
+        assert model.cross[0].get_parameter(name).grad.abs().sum() > 0
+    few = start.tensors["cross.0.key.weight"].shape[0]
+    if few < model.cross[0].key.weight.shape[0]:
+        assert model.cross[0].out.weight.grad[:, few:].abs().sum() > 0
+        assert model.cross[0].query.weight.grad[few:].abs().sum() > 0
+
+
+def test_other_patches_start_fresh(start):
+    _, model = new_video_model(start, bands=2)
+    own = model.state_dict()
+    assert own["cross.0.key.weight"].shape != start.tensors["cross.0.key.weight"].shape
+    assert torch.equal(own["latents"], start.tensors["latents"])
