@@ -57,6 +57,23 @@ def make_weights(
     return path
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--plain-products",
+        action="store_true",
+        help="run as on a processor that has none of the products of kernels.Kernels",
+    )
+
+
+@pytest.fixture(autouse=True)
+def plain_products(request, monkeypatch) -> None:
+    """With --plain-products nothing is found when the processor is tried."""
+    if request.config.getoption("--plain-products"):
+        from perceiver_cli.model.quantization import kernels
+
+        monkeypatch.setattr(kernels, "available", kernels.Kernels)
+
+
 @pytest.fixture(autouse=True)
 def own_home(tmp_path_factory, monkeypatch) -> Path:
     """No test sees what the user has pulled or chosen."""

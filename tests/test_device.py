@@ -1,35 +1,28 @@
-"""What "auto" picks on which processor."""
+"""Where the model runs."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from perceiver_cli.device import pick_precision, precision_in_words
-from perceiver_cli.model.config import WIDE
-
-CPU = torch.device("cpu")
+from perceiver_cli.device import pick_device
+from perceiver_cli.errors import UsageError
 
 
 @pytest.mark.parametrize(
-    ("able", "narrow", "wide", "words"),
-    [
-        ([], torch.float32, torch.float32, "float32"),
-        (["avx512_vnni"], torch.float32, torch.float32, "float32"),
-        (["avx512_bf16"], torch.bfloat16, torch.bfloat16, "bfloat16"),
-        (
-            ["avx512_bf16", "avx512_vnni"],
-            torch.bfloat16,
-            torch.int8,
-            "bfloat16 (wide models: int8)",
-        ),
-    ],
+    ("cuda", "mps", "picked"),
+    [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")],
 )
-def test_auto_is_the_lowest_precision_that_is_native_and_pays(
-    monkeypatch, able, narrow, wide, words
-):
-    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: dict.fromkeys(able, True))
-    assert pick_precision("auto", CPU, WIDE - 1) == narrow
-    assert pick_precision("auto", CPU, WIDE) == wide
-    assert precision_in_words("auto", CPU) == words
-    assert precision_in_words("float32", CPU) == "float32"
+def test_auto_is_the_first_that_works(monkeypatch, cuda, mps, picked):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: cuda)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: mps)
+    assert pick_device("auto") == torch.device(picked)
+    assert pick_device("cpu") == torch.device("cpu")
+
+
+@pytest.mark.parametrize("name", ["cuda", "mps", "tpu"])
+def test_a_device_that_is_not_there_is_refused(monkeypatch, name):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
+    with pytest.raises(UsageError, match=f"device {name} is not available here"):
+        pick_device(name)

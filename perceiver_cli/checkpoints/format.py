@@ -126,22 +126,23 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 
 def build_model(
-    checkpoint: Checkpoint, source: str, settle: Callable[[Any], Any] | None = None
+    checkpoint: Checkpoint, source: str, layer_for: Callable[[str, Any], Any] | None = None
 ) -> Any:
     """The Perceiver in evaluation mode, every tensor accounted for.
 
-    settle: makes of each linear layer what stands in its place; called as soon as it is read.
+    layer_for: from each linear layer's name and the layer to what stands in its place; called as
+        soon as the layer is read.
     Raises CheckpointError if tensors are missing, left over or of the wrong shape.
     """
     import torch
+    from torch import nn
 
-    from perceiver_cli.model.attention import Linear
     from perceiver_cli.model.perceiver import Perceiver
 
     with torch.device("meta"):
         model = Perceiver(checkpoint.header.model)
     left = set(checkpoint.tensors)
-    # By name: a list of the modules would keep those alive that were settled.
+    # By name: a list of the modules would keep those alive that were replaced.
     for prefix in [name for name, _ in model.named_modules()]:
         module = model.get_submodule(prefix)
         own = {}
@@ -150,9 +151,9 @@ def build_model(
             own[name] = _fitting(checkpoint.tensors, stored, expected.shape, source)
             left.remove(stored)
         module.load_state_dict(own, strict=False, assign=True)
-        if settle and isinstance(module, Linear):
+        if layer_for and isinstance(module, nn.Linear):
             parent, _, child = prefix.rpartition(".")
-            setattr(model.get_submodule(parent), child, settle(module))
+            setattr(model.get_submodule(parent), child, layer_for(prefix, module))
     if left:
         raise CheckpointError(f"{source}: unexpected tensor {min(left)}")
     return model.requires_grad_(False).eval()

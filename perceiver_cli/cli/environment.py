@@ -42,13 +42,15 @@ def computing() -> Rows:
     """Processor, threads, and what "auto" picks."""
     import torch
 
-    from perceiver_cli.device import pick_device, precision_in_words
+    from perceiver_cli.device import pick_device
+    from perceiver_cli.model.quantization.precision import precision_in_words, precisions_in_words
 
     device = pick_device("auto")
     return [
         ("system", f"{platform.system()} {platform.machine()}"),
         ("device", str(device)),
-        ("precision", precision_in_words("auto", device)),
+        ("precision", "auto takes " + precision_in_words("auto", device)),
+        *precisions_in_words(device),
         ("threads", str(torch.get_num_threads())),
     ]
 

@@ -214,7 +214,7 @@ def train(
     import torch
 
     from perceiver_cli.cli.training_display import TrainingDisplay
-    from perceiver_cli.device import pick_precision
+    from perceiver_cli.model.quantization.precision import pick_precision
     from perceiver_cli.training.loop import Plan
     from perceiver_cli.training.run import Request
     from perceiver_cli.training.run import train as train_folder

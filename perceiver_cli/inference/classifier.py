@@ -13,7 +13,7 @@ import torch
 from perceiver_cli.checkpoints import registry
 from perceiver_cli.checkpoints.format import Header
 from perceiver_cli.detect import Detection
-from perceiver_cli.device import pick_device, precision_in_words
+from perceiver_cli.device import pick_device
 from perceiver_cli.errors import InputError, UsageError
 from perceiver_cli.inference.decoding.decode import Decoded, Here, Steps, decode
 from perceiver_cli.inference.decoding.subprocesses import Apart
@@ -21,6 +21,7 @@ from perceiver_cli.inference.engine import Engine
 from perceiver_cli.inference.postprocess import Wanted, answer
 from perceiver_cli.inference.scheduler import Line
 from perceiver_cli.media.types import Source
+from perceiver_cli.model.quantization.precision import precision_in_words
 from perceiver_cli.results import Result
 
 # How many inputs are read ahead, in batches: enough to sort a mixed folder into batches.
@@ -39,7 +40,8 @@ class Classifier:
     model: name or path of a checkpoint for every input; None takes the default of each modality.
     modality: "auto" goes by content; anything else is what every input has to be.
     top, min_score: how many predictions a Result has (None: all), and from which score on.
-    attention: whether Results carry attention statistics. device, precision: see device.py.
+    attention: whether Results carry attention statistics. device: see device.py; precision: see
+    model/quantization/precision.py.
     threads: processor threads for the model; None takes torch's default, one per core.
     timeout: seconds for decoding one input; 0 is no limit. Streams then decode in processes of
     their own, which are replaced when they hang or crash. None decodes in this process.

@@ -14,11 +14,11 @@ from torch import Tensor
 from perceiver_cli.adapters import build_adapter
 from perceiver_cli.adapters.base import Adapter
 from perceiver_cli.checkpoints.format import Header, build_model, open_checkpoint
-from perceiver_cli.device import pick_precision
 from perceiver_cli.errors import CheckpointError
 from perceiver_cli.inference.allocator import giving_back
 from perceiver_cli.inference.attention_statistics import AttentionWatch, summarise
-from perceiver_cli.model.settling import read_in, settler
+from perceiver_cli.model.quantization.precision import pick_precision
+from perceiver_cli.model.quantization.replacement import elements_dtype, layers_for
 from perceiver_cli.preparation.base import Window
 from perceiver_cli.results import AttentionStats
 
@@ -43,7 +43,7 @@ class Answer:
 class Engine:
     """A model with its adapter, on a device; several threads may ask it at a time.
 
-    precision: a name, see device.py.
+    precision: a name, see pick_precision.
     """
 
     def __init__(self, path: Path, device: torch.device, precision: str) -> None:
@@ -79,15 +79,13 @@ class Engine:
         """The Perceiver that answers, in the chosen precision; built when it is first asked."""
         with self._building:
             if self._answering is None:
-                self._answering = self._settled()
+                self._answering = self._for_inference()
             return self._answering
 
     @giving_back()
-    def _settled(self) -> Any:
-        settle = settler(self.precision, self.device, self.header.model.latents)
-        model = build_model(self._checkpoint, str(self._path), settle).to(self.device)
-        model.read_in = read_in(model, self.precision)
-        return model
+    def _for_inference(self) -> Any:
+        layer_for = layers_for(self.precision, self.device, self.header.model.latents)
+        return build_model(self._checkpoint, str(self._path), layer_for).to(self.device)
 
     def answer(self, windows: list[Window], *, attention: bool) -> list[Answer]:
         """One answer per window. Windows may differ in which streams they have."""
@@ -137,7 +135,8 @@ class Engine:
         bare = self.adapter.bare(self.adapter.features(_stacked(windows)))
         streams = {name: x.to(self.device) for name, x in bare.items()}
         watch = AttentionWatch() if attention else None
-        logits = model(streams, watch, positions=self._positions)
+        dtype = elements_dtype(model, self.precision, self.device)
+        logits = model(streams, watch, positions=self._positions, dtype=dtype)
         return logits.float(), watch, streams
 
 

@@ -18,33 +18,6 @@ from perceiver_cli.model.elements import Elements, themselves
 from perceiver_cli.model.reading import KeysAndValues, Reading
 
 
-class Linear(nn.Linear):
-    """A linear layer that computes in its weights' precision when that is a lower one.
-
-    bare: whether its weight is also used by itself, so that it must stay a plain matrix.
-    lowest: how far its precision may be lowered: float32 (not at all), bfloat16 or int8.
-    exact_mean: whether int8 is too coarse for the mean of an item's rows.
-    """
-
-    def __init__(
-        self,
-        inputs: int,
-        outputs: int,
-        *,
-        bare: bool = False,
-        lowest: torch.dtype = torch.float32,
-        exact_mean: bool = True,
-    ) -> None:
-        super().__init__(inputs, outputs)
-        self.bare = bare
-        self.lowest = lowest
-        self.exact_mean = exact_mean
-
-    def forward(self, x: Tensor) -> Tensor:
-        """x: [..., in] -> [..., out]."""
-        return super().forward(x.bfloat16() if self.weight.dtype == torch.bfloat16 else x)
-
-
 class AttentionWeights:
     """The softmax weights of one cross-attend, computed on demand part by part.
 
@@ -128,12 +101,10 @@ def split_heads(x: Tensor, heads: int) -> Tensor:
 class MLP(nn.Module):
     """Two linear layers around a GELU: [..., D] -> [..., D], hidden widening x D."""
 
-    def __init__(
-        self, width: int, widening: int, gelu: str, lowest: torch.dtype = torch.float32
-    ) -> None:
+    def __init__(self, width: int, widening: int, gelu: str) -> None:
         super().__init__()
-        self.expand = Linear(width, widening * width, lowest=lowest)
-        self.contract = Linear(widening * width, width, lowest=lowest)
+        self.expand = nn.Linear(width, widening * width)
+        self.contract = nn.Linear(widening * width, width)
         self.approximate = "tanh" if gelu == "tanh" else "none"
 
     def forward(self, x: Tensor) -> Tensor:
@@ -141,18 +112,35 @@ class MLP(nn.Module):
         return self.contract(functional.gelu(self.expand(x), approximate=self.approximate))
 
 
+class QueriesKeysValues(nn.Linear):
+    """One linear layer for the queries, keys and values of all heads."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__(width, 3 * width)
+        self.heads = heads
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: [B, N, D] -> [3, B, H, N, D / H]."""
+        return split_qkv(super().forward(x), self.heads)
+
+
+def split_qkv(x: Tensor, heads: int) -> Tensor:
+    """[B, N, 3 D] -> [3, B, H, N, D / H]."""
+    parts = x.unflatten(-1, (3, heads, -1)).permute(2, 0, 3, 1, 4)
+    # Products in bfloat16 are slow where a head's rows do not lie side by side.
+    return parts.contiguous() if x.dtype == torch.bfloat16 else parts
+
+
 class SelfAttend(nn.Module):
     """One pre-norm block of the latent transformer: [B, N, D] -> [B, N, D]."""
 
     def __init__(self, width: int, heads: int, widening: int, gelu: str, eps: float) -> None:
         super().__init__()
-        self.heads = heads
         self.norm = nn.LayerNorm(width, eps)
-        # Half of the layers' weights, and what all keys have in common cancels in the softmax.
-        self.qkv = Linear(width, 3 * width, lowest=torch.int8, exact_mean=False)
-        self.out = Linear(width, width, lowest=torch.int8)
+        self.qkv = QueriesKeysValues(width, heads)
+        self.out = nn.Linear(width, width)
         self.mlp_norm = nn.LayerNorm(width, eps)
-        self.mlp = MLP(width, widening, gelu, torch.int8)
+        self.mlp = MLP(width, widening, gelu)
 
     def forward(self, latents: Tensor) -> Tensor:
         """latents: [B, N, D]. Plain products: at small N they beat the fused kernels on a CPU."""
@@ -163,13 +151,7 @@ class SelfAttend(nn.Module):
 
     def weigh(self, latents: Tensor) -> tuple[Tensor, Tensor]:
         """[B, N, D] -> softmax weights [B, H, N, N] and values [B, H, N, D / H]."""
-        parts = self.qkv(self.norm(latents)).unflatten(-1, (3, self.heads, -1))
-        parts = parts.permute(2, 0, 3, 1, 4)
-        if parts.dtype == torch.bfloat16 or self.qkv.weight.dtype == torch.int8:
-            # Its products are slow where a head's rows do not lie side by side.
-            in_order = torch.contiguous_format
-            parts = parts.to(torch.bfloat16, memory_format=in_order).contiguous()
-        queries, keys, values = parts
+        queries, keys, values = self.qkv(self.norm(latents))
         return (queries * queries.shape[-1] ** -0.5 @ keys.mT).softmax(-1), values
 
 
@@ -181,8 +163,7 @@ class CrossAttend(nn.Module):
     key and value projections of each head can be folded into the query and the result:
         q . (W_k x + b_k) = (W_k^T q) . x + const,    sum p (W_v x + b_v) = W_v (sum p x) + b_v
     so nothing of size M x C is computed, and the constant cancels in the softmax. That is less
-    work where all heads' queries together are few. The linear layers stay exact: rounded, they
-    would change more answers than those of the whole latent transformer, and they cost little.
+    work where all heads' queries together are few.
     """
 
     def __init__(
@@ -204,10 +185,10 @@ class CrossAttend(nn.Module):
         self.query_norm = nn.LayerNorm(width, eps)
         self.norm_scale = nn.Parameter(torch.ones(channels))
         self.norm_shift = nn.Parameter(torch.zeros(channels))
-        self.query = Linear(width, qk)
-        self.key = Linear(channels, qk, bare=True)
-        self.value = Linear(channels, qk, bare=True)
-        self.out = Linear(qk, width)
+        self.query = nn.Linear(width, qk)
+        self.key = nn.Linear(channels, qk)
+        self.value = nn.Linear(channels, qk)
+        self.out = nn.Linear(qk, width)
         self.mlp_norm = nn.LayerNorm(width, eps)
         self.mlp = MLP(width, widening, gelu)
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from perceiver_cli.model import reading
-from perceiver_cli.model.attention import AttentionWeights, CrossAttend, Linear, SelfAttend
+from perceiver_cli.model.attention import AttentionWeights, CrossAttend, SelfAttend
 from perceiver_cli.model.config import PerceiverConfig, shared_index
 from perceiver_cli.model.elements import Elements, Positions, normalise
 from perceiver_cli.model.preprocessing import LearnedPreprocessor
@@ -64,7 +64,7 @@ class QueryReadout(nn.Module):
             config.norm_eps,
             query_residual=config.readout_residual,
         )
-        self.head = Linear(width, config.classes)
+        self.head = nn.Linear(width, config.classes)
 
     def forward(self, latents: Tensor) -> Tensor:
         """latents: [B, N, D] -> logits [B, classes]."""
@@ -78,7 +78,7 @@ class MeanReadout(nn.Module):
     def __init__(self, config: PerceiverConfig) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(config.width, config.norm_eps)
-        self.head = Linear(config.width, config.classes)
+        self.head = nn.Linear(config.width, config.classes)
 
     def forward(self, latents: Tensor) -> Tensor:
         """latents: [B, N, D] -> logits [B, classes]."""
@@ -86,15 +86,11 @@ class MeanReadout(nn.Module):
 
 
 class Perceiver(nn.Module):
-    """Byte arrays in, logits out. See PerceiverConfig for every choice.
-
-    read_in: what byte arrays are normalised and read in; None is what they come in.
-    """
+    """Byte arrays in, logits out. See PerceiverConfig for every choice."""
 
     def __init__(self, config: PerceiverConfig) -> None:
         super().__init__()
         self.config = config
-        self.read_in: torch.dtype | None = None
         self.padding = (
             StreamPadding(config.streams, config.channels) if len(config.streams) > 1 else None
         )
@@ -149,6 +145,7 @@ class Perceiver(nn.Module):
         watch: Watcher | None = None,
         chosen: Tensor | None = None,
         positions: Positions | None = None,
+        dtype: torch.dtype | None = None,
     ) -> Tensor:
         """streams: name -> byte array [B, M_s, C_s]; returns logits [B, classes].
 
@@ -156,8 +153,9 @@ class Perceiver(nn.Module):
         weights, in order; it is not called while gradients are recorded. `chosen`, indices of
         latents, leaves the others out: training on a random part of them costs less.
         positions: [M, P], the last channels of every element, where a single stream lacks them.
+        dtype: what the cross-attends read normalised elements in; None is what they come in.
         """
-        return self.read(self.gather(streams), watch, chosen, positions)
+        return self.read(self.gather(streams), watch, chosen, positions, dtype)
 
     def gather(self, streams: dict[str, Tensor]) -> Tensor:
         """The streams as the one byte array that is read: [B, M, C]."""
@@ -174,9 +172,10 @@ class Perceiver(nn.Module):
         watch: Watcher | None = None,
         chosen: Tensor | None = None,
         positions: Positions | None = None,
+        dtype: torch.dtype | None = None,
     ) -> Tensor:
         """x: a byte array [B, M, C], any number of elements; returns logits. Else as forward."""
-        x = Elements(x, positions, self.config.norm_eps, self.read_in or x.dtype)
+        x = Elements(x, positions, self.config.norm_eps, dtype or x.dtype)
         if torch.is_grad_enabled() or x.shape[1] <= reading.CHUNK:
             x = x[:, :]  # once for all repeats
         latents = self.latents if chosen is None else self.latents[chosen]

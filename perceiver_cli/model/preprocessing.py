@@ -9,7 +9,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from perceiver_cli.model.attention import Linear
 from perceiver_cli.model.config import PerceiverConfig
 
 
@@ -27,11 +26,7 @@ class LearnedPreprocessor(nn.Module):
         self.inputs = config.learned_inputs
         self.windows = config.learned_windows
         self.project = (
-            Linear(
-                config.learned_inputs // config.learned_windows,
-                config.learned_outputs,
-                lowest=torch.bfloat16,
-            )
+            nn.Linear(config.learned_inputs // config.learned_windows, config.learned_outputs)
             if config.learned_inputs
             else None
         )

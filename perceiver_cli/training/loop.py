@@ -102,7 +102,6 @@ class Training:
         """Trains to the end of the plan. Starts from the saved state if there is one."""
         self._restore()
         self.model.train()
-        self.model.read_in = getattr(torch, self.plan.precision)
         saved_at = begun = time.monotonic() - self.elapsed_s
         saved_at = time.monotonic()
         while (share := self._share()) < 1:
@@ -122,7 +121,6 @@ class Training:
             if time.monotonic() - saved_at > SAVE_EVERY_S:
                 self._save()
                 saved_at = time.monotonic()
-        self.model.read_in = None
         self._save()
 
     def note(self, **values: float | int | str) -> None:
@@ -152,7 +150,8 @@ class Training:
                     elements[name] = array[:, read]
         with torch.autocast("cpu", torch.bfloat16, enabled=self.plan.precision == "bfloat16"):
             chosen = self._drawn(self.plan.latents, self.model.config.latents)
-            logits = self.model(elements, chosen=chosen)
+            dtype = getattr(torch, self.plan.precision)
+            logits = self.model(elements, chosen=chosen, dtype=dtype)
         loss = functional.cross_entropy(logits.float(), targets)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)

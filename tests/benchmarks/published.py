@@ -265,7 +265,7 @@ def prepare_scale(whose: str, precision: str) -> Callable[[Any], Any]:
     from perceiver_cli.inference.attention_statistics import AttentionWatch
     from perceiver_cli.model.config import PerceiverConfig
     from perceiver_cli.model.perceiver import Perceiver
-    from perceiver_cli.model.settling import settler
+    from perceiver_cli.model.quantization.replacement import layers_for
 
     config = PerceiverConfig(
         streams={"x": CHANNELS},
@@ -279,9 +279,8 @@ def prepare_scale(whose: str, precision: str) -> Callable[[Any], Any]:
     )
     checkpoint = Checkpoint(Header("scale", config, {}, []), Perceiver(config).state_dict())
     chosen = getattr(torch, precision)
-    model = build_model(checkpoint, "scale", settler(chosen, torch.device("cpu"), LATENTS))
-    model.read_in = chosen
-    return lambda x: model({"x": x}, AttentionWatch())
+    model = build_model(checkpoint, "scale", layers_for(chosen, torch.device("cpu"), LATENTS))
+    return lambda x: model({"x": x}, AttentionWatch(), dtype=chosen)
 
 
 def agree(options: argparse.Namespace) -> dict[str, Any]:

@@ -103,8 +103,10 @@ def test_doctor(run, bundle):
     outcome = run("doctor")
     assert outcome.exit_code == 0
     assert outcome.stderr == ""
-    for words in ("python", "torch", "precision", "ffmpeg", "libsndfile", "WebP", "tiny-av"):
+    for words in ("python", "torch", "auto takes", "ffmpeg", "libsndfile", "WebP", "tiny-av"):
         assert words in outcome.stdout
+    for precision in ("float32", "bfloat16", "int8"):
+        assert re.search(rf"{precision} +(native|emulated)", outcome.stdout)
 
 
 def test_demo_classifies_every_sample(run, bundle, tmp_path, monkeypatch):

@@ -12,6 +12,7 @@ from perceiver_cli import Classifier
 from perceiver_cli.checkpoints.format import load_checkpoint, save_checkpoint
 from perceiver_cli.errors import CheckpointError, UsageError
 from perceiver_cli.inference import engine
+from perceiver_cli.model.quantization import kernels, precision
 from tests.samples import make_picture
 
 
@@ -181,11 +182,22 @@ def test_names_that_lead_nowhere(bundle):
         Classifier(precision="float16")
 
 
-def test_int8_is_refused_where_it_would_be_slow(bundle, media, run, monkeypatch):
-    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: {"avx512_bf16": True})
-    outcome = run("classify", media["image"], "--precision", "int8")
+@pytest.mark.parametrize("name", ["float32", "bfloat16", "int8"])
+def test_every_precision_answers_where_only_plain_products_run(bundle, media, monkeypatch, name):
+    found = Classifier(precision=name, top=None).classify(media["image"])
+    monkeypatch.setattr(kernels, "available", kernels.Kernels)
+    plain = Classifier(precision=name, top=None).classify(media["image"])
+    scores = {p.index: p.score for p in found.predictions}
+    assert [p.score for p in plain.predictions] == pytest.approx(
+        [scores[p.index] for p in plain.predictions], abs=0.01
+    )
+
+
+def test_a_precision_that_does_not_run_is_refused_in_one_line(bundle, media, run, monkeypatch):
+    monkeypatch.setattr(precision, "_multiplies", lambda *_: False)
+    outcome = run("classify", media["image"], "--precision", "bfloat16")
     assert outcome.exit_code == 2
-    assert outcome.stderr.startswith("perceiver: int8 wants a processor with")
+    assert outcome.stderr == ("perceiver: bfloat16 does not run on the device cpu: try float32\n")
 
 
 def test_importing_the_package_imports_no_torch():

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
+
+from perceiver_cli.model.quantization import kernels
 
 
 @pytest.fixture
@@ -24,3 +28,15 @@ def randomise():
         return module
 
     return randomised
+
+
+@pytest.fixture(params=["as it is", "saturating", "plain"])
+def processor(request, monkeypatch) -> kernels.Kernels:
+    """This processor's products, taken to saturate, or none but plain ones."""
+    able = kernels.available()
+    if request.param == "saturating":
+        able = replace(able, saturates=True)
+    elif request.param == "plain":
+        able = kernels.Kernels()
+    monkeypatch.setattr(kernels, "available", lambda: able)
+    return able

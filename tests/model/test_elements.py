@@ -1,4 +1,4 @@
-"""The byte array read slice by slice, and settled weights: the same answers."""
+"""The byte array read slice by slice, and lowered precisions: the same answers."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ import pytest
 import torch
 
 from perceiver_cli.adapters.image import ImageAdapter
-from perceiver_cli.device import has_int8
 from perceiver_cli.inference.attention_statistics import AttentionWatch
 from perceiver_cli.model import grid, reading
-from perceiver_cli.model.attention import Linear
 from perceiver_cli.model.config import WIDE, PerceiverConfig
 from perceiver_cli.model.perceiver import Perceiver
-from perceiver_cli.model.settling import read_in, settler
+from perceiver_cli.model.quantization.precision import floats_beside
+from perceiver_cli.model.quantization.replacement import elements_dtype, layers_for
 from perceiver_cli.preparation.image import ImageRecipe
 
 ADAPTER = ImageAdapter(ImageRecipe(size=16, patch=2, bands=4, highest=4.0))
@@ -22,7 +21,6 @@ CONFIG = PerceiverConfig(
     streams=ADAPTER.streams, classes=5, latents=6, width=16, cross_attends=2, layers=1
 )
 CPU = torch.device("cpu")
-NEEDS_INT8 = pytest.mark.skipif(not has_int8(CPU), reason="needs int8 and bfloat16 products")
 
 
 def features() -> dict[str, torch.Tensor]:
@@ -48,29 +46,24 @@ def test_positions_apart_and_any_slices_change_nothing(randomise, monkeypatch, c
             )
 
 
-def settled(model: Perceiver, precision: torch.dtype) -> Perceiver:
-    settle = settler(precision, CPU, CONFIG.latents)
-    for name in [name for name, module in model.named_modules() if isinstance(module, Linear)]:
+def lowered(model: Perceiver, precision: torch.dtype) -> Perceiver:
+    layer_for = layers_for(precision, CPU, CONFIG.latents)
+    for name in [name for name, m in model.named_modules() if isinstance(m, torch.nn.Linear)]:
         parent, _, child = name.rpartition(".")
-        setattr(model.get_submodule(parent), child, settle(model.get_submodule(name)))
-    model.read_in = read_in(model, precision)
+        setattr(model.get_submodule(parent), child, layer_for(name, model.get_submodule(name)))
     return model.requires_grad_(False)
 
 
 @pytest.mark.parametrize(
     ("precision", "least", "most"),
-    [
-        (torch.float32, 0, 1e-5),
-        (torch.bfloat16, 1e-6, 0.1),
-        pytest.param(torch.int8, 1e-6, 0.1, marks=NEEDS_INT8),
-    ],
+    [(torch.float32, 0, 1e-5), (torch.bfloat16, 1e-6, 0.1), (torch.int8, 1e-6, 0.1)],
 )
-def test_settled_weights_give_nearly_the_same(randomise, precision, least, most):
+def test_lower_precisions_give_nearly_the_same(randomise, processor, precision, least, most):
     model = randomise(Perceiver(replace(CONFIG, readout="query"))).float()
     streams = ADAPTER.elements(features())
     with torch.inference_mode():
         exact = model(streams)
-        found = settled(model, precision)(streams)
+        found = lowered(model, precision)(streams, dtype=elements_dtype(model, precision, CPU))
     difference = (found - exact).abs().max() / exact.std()
     assert found.dtype == torch.float32
     assert least <= difference < most
@@ -80,11 +73,12 @@ def test_only_elements_that_a_wide_model_multiplies_itself_are_read_in_a_lower_p
     wide = Perceiver(replace(CONFIG, width=WIDE))
     many = Perceiver(replace(wide.config, cross_heads=5, cross_channels=20))
     narrow = Perceiver(replace(CONFIG, width=WIDE - 1))
+    assert elements_dtype(wide, torch.bfloat16, CPU) == torch.bfloat16
+    assert elements_dtype(wide, torch.int8, CPU) == floats_beside(torch.int8, CPU)
+    assert elements_dtype(wide, torch.float32, CPU) == torch.float32
     for precision in (torch.bfloat16, torch.int8):
-        assert read_in(wide, precision) == torch.bfloat16
-        assert read_in(many, precision) == torch.float32
-        assert read_in(narrow, precision) == torch.float32
-    assert read_in(wide, torch.float32) == torch.float32
+        assert elements_dtype(many, precision, CPU) == torch.float32
+        assert elements_dtype(narrow, precision, CPU) == torch.float32
 
 
 def test_what_folds_is_what_is_read_in_a_lower_precision():
@@ -92,4 +86,4 @@ def test_what_folds_is_what_is_read_in_a_lower_precision():
         config = replace(CONFIG, width=WIDE, cross_heads=heads, cross_channels=qk)
         model = Perceiver(config)
         folds = model.cross[0].folds(config.latents)
-        assert (read_in(model, torch.bfloat16) == torch.bfloat16) == folds
+        assert (elements_dtype(model, torch.bfloat16, CPU) == torch.bfloat16) == folds

@@ -99,9 +99,9 @@ def test_a_share_of_latents_and_elements_is_used_until_the_last_tenth(tmp_path, 
         there.append(made["pointcloud"].shape[1])
         return made
 
-    def watched(streams, chosen):
+    def watched(streams, chosen, dtype):
         used.append((streams["pointcloud"].shape[1], chosen))
-        return forward(streams, chosen=chosen)
+        return forward(streams, chosen=chosen, dtype=dtype)
 
     monkeypatch.setattr(training.adapter, "elements", counted)
     monkeypatch.setattr(training.model, "forward", watched)

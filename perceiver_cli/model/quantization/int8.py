@@ -1,0 +1,95 @@
+"""A linear layer whose products are of 8-bit integers."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from perceiver_cli.model.quantization import kernels
+
+
+class Int8Linear(nn.Module):
+    """A linear layer whose products are of 8-bit integers, summed in 32 bits.
+
+    Weights are rounded to at most 127 steps each way, one step for each output; inputs to 127
+    steps each way, one step for each row. Where products saturate (see kernels.Kernels) a step is
+    wide enough for the largest pair of neighbouring weights: about 1.3 times as wide.
+
+    The rounding of inputs averages out over an item's rows. The rounding of weights does not,
+    because all rows meet the same. So with `exact_mean` only what sets rows apart is rounded
+    once. Their mean is two rows of its own, its rounded self and the remainder, and it is
+    multiplied by the remainder of the weights as well: 16 bits of each.
+
+    Args:
+        linear: the layer, in float32.
+        rows: how many rows inputs usually have.
+        exact_mean: whether the mean of an item's rows has 16 bits.
+    """
+
+    def __init__(self, linear: nn.Linear, rows: int, *, exact_mean: bool) -> None:
+        super().__init__()
+        weight = linear.weight.detach()
+        step = _weight_step(weight)
+        steps = weight / step
+        whole = steps.round()
+        self.rest = None
+        if exact_mean:
+            # A remainder is half a step at most.
+            finer = kernels.PAIR_LIMIT - 1 if kernels.available().saturates else 254
+            rest = steps.sub_(whole).mul_(finer).round_()
+            self.rest = kernels.Int8Product(rest, step.flatten() / finer, 1)
+            rows += 2
+        self.product = kernels.Int8Product(whole, step.flatten(), rows)
+        self.bias = linear.bias.detach()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: [B, N, in] -> float32 [B, N, out]. Items do not depend on each other."""
+        x = x.float()
+        if self.rest is None:
+            step = _step(x)
+            y = self.product(_bytes(x * step.reciprocal()))
+            return torch.addcmul(self.bias, y, step, out=y)
+        mean = x.mean(-2)
+        rows = x.new_empty(x.shape[0], x.shape[1] + 2, x.shape[2])
+        torch.sub(x, mean.unsqueeze(1), out=rows[:, :-2])
+        rows[:, -2] = mean
+        rows[:, -1] = mean - _rounded(mean)
+        step = _step(rows)
+        whole = _bytes(rows.mul_(step.reciprocal()))
+        y = self.product(whole)
+        y[:, -2:-1] += self.rest(whole[:, -2:-1].contiguous())
+        own, shift = y[:, :-2], self.bias + (y[:, -2:] * step[:, -2:]).sum(1, keepdim=True)
+        return torch.addcmul(shift, own, step[:, :-2], out=own)
+
+
+def _bytes(steps: Tensor) -> Tensor:
+    """Rounded in place, then bytes without a sign, 128 for zero, as the product takes them."""
+    return steps.round_().to(torch.int8).view(torch.uint8).bitwise_xor_(128)
+
+
+def _rounded(rows: Tensor) -> Tensor:
+    step = _step(rows)
+    return (rows * step.reciprocal()).round_().mul_(step)
+
+
+def _step(rows: Tensor) -> Tensor:
+    """[..., C] -> [..., 1]: a 127th of each row's largest magnitude."""
+    least, most = rows.amin(-1, keepdim=True), rows.amax(-1, keepdim=True)
+    return _over(127, torch.maximum(most, -least))
+
+
+def _weight_step(weight: Tensor) -> Tensor:
+    """float32 [out, in] -> [out, 1]: the width of a step of each output's weights."""
+    step = _step(weight)
+    if not kernels.available().saturates:
+        return step
+    pairs = functional.pad(weight, (0, weight.shape[1] % 2)).unflatten(1, (-1, 2))
+    up, down = pairs.clamp_min(0).sum(2), pairs.clamp_max(0).sum(2).neg_()
+    largest = torch.maximum(up, down).amax(1, keepdim=True)
+    # Rounding adds half a step to each of a pair.
+    return torch.maximum(step, _over(kernels.PAIR_LIMIT - 1, largest))
+
+
+def _over(steps: int, largest: Tensor) -> Tensor:
+    return largest.div_(steps).clamp_min_(torch.finfo(largest.dtype).tiny)

@@ -1,0 +1,83 @@
+"""Which layers of a Perceiver are computed in which precision at inference."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from perceiver_cli.model.attention import QueriesKeysValues
+from perceiver_cli.model.config import WIDE
+from perceiver_cli.model.perceiver import Perceiver
+from perceiver_cli.model.quantization import kernels
+from perceiver_cli.model.quantization.int8 import Int8Linear
+from perceiver_cli.model.quantization.layers import (
+    HalfLinear,
+    PackedLinear,
+    PlainLinear,
+    SplitHeads,
+)
+from perceiver_cli.model.quantization.precision import floats_beside
+
+# By their names in a Perceiver. All other linear layers stay exact, in float32: rounded, those of
+# the cross-attends would change more answers than the whole latent transformer, and they cost
+# little.
+_INT8 = re.compile(r"transformers\.\d+\.\d+\.(qkv|out|mlp\.expand|mlp\.contract)")
+_BFLOAT16 = re.compile(r"preprocessor\.project")
+# Half of the latent transformers' weights, and what all keys have in common cancels in the
+# softmax: 8 bits are enough for the mean.
+_COARSE_MEAN = re.compile(r"transformers\.\d+\.\d+\.qkv")
+# The cross-attends fold these weights into others, so they must stay plain matrices.
+_MATRIX = re.compile(r"(cross\.\d+|readout\.attend)\.(key|value)")
+
+
+def layers_for(
+    precision: torch.dtype, device: torch.device, rows: int
+) -> Callable[[str, nn.Linear], nn.Module]:
+    """A function from a linear layer's name and the layer to what stands in its place.
+
+    Args:
+        precision: float32, bfloat16 or int8, as far as a layer may be lowered.
+        device: where the model runs.
+        rows: how many rows inputs usually have: the latents.
+    """
+    floats = floats_beside(precision, device)
+
+    def lowered(name: str, linear: nn.Linear) -> nn.Module:
+        if not _INT8.fullmatch(name):
+            lower = _BFLOAT16.fullmatch(name) is not None
+            linear = linear.to(device, floats if lower else torch.float32)
+            if precision == torch.int8 and not lower:
+                return HalfLinear(linear)
+            return linear if _MATRIX.fullmatch(name) else _in_floats(linear, rows)
+        if precision == torch.int8:
+            exact_mean = not _COARSE_MEAN.fullmatch(name)
+            layer: nn.Module = Int8Linear(linear.to(device), rows, exact_mean=exact_mean)
+        else:
+            layer = _in_floats(linear.to(device, floats), rows)
+        if isinstance(linear, QueriesKeysValues):
+            return SplitHeads(layer, linear.heads, floats)
+        return layer
+
+    return lowered
+
+
+def _in_floats(linear: nn.Linear, rows: int) -> nn.Module:
+    kind = linear.weight.dtype
+    if linear.weight.device.type == "cpu" and kind in kernels.available().packed:
+        return PackedLinear(linear, rows)
+    return PlainLinear(linear)
+
+
+def elements_dtype(model: Perceiver, precision: torch.dtype, device: torch.device) -> torch.dtype:
+    """What elements are read in: as the rest only where a wide model's cross-attends fold.
+
+    Unfolded, their products are with keys and values, which come from exact layers. And in narrow
+    models float32 costs little (of the bundled sounds' time a twentieth, of the shapes' a tenth),
+    while bfloat16 changed the sounds' scores six times as much.
+    """
+    folds = model.cross[0].folds(model.config.latents)
+    wide = model.config.width >= WIDE
+    return floats_beside(precision, device) if folds and wide else torch.float32

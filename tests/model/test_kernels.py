@@ -1,0 +1,73 @@
+"""Torch's private operations and their plain fallbacks give the same numbers."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from perceiver_cli.model.quantization import kernels
+
+
+def random_bytes(*shape: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    return torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
+
+
+@pytest.fixture
+def plain(monkeypatch) -> None:
+    monkeypatch.setattr(kernels, "available", kernels.Kernels)
+
+
+def product(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    scale = torch.logspace(-2, 2, len(weight))
+    return kernels.Int8Product(weight, scale, len(x))(x)
+
+
+@pytest.mark.parametrize("shape", [(1, 24, 16), (5, 63, 32), (40, 1000, 48)])
+def test_native_and_plain_int8_products_are_the_same(shape, monkeypatch):
+    rows, inputs, outputs = shape
+    able = kernels.available()
+    most = kernels.PAIR_LIMIT // 2 if able.saturates else 127
+    weight = random_bytes(outputs, inputs).float().sub(128).clamp(-most, most)
+    x = random_bytes(rows, inputs)
+    native = product(x, weight)
+    monkeypatch.setattr(kernels, "available", kernels.Kernels)
+    assert torch.equal(product(x, weight), native)
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+def test_packed_and_plain_layers_are_the_same(kind):
+    if kind not in kernels.available().packed:
+        pytest.skip(f"weights in {kind} are not packed on this processor")
+    x, weight, bias = (torch.randn(*shape).to(kind) for shape in ((40, 100), (48, 100), (48,)))
+    found = kernels.packed_linear(x, kernels.pack(weight, 40), bias)
+    expected = torch.nn.functional.linear(x, weight, bias)
+    torch.testing.assert_close(
+        found, expected, rtol=1e-2 if kind == torch.bfloat16 else 1e-5, atol=1e-3
+    )
+
+
+def test_a_processor_without_vnni_is_taken_to_saturate(monkeypatch):
+    """Even where small products are exact."""
+    if not kernels.available().int8:
+        pytest.skip("no int8 products on this processor")
+    able = {"avx2": True, "architecture": "x86_64"}
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: able)
+    assert kernels.tried().saturates
+
+
+@pytest.mark.parametrize("error", [RuntimeError, AttributeError, NotImplementedError])
+def test_an_operation_that_is_missing_or_fails_is_not_used(monkeypatch, error):
+    def fails(*_):
+        raise error("not on this processor")
+
+    for name in ("pack", "_pack_int8"):
+        monkeypatch.setattr(kernels, name, fails)
+    assert kernels.tried() == kernels.Kernels()
+
+
+def test_an_operation_with_wrong_results_is_not_used(monkeypatch):
+    right = kernels._int8_linear
+    monkeypatch.setattr(kernels, "_int8_linear", lambda *args: right(*args) + 1)
+    monkeypatch.setattr(kernels, "packed_linear", lambda x, weight, bias: x @ x.mT)
+    assert kernels.tried() == kernels.Kernels()
