@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from perceiver_cli.report.journal import Journal
 
 
-class Format(str, Enum):
+class Format(StrEnum):
     """What results are written as."""
 
     table = "table"

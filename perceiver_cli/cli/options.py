@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -10,7 +10,7 @@ import typer
 READING, OUTPUT, MACHINE = "What is read", "Output", "Model and machine"
 
 
-class Kind(str, Enum):
+class Kind(StrEnum):
     """The modalities, or what the content says."""
 
     auto = "auto"
@@ -21,7 +21,7 @@ class Kind(str, Enum):
     av = "av"
 
 
-class Device(str, Enum):
+class Device(StrEnum):
     """Where the model runs."""
 
     auto = "auto"
@@ -30,7 +30,7 @@ class Device(str, Enum):
     mps = "mps"
 
 
-class Precision(str, Enum):
+class Precision(StrEnum):
     """What the model's products are computed in."""
 
     auto = "auto"
@@ -39,7 +39,7 @@ class Precision(str, Enum):
     int8 = "int8"
 
 
-class How(str, Enum):
+class How(StrEnum):
     """By which method an answer is explained."""
 
     attention = "attention"
@@ -47,7 +47,7 @@ class How(str, Enum):
     gradient = "gradient"
 
 
-class Plain(str, Enum):
+class Plain(StrEnum):
     """For people or for programs."""
 
     table = "table"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +15,7 @@ from perceiver_cli.cli.options import MACHINE, ThreadsOption
 _DATA, _LENGTH, _MANNER = "What is learned", "How long", "How"
 
 
-class _Precision(str, Enum):
+class _Precision(StrEnum):
     """What has gradients: not int8."""
 
     auto = "auto"
