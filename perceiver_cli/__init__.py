@@ -29,15 +29,7 @@ def __getattr__(name: str) -> Any:
 
         return Result
     if name == "__version__":
-        return _version()
+        from perceiver_cli.version import package_version
+
+        return package_version()
     raise AttributeError(f"module 'perceiver_cli' has no attribute {name!r}")
-
-
-def _version() -> str:
-    # importlib.metadata takes longer to import than the whole command line.
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("perceiver-cli")
-    except PackageNotFoundError:  # a checkout that was never installed
-        return "0+unknown"

@@ -40,9 +40,9 @@ app.command(cls=Command, rich_help_panel="Weights and machine")(doctor)
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from perceiver_cli import __version__
+        from perceiver_cli.version import package_version
 
-        print(f"perceiver {__version__}")
+        print(f"perceiver {package_version()}")
         raise typer.Exit
 
 

@@ -63,7 +63,7 @@ def explain_result(
     best = result.predictions[0].index if result.predictions else _best(engine, decoded.windows)
     needs = engine.adapter.needs
     seen = isinstance(needs, PictureSpec | VideoSpec)
-    shown = load(source, decoded.detection, _for_people(needs, small)) if seen else None
+    shown = load(source, decoded.detection.format, _for_people(needs, small)) if seen else None
     names: tuple[str, ...] = (method,)
     parts = []
     for index, window in enumerate(decoded.windows):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from perceiver_cli.detect import Detection
 from perceiver_cli.media.types import (
     Media,
     Picture,
@@ -19,24 +18,24 @@ from perceiver_cli.media.types import (
 
 
 def load(
-    source: Source, detection: Detection, needs: PictureSpec | SoundSpec | PointSpec | VideoSpec
+    source: Source, format: str, needs: PictureSpec | SoundSpec | PointSpec | VideoSpec
 ) -> Media:
-    """Decodes what a model needs of a file. Raises InputError."""
+    """Decodes what a model needs of a file in a format that detect names. Raises InputError."""
     if isinstance(needs, PictureSpec):
         from perceiver_cli.media.image import load_picture
 
-        return load_picture(source, detection.format, needs.at_least)
+        return load_picture(source, format, needs.at_least)
     if isinstance(needs, SoundSpec):
         from perceiver_cli.media.audio import load_sound
 
-        return load_sound(source, detection.format, needs)
+        return load_sound(source, format, needs)
     if isinstance(needs, PointSpec):
         from perceiver_cli.media.pointcloud import load_points
 
-        return load_points(source, detection.format, needs.points)
+        return load_points(source, format, needs.points)
     from perceiver_cli.media.video import load_video
 
-    return load_video(source, detection.format, needs)
+    return load_video(source, format, needs)
 
 
 def facts(media: Media) -> dict[str, Any]:

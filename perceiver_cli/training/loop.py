@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from perceiver_cli.adapters.base import Adapter
 from perceiver_cli.model.perceiver import Perceiver
-from perceiver_cli.training.augment.batches import AUGMENTS
+from perceiver_cli.training.augment import AUGMENTS
 from perceiver_cli.training.data.cache import Cache
 from perceiver_cli.training.distillation import Teacher
 from perceiver_cli.training.optimiser import Average, build_optimisers, rate_at

@@ -10,7 +10,6 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-import perceiver_cli
 from perceiver_cli.adapters import build_adapter
 from perceiver_cli.adapters.base import Adapter
 from perceiver_cli.checkpoints.format import (
@@ -31,6 +30,7 @@ from perceiver_cli.training.distillation import read_teacher
 from perceiver_cli.training.loop import Plan, Progress, Training
 from perceiver_cli.training.metrics import fit_temperature, fit_threshold, measure
 from perceiver_cli.training.warm_start import first_recipe, take_over
+from perceiver_cli.version import package_version
 
 
 @dataclass(frozen=True)
@@ -186,7 +186,7 @@ def _header(
         "minutes": round(training.elapsed_s / 60, 1),
         "items_trained_on": items,
         "date": datetime.date.today().isoformat(),
-        "version": perceiver_cli.__version__,
+        "version": package_version(),
     }
     return Header(
         name=request.output.stem,

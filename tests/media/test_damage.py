@@ -55,7 +55,7 @@ def test_damage_is_survived(tmp_path, name, capfd):
         source = Source(name, damaged(content, rng))
         with suppress(InputError):
             detection = detect(source)
-            load(source, detection, NEEDS[detection.modality])
+            load(source, detection.format, NEEDS[detection.modality])
     assert capfd.readouterr().err == ""
 
 
@@ -63,4 +63,4 @@ def test_damage_is_survived(tmp_path, name, capfd):
 def test_undamaged_files_load(tmp_path, name):
     source = Source(str(MAKERS[name](tmp_path / name)))
     detection = detect(source)
-    load(source, detection, NEEDS[detection.modality])
+    load(source, detection.format, NEEDS[detection.modality])

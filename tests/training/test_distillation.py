@@ -4,8 +4,8 @@ import torch
 
 from perceiver_cli.adapters import build_adapter
 from perceiver_cli.errors import UsageError
+from perceiver_cli.training.augment import AUGMENTS
 from perceiver_cli.training.augment.affine import look, random_views
-from perceiver_cli.training.augment.batches import AUGMENTS
 from perceiver_cli.training.data.folder import read_folder
 from perceiver_cli.training.distillation import read_teacher
 

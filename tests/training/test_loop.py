@@ -6,7 +6,7 @@ from perceiver_cli.adapters import build_adapter
 from perceiver_cli.model.config import PerceiverConfig
 from perceiver_cli.model.perceiver import Perceiver
 from perceiver_cli.training import loop
-from perceiver_cli.training.augment.batches import AUGMENTS
+from perceiver_cli.training.augment import AUGMENTS
 from perceiver_cli.training.data.cache import Cache
 from perceiver_cli.training.loop import Plan, Training
 

@@ -12,7 +12,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from perceiver_cli import __version__
 from perceiver_cli.adapters import build_adapter
 from perceiver_cli.checkpoints.format import Checkpoint, Header, Label, build_model
 from perceiver_cli.checkpoints.published.catalogue import Kind, of_kind
@@ -23,6 +22,7 @@ from perceiver_cli.model.config import PerceiverConfig
 from perceiver_cli.preparation.audio import AudioRecipe
 from perceiver_cli.preparation.image import ImageRecipe
 from perceiver_cli.preparation.video import VideoRecipe
+from perceiver_cli.version import package_version
 
 _AUDIO_RATE = 48000
 # Blocks of self-attends, by kind, in DeepMind's own models: their files do not say.
@@ -174,6 +174,6 @@ def _card(kind: Kind, settings: dict[str, Any]) -> dict[str, Any]:
         "data": entry.data,
         "licence": entry.licence,
         "source": f"published as {entry.repository}",
-        "version": __version__,
+        "version": package_version(),
         "notes": notes,
     }

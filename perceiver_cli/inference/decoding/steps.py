@@ -36,7 +36,7 @@ def detect(source: Source) -> Detection:
 def load(source: Source, detection: Detection, needs: Any) -> Media:
     """What a model needs of a source. Raises InputError."""
     with failing_as("corrupt", _PUZZLING):
-        return load_media(source, detection, needs)
+        return load_media(source, detection.format, needs)
 
 
 def bring(media: Media, preparation: Preparation) -> Prepared:

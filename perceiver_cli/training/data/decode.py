@@ -70,6 +70,6 @@ def _decode(path: Path, adapter: Adapter) -> list[Window] | None:
         detection = detect(source)
         if not adapter.reads(detection.modality):
             return None
-        return adapter.prepare(load(source, detection, adapter.needs))
+        return adapter.prepare(load(source, detection.format, adapter.needs))
     except InputError:
         return None
