@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
 from typing import Any
 
 from perceiver_cli.adapters.base import Adapter
@@ -15,6 +14,7 @@ from perceiver_cli.preparation.audio import AudioRecipe
 from perceiver_cli.preparation.image import ImageRecipe
 from perceiver_cli.preparation.pointcloud import PointCloudRecipe
 from perceiver_cli.preparation.video import VideoRecipe
+from perceiver_cli.settings import read_settings
 
 _KINDS: dict[str, tuple[type, Callable[[Any], Adapter]]] = {
     "image": (ImageRecipe, ImageAdapter),
@@ -28,20 +28,12 @@ def build_adapter(values: dict[str, Any]) -> Adapter:
     """The adapter for a recipe as a checkpoint keeps it.
 
     values: {"modality": "image"|"audio"|"pointcloud"|"av", ...settings of that recipe}.
-    Raises ValueError on an unknown modality or setting.
+    Raises ValueError, in one line, on an unknown modality or a setting that is unknown or wrong.
     """
+    if not isinstance(values, dict):
+        raise ValueError(f"the input recipe must be an object, not {values!r}")
     modality = values.get("modality")
-    if modality not in _KINDS:
+    if not isinstance(modality, str) or modality not in _KINDS:
         raise ValueError(f"unknown modality in the input recipe: {modality!r}")
     recipe, adapter = _KINDS[modality]
-    return adapter(_read_recipe(recipe, values))
-
-
-def _read_recipe(kind: type, values: dict[str, Any]) -> Any:
-    known = {f.name for f in fields(kind)}
-    if unknown := sorted(set(values) - known):
-        raise ValueError(f"unknown input settings: {', '.join(unknown)}")
-    values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-    if isinstance(values.get("audio"), dict):
-        values["audio"] = _read_recipe(AudioRecipe, values["audio"])
-    return kind(**values)
+    return adapter(read_settings(recipe, values, "input"))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Literal
+
+from perceiver_cli.settings import Count, CountOrZero, Positive, read_settings
 
 # Latents of this many channels are wide: rounding them takes little time beside their products.
 WIDE = 512
@@ -41,32 +43,32 @@ class PerceiverConfig:
     norm_eps: epsilon of every LayerNorm.
     """
 
-    streams: dict[str, int]
-    classes: int
-    stream_padding: int = 1
-    learned_elements: int = 0
-    learned_inputs: int = 0
-    learned_outputs: int = 0
-    learned_windows: int = 1
-    position_rows: int = 0
-    position_channels: int = 0
-    latents: int = 64
-    width: int = 192
-    cross_attends: int = 2
-    layers: int = 4
-    repeats: int = 1
-    cross_heads: int = 1
-    self_heads: int = 4
-    cross_channels: int = 0
-    cross_widening: int = 1
-    self_widening: int = 4
+    streams: dict[str, Count]
+    classes: Count
+    stream_padding: CountOrZero = 1
+    learned_elements: CountOrZero = 0
+    learned_inputs: CountOrZero = 0
+    learned_outputs: CountOrZero = 0
+    learned_windows: Count = 1
+    position_rows: CountOrZero = 0
+    position_channels: CountOrZero = 0
+    latents: Count = 64
+    width: Count = 192
+    cross_attends: Count = 2
+    layers: Count = 4
+    repeats: Count = 1
+    cross_heads: Count = 1
+    self_heads: Count = 4
+    cross_channels: CountOrZero = 0
+    cross_widening: Count = 1
+    self_widening: Count = 4
     share_cross: Sharing = "none"
     share_latent: Sharing = "none"
     readout: Literal["mean", "query"] = "mean"
     readout_residual: bool = True
-    readout_width: int = 0
+    readout_width: CountOrZero = 0
     gelu: Literal["erf", "tanh"] = "erf"
-    norm_eps: float = 1e-5
+    norm_eps: Positive = 1e-5
 
     @property
     def channels(self) -> int:
@@ -78,14 +80,41 @@ class PerceiverConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> PerceiverConfig:
-        """The config kept in a checkpoint. Raises ValueError on unknown or missing values."""
-        known = {f.name for f in fields(cls)}
-        if unknown := sorted(set(values) - known):
-            raise ValueError(f"unknown model settings: {', '.join(unknown)}")
-        try:
-            return cls(**values)
-        except TypeError as error:
-            raise ValueError(str(error)) from None
+        """The config of these values, as a checkpoint keeps them.
+
+        Raises:
+            ValueError: a value is unknown, missing, none that is allowed, or does not go together
+                with another; in one line.
+        """
+        config = read_settings(cls, values, "model")
+        config.check()
+        return config
+
+    def check(self) -> None:
+        """Raises ValueError if sizes do not go together."""
+        if not self.streams:
+            raise ValueError("model setting streams must name one stream at least")
+        pairs = [
+            ("self_heads", self.self_heads, "width", self.width),
+            (
+                "cross_heads",
+                self.cross_heads,
+                "cross_channels" if self.cross_channels else "the byte array's channels",
+                self.cross_channels or self.channels,
+            ),
+            ("learned_windows", self.learned_windows, "learned_inputs", self.learned_inputs),
+        ]
+        for part, size, whole, total in pairs:
+            if total % size:
+                raise ValueError(f"model setting {part} ({size}) must divide {whole} ({total})")
+        for one, other in (
+            ("learned_inputs", "learned_outputs"),
+            ("position_rows", "position_channels"),
+        ):
+            if bool(getattr(self, one)) != bool(getattr(self, other)):
+                raise ValueError(f"model settings {one} and {other} need each other")
+        if self.learned_inputs > max(self.streams.values()):
+            raise ValueError("model setting learned_inputs is more than the stream has channels")
 
 
 def shared_index(sharing: Sharing, repeat: int) -> int:

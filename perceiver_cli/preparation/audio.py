@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import numpy as np
 
 from perceiver_cli.media.types import Media, Sound, SoundSpec
 from perceiver_cli.preparation.base import Preparation, Window
+from perceiver_cli.settings import Count, CountOrZero, Limits, Positive
 
 
 @dataclass(frozen=True)
@@ -22,19 +24,19 @@ class AudioRecipe:
     spectrum is read: see adapters/samples.py.
     """
 
-    modality: str = "audio"
-    rate: int = 16000
-    window_s: float = 2.0
-    max_windows: int = 5
-    mels: int = 64
-    low_hz: float = 50.0
-    floor_db: float = 60.0
-    patch_mels: int = 4
-    patch_frames: int = 4
-    bands: int = 16
-    highest: float = 25.0
-    spacing: str = "linear"
-    patch_samples: int = 0
+    modality: Literal["audio"] = "audio"
+    rate: Annotated[int, Limits(100)] = 16000
+    window_s: Positive = 2.0
+    max_windows: Count = 5
+    mels: Count = 64
+    low_hz: Annotated[float, Limits(0)] = 50.0
+    floor_db: Positive = 60.0
+    patch_mels: Count = 4
+    patch_frames: Count = 4
+    bands: CountOrZero = 16
+    highest: Positive = 25.0
+    spacing: Literal["linear", "log"] = "linear"
+    patch_samples: CountOrZero = 0
 
     @property
     def samples(self) -> int:

@@ -8,6 +8,7 @@ from typing import Literal
 from perceiver_cli.media.types import Media, Picture, PictureSpec
 from perceiver_cli.preparation.base import Preparation, Window
 from perceiver_cli.preparation.resampling import Resample, Square, centre_square, resample
+from perceiver_cli.settings import Count, CountOrZero, Positive, Share
 
 
 @dataclass(frozen=True)
@@ -26,16 +27,16 @@ class ImageRecipe:
     where a large JPEG is otherwise decoded reduced.
     """
 
-    modality: str = "image"
-    size: int = 64
-    crop: float = 1.0
+    modality: Literal["image"] = "image"
+    size: Count = 64
+    crop: Share = 1.0
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
-    patch: int = 4
+    std: tuple[Positive, Positive, Positive] = (0.229, 0.224, 0.225)
+    patch: Count = 4
     values: Literal["pixels", "cosines"] = "pixels"
-    bands: int = 16
-    highest: float = 8.0
-    spacing: str = "linear"
+    bands: CountOrZero = 16
+    highest: Positive = 8.0
+    spacing: Literal["linear", "log"] = "linear"
     positions: bool = True
     windows: Literal["none", "same", "valid"] = "none"
     crop_first: bool = False

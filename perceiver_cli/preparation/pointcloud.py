@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from perceiver_cli.media.types import Media, PointCloud, PointSpec
 from perceiver_cli.preparation.base import Preparation, Window
+from perceiver_cli.settings import Count, CountOrZero, Positive
 
 
 @dataclass(frozen=True)
@@ -18,11 +20,11 @@ class PointCloudRecipe:
     coordinates over the largest radius, z up.
     """
 
-    modality: str = "pointcloud"
-    points: int = 1024
-    bands: int = 24
-    highest: float = 32.0
-    spacing: str = "log"
+    modality: Literal["pointcloud"] = "pointcloud"
+    points: Count = 1024
+    bands: CountOrZero = 24
+    highest: Positive = 32.0
+    spacing: Literal["linear", "log"] = "log"
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from perceiver_cli.preparation.audio import AudioRecipe, fit_samples
 from perceiver_cli.preparation.base import Preparation, Window
 from perceiver_cli.preparation.image import square_place
 from perceiver_cli.preparation.resampling import Resample, centre_square, resample
+from perceiver_cli.settings import Count, CountOrZero, Positive, Share
 
 
 @dataclass(frozen=True)
@@ -24,20 +25,20 @@ class VideoRecipe:
     see resampling.py; audio: the recipe of the sound of the same window.
     """
 
-    modality: str = "av"
-    frames: int = 8
-    window_s: float = 2.0
-    max_windows: int = 4
-    size: int = 64
-    crop: float = 1.0
+    modality: Literal["av"] = "av"
+    frames: Count = 8
+    window_s: Positive = 2.0
+    max_windows: Count = 4
+    size: Count = 64
+    crop: Share = 1.0
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
-    patch_frames: int = 2
-    patch: int = 4
+    std: tuple[Positive, Positive, Positive] = (0.229, 0.224, 0.225)
+    patch_frames: Count = 2
+    patch: Count = 4
     values: Literal["pixels", "cosines"] = "pixels"
-    bands: int = 8
-    highest: float | tuple[float, ...] = 8.0
-    spacing: str = "linear"
+    bands: CountOrZero = 8
+    highest: Positive | tuple[Positive, Positive, Positive] = 8.0
+    spacing: Literal["linear", "log"] = "linear"
     resample: Resample = "bicubic"
     audio: AudioRecipe | None = field(default_factory=AudioRecipe)
 

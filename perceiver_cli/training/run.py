@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -145,10 +145,7 @@ def _design(
             config = replace(start.header.model, classes=classes, streams=adapter.streams)
         else:
             config = PerceiverConfig(adapter.streams, classes)
-        unknown = set(groups["model"]) - {f.name for f in fields(config)}
-        if unknown:
-            raise ValueError(f"unknown model settings: {', '.join(sorted(unknown))}")
-        return adapter, replace(config, **groups["model"])
+        return adapter, PerceiverConfig.from_dict(asdict(config) | groups["model"])
     except ValueError as error:
         raise UsageError(str(error)) from None
 

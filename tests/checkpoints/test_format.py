@@ -189,6 +189,8 @@ class TestBadFiles:
             {"format": "one"},
             {"model": {"streams": {"image": 18}}},
             {"model": {**asdict(CONFIG), "depth": 4}},
+            {"model": {**asdict(CONFIG), "gelu": "tahn"}},
+            {"model": {**asdict(CONFIG), "latents": -1}},
             {"model": None},
             {"labels": 3},
             {"labels": ["tench", "hen", "cat"]},

@@ -182,6 +182,26 @@ def test_names_that_lead_nowhere(bundle):
         Classifier(precision="float16")
 
 
+@pytest.mark.parametrize(
+    ("part", "wrong", "message"),
+    [
+        ("recipe", {"spacing": "linaer"}, "input setting spacing must be linear or log"),
+        ("recipe", {"patch": "4"}, "input setting patch must be a whole number"),
+        ("model", {"readout": "man"}, "model setting readout must be mean or query"),
+    ],
+)
+def test_settings_in_a_checkpoint_are_checked(weights, media, tmp_path, run, part, wrong, message):
+    checkpoint = load_checkpoint(weights["image"])
+    values = getattr(checkpoint.header, part)
+    changed = values | wrong if part == "recipe" else replace(values, **wrong)
+    path = tmp_path / "changed.safetensors"
+    save_checkpoint(path, replace(checkpoint, header=replace(checkpoint.header, **{part: changed})))
+    outcome = run("classify", media["image"], "--model", path)
+    assert outcome.exit_code == 3
+    assert message in outcome.stderr
+    assert outcome.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize("name", ["float32", "bfloat16", "int8"])
 def test_every_precision_answers_where_only_plain_products_run(bundle, media, monkeypatch, name):
     found = Classifier(precision=name, top=None).classify(media["image"])

@@ -19,8 +19,48 @@ def test_an_unknown_setting_is_named():
 
 
 def test_a_missing_setting_is_named():
-    with pytest.raises(ValueError, match="classes"):
+    with pytest.raises(ValueError, match="missing model settings: classes"):
         PerceiverConfig.from_dict({"streams": {"a": 1}})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"gelu": "tahn"}, "gelu must be erf or tanh, not 'tahn'"),
+        ({"readout": "man"}, "readout must be mean or query, not 'man'"),
+        ({"share_cross": "some"}, "share_cross must be none or all or but_first, not 'some'"),
+        ({"share_latent": True}, "share_latent must be none or all or but_first, not True"),
+        ({"streams": {}}, "streams must name one stream at least"),
+        ({"streams": {"a": "b"}}, "streams must be a whole number, not 'b'"),
+        ({"width": 30}, r"self_heads \(4\) must divide width \(30\)"),
+        ({"cross_heads": 3}, r"cross_heads \(3\) must divide the byte array's channels \(10\)"),
+        (
+            {"cross_heads": 3, "cross_channels": 8},
+            r"cross_heads \(3\) must divide cross_channels \(8\)",
+        ),
+        ({"learned_inputs": 4}, "learned_inputs and learned_outputs need each other"),
+        ({"position_channels": 4}, "position_rows and position_channels need each other"),
+        (
+            {"learned_inputs": 11, "learned_outputs": 2},
+            "learned_inputs is more than the stream has channels",
+        ),
+        (
+            {"learned_inputs": 4, "learned_outputs": 2, "learned_windows": 3},
+            r"learned_windows \(3\) must divide learned_inputs \(4\)",
+        ),
+    ],
+)
+def test_a_wrong_setting_is_named(wrong, message):
+    with pytest.raises(ValueError, match=f"^model settings? {message}$"):
+        PerceiverConfig.from_dict({"streams": {"a": 10}, "classes": 2} | wrong)
+
+
+def test_every_setting_is_checked():
+    values = asdict(PerceiverConfig({"a": 10}, 2))
+    for name in values:
+        for wrong in ("many", -1, None, [1]):
+            with pytest.raises(ValueError, match=f"model setting {name} must be "):
+                PerceiverConfig.from_dict(values | {name: wrong})
 
 
 def test_one_stream_keeps_its_width_and_several_get_room_for_a_mark():

@@ -133,6 +133,15 @@ def test_another_modality_gives_its_latent_transformers(pictures, tmp_path, run,
         (["--steps", 1, "--set", "model.nonsense=1"], "nonsense"),
         (["--steps", 1, "--set", "input.nonsense=1"], "nonsense"),
         (["--steps", 1, "--set", "latents=3"], "input.NAME or model.NAME"),
+        (
+            ["--steps", 1, "--set", "model.share_cross=some"],
+            "perceiver: model setting share_cross must be none or all or but_first, not 'some'\n",
+        ),
+        (
+            ["--steps", 1, "--set", "input.spacing=linaer"],
+            "perceiver: input setting spacing must be linear or log, not 'linaer'\n",
+        ),
+        (["--steps", 1, "--set", "model.width=30"], "self_heads (4) must divide width (30)"),
         (["--steps", 1, "--from", "no-such-model"], "no model called no-such-model"),
     ],
 )

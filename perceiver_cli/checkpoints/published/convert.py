@@ -57,7 +57,8 @@ def convert(path: Path, name: str, labels: list[Label] | None = None) -> Checkpo
     config, weights = network(tensors, kind, settings)
     recipe = asdict(_recipe(kind, config, settings))
     try:
-        config = PerceiverConfig(streams=build_adapter(recipe).streams, **config)
+        streams = build_adapter(recipe).streams
+        config = PerceiverConfig.from_dict({"streams": streams, **config})
     except ValueError as error:
         raise CheckpointError(f"{foreign.path}: sizes that do not go together: {error}") from None
     tensors.finish()

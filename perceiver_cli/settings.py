@@ -1,0 +1,158 @@
+"""Settings of a dataclass, checked against its annotations when they are read.
+
+For values that come from outside: a checkpoint's header, or --set. Understands int, float, bool,
+str, Literal, tuple, dict, unions, other dataclasses, and limits put on any of them by Annotated.
+"""
+
+from __future__ import annotations
+
+import math
+import types
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The numbers that a setting may be.
+
+    Attributes:
+        least: the smallest; with `open_below` the largest that is too small.
+        most: the largest.
+    """
+
+    least: float
+    most: float = math.inf
+    open_below: bool = False
+
+    def hold(self, value: float) -> bool:
+        """Whether a value is one of them."""
+        above = value > self.least if self.open_below else value >= self.least
+        return above and value <= self.most
+
+    def __str__(self) -> str:
+        least = f"more than {self.least:g}" if self.open_below else f"at least {self.least:g}"
+        return least if math.isinf(self.most) else f"{least} and at most {self.most:g}"
+
+
+Count = Annotated[int, Limits(1)]
+CountOrZero = Annotated[int, Limits(0)]
+Positive = Annotated[float, Limits(0, open_below=True)]
+Share = Annotated[float, Limits(0, 1, open_below=True)]
+
+
+def read_settings(kind: type[T], values: Mapping[str, Any], what: str) -> T:
+    """An instance of the dataclass `kind` from values as JSON has them.
+
+    Args:
+        kind: a dataclass whose annotations say what its values may be.
+        values: by field; lists stand for tuples, objects for dataclasses.
+        what: what the settings are of, for messages: "model" or "input".
+
+    Raises:
+        ValueError: a setting is unknown, missing, of another type or not one of those allowed;
+            the message is one line that names it.
+    """
+    return _read_dataclass(kind, values, what, "")
+
+
+def _read_dataclass(kind: type[T], values: Mapping[str, Any], what: str, prefix: str) -> T:
+    known = {f.name: f for f in fields(kind)}  # type: ignore[arg-type]
+    for wrong, names in (
+        ("unknown", set(values) - set(known)),
+        ("missing", {name for name, f in known.items() if _is_needed(f)} - set(values)),
+    ):
+        if names:
+            listed = ", ".join(sorted(f"{prefix}{name}" for name in names))
+            raise ValueError(f"{wrong} {what} settings: {listed}")
+    hints = get_type_hints(kind, include_extras=True)
+    return kind(
+        **{name: _read_field(hints[name], values[name], what, f"{prefix}{name}") for name in values}
+    )
+
+
+def _read_field(hint: Any, value: Any, what: str, name: str) -> Any:
+    try:
+        return _read(hint, value, what, f"{name}.")
+    except _WrongError as error:
+        raise ValueError(f"{what} setting {name} must be {error}") from None
+
+
+def _is_needed(field: Field[Any]) -> bool:
+    return field.default is MISSING and field.default_factory is MISSING
+
+
+class _WrongError(Exception):
+    """What a value must be, and what it is."""
+
+    def __init__(self, wanted: str, value: Any) -> None:
+        super().__init__(f"{wanted}, not {value!r}")
+        self.wanted = wanted
+
+
+def _read(hint: Any, value: Any, what: str, prefix: str) -> Any:
+    """The value as the annotation has it; raises _WrongError."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        found = _read(arguments[0], value, what, prefix)
+        if not all(limits.hold(found) for limits in arguments[1:]):
+            raise _WrongError(" and ".join(map(str, arguments[1:])), value)
+        return found
+    if origin is Literal:
+        if not any(value == allowed and type(value) is type(allowed) for allowed in arguments):
+            raise _WrongError(" or ".join(map(str, arguments)), value)
+        return value
+    if origin in (Union, types.UnionType):
+        return _read_any(arguments, value, what, prefix)
+    if origin is tuple:
+        return _read_tuple(arguments, value, what, prefix)
+    if origin is dict:
+        if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+            raise _WrongError("an object", value)
+        return {key: _read(arguments[1], one, what, prefix) for key, one in value.items()}
+    if is_dataclass(hint):
+        if not isinstance(value, Mapping):
+            raise _WrongError("an object", value)
+        return _read_dataclass(hint, value, what, prefix)  # type: ignore[type-var]
+    return _read_plain(hint, value)
+
+
+def _read_any(hints: tuple[Any, ...], value: Any, what: str, prefix: str) -> Any:
+    """The value as the first of the annotations that it fits."""
+    try:
+        return _read(hints[0], value, what, prefix)
+    except _WrongError as error:
+        if len(hints) == 1:
+            raise
+        first = error
+    try:
+        return _read_any(hints[1:], value, what, prefix)
+    except _WrongError as error:
+        raise _WrongError(f"{first.wanted} or {error.wanted}", value) from None
+
+
+def _read_tuple(hints: tuple[Any, ...], value: Any, what: str, prefix: str) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple) or len(value) != len(hints):
+        raise _WrongError(f"a list of {len(hints)}", value)
+    return tuple(_read(hint, one, what, prefix) for hint, one in zip(hints, value, strict=True))
+
+
+def _read_plain(hint: Any, value: Any) -> Any:
+    words = {
+        int: "a whole number",
+        float: "a number",
+        bool: "true or false",
+        str: "a word",
+        type(None): "null",
+    }
+    right: bool
+    if hint is float:
+        right = type(value) in (int, float) and math.isfinite(value)
+    else:
+        right = type(value) is hint
+    if not right:
+        raise _WrongError(words[hint], value)
+    return value

@@ -1,0 +1,93 @@
+"""Settings from outside are checked against what a dataclass says of them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+import pytest
+
+from perceiver_cli.settings import Count, CountOrZero, Limits, Positive, Share, read_settings
+
+
+@dataclass(frozen=True)
+class Inner:
+    depth: Count = 1
+
+
+@dataclass(frozen=True)
+class Example:
+    name: str
+    sizes: dict[str, Count] = field(default_factory=dict)
+    kind: Literal["small", "large"] = "small"
+    layers: CountOrZero = 2
+    rate: Annotated[int, Limits(100, 200)] = 150
+    eps: Positive = 1e-5
+    share: Share = 1.0
+    mean: tuple[float, Positive] = (0.0, 1.0)
+    highest: Positive | tuple[Positive, Positive] = 8.0
+    inner: Inner | None = None
+    on: bool = True
+
+
+def test_json_becomes_the_dataclass():
+    values = {
+        "name": "x",
+        "sizes": {"a": 3},
+        "kind": "large",
+        "eps": 1,
+        "mean": [1, 2.5],
+        "highest": [1.0, 2.0],
+        "inner": {"depth": 3},
+        "on": False,
+    }
+    assert read_settings(Example, json.loads(json.dumps(values)), "model") == Example(
+        "x", {"a": 3}, "large", eps=1, mean=(1, 2.5), highest=(1.0, 2.0), inner=Inner(3), on=False
+    )
+    assert read_settings(Example, {"name": "x", "inner": None}, "model") == Example("x")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"name": 3}, "model setting name must be a word, not 3"),
+        ({"sizes": [1]}, "model setting sizes must be an object, not [1]"),
+        ({"sizes": {"a": 0}}, "model setting sizes must be at least 1, not 0"),
+        ({"sizes": {"a": "b"}}, "model setting sizes must be a whole number, not 'b'"),
+        ({"kind": "lagre"}, "model setting kind must be small or large, not 'lagre'"),
+        ({"kind": None}, "model setting kind must be small or large, not None"),
+        ({"layers": -1}, "model setting layers must be at least 0, not -1"),
+        ({"layers": 2.0}, "model setting layers must be a whole number, not 2.0"),
+        ({"layers": True}, "model setting layers must be a whole number, not True"),
+        ({"layers": "2"}, "model setting layers must be a whole number, not '2'"),
+        ({"rate": 99}, "model setting rate must be at least 100 and at most 200, not 99"),
+        ({"rate": 201}, "model setting rate must be at least 100 and at most 200, not 201"),
+        ({"eps": 0}, "model setting eps must be more than 0, not 0"),
+        ({"eps": float("nan")}, "model setting eps must be a number, not nan"),
+        ({"eps": float("inf")}, "model setting eps must be a number, not inf"),
+        ({"eps": "small"}, "model setting eps must be a number, not 'small'"),
+        ({"share": 1.5}, "model setting share must be more than 0 and at most 1, not 1.5"),
+        ({"mean": [1]}, "model setting mean must be a list of 2, not [1]"),
+        ({"mean": 1}, "model setting mean must be a list of 2, not 1"),
+        ({"mean": [1, 0]}, "model setting mean must be more than 0, not 0"),
+        (
+            {"highest": "x"},
+            "model setting highest must be a number or a list of 2, not 'x'",
+        ),
+        ({"inner": {"depth": "x"}}, "model setting inner.depth must be a whole number, not 'x'"),
+        ({"inner": 3}, "model setting inner must be an object or null, not 3"),
+        ({"on": 1}, "model setting on must be true or false, not 1"),
+        ({"inner": {"width": 1}}, "unknown model settings: inner.width"),
+        ({"tile": 1, "colour": 2}, "unknown model settings: colour, tile"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(wrong, message):
+    with pytest.raises(ValueError) as caught:  # noqa: PT011
+        read_settings(Example, {"name": "x"} | wrong, "model")
+    assert str(caught.value) == message
+
+
+def test_what_is_missing_is_named():
+    with pytest.raises(ValueError, match=r"^missing input settings: name$"):
+        read_settings(Example, {}, "input")
