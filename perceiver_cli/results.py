@@ -65,7 +65,10 @@ class InputFailure:
 
 @dataclass(frozen=True)
 class Result:
-    """The outcome for one input. `to_dict()` is the record printed as JSON."""
+    """The outcome for one input. `to_dict()` is the record printed as JSON.
+
+    notes: one line for each thing that was left out or repaired.
+    """
 
     path: str
     status: str
@@ -79,6 +82,7 @@ class Result:
     byte_array: dict[str, int] | None = None
     attention: AttentionStats | None = None
     segments: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property

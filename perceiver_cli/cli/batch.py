@@ -156,6 +156,9 @@ class Batch:
         if result.ok:
             self.classified += 1
             self.unsure += result.confident is False
+            if not self.quiet:
+                for note in result.notes:
+                    say(f"{display_path(result.path)}: {note}")
         elif result.error.kind == "unsupported" and not named:
             self.passed_over += 1
             if self.verbose:

@@ -185,6 +185,14 @@ def classify(
         ),
     ] = False,
     model: ModelOption = None,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict",
+            help="Fail files of which something had to be left out or repaired.",
+            rich_help_panel=READING,
+        ),
+    ] = False,
     timeout: Annotated[
         float | None,
         typer.Option(
@@ -278,6 +286,7 @@ def classify(
         device=device.value,
         precision=precision.value,
         threads=threads,
+        strict=strict,
     )
     raise typer.Exit(batch.exit_code)
 

@@ -45,6 +45,7 @@ class Classifier:
     threads: processor threads for the model; None takes torch's default, one per core.
     timeout: seconds for decoding one input; 0 is no limit. Streams then decode in processes of
     their own, which are replaced when they hang or crash. None decodes in this process.
+    strict: whether an input fails of which something had to be left out or repaired.
     Raises UsageError for an unknown name and CheckpointError for weights that cannot be used.
     """
 
@@ -61,10 +62,12 @@ class Classifier:
         precision: str = "auto",
         threads: int | None = None,
         timeout: float | None = None,
+        strict: bool = False,
     ) -> None:
         self.modality = modality
         self.batch_size = batch_size
         self.timeout = timeout
+        self.strict = strict
         self.device = pick_device(device)
         self.precision = precision_in_words(precision, self.device)
         self._precision = precision
@@ -104,7 +107,7 @@ class Classifier:
         size = min(self.batch_size, max(SMALLEST_BATCH, self.batch_size // lanes))
         line = Line(
             (s if isinstance(s, Source) else Source(os.fspath(s)) for s in inputs),
-            partial(decode, place=place, engine_for=self._engine_for),
+            partial(decode, place=place, engine_for=self._engine_for, strict=self.strict),
             self._answer,
             room=AHEAD * max(self.batch_size, size * lanes),
             decoders=min(MOST_DECODERS, usable_cores()),
@@ -124,7 +127,7 @@ class Classifier:
 
     def decode(self, source: Source) -> Decoded:
         """Everything up to the model: detection, the model that serves it, windows of arrays."""
-        return decode(source, Here(), self._engine_for)
+        return decode(source, Here(), self._engine_for, self.strict)
 
     def _answer(self, batch: list[Decoded], alone: bool) -> list[Result]:
         # Concerns the calling thread only.

@@ -66,6 +66,7 @@ def _result(decoded: Decoded, answers: list[Answer], wanted: Wanted, model_s: fl
         byte_array={"elements": clearest.elements, "channels": clearest.channels},
         attention=clearest.stats,
         segments=_segments(decoded.windows, answers, header) if len(answers) > 1 else [],
+        notes=list(decoded.notes),
         seconds={"load": round(decoded.seconds, 4), "model": round(model_s, 4)},
     )
 

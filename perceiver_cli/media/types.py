@@ -68,12 +68,17 @@ class Source:
 
 @dataclass(frozen=True)
 class Picture:
-    """pixels: uint8 [H, W, 3], RGB, upright. They may be a reduced decode of width x height."""
+    """A still picture.
+
+    pixels: uint8 [H, W, 3], RGB, upright. They may be a reduced decode of width x height.
+    notes: one line for each thing that was left out or repaired.
+    """
 
     pixels: np.ndarray
     width: int
     height: int
     facts: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,7 @@ class Sound:
     """One or more windows of a sound at `rate` samples per second.
 
     duration_s is that of the whole file; file_rate and channels are the file's own.
+    notes: one line for each thing that was left out or repaired.
     """
 
     windows: tuple[SoundWindow, ...]
@@ -96,6 +102,7 @@ class Sound:
     duration_s: float
     file_rate: int
     channels: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -105,6 +112,7 @@ class PointCloud:
     float64, because clouds in map coordinates lie so far from the origin that float32 would
     round their shape away; centre them before reducing the precision.
     `up` is the axis that pointed up in the file ("y" for OBJ and GLB, "z" otherwise).
+    notes: one line for each thing that was left out or repaired.
     """
 
     points: np.ndarray
@@ -112,6 +120,7 @@ class PointCloud:
     up: Literal["y", "z"]
     vertices: int
     faces: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -129,7 +138,10 @@ class VideoWindow:
 
 @dataclass(frozen=True)
 class Video:
-    """One or more windows of a video. Frames may be a reduced decode of width x height."""
+    """One or more windows of a video. Frames may be a reduced decode of width x height.
+
+    notes: one line for each thing that was left out or repaired.
+    """
 
     windows: tuple[VideoWindow, ...]
     width: int
@@ -137,6 +149,7 @@ class Video:
     fps: float | None
     duration_s: float
     sound_rate: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 Media = Picture | Sound | PointCloud | Video

@@ -26,6 +26,7 @@ class Decoded:
     engine: Engine | None = None
     facts: dict[str, Any] | None = None
     windows: tuple[Window, ...] = ()
+    notes: tuple[str, ...] = ()
     error: InputError | None = None
 
     @property
@@ -65,17 +66,26 @@ class Here:
         """Nothing can be ended."""
 
 
-def decode(source: Source, place: Steps, engine_for: Callable[[Detection], Engine]) -> Decoded:
+def decode(
+    source: Source,
+    place: Steps,
+    engine_for: Callable[[Detection], Engine],
+    strict: bool = False,
+) -> Decoded:
     """Everything up to the model.
 
-    engine_for names the model that serves a detected input, or raises InputError.
+    engine_for names the model that serves a detected input, or raises InputError. strict fails
+    an input of which something was left out or repaired.
     """
     started = time.perf_counter()
     try:
         detection = place.detect(source)
         engine = engine_for(detection)
         prepared = place.prepare(source, detection, engine.adapter.preparation)
+        if strict and prepared.notes:
+            raise InputError("corrupt", "; ".join(prepared.notes))
     except InputError as error:
         return Decoded(source, time.perf_counter() - started, error=error)
     seconds = time.perf_counter() - started
-    return Decoded(source, seconds, detection, engine, prepared.facts, prepared.windows)
+    facts, windows, notes = prepared.facts, prepared.windows, prepared.notes
+    return Decoded(source, seconds, detection, engine, facts, windows, notes)

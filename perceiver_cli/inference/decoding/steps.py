@@ -21,10 +21,14 @@ _PUZZLING = "its content makes no sense to the decoder"
 
 @dataclass(frozen=True)
 class Prepared:
-    """An input as a model reads it, and what a record tells of it."""
+    """An input as a model reads it, and what a record tells of it.
+
+    notes: one line for each thing that was left out or repaired.
+    """
 
     windows: tuple[Window, ...]
     facts: dict[str, Any]
+    notes: tuple[str, ...] = ()
 
 
 def detect(source: Source) -> Detection:
@@ -42,7 +46,7 @@ def load(source: Source, detection: Detection, needs: Any) -> Media:
 def bring(media: Media, preparation: Preparation) -> Prepared:
     """What was loaded, as a model reads it. Raises InputError."""
     with failing_as("corrupt", "what it holds cannot be brought into the model's form"):
-        return Prepared(tuple(preparation.windows(media)), facts(media))
+        return Prepared(tuple(preparation.windows(media)), facts(media), media.notes)
 
 
 def prepare(source: Source, detection: Detection, preparation: Preparation) -> Prepared:
