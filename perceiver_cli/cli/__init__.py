@@ -14,6 +14,7 @@ from perceiver_cli.cli.explain import explain
 from perceiver_cli.cli.help import Command
 from perceiver_cli.cli.inspect import inspect
 from perceiver_cli.cli.models import models
+from perceiver_cli.cli.process import set_environment
 from perceiver_cli.cli.report import report
 from perceiver_cli.cli.running import Commands
 from perceiver_cli.cli.train import train
@@ -69,4 +70,5 @@ def perceiver(
 
 def main() -> None:
     """Runs the command line."""
+    set_environment()
     app(prog_name="perceiver")

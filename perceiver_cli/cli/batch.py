@@ -14,6 +14,7 @@ from typing import Any, TextIO
 from perceiver_cli.cli.importing import importing
 from perceiver_cli.cli.interrupts import stopping
 from perceiver_cli.cli.output import open_output
+from perceiver_cli.cli.process import set_up
 from perceiver_cli.cli.progress import Bar
 from perceiver_cli.cli.running import FAILED, say
 from perceiver_cli.cli.views import Views
@@ -99,6 +100,7 @@ class Batch:
             with importing():
                 from perceiver_cli.inference.classifier import Classifier
 
+            set_up(settings.get("threads"))
             classifier = Classifier(
                 attention=shows if attention is None else attention, timeout=timeout, **settings
             )

@@ -19,6 +19,7 @@ def demo() -> None:
     """
     from dataclasses import replace
 
+    from perceiver_cli.cli.process import set_up
     from perceiver_cli.cli.running import FAILED, say
     from perceiver_cli.inference.classifier import Classifier
     from perceiver_cli.report import writer_for
@@ -28,6 +29,7 @@ def demo() -> None:
         say(f"{SAMPLES}: no samples are there")
         raise typer.Exit(FAILED)
     failed = False
+    set_up()
     writer = writer_for("table", sys.stdout, many=False)
     writer.begin()
     for result in Classifier().stream(paths):

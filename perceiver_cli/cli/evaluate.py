@@ -117,6 +117,7 @@ def evaluate(
         raise UsageError("--faithfulness is measured by itself, without --changes and --unknown")
 
     from perceiver_cli.checkpoints import registry
+    from perceiver_cli.cli.process import set_up
     from perceiver_cli.cli.progress import Bar
     from perceiver_cli.cli.train import own_command
     from perceiver_cli.explain.faithfulness import measure_faithfulness
@@ -128,6 +129,7 @@ def evaluate(
     labelled = read_folder(folder, split)
     if files:
         labelled = spread(labelled, files)
+    set_up(threads)
     classifier = Classifier(
         str(path),
         top=None,

@@ -59,6 +59,7 @@ def explain(
     pictures.check_drawing()
 
     from perceiver_cli.cli.output import open_output
+    from perceiver_cli.cli.process import set_up
     from perceiver_cli.explain.explanation import explain as explain_source
     from perceiver_cli.inference.classifier import Classifier
     from perceiver_cli.inputs.paths import STDIN
@@ -66,6 +67,7 @@ def explain(
     from perceiver_cli.report.words import display_path
 
     source = Source(path, sys.stdin.buffer.read() if path == STDIN else None)
+    set_up(threads)
     classifier = Classifier(model, modality.value, device=device.value, threads=threads)
     try:
         explanation = explain_source(source, classifier, method and method.value)

@@ -70,12 +70,15 @@ def report(
       perceiver report labels.jsonl -o labels.html
       perceiver classify -r holiday/ --report holiday.html
     """
+    from perceiver_cli.cli.process import set_up
     from perceiver_cli.cli.progress import Bar
     from perceiver_cli.cli.running import say
     from perceiver_cli.cli.views import Page
     from perceiver_cli.report.words import count
 
     results = _read(records)
+    if pictures:
+        set_up(threads)
     explained = _Explained(model, method and method.value, device.value, threads)
     page = Page(output)
     missing = 0

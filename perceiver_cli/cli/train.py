@@ -213,14 +213,14 @@ def train(
 
     import torch
 
+    from perceiver_cli.cli.process import set_up
     from perceiver_cli.cli.training_display import TrainingDisplay
     from perceiver_cli.model.quantization.precision import pick_precision
     from perceiver_cli.training.loop import Plan
     from perceiver_cli.training.run import Request
     from perceiver_cli.training.run import train as train_folder
 
-    if threads:
-        torch.set_num_threads(threads)
+    set_up(threads, training=True)
     chosen = pick_precision(precision.value, torch.device("cpu"))
     plan = Plan(
         minutes=minutes,

@@ -8,8 +8,6 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
-import torch
-
 from perceiver_cli.checkpoints import registry
 from perceiver_cli.checkpoints.format import Header
 from perceiver_cli.detect import Detection
@@ -20,8 +18,10 @@ from perceiver_cli.inference.decoding.subprocesses import Apart
 from perceiver_cli.inference.engine import Engine
 from perceiver_cli.inference.postprocess import Wanted, answer
 from perceiver_cli.inference.scheduler import Line
+from perceiver_cli.inference.threads import default_threads, use_threads
 from perceiver_cli.media.types import Source
 from perceiver_cli.model.quantization.precision import precision_in_words
+from perceiver_cli.processor import usable_cores
 from perceiver_cli.results import Result
 
 # How many inputs are read ahead, in batches: enough to sort a mixed folder into batches.
@@ -42,10 +42,13 @@ class Classifier:
     top, min_score: how many predictions a Result has (None: all), and from which score on.
     attention: whether Results carry attention statistics. device: see device.py; precision: see
     model/quantization/precision.py.
-    threads: processor threads for the model; None takes torch's default, one per core.
+    threads: processor threads for the model; None takes torch's default, one per core, as far as
+    this process may use them.
     timeout: seconds for decoding one input; 0 is no limit. Streams then decode in processes of
     their own, which are replaced when they hang or crash. None decodes in this process.
     strict: whether an input fails of which something had to be left out or repaired.
+    The process that it runs in keeps its own settings: torch's number of threads, the allocator's,
+    the environment.
     Raises UsageError for an unknown name and CheckpointError for weights that cannot be used.
     """
 
@@ -71,9 +74,7 @@ class Classifier:
         self.device = pick_device(device)
         self.precision = precision_in_words(precision, self.device)
         self._precision = precision
-        if threads:
-            torch.set_num_threads(threads)
-        self.threads = torch.get_num_threads()
+        self.threads = threads or default_threads()
         self._wanted = Wanted(top, min_score, attention)
         self._engines: dict[Path, Engine] = {}
         self._loading = threading.Lock()
@@ -130,8 +131,7 @@ class Classifier:
         return decode(source, Here(), self._engine_for, self.strict)
 
     def _answer(self, batch: list[Decoded], alone: bool) -> list[Result]:
-        # Concerns the calling thread only.
-        torch.set_num_threads(self.threads if alone else 1)
+        use_threads(self.threads if alone else 1)
         return answer(batch, self._wanted)
 
     def _engine_for(self, detection: Detection) -> Engine:
@@ -153,10 +153,3 @@ class Classifier:
             if path not in self._engines:
                 self._engines[path] = Engine(path, self.device, self._precision)
             return self._engines[path]
-
-
-def usable_cores() -> int:
-    """Processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -20,7 +20,6 @@ from perceiver_cli.checkpoints.format import (
     save_checkpoint,
 )
 from perceiver_cli.errors import UsageError
-from perceiver_cli.inference.allocator import keep_freed
 from perceiver_cli.model.config import PerceiverConfig
 from perceiver_cli.model.perceiver import Perceiver
 from perceiver_cli.training.data.cache import Cache
@@ -73,7 +72,6 @@ def train(request: Request, listener: Listener) -> Header:
     Called again with the same request it goes on where the run's folder stands.
     Raises UsageError if the folder or the settings make no sense.
     """
-    keep_freed(large=True)
     kept, held = training_files(request.folder, request.held_out, request.groups)
     if request.teacher and request.modality == "pointcloud":
         raise UsageError("shapes cannot have a teacher")

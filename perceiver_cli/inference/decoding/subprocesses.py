@@ -22,6 +22,7 @@ from perceiver_cli.inference.decoding.steps import Prepared
 from perceiver_cli.inference.decoding.worker import READY
 from perceiver_cli.media.types import Source
 from perceiver_cli.preparation.base import Preparation
+from perceiver_cli.processor import thread_settings
 
 # The path is handed on: a new interpreter would look for modules in the current folder first.
 _PROGRAM = """
@@ -113,7 +114,7 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=os.environ | _ONE_THREAD,
+            env=os.environ | thread_settings(os.environ) | _ONE_THREAD,
             pipesize=2**20,
             **apart,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,6 +14,7 @@ from perceiver_cli.errors import InputError, UsageError
 from perceiver_cli.media.loading import load
 from perceiver_cli.media.types import Source
 from perceiver_cli.preparation.base import Window
+from perceiver_cli.processor import usable_cores
 from perceiver_cli.training.data.cache import Cache, fingerprint, open_cache, write_cache
 from perceiver_cli.training.data.folder import LabelledFolder
 
@@ -46,8 +46,7 @@ def _decode_all(
     skipped: list[Path],
     tell: Callable[[int, int], None],
 ) -> Iterator[tuple[int, int, list[Window]]]:
-    workers = os.cpu_count() or 1
-    with ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(usable_cores()) as pool:
         rest = enumerate(folder.files)
         waiting: deque[tuple[int, int, Path, Future[list[Window] | None]]] = deque()
         while True:

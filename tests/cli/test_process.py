@@ -1,0 +1,70 @@
+"""The command's own process: what stands in its environment before torch is imported."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+# The command's start, with a command in place of the real ones that shows what it finds.
+SHOWN = """
+import json, os, sys
+from perceiver_cli import cli
+
+def show(**_):
+    names = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "OMP_NUM_THREADS")
+    print(json.dumps([{n: os.environ.get(n) for n in names}, "torch" in sys.modules]))
+
+cli.app = show
+cli.main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("own", "policy"),
+    [
+        ({}, "passive"),
+        ({"OMP_WAIT_POLICY": "active"}, "active"),
+        ({"GOMP_SPINCOUNT": "5"}, None),
+        ({"KMP_BLOCKTIME": "5"}, None),
+    ],
+)
+def test_waiting_threads_sleep_unless_the_user_says_otherwise(own, policy):
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "KMP_LIBRARY")
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", SHOWN],
+        env=environment | own,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    seen, torch_is_there = json.loads(done.stdout)
+    assert not torch_is_there
+    assert seen["OMP_WAIT_POLICY"] == policy
+    assert {name: seen[name] for name in own} == own
+
+
+def test_decoding_processes_wait_asleep_too(media, monkeypatch):
+    from perceiver_cli.inference.decoding import subprocesses
+
+    started = []
+    real = subprocess.Popen
+
+    def start(*arguments, **options):
+        started.append(options["env"])
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(subprocesses.subprocess, "Popen", start)
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "KMP_LIBRARY"):
+        monkeypatch.delenv(name, raising=False)
+    worker = subprocesses.Worker()
+    worker.end()
+    (environment,) = started
+    assert environment["OMP_WAIT_POLICY"] == "passive"
+    assert environment["OMP_NUM_THREADS"] == "1"
+    assert "OMP_WAIT_POLICY" not in os.environ
