@@ -4,19 +4,35 @@ from __future__ import annotations
 
 from typing import Literal
 
-ErrorKind = Literal["corrupt", "unsupported", "unreadable", "too_large", "empty", "timeout"]
+ErrorKind = Literal[
+    "corrupt",  # damaged or cut off
+    "unsupported",  # no media, or a variant that no decoder here reads
+    "unreadable",  # cannot be opened or read: missing, no permission, a failing disk
+    "too_large",  # beyond a limit, or beyond the memory
+    "empty",  # holds nothing to classify
+    "timeout",  # took longer to decode than --timeout permits
+    "missing_library",  # a Python package that decodes it is missing or cannot be loaded
+    "internal",  # a fault of perceiver itself
+]
 
 
 class InputError(Exception):
     """One input cannot be classified; the rest of a batch goes on.
 
-    `kind` is the record's `error.kind`; the message is one line and does not repeat the path.
+    Attributes:
+        kind: The record's `error.kind`.
+        message: One line, which does not repeat the path.
+        detail: What a library said of it, in one line, where there is more to say than the message.
     """
 
-    def __init__(self, kind: ErrorKind, message: str) -> None:
-        super().__init__(message)
+    def __init__(self, kind: ErrorKind, message: str, detail: str | None = None) -> None:
+        super().__init__(kind, message, detail)
         self.kind: ErrorKind = kind
         self.message = message
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class CheckpointError(Exception):

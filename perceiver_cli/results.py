@@ -57,10 +57,14 @@ class AttentionStats:
 
 @dataclass(frozen=True)
 class InputFailure:
-    """Why an input has no predictions: the kind for scripts, one line for people."""
+    """Why an input has no predictions.
+
+    kind: for scripts; message: one line for people; detail: the library's own words, if any.
+    """
 
     kind: ErrorKind
     message: str
+    detail: str | None = None
 
 
 @dataclass(frozen=True)

@@ -169,6 +169,8 @@ class Batch:
         else:
             self.failed += 1
             say(f"{display_path(result.path)}: {result.error.message}")
+            if self.verbose and result.error.detail:
+                say(f"  {result.error.detail}")
         writer.write(result)
         if self.views:
             self.views.add(result, source, classifier)

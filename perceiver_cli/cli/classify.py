@@ -174,7 +174,8 @@ def classify(
         typer.Option(
             "--verbose",
             "-v",
-            help="Full tables for several inputs too; name files passed over; times.",
+            help="Full tables for several inputs too; name files passed over; what libraries "
+            "say of files that fail; times.",
             rich_help_panel=OUTPUT,
         ),
     ] = False,
@@ -230,7 +231,7 @@ def classify(
 
     \b
     Exit code: 0 all classified, 1 at least one input failed, 2 wrong usage,
-    3 weights missing or corrupt, 130 interrupted.
+    3 weights missing or corrupt, 4 no room for the results, 130 interrupted.
     """
     from perceiver_cli.cli.batch import Batch
     from perceiver_cli.cli.views import Views

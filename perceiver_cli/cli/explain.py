@@ -72,7 +72,8 @@ def explain(
     try:
         explanation = explain_source(source, classifier, method and method.value)
     except InputError as error:
-        raise InputError(error.kind, f"{display_path(path)}: {error.message}") from None
+        message = f"{display_path(path)}: {error.message}"
+        raise InputError(error.kind, message, error.detail) from None
     content = pictures.draw(explanation, ending)
     with open_output(output, binary=True) as stream:
         stream.write(content)

@@ -37,7 +37,8 @@ def inspect(
     try:
         record = inspect_source(source, Classifier(model, modality.value)).to_dict()
     except InputError as error:
-        raise InputError(error.kind, f"{display_path(path)}: {error.message}") from None
+        message = f"{display_path(path)}: {error.message}"
+        raise InputError(error.kind, message, error.detail) from None
     if form is Plain.json:
         from perceiver_cli.report.jsonlines import dumps
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,12 @@ import typer
 from perceiver_cli.cli.help import Group
 from perceiver_cli.errors import CheckpointError, InputError, UsageError
 
-FAILED, USAGE, WEIGHTS, INTERRUPTED, CLOSED_PIPE = 1, 2, 3, 130, 141
+FAILED, USAGE, WEIGHTS, FULL, INTERRUPTED, CLOSED_PIPE = 1, 2, 3, 4, 130, 141
+
+# No room on the disk, beyond a quota, or beyond the largest file that may be written.
+_NO_ROOM = frozenset(
+    getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG") if hasattr(errno, name)
+)
 
 
 class Commands(Group):
@@ -29,8 +35,9 @@ class Commands(Group):
 def endings() -> Iterator[None]:
     """Turns the errors a user can meet into one line on stderr and an exit code.
 
-    1: an input or output failed; 2: wrong usage; 3: weights missing or corrupt; 130: interrupted;
-    141, as from any filter: whoever read our output has closed the pipe.
+    1: an input failed; 2: wrong usage; 3: weights missing or corrupt; 4: results could not be
+    written because the disk is full; 130: interrupted; 141, as from any filter: whoever read our
+    output has closed the pipe.
     """
     try:
         for stream in (sys.stdout, sys.stderr):
@@ -59,7 +66,7 @@ def endings() -> Iterator[None]:
         name = f"{error.filename}: " if error.filename else ""
         say(f"{name}{error.strerror or error}")
         _drop_output()
-        raise typer.Exit(FAILED) from None
+        raise typer.Exit(FULL if error.errno in _NO_ROOM else FAILED) from None
 
 
 def say(message: str) -> None:

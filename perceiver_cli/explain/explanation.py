@@ -37,7 +37,7 @@ def explain(source: Source, classifier: Classifier, method: Method | None = None
     """
     result = classifier.classify(source)
     if not result.ok:
-        raise InputError(result.error.kind, result.error.message)
+        raise InputError(result.error.kind, result.error.message, result.error.detail)
     return explain_result(result, source, classifier, method)
 
 

@@ -87,6 +87,6 @@ def _failed(decoded: Decoded) -> Result:
     return Result(
         path=decoded.source.path,
         status="error",
-        error=InputFailure(decoded.error.kind, decoded.error.message),
+        error=InputFailure(decoded.error.kind, decoded.error.message, decoded.error.detail),
         seconds={"load": round(decoded.seconds, 4), "model": 0.0},
     )

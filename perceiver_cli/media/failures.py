@@ -2,30 +2,103 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import BinaryIO
 
 from perceiver_cli.errors import ErrorKind, InputError
 
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+# What no data should raise in code that checks its data; damaged data gives ValueError and its kin.
+_PROGRAMMING_ERRORS = (TypeError, AttributeError, NameError, AssertionError, NotImplementedError)
+
+# The system's own reasons. Others, such as a seek to before the beginning, come from damage.
+_READ_ERRORS = frozenset(
+    getattr(errno, name)
+    for name in (
+        *("EIO", "EACCES", "EPERM", "ENOENT", "ENXIO", "ENODEV", "EMFILE", "ENFILE", "ESTALE"),
+        *("ETIMEDOUT", "ECONNRESET", "ENOTCONN", "EREMOTEIO", "EHOSTDOWN", "EHOSTUNREACH"),
+    )
+    if hasattr(errno, name)
+)
+
+_PYPI_NAMES = {"PIL": "pillow", "pillow_heif": "pillow-heif"}
+
 
 @contextmanager
 def failing_as(kind: ErrorKind, message: str) -> Iterator[None]:
-    """Turn any exception of a library inside the block into InputError(kind, message).
+    """Turns any exception inside the block into an InputError.
 
-    An InputError passes unchanged; running out of memory is "too_large" whatever the kind.
-    Decoders raise exceptions of every type on damaged files, hence the broad net.
+    Decoders raise exceptions of every type on damaged files, hence the broad net. What is no damage
+    is told apart: an InputError passes unchanged; see `as_input_error` for the others.
+
+    Args:
+        kind: For a library that could not read the content.
+        message: One line for people.
+
+    Raises:
+        InputError: With the exception as its cause.
     """
     try:
         yield
     except InputError:
         raise
-    except MemoryError as error:
-        raise InputError("too_large", "needs more memory than this machine has") from error
     except Exception as error:
-        raise InputError(kind, message) from error
+        raise as_input_error(error, kind, message) from error
+
+
+def as_input_error(error: Exception, kind: ErrorKind, message: str) -> InputError:
+    """What an exception means for the file: `kind` and `message`, unless it is none of its faults.
+
+    Those are: too little memory ("too_large"), a decoder that is not installed
+    ("missing_library"), a file that stopped being readable ("unreadable") and a mistake in
+    perceiver's own code ("internal").
+    """
+    detail = f"{type(error).__name__}: {error}".strip()
+    frames = traceback.extract_tb(error.__traceback__)
+    if isinstance(error, MemoryError):
+        return InputError("too_large", "needs more memory than this machine has", detail)
+    if isinstance(error, ImportError) and not _is_own_module(error.name):
+        return InputError("missing_library", _missing(error), detail)
+    if isinstance(error, OSError) and any(_is_import_of_library(frame) for frame in frames):
+        # A package without its shared library.
+        return InputError("missing_library", f"a decoder cannot be loaded: {error}", detail)
+    # Only the system's own: FFmpeg's errors are OSErrors too, and mean damage.
+    if type(error).__module__ == "builtins" and getattr(error, "errno", None) in _READ_ERRORS:
+        reason = getattr(error, "strerror", None) or "input/output error"
+        return InputError("unreadable", f"cannot be read: {reason}", detail)
+    if isinstance(error, (*_PROGRAMMING_ERRORS, ImportError)) and frames:
+        place = Path(frames[-1].filename)
+        if place.is_relative_to(_PACKAGE):
+            where = f"{place.relative_to(_PACKAGE.parent)}, line {frames[-1].lineno}"
+            return InputError(
+                "internal", f"perceiver itself failed on it ({where}); please report this", detail
+            )
+    return InputError(kind, message, detail)
+
+
+def _is_import_of_library(frame: traceback.FrameSummary) -> bool:
+    return frame.name == "<module>" and not Path(frame.filename).is_relative_to(_PACKAGE)
+
+
+def _is_own_module(name: str | None) -> bool:
+    return (name or "").partition(".")[0] == _PACKAGE.name
+
+
+def _missing(error: ImportError) -> str:
+    module = (error.name or "").partition(".")[0]
+    package = _PYPI_NAMES.get(module, module.replace("_", "-"))
+    if not package:
+        return "its decoder needs a Python package that is not installed"
+    if isinstance(error, ModuleNotFoundError):
+        return f"needs the Python package {package}, which is not installed (pip install {package})"
+    return f"the Python package {package} cannot be loaded; install it again"
 
 
 def hush_libraries() -> None:

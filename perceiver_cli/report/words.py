@@ -12,8 +12,24 @@ _CHANNELS = {1: "mono", 2: "stereo"}
 _MODES = {"L": "grey", "1": "black and white", "P": "palette", "LA": "grey with alpha"}
 
 
+# Characters that end a line, or reorder the text around them so that it reads as something else.
+_MISLEADING = frozenset(
+    chr(code)
+    for code in (
+        *(0x2028, 0x2029),  # line and paragraph separators
+        *(0x061C, 0x200E, 0x200F),  # marks of direction
+        *range(0x202A, 0x202F),  # embeddings and overrides
+        *range(0x2066, 0x206A),  # isolates
+    )
+)
+
+
 def printable(text: str) -> str:
-    """Text that stays on its line and cannot steer a terminal; bytes outside UTF-8 as \\xff."""
+    """Text that stays on its line and cannot steer a terminal; bytes outside UTF-8 as \\xff.
+
+    Control characters, and those that change the direction of text, are escaped: a file named
+    "gpj.exe" behind a right-to-left override would else be shown as "exe.jpg".
+    """
     return "".join(_escaped(c) if _is_unprintable(c) else c for c in text)
 
 
@@ -153,7 +169,7 @@ def _fixed(value: float, digits: int) -> str:
 
 def _is_unprintable(character: str) -> bool:
     code = ord(character)
-    return code < 32 or 127 <= code < 160 or 0xD800 <= code < 0xE000 or code in (0x2028, 0x2029)
+    return code < 32 or 127 <= code < 160 or 0xD800 <= code < 0xE000 or character in _MISLEADING
 
 
 def _escaped(character: str) -> str:

@@ -100,6 +100,24 @@ def test_media_in_a_folder_of_other_kinds_are_passed_over_too(run, bundle, folde
     assert "passed over 2 files that are not of the kind asked for" in outcome.stderr
 
 
+def test_verbose_gives_the_librarys_own_words(run, bundle, media, tmp_path):
+    (tmp_path / "cut.jpg").write_bytes(media["image"].read_bytes()[:300])
+    call = ("classify", tmp_path / "cut.jpg")
+    (plain,) = run(*call).stderr.splitlines()
+    told = run(*call, "-v").stderr.splitlines()
+    assert plain in told
+    assert told[told.index(plain) + 1].startswith("perceiver:   OSError: ")
+
+
+def test_a_name_cannot_turn_the_direction_of_text(run, bundle, media, tmp_path):
+    name = tmp_path / "a\u202egpj.exe"
+    name.write_bytes(media["image"].read_bytes())
+    for options in ((), ("--format", "labels")):
+        outcome = run("classify", name, media["image"], "missing\u202e", *options)
+        assert "a\\u202egpj.exe" in outcome.stdout.replace("\n", "")
+        assert "\u202e" not in outcome.stdout + outcome.stderr
+
+
 def test_verbose_names_what_was_passed_over(run, bundle, folder):
     outcome = run("classify", "-v", "holiday")
     assert "passed over holiday/notes.txt: " in outcome.stderr

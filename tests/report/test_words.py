@@ -89,6 +89,14 @@ def test_printable_keeps_readable_text_and_escapes_the_rest():
     assert printable(os.fsdecode(b"caf\xe9.jpg")) == "caf\\xe9.jpg"
 
 
+def test_printable_escapes_what_turns_the_direction_of_text():
+    assert printable("photo\u202egpj.exe") == "photo\\u202egpj.exe"
+    marks = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+    assert printable(marks) == "".join(f"\\u{ord(mark):04x}" for mark in marks)
+    # Joiners are part of words and of emoji.
+    assert printable("नी\u200d \u200c") == "नी\u200d \u200c"
+
+
 @pytest.mark.parametrize("width", [1, 5, 12, 24, 80])
 @pytest.mark.parametrize(
     "path",

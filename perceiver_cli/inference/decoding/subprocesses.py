@@ -141,7 +141,7 @@ class Worker:
             self._due = time.monotonic() + limit_s
         try:
             send(self._process.stdin, (step, arguments, limit_s))
-            kind, value = receive(self._process.stdout)
+            outcome, value = receive(self._process.stdout)
         except (EOFError, OSError):
             self.end()
             raise self._loss() from None
@@ -150,9 +150,9 @@ class Worker:
                 self._due = math.inf
             if self._late:  # by a hair, although it has answered
                 self.end()
-        if kind == "ok":
+        if outcome == "ok":
             return value
-        raise InputError(kind, value)
+        raise InputError(*value)
 
     def end(self) -> None:
         """Ends the process at once."""

@@ -15,7 +15,7 @@ from perceiver_cli.errors import InputError
 from perceiver_cli.inference.allocator import keep_freed
 from perceiver_cli.inference.decoding import steps
 from perceiver_cli.inference.decoding.messages import receive, send
-from perceiver_cli.media.limits import MAX_WORKER_BYTES
+from perceiver_cli.media.limits import MAX_WORKER_BYTES, most
 
 READY = "ready"
 _STEPS = {"detect": steps.detect, "prepare": steps.prepare}
@@ -39,11 +39,14 @@ def main() -> None:
 
 
 def _answer(step: str, arguments: tuple[Any, ...]) -> tuple[str, Any]:
-    """("ok", value), or (kind, message) of an InputError."""
+    """("ok", value), or ("error", an InputError's arguments)."""
     try:
         return "ok", _STEPS[step](*arguments)
     except InputError as error:
-        return error.kind, error.message
+        message = error.message
+        if isinstance(error.__cause__, MemoryError):
+            message = f"needs more memory than a decoding process: {most('MAX_WORKER_BYTES')}"
+        return "error", (error.kind, message, error.detail)
 
 
 def _limit_memory() -> None:
