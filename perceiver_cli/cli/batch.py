@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections import deque
@@ -77,6 +78,11 @@ class Batch:
         # Counted where the inputs are read, in another thread.
         self.done_before = self.failed_before = 0
         self._waiting: deque[Input] = deque()
+
+    @property
+    def found_nothing(self) -> bool:
+        """True if no input was classified, now or before, and none failed."""
+        return not (self.classified or self.failed or self.done_before)
 
     @property
     def exit_code(self) -> int:
@@ -161,7 +167,7 @@ class Batch:
             if not self.quiet:
                 for note in result.notes:
                     say(f"{display_path(result.path)}: {note}")
-        elif result.error.kind == "unsupported" and not named:
+        elif not named and _is_no_media(result):
             self.passed_over += 1
             if self.verbose:
                 say(f"passed over {display_path(result.path)}: {result.error.message}")
@@ -185,10 +191,25 @@ class Batch:
             verb = "was" if self.done_before == 1 else "were"
             failed = f" ({self.failed_before} failed)" if self.failed_before else ""
             say(f"{count(self.done_before, 'input')} {verb} done before{failed}")
-        elif not self.classified and not self.failed:
+        elif self.found_nothing:
             say("nothing to classify")
         watched = self.form == "table" or sys.stderr.isatty()
         if self.many and watched and self.classified + self.failed:
             unsure = f" ({self.unsure} unsure)" if self.unsure else ""
             failed = f", {self.failed} failed" if self.failed else ""
             say(f"{self.classified} classified{unsure}{failed} in {seconds_in_words(seconds)}")
+
+
+def _is_no_media(result: Result) -> bool:
+    """Whether a failed file is passed over in a folder: other media are not, whatever their fault.
+
+    A file without bytes is no media; a sound without samples, which is "empty" too, is.
+    """
+    if result.error is None or result.error.kind not in ("unsupported", "empty"):
+        return False
+    if result.error.kind == "unsupported":
+        return True
+    try:
+        return os.stat(result.path).st_size == 0
+    except (OSError, ValueError):
+        return False

@@ -26,8 +26,10 @@ from perceiver_cli.cli.options import (
     ShardOption,
     ThreadsOption,
 )
+from perceiver_cli.cli.running import say
 
 if TYPE_CHECKING:
+    from perceiver_cli.inputs.filters import FileFilter
     from perceiver_cli.report.journal import Journal
 
 
@@ -236,18 +238,18 @@ def classify(
     from perceiver_cli.cli.batch import Batch
     from perceiver_cli.cli.views import Views
     from perceiver_cli.errors import UsageError
-    from perceiver_cli.inputs.filters import Choice, read_shard
+    from perceiver_cli.inputs.filters import FileFilter, parse_shard
     from perceiver_cli.inputs.paths import find_inputs
     from perceiver_cli.report import ENDINGS
 
-    choice = Choice(
+    file_filter = FileFilter(
         recursive=recursive,
         hidden=hidden,
         include=tuple(include or ()),
         exclude=tuple(exclude or ()),
-        shard=read_shard(shard) if shard else (1, 1),
+        shard=parse_shard(shard) if shard else (1, 1),
     )
-    inputs = find_inputs(paths or [], files_from=files_from, null=null, choice=choice)
+    inputs = find_inputs(paths or [], files_from=files_from, null=null, file_filter=file_filter)
     by_ending = ENDINGS.get(output.suffix.lower(), "table") if output else "table"
     if resume:
         _check_resumable(paths or [], form, output)
@@ -289,7 +291,19 @@ def classify(
         threads=threads,
         strict=strict,
     )
+    if batch.found_nothing and not recursive and not quiet:
+        _suggest_recursive(paths or [], file_filter)
     raise typer.Exit(batch.exit_code)
+
+
+def _suggest_recursive(paths: list[str], file_filter: FileFilter) -> None:
+    """For a call in whose folders there are only folders."""
+    from perceiver_cli.inputs.paths import folders_in
+    from perceiver_cli.report.words import display_path
+
+    for path in paths:
+        if folders_in(path, file_filter):
+            say(f"{display_path(path)} holds folders: -r enters them")
 
 
 def _check_resumable(paths: list[str], form: Format | None, output: Path | None) -> None:

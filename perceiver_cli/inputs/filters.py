@@ -1,4 +1,4 @@
-"""Which of the files that a folder holds are wanted."""
+"""Which files of a folder are taken."""
 
 from __future__ import annotations
 
@@ -12,14 +12,19 @@ from perceiver_cli.errors import UsageError
 
 
 @dataclass(frozen=True)
-class Choice:
-    """What is taken of folders, and which share of all inputs.
+class FileFilter:
+    """Which files of the folders that a call names are inputs, and which share of all inputs.
 
-    include, exclude: shell patterns; one with a slash is compared with the path below the folder
-    that the call names, any other with the name alone. Files have to match one of `include`, if
-    there are any, and none of `exclude`, which also keeps folders from being entered.
-    hidden: take what begins with a dot. shard: (which, of how many), from 1; every path is in
-    exactly one shard, whatever other files there are.
+    A pattern with a slash is matched against the path relative to the folder that the call names,
+    any other against the name alone.
+
+    Attributes:
+        recursive: Whether to enter folders inside a folder.
+        hidden: Whether to take names that begin with a dot.
+        include: Shell patterns. If there are any, a file has to match one of them.
+        exclude: Shell patterns of files to leave out and of folders not to enter.
+        shard: (index, count), index from 1. Every path is in exactly one of the `count` shards,
+            whatever other files there are.
     """
 
     recursive: bool = False
@@ -28,34 +33,35 @@ class Choice:
     exclude: tuple[str, ...] = ()
     shard: tuple[int, int] = (1, 1)
 
-    def enters(self, below: str) -> bool:
-        """Whether to descend into a folder; below: its path within the folder named."""
-        return self.recursive and self._shown(below) and not _matches(below, self.exclude)
+    def accepts_folder(self, relative: str) -> bool:
+        """Whether to enter a folder, given its path relative to the folder named."""
+        return self.recursive and self.is_visible(relative) and not _matches(relative, self.exclude)
 
-    def takes(self, below: str) -> bool:
-        """Whether to take a file; below: its path within the folder named."""
-        wanted = not self.include or _matches(below, self.include)
-        return wanted and self._shown(below) and not _matches(below, self.exclude)
+    def accepts_file(self, relative: str) -> bool:
+        """Whether to take a file, given its path relative to the folder named."""
+        included = not self.include or _matches(relative, self.include)
+        return included and self.is_visible(relative) and not _matches(relative, self.exclude)
+
+    def is_visible(self, relative: str) -> bool:
+        """Whether a name is shown: none that begins with a dot, unless hidden ones are taken."""
+        return self.hidden or not os.path.basename(relative).startswith(".")
 
     def in_shard(self, path: str) -> bool:
         """Whether a path, as the results will have it, is in the shard."""
-        which, count = self.shard
-        return zlib.crc32(os.fsencode(path)) % count == which - 1
-
-    def _shown(self, below: str) -> bool:
-        return self.hidden or not os.path.basename(below).startswith(".")
+        index, count = self.shard
+        return zlib.crc32(os.fsencode(path)) % count == index - 1
 
 
-def read_shard(text: str) -> tuple[int, int]:
+def parse_shard(text: str) -> tuple[int, int]:
     """ "2/4" -> (2, 4). Raises UsageError."""
-    found = re.fullmatch(r"(\d+)/(\d+)", text)
-    which, count = map(int, found.groups()) if found else (0, 0)
-    if not 1 <= which <= count:
+    match = re.fullmatch(r"(\d+)/(\d+)", text)
+    index, count = map(int, match.groups()) if match else (0, 0)
+    if not 1 <= index <= count:
         raise UsageError(f"--shard {text}: write it as 1/4, the first of four")
-    return which, count
+    return index, count
 
 
-def _matches(below: str, patterns: tuple[str, ...]) -> bool:
-    path = below.replace(os.sep, "/")
+def _matches(relative: str, patterns: tuple[str, ...]) -> bool:
+    path = relative.replace(os.sep, "/")
     name = path.rpartition("/")[2]
     return any(fnmatch(path if "/" in p else name, p.strip("/")) for p in patterns)

@@ -1,4 +1,4 @@
-"""Which files a call means: paths, folders, globs, lists of names, standard input."""
+"""The files that a call names: paths, folders, glob patterns, lists of names, standard input."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import os
 import stat
 import sys
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple
 
 from perceiver_cli.errors import UsageError
-from perceiver_cli.inputs.filters import Choice
+from perceiver_cli.inputs.filters import FileFilter
 from perceiver_cli.media.limits import MAX_PIPE_BYTES
 from perceiver_cli.media.types import Source
 
@@ -23,7 +23,7 @@ _BLOCK = 2**16
 
 
 class Input(NamedTuple):
-    """A file to classify; named: the call names it, it did not just lie in a folder."""
+    """A file to classify. named: the call names it; it was not found in a folder."""
 
     source: Source
     named: bool
@@ -34,14 +34,20 @@ def find_inputs(
     *,
     files_from: str | None = None,
     null: bool = False,
-    choice: Choice | None = None,
+    file_filter: FileFilter | None = None,
 ) -> Iterator[Input]:
     """Every input of a call, in order, found as it is asked for.
 
-    paths: files, folders, globs that no shell has expanded, or "-" for one file on standard
-    input. A folder means the files in it that `choice` takes, sorted by name. files_from: a list
-    of files and folders, one a line or separated by NUL bytes (`null`), itself a file or "-".
-    Raises UsageError at once if the call makes no sense.
+    Args:
+        paths: Files, folders, glob patterns that no shell has expanded, or "-" for one file on
+            standard input. A folder means the files in it that `file_filter` accepts, sorted by
+            name.
+        files_from: A list of files and folders, itself a file, or "-" for standard input.
+        null: Whether names in that list are separated by NUL bytes. Else each is a line.
+        file_filter: Which files of folders to take, and which shard of all inputs.
+
+    Raises:
+        UsageError: At once, if the call makes no sense.
     """
     paths = list(paths)
     if not paths and files_from is None:
@@ -50,57 +56,18 @@ def find_inputs(
         raise UsageError("-0 says how a list is separated: it needs --files-from")
     if [*paths, files_from].count(STDIN) > 1:
         raise UsageError("standard input can be read only once: '-' is there twice")
-    if files_from not in (None, STDIN) and not os.path.exists(files_from):
+    if files_from is not None and files_from != STDIN and not os.path.exists(files_from):
         raise UsageError(f"--files-from {files_from}: no such file")
-    return _find(paths, files_from, null, choice or Choice())
+    return _find(paths, files_from, null, file_filter or FileFilter())
 
 
-def _find(paths: list[str], files_from: str | None, null: bool, choice: Choice) -> Iterator[Input]:
-    for path in paths:
-        if path == STDIN:
-            if choice.in_shard(path):
-                yield Input(Source(STDIN, _piped(sys.stdin.buffer)), named=True)
-        else:
-            for match in _expand(path):
-                yield from _named(match, choice)
-    if files_from is not None:
-        for path in _listed(files_from, null):
-            yield from _named(path, choice)
+def walk(folder: str, file_filter: FileFilter) -> Iterator[str]:
+    """Paths of a folder's files, then those of its folders, each sorted by name.
 
-
-def _expand(path: str) -> list[str]:
-    """A pattern's matches; a path that exists, or matches nothing, stands for itself."""
-    if os.path.lexists(path) or not glob.has_magic(path):
-        return [path]
-    return sorted(glob.glob(path, recursive=True), key=os.fsencode) or [path]
-
-
-def _named(path: str, choice: Choice) -> Iterator[Input]:
-    try:
-        mode = os.stat(path).st_mode
-    except (OSError, ValueError):  # the loader says what is wrong with it
-        mode = 0
-    if stat.S_ISDIR(mode):
-        files = (file for file in _walk(path, choice) if choice.in_shard(file))
-        yield from (Input(Source(file), named=False) for file in files)
-    elif not choice.in_shard(path):
-        return
-    elif stat.S_ISFIFO(mode) and path.startswith(_OPEN_FILES):
-        # The shell's <(command), which can be read once only. Any other pipe may have no writer,
-        # and is refused when it is opened.
-        with open(path, "rb") as pipe:
-            yield Input(Source(path, _piped(pipe)), named=True)
-    else:
-        yield Input(Source(path), named=True)
-
-
-def _piped(stream: BinaryIO) -> bytes:
-    """What a pipe holds; of too much the beginning, which is still too much to be opened."""
-    return stream.read(MAX_PIPE_BYTES + 1)
-
-
-def _walk(folder: str, choice: Choice) -> Iterator[str]:
-    """Files of a folder, then those of its folders; each real folder once, so that links end."""
+    Every real folder is entered once, so that links to folders above it end. What cannot be read (a
+    folder without permission, a link that leads nowhere) is a path of its own: opening it gives
+    the reason.
+    """
     seen: set[tuple[int, int]] = set()
     waiting = [folder]
     while waiting:
@@ -112,30 +79,101 @@ def _walk(folder: str, choice: Choice) -> Iterator[str]:
             seen.add((status.st_dev, status.st_ino))
             with os.scandir(current) as entries:
                 ordered = sorted(entries, key=lambda entry: os.fsencode(entry.name))
-        except OSError:  # handed on as it is: opening it tells the reason
+        except OSError:
             yield current
             continue
         within = os.path.relpath(current, folder)
         folders = []
         for entry in ordered:
-            below = os.path.normpath(os.path.join(within, entry.name))
-            if entry.is_dir():
-                if choice.enters(below):
+            relative = os.path.normpath(os.path.join(within, entry.name))
+            kind = _kind(entry)
+            if kind == "folder":
+                if file_filter.accepts_folder(relative):
                     folders.append(entry.path)
-            elif entry.is_file() and choice.takes(below):
+            elif kind is not None and file_filter.accepts_file(relative):
                 yield entry.path
         waiting += reversed(folders)
 
 
-def _listed(files_from: str, null: bool) -> Iterator[str]:
+def folders_in(folder: str, file_filter: FileFilter) -> bool:
+    """Whether a folder holds folders, which only a recursive call enters."""
+    try:
+        with os.scandir(folder) as entries:
+            return any(_kind(e) == "folder" and file_filter.is_visible(e.name) for e in entries)
+    except OSError:
+        return False
+
+
+def _kind(entry: os.DirEntry[str]) -> Literal["folder", "file", "broken"] | None:
+    """What an entry of a folder is, links followed; None for sockets, pipes and devices."""
+    try:
+        if entry.is_dir():
+            return "folder"
+        if entry.is_file():
+            return "file"
+        if entry.is_symlink() and not os.path.exists(entry.path):
+            return "broken"
+    except OSError:  # a link to itself, or into a folder without permission
+        return "broken"
+    return None
+
+
+def _find(
+    paths: list[str], files_from: str | None, null: bool, file_filter: FileFilter
+) -> Iterator[Input]:
+    for path in paths:
+        if path == STDIN:
+            if file_filter.in_shard(path):
+                yield Input(Source(STDIN, _read_pipe(sys.stdin.buffer)), named=True)
+        else:
+            for match in _expand(path):
+                yield from _inputs_of(match, file_filter)
+    if files_from is not None:
+        for path in _read_list(files_from, null):
+            yield from _inputs_of(path, file_filter)
+
+
+def _expand(path: str) -> list[str]:
+    """A pattern's matches; a path that exists, or matches nothing, stands for itself."""
+    if os.path.lexists(path) or not glob.has_magic(path):
+        return [path]
+    return sorted(glob.glob(path, recursive=True), key=os.fsencode) or [path]
+
+
+def _inputs_of(path: str, file_filter: FileFilter) -> Iterator[Input]:
+    """The inputs that one path of the call means."""
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):  # the loader says what is wrong with it
+        mode = 0
+    if stat.S_ISDIR(mode):
+        files = (file for file in walk(path, file_filter) if file_filter.in_shard(file))
+        yield from (Input(Source(file), named=False) for file in files)
+    elif not file_filter.in_shard(path):
+        return
+    elif stat.S_ISFIFO(mode) and path.startswith(_OPEN_FILES):
+        # The shell's <(command), which can be read once only. Any other pipe may have no writer,
+        # and is refused when it is opened.
+        with open(path, "rb") as pipe:
+            yield Input(Source(path, _read_pipe(pipe)), named=True)
+    else:
+        yield Input(Source(path), named=True)
+
+
+def _read_pipe(stream: BinaryIO) -> bytes:
+    """What a pipe holds; of too much the beginning, which is still too much to be opened."""
+    return stream.read(MAX_PIPE_BYTES + 1)
+
+
+def _read_list(files_from: str, null: bool) -> Iterator[str]:
     separator = b"\0" if null else b"\n"
     if files_from == STDIN:
         # Without Python's buffer, which could not be let go while somebody waits for its lock.
         stream = getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
         yield from _names(stream, separator)
     else:
-        with open(files_from, "rb", buffering=0) as stream:
-            yield from _names(stream, separator)
+        with open(files_from, "rb", buffering=0) as file:
+            yield from _names(file, separator)
 
 
 def _names(stream: BinaryIO, separator: bytes) -> Iterator[str]:
@@ -149,6 +187,6 @@ def _names(stream: BinaryIO, separator: bytes) -> Iterator[str]:
 def _split(stream: BinaryIO, separator: bytes) -> Iterator[bytes]:
     rest = b""
     while block := stream.read(_BLOCK):
-        *whole, rest = (rest + block).split(separator)
-        yield from whole
+        *complete, rest = (rest + block).split(separator)
+        yield from complete
     yield rest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import stat
@@ -48,16 +49,23 @@ class Source:
         try:
             # First of all, because opening some of these would wait for ever.
             kind = _NO_FILES.get(stat.S_IFMT(os.stat(self.path).st_mode))
+            if kind == "folder":
+                # A walk hands on the folders that it cannot list: the reason comes from here.
+                os.scandir(self.path).close()
             if kind:
                 way = "; perceiver classify - < PIPE reads it" if kind == "pipe" else ""
                 raise InputError("unreadable", f"is a {kind}, not a file{way}")
             return open(self.path, "rb")
         except FileNotFoundError:
-            raise InputError("unreadable", "no such file") from None
+            is_link = os.path.islink(self.path)
+            reason = "is a link to a file that does not exist" if is_link else "no such file"
+            raise InputError("unreadable", reason) from None
         except PermissionError:
             raise InputError("unreadable", "no permission to read it") from None
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "cannot be opened"
+            if getattr(error, "errno", None) == errno.ELOOP:
+                reason = "is a link that leads back to itself"
             raise InputError("unreadable", reason) from None
 
     @property

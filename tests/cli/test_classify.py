@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.samples import make_picture
+from tests.samples import make_picture, make_sound
 
 
 @pytest.fixture
@@ -122,6 +122,33 @@ def test_verbose_names_what_was_passed_over(run, bundle, folder):
     outcome = run("classify", "-v", "holiday")
     assert "passed over holiday/notes.txt: " in outcome.stderr
     assert "passed over 1 file that is not media\n" in outcome.stderr
+
+
+def test_empty_files_in_a_folder_are_passed_over_but_not_silent_sounds(run, bundle, folder):
+    (folder / "nothing.jpg").touch()
+    make_sound(folder / "no samples.wav", 0)
+    outcome = run("classify", "holiday")
+    assert outcome.exit_code == 1
+    assert "no samples.wav: the file holds no sound" in outcome.stderr
+    assert "passed over 2 files that are not media" in outcome.stderr
+    assert "nothing.jpg" not in outcome.stderr
+    assert run("classify", "holiday/nothing.jpg").exit_code == 1
+
+
+def test_one_bad_link_costs_one_line(run, bundle, folder):
+    (folder / "b link.jpg").symlink_to("b link.jpg")
+    outcome = run("classify", "-r", "holiday", "--format", "jsonl")
+    assert outcome.exit_code == 1
+    assert outcome.stderr.count("b link.jpg") == 1
+    good = run("classify", "-r", "holiday", "--format", "jsonl", "--exclude", "b link.jpg")
+    assert len(outcome.stdout.splitlines()) == len(good.stdout.splitlines()) + 1
+
+
+def test_a_folder_of_folders_points_at_recursion(run, bundle, folder):
+    (folder / "deep" / "deeper").mkdir(parents=True)
+    outcome = run("classify", "holiday/deep")
+    assert outcome.stderr.endswith("perceiver: holiday/deep holds folders: -r enters them\n")
+    assert "holds folders" not in run("classify", "-r", "holiday/deep").stderr
 
 
 def test_an_empty_folder_is_said_to_be_empty(run, model, folder):

@@ -1,14 +1,16 @@
+import errno
 import io
 import os
 import socket
 import sys
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 
 import pytest
 
 from perceiver_cli.errors import InputError, UsageError
-from perceiver_cli.inputs.filters import Choice, read_shard
+from perceiver_cli.inputs.filters import FileFilter, parse_shard
 from perceiver_cli.inputs.paths import find_inputs
 from perceiver_cli.media.types import Source
 
@@ -35,7 +37,7 @@ def stdin(monkeypatch):
 
 def found(*paths: str, **options) -> list[tuple[str, bool]]:
     listed = {name: options.pop(name) for name in ("files_from", "null") if name in options}
-    inputs = find_inputs(paths, choice=Choice(**options), **listed)
+    inputs = find_inputs(paths, file_filter=FileFilter(**options), **listed)
     return [(i.source.path, i.named) for i in inputs]
 
 
@@ -158,7 +160,7 @@ def test_shards_share_everything_out_whatever_else_there_is(tree):
 @pytest.mark.parametrize("text", ["0/4", "5/4", "1", "1/0", "a/b", "1/4/2", "-1/4"])
 def test_shards_that_make_no_sense(text):
     with pytest.raises(UsageError, match="1/4"):
-        read_shard(text)
+        parse_shard(text)
 
 
 def test_what_is_no_file_is_refused_with_the_reason(tree):
@@ -172,6 +174,52 @@ def test_what_is_no_file_is_refused_with_the_reason(tree):
                 Source(path).open()
             assert caught.value.kind == "unreadable"
     assert names("/dev/zero") == ["/dev/zero"]
+
+
+def test_links_that_lead_nowhere_end_no_walk(tree):
+    (tree / "here").symlink_to("here")
+    (tree / "gone.jpg").symlink_to("nowhere.jpg")
+    reasons = {
+        "here": "is a link that leads back to itself",
+        "gone.jpg": "is a link to a file that does not exist",
+    }
+    for name, reason in reasons.items():
+        with pytest.raises(InputError) as caught:
+            Source(f"top/{name}").open()
+        assert (caught.value.kind, caught.value.message) == ("unreadable", reason)
+    assert names("top", recursive=True) == ["a.jpg", "b.jpg", "gone.jpg", "here", "sub/c.jpg"]
+    assert names("top", include=("*.jpg",)) == ["a.jpg", "b.jpg", "gone.jpg"]
+
+
+class Locked:
+    """An entry of a folder: a link into another folder, which its user may not look into."""
+
+    def __init__(self, path: str) -> None:
+        self.path, self.name = path, os.path.basename(path)
+
+    def is_dir(self) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+
+def test_what_may_not_be_read_ends_no_walk(tree, monkeypatch):
+    scandir = os.scandir
+
+    @contextmanager
+    def scan(path):
+        if os.path.samefile(path, "top/sub"):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        with scandir(path) as entries:
+            yield [*entries, Locked(os.path.join(path, "link.jpg"))]
+
+    monkeypatch.setattr(os, "scandir", scan)
+    assert names("top", recursive=True) == ["a.jpg", "b.jpg", "link.jpg", "sub"]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may do anything")
+def test_a_folder_without_permission_says_so(tree):
+    (tree / "sub").chmod(0)
+    with pytest.raises(InputError, match="no permission to read it"):
+        Source("top/sub").open()
 
 
 def test_a_name_that_no_system_can_have(tree):
