@@ -110,14 +110,12 @@ def weights(tmp_path_factory) -> dict[str, Path]:
 @pytest.fixture
 def bundle(weights, monkeypatch) -> Path:
     """Makes the tiny weights the bundled ones, for what runs in this process."""
-    import json
-
     from perceiver_cli.checkpoints import registry
 
     folder = weights["image"].parent
     names = {modality: path.stem for modality, path in weights.items()}
-    (folder / "defaults.json").write_text(json.dumps(names))
     monkeypatch.setattr(registry, "bundled_folder", lambda: folder)
+    monkeypatch.setattr(registry, "bundled_defaults", lambda: names)
     registry.defaults.cache_clear()
     yield folder
     registry.defaults.cache_clear()

@@ -17,7 +17,8 @@ from torch import Tensor
 
 from perceiver_cli.adapters.fourier import GridFeatures
 from perceiver_cli.explanations import Map
-from perceiver_cli.media.types import Media, Modality
+from perceiver_cli.media.types import Media
+from perceiver_cli.modalities import serving
 from perceiver_cli.preparation.base import Preparation, Window
 from perceiver_cli.results import Focus
 
@@ -37,7 +38,7 @@ class Adapter(ABC):
     where the last channels of every input are these.
     """
 
-    modality: Modality
+    modality: str
     recipe: Any
     fixed: GridFeatures | None = None
 
@@ -45,11 +46,6 @@ class Adapter(ABC):
     @abstractmethod
     def preparation(self) -> Preparation:
         """What brings an input into the arrays that `features` takes."""
-
-    @property
-    def needs(self) -> Any:
-        """What the loader must deliver: one of the specs of media.types."""
-        return self.preparation.needs
 
     def prepare(self, media: Media) -> list[Window]:
         """Fixed-shape arrays of each window of an input."""
@@ -82,9 +78,9 @@ class Adapter(ABC):
         values: float [maps, M_s], in multiples of an even share.
         """
 
-    def reads(self, modality: Modality) -> bool:
-        """Whether inputs of that modality are this adapter's; av includes silent video."""
-        return modality == self.modality or (self.modality, modality) == ("av", "video")
+    def reads(self, modality: str) -> bool:
+        """Whether inputs of that modality are this adapter's."""
+        return serving(modality) == self.modality
 
     def roomy(self) -> Adapter:
         """The adapter whose `prepare` leaves room for random crops while training."""

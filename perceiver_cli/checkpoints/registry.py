@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 from functools import cache
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from perceiver_cli.checkpoints import home
 from perceiver_cli.checkpoints.format import Header, read_header
 from perceiver_cli.checkpoints.published.catalogue import PUBLISHED
 from perceiver_cli.errors import CheckpointError, UsageError
+from perceiver_cli.modalities import MODALITIES, serving
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -36,12 +36,13 @@ def known() -> dict[str, Path]:
 @cache
 def defaults() -> dict[str, str]:
     """Modality -> name of the checkpoint that serves it: the user's choice, or the bundled one."""
-    path = bundled_folder() / "defaults.json"
-    try:
-        own = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise CheckpointError(f"{path}: the list of default weights is missing") from None
-    return own | home.chosen_defaults()
+    return bundled_defaults() | home.chosen_defaults()
+
+
+def bundled_defaults() -> dict[str, str]:
+    """Modality -> name of the bundled checkpoint that serves it."""
+    names = {name: MODALITIES[serving(name)].default_weights for name in MODALITIES}
+    return {modality: name for modality, name in names.items() if name}
 
 
 def find(name: str) -> Path:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from perceiver_cli.checkpoints.format import Header
@@ -12,8 +10,7 @@ from perceiver_cli.explain.methods import attribute
 from perceiver_cli.explanations import METHODS, Explanation, Method, Part
 from perceiver_cli.inference.classifier import Classifier
 from perceiver_cli.inference.engine import Engine
-from perceiver_cli.media.loading import load
-from perceiver_cli.media.types import Media, Picture, PictureSpec, Source, Video, VideoSpec
+from perceiver_cli.media.types import Source
 from perceiver_cli.preparation.base import Window
 from perceiver_cli.results import Result
 
@@ -61,9 +58,9 @@ def explain_result(
     engine = decoded.engine
     method = method or usual_method(engine.header)
     best = result.predictions[0].index if result.predictions else _best(engine, decoded.windows)
-    needs = engine.adapter.needs
-    seen = isinstance(needs, PictureSpec | VideoSpec)
-    shown = load(source, decoded.detection.format, _for_people(needs, small)) if seen else None
+    sides = (SMALL_SIDE, SMALL_SIDE) if small else (PICTURE_SIDE, FRAME_SIDE)
+    preparation = engine.adapter.preparation.for_viewing(*sides)
+    view = preparation.view(preparation.load(source, decoded.detection.format))
     names: tuple[str, ...] = (method,)
     parts = []
     for index, window in enumerate(decoded.windows):
@@ -77,9 +74,8 @@ def explain_result(
             shares[stream] = own.sum(1)
             maps[stream] = engine.adapter.layout(stream, own * mass.shape[1], window)
             start += size
-        parts.append(Part(maps, shares, _frames(shown, index)))
-    size = (shown.width, shown.height) if isinstance(shown, Picture | Video) else None
-    return Explanation(result, method, ABOUT[method], names, tuple(parts), size)
+        parts.append(Part(maps, shares, view.frames[index] if view.frames else None))
+    return Explanation(result, method, ABOUT[method], names, tuple(parts), view.size)
 
 
 def usual_method(header: Header) -> Method:
@@ -91,19 +87,3 @@ def usual_method(header: Header) -> Method:
 def _best(engine: Engine, windows: tuple[Window, ...]) -> int:
     answers = engine.answer(list(windows), attention=False)
     return int(np.mean([answer.scores for answer in answers], axis=0).argmax())
-
-
-def _for_people(needs: PictureSpec | VideoSpec, small: bool) -> PictureSpec | VideoSpec:
-    if isinstance(needs, PictureSpec):
-        if needs.at_least is None:
-            return needs
-        side = SMALL_SIDE if small else PICTURE_SIDE
-        return replace(needs, at_least=max(needs.at_least, side))
-    side = SMALL_SIDE if small else FRAME_SIDE
-    return replace(needs, short_side=max(needs.short_side, side), sound_rate=None)
-
-
-def _frames(media: Media | None, index: int) -> np.ndarray | None:
-    if isinstance(media, Picture):
-        return media.pixels
-    return media.windows[index].frames if isinstance(media, Video) else None

@@ -8,15 +8,13 @@ import os
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol
 
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.limits import MAX_PIPE_BYTES, most
 
 if TYPE_CHECKING:
     import numpy as np
-
-Modality = Literal["image", "audio", "pointcloud", "video", "av"]
 
 _NO_FILES = {
     stat.S_IFDIR: "folder",
@@ -88,6 +86,10 @@ class Picture:
     facts: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
+    def describe(self) -> dict[str, Any]:
+        """What a person wants to know of it: the record's `input`."""
+        return {"width": self.width, "height": self.height, **self.facts}
+
 
 @dataclass(frozen=True)
 class SoundWindow:
@@ -112,6 +114,14 @@ class Sound:
     channels: int
     notes: tuple[str, ...] = ()
 
+    def describe(self) -> dict[str, Any]:
+        """What a person wants to know of it: the record's `input`."""
+        return {
+            "duration_s": round(self.duration_s, 3),
+            "sample_rate": self.file_rate,
+            "channels": self.channels,
+        }
+
 
 @dataclass(frozen=True)
 class PointCloud:
@@ -129,6 +139,17 @@ class PointCloud:
     vertices: int
     faces: int
     notes: tuple[str, ...] = ()
+
+    def describe(self) -> dict[str, Any]:
+        """What a person wants to know of it: the record's `input`."""
+        low, high = self.points.min(0), self.points.max(0)
+        return {
+            "kind": self.kind,
+            "vertices": self.vertices,
+            "faces": self.faces,
+            "up": self.up,
+            "extent": [round(float(v), 4) for v in high - low],
+        }
 
 
 @dataclass(frozen=True)
@@ -159,8 +180,26 @@ class Video:
     sound_rate: int | None = None
     notes: tuple[str, ...] = ()
 
+    def describe(self) -> dict[str, Any]:
+        """What a person wants to know of it: the record's `input`."""
+        return {
+            "width": self.width,
+            "height": self.height,
+            "duration_s": round(self.duration_s, 3),
+            "fps": None if self.fps is None else round(self.fps, 3),
+            "sound": any(window.sound is not None for window in self.windows),
+        }
 
-Media = Picture | Sound | PointCloud | Video
+
+class Media(Protocol):
+    """What a loader returns."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """One line for each thing that was left out or repaired."""
+
+    def describe(self) -> dict[str, Any]:
+        """What a person wants to know of it: the record's `input`."""
 
 
 @dataclass(frozen=True)
@@ -199,10 +238,3 @@ class PictureSpec:
     """
 
     at_least: int | None
-
-
-@dataclass(frozen=True)
-class PointSpec:
-    """What a shape model needs: this many points, drawn with a fixed seed from a mesh."""
-
-    points: int

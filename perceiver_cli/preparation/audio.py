@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from perceiver_cli.media.types import Media, Sound, SoundSpec
+from perceiver_cli.media.types import Media, Sound, SoundSpec, Source
 from perceiver_cli.preparation.base import Preparation, Window
 from perceiver_cli.settings import Count, CountOrZero, Limits, Positive
 
@@ -59,6 +59,12 @@ class AudioPreparation(Preparation):
     def needs(self) -> SoundSpec:
         """What the loader must deliver."""
         return SoundSpec(self.recipe.rate, self.recipe.window_s, self.recipe.max_windows)
+
+    def load(self, source: Source, format: str) -> Sound:
+        """See Preparation."""
+        from perceiver_cli.media.audio import load_sound
+
+        return load_sound(source, format, self.needs)
 
     def windows(self, media: Media) -> list[Window]:
         """Sound -> per window "audio": float32 [samples]; a shorter sound is repeated."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from perceiver_cli.media.types import Media
+from perceiver_cli.media.types import Media, Source
 
 
 @dataclass(frozen=True)
@@ -23,14 +23,48 @@ class Window:
     place: dict[str, Any] = field(default_factory=dict)
 
 
-class Preparation(ABC):
-    """What is done with one input beside the model, under one recipe."""
+@dataclass(frozen=True)
+class View:
+    """What people see of an input.
 
-    @property
+    frames: for each window uint8 [T, h, w, 3] of a video, or one picture [h, w, 3]; empty where
+    there is nothing to see but what the model reads. size: width and height of the original.
+    """
+
+    frames: tuple[np.ndarray, ...] = ()
+    size: tuple[int, int] | None = None
+
+
+class Preparation(ABC):
+    """What is done with one input beside the model, under one recipe: loading and cutting.
+
+    Runs in decoding processes, so it imports no torch and can be pickled.
+    """
+
     @abstractmethod
-    def needs(self) -> Any:
-        """What the loader must deliver: one of the specs of media.types."""
+    def load(self, source: Source, format: str) -> Media:
+        """Decodes what the recipe needs of a file.
+
+        Args:
+            format: the name that detection gives the file's format.
+
+        Raises:
+            InputError: The file cannot be decoded.
+        """
 
     @abstractmethod
     def windows(self, media: Media) -> list[Window]:
         """Fixed-shape arrays of each window of an input."""
+
+    def for_viewing(self, picture_side: int, frame_side: int) -> Preparation:
+        """The same, loading pictures and frames large enough for people to see.
+
+        Args:
+            picture_side: pixels of the shorter side of a still picture, at least.
+            frame_side: the same of a video's frames.
+        """
+        return self
+
+    def view(self, media: Media) -> View:
+        """What people see of an input beside the model's arrays."""
+        return View()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from perceiver_cli.media.types import Media, Picture, PictureSpec
-from perceiver_cli.preparation.base import Preparation, Window
+from perceiver_cli.media.types import Media, Picture, PictureSpec, Source
+from perceiver_cli.preparation.base import Preparation, View, Window
 from perceiver_cli.preparation.resampling import Resample, Square, centre_square, resample
 from perceiver_cli.settings import Count, CountOrZero, Positive, Share
 
@@ -46,16 +46,24 @@ class ImageRecipe:
 
 @dataclass(frozen=True)
 class ImagePreparation(Preparation):
-    """One window with "image"."""
+    """One window with "image". shorter_side: of the decoded picture, at least."""
 
     recipe: ImageRecipe
+    shorter_side: int = 0
 
     @property
     def needs(self) -> PictureSpec:
         """At least twice the model's size, so that the final resampling is what counts."""
         if self.recipe.crop_first:
             return PictureSpec(at_least=None)
-        return PictureSpec(at_least=round(2 * self.recipe.size / self.recipe.crop))
+        usual = round(2 * self.recipe.size / self.recipe.crop)
+        return PictureSpec(at_least=max(usual, self.shorter_side))
+
+    def load(self, source: Source, format: str) -> Picture:
+        """See Preparation."""
+        from perceiver_cli.media.image import load_picture
+
+        return load_picture(source, format, self.needs.at_least)
 
     def windows(self, media: Media) -> list[Window]:
         """Picture -> one window with "image": uint8 [size, size, 3]."""
@@ -68,6 +76,15 @@ class ImagePreparation(Preparation):
         )
         place = square_place(media.width / width, media.height / height, square)
         return [Window({"image": pixels}, place)]
+
+    def for_viewing(self, picture_side: int, frame_side: int) -> ImagePreparation:
+        """See Preparation."""
+        return replace(self, shorter_side=picture_side)
+
+    def view(self, media: Media) -> View:
+        """See Preparation."""
+        assert isinstance(media, Picture)
+        return View((media.pixels,), (media.width, media.height))
 
 
 def square_place(across: float, down: float, square: Square) -> dict[str, float]:

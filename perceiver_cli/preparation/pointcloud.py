@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from perceiver_cli.media.types import Media, PointCloud, PointSpec
+from perceiver_cli.media.types import Media, PointCloud, Source
 from perceiver_cli.preparation.base import Preparation, Window
 from perceiver_cli.settings import Count, CountOrZero, Positive
 
@@ -33,10 +33,11 @@ class PointCloudPreparation(Preparation):
 
     recipe: PointCloudRecipe
 
-    @property
-    def needs(self) -> PointSpec:
-        """What the loader must deliver."""
-        return PointSpec(self.recipe.points)
+    def load(self, source: Source, format: str) -> PointCloud:
+        """See Preparation."""
+        from perceiver_cli.media.pointcloud import load_points
+
+        return load_points(source, format, self.recipe.points)
 
     def windows(self, media: Media) -> list[Window]:
         """PointCloud -> one window with "pointcloud": float32 [points, 3] in the unit ball."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 
-from perceiver_cli.media.types import Media, Video, VideoSpec, VideoWindow
+from perceiver_cli.media.types import Media, Source, Video, VideoSpec, VideoWindow
 from perceiver_cli.preparation.audio import AudioRecipe, fit_samples
-from perceiver_cli.preparation.base import Preparation, Window
+from perceiver_cli.preparation.base import Preparation, View, Window
 from perceiver_cli.preparation.image import square_place
 from perceiver_cli.preparation.resampling import Resample, centre_square, resample
 from perceiver_cli.settings import Count, CountOrZero, Positive, Share
@@ -45,9 +45,13 @@ class VideoRecipe:
 
 @dataclass(frozen=True)
 class VideoPreparation(Preparation):
-    """Per window of the video one with "video" and, where there is a sound, "audio"."""
+    """Per window of the video one with "video" and, where there is a sound, "audio".
+
+    shorter_side: of the decoded frames, at least.
+    """
 
     recipe: VideoRecipe
+    shorter_side: int = 0
 
     @property
     def needs(self) -> VideoSpec:
@@ -56,14 +60,29 @@ class VideoPreparation(Preparation):
             frames=self.recipe.frames,
             window_s=self.recipe.window_s,
             max_windows=self.recipe.max_windows,
-            short_side=round(2 * self.recipe.size / self.recipe.crop),
+            short_side=max(round(2 * self.recipe.size / self.recipe.crop), self.shorter_side),
             sound_rate=self.recipe.audio.rate if self.recipe.audio else None,
         )
+
+    def load(self, source: Source, format: str) -> Video:
+        """See Preparation."""
+        from perceiver_cli.media.video import load_video
+
+        return load_video(source, format, self.needs)
 
     def windows(self, media: Media) -> list[Window]:
         """Video -> per window "video": uint8 [T, S, S, 3] and, with sound, "audio": float32 [S]."""
         assert isinstance(media, Video)
         return [self._window(media, window) for window in media.windows]
+
+    def for_viewing(self, picture_side: int, frame_side: int) -> VideoPreparation:
+        """See Preparation."""
+        return replace(self, shorter_side=frame_side)
+
+    def view(self, media: Media) -> View:
+        """See Preparation."""
+        assert isinstance(media, Video)
+        return View(tuple(w.frames for w in media.windows), (media.width, media.height))
 
     def _window(self, media: Video, window: VideoWindow) -> Window:
         height, width = window.frames.shape[1:3]

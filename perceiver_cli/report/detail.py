@@ -8,11 +8,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from perceiver_cli.report.input_words import input_in_words
 from perceiver_cli.report.sentence import attention_in_words
 from perceiver_cli.report.terminal import bar, is_ascii, show
 from perceiver_cli.report.words import (
     display_path,
-    facts_in_words,
     fill,
     place_in_words,
     printable,
@@ -49,7 +49,7 @@ def show_heading(
     """The file, what it is and why, and its facts: two lines."""
     show(console, Text(display_path(path), style="bold", overflow="fold"))
     kind = Text.assemble((modality, "cyan"), f" ({printable(detected_by)})")
-    show(console, kind + f": {facts_in_words(facts)}")
+    show(console, kind + f": {input_in_words(modality, facts)}")
 
 
 def _show_model(console: Console, result: Result) -> None:

@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from perceiver_cli.modalities import find_modality
 from perceiver_cli.results import CrossAttendStats, Result
 
-_THINGS = {
-    "image": "picture",
-    "audio": "sound",
-    "pointcloud": "shape",
-    "video": "video",
-    "av": "video and its sound",
-}
-_STREAMS = {"video": "pictures", "audio": "sound"}
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 
 # From one look to the next, a smaller change of the effective elements is not worth a word.
@@ -33,9 +26,10 @@ def attention_in_words(result: Result) -> str:
     first, *others = result.attention.cross_attends
     place = _place(first, result)
     windows = len(result.segments)
-    thing = f"clearest of {windows} windows" if windows else _THINGS[result.modality]
+    row = find_modality(result.modality)
+    thing = f"clearest of {windows} windows" if windows else row.described_as or row.noun
     words = f"Attends to {_share(first, elements)} of the {thing}"
-    words += _where(place, first, " of attention")
+    words += _where(place, first, result, " of attention")
     before = first
     for number, look in enumerate(others, 2):
         change = _change(before, look, result, elements)
@@ -54,15 +48,18 @@ def _change(before: CrossAttendStats, look: CrossAttendStats, result: Result, el
     else:
         words = f"takes in {share}" if share != _share(before, elements) else "takes in as much"
     old, place = _place(before, result), _place(look, result)
-    return words + _where(place, look, "", "still " if place == old else "")
+    return words + _where(place, look, result, "", "still " if place == old else "")
 
 
-def _where(place: str, look: CrossAttendStats, of_what: str, still: str = "") -> str:
+def _where(
+    place: str, look: CrossAttendStats, result: Result, of_what: str, still: str = ""
+) -> str:
     """The heaviest region and how attention is divided among streams, to follow a share."""
     figures = [f"{_percent(look.focus[0].mass)}{of_what}"] if place else []
     if len(look.share) > 1:
+        nouns = find_modality(result.modality).stream_nouns
         shares = look.share.items()
-        figures.append(", ".join(f"{_percent(s)} {_STREAMS.get(name, name)}" for name, s in shares))
+        figures.append(", ".join(f"{_percent(s)} {nouns.get(name, name)}" for name, s in shares))
     words = f", {still}most of all {place}" if place else ""
     return words + (f" ({'; '.join(figures)})" if figures else "")
 

@@ -8,9 +8,6 @@ from typing import Any
 
 STDIN = "-"
 
-_CHANNELS = {1: "mono", 2: "stereo"}
-_MODES = {"L": "grey", "1": "black and white", "P": "palette", "LA": "grey with alpha"}
-
 
 # Characters that end a line, or reorder the text around them so that it reads as something else.
 _MISLEADING = frozenset(
@@ -68,17 +65,6 @@ def _first_cells(text: str, width: int) -> str:
     return text
 
 
-def facts_in_words(facts: dict[str, Any]) -> str:
-    """The record's `input` as one phrase: "451x300 JPEG", "4.0 s, 22 kHz stereo"."""
-    if "sample_rate" in facts:
-        return _sound(facts)
-    if "vertices" in facts:
-        return _shape(facts)
-    if "duration_s" in facts:
-        return _video(facts)
-    return _picture(facts)
-
-
 def place_in_words(where: dict[str, Any]) -> str:
     """A region of attention as one phrase: "x 120-200, y 40-120", "1.20-1.40 s"."""
     if "start_s" in where:
@@ -119,40 +105,6 @@ def wrap(text: str, width: int) -> str:
     """Lines of at most `width`; none ends between a number and its percent sign."""
     lines = textwrap.wrap(text.replace(" %", "\xa0%"), width)
     return "\n".join(lines).replace("\xa0", " ")
-
-
-def _picture(facts: dict[str, Any]) -> str:
-    words = f"{facts['width']}x{facts['height']}"
-    if "format" in facts:
-        words += f" {facts['format']}"
-    mode = facts.get("mode", "RGB")
-    if mode != "RGB":
-        words += f", {_MODES.get(mode, mode)}"
-    if "exif_orientation" in facts:
-        words += ", turned upright"
-    if "frames" in facts:
-        words += f", first of {facts['frames']} frames"
-    return words
-
-
-def _sound(facts: dict[str, Any]) -> str:
-    rate = facts["sample_rate"] / 1000
-    channels = _CHANNELS.get(facts["channels"], f"{facts['channels']} channels")
-    return f"{seconds_in_words(facts['duration_s'])}, {rate:.3g} kHz {channels}"
-
-
-def _shape(facts: dict[str, Any]) -> str:
-    extent = " x ".join(f"{v:.3g}" for v in facts["extent"])
-    if facts["kind"] == "cloud":
-        return f"cloud of {facts['vertices']:,} points, {extent}, {facts['up']} up"
-    return f"mesh of {facts['faces']:,} faces, {extent}, {facts['up']} up"
-
-
-def _video(facts: dict[str, Any]) -> str:
-    fps = f", {facts['fps']:.3g} frames/s" if facts.get("fps") else ""
-    sound = "with sound" if facts.get("sound") else "no sound"
-    size = f"{facts['width']}x{facts['height']}"
-    return f"{size}, {seconds_in_words(facts['duration_s'])}{fps}, {sound}"
 
 
 def _box(low: list[float], high: list[float]) -> str:

@@ -14,9 +14,10 @@ from perceiver_cli.checkpoints.format import Label
 from perceiver_cli.errors import UsageError
 from perceiver_cli.inference.classifier import Classifier
 from perceiver_cli.inference.decoding.decode import Steps
+from perceiver_cli.modalities import part
 from perceiver_cli.training.data.folder import LabelledFolder
 from perceiver_cli.training.metrics import Measures, confusion, measure
-from perceiver_cli.training.robustness import CHANGES, Changed
+from perceiver_cli.training.robustness.base import CorruptingDecoder
 
 
 @dataclass(frozen=True)
@@ -100,10 +101,10 @@ def evaluate(wish: Wish, classifier: Classifier, tell: Callable[[], None]) -> Ev
     """
     found = _evaluate_files(wish.labelled, classifier, tell)
     if wish.changes:
-        kind = classifier.header.recipe["modality"]
+        modality = classifier.header.recipe["modality"]
         changed = {
-            name: _evaluate_files(wish.labelled, classifier, tell, Changed(change))
-            for name, change in CHANGES[kind].items()
+            name: _evaluate_files(wish.labelled, classifier, tell, CorruptingDecoder(corruption))
+            for name, corruption in part(modality, "corruptions").items()
         }
         found = replace(found, changed={n: each.measures for n, each in changed.items()})
     if wish.unknown:

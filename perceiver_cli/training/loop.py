@@ -17,8 +17,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from perceiver_cli.adapters.base import Adapter
+from perceiver_cli.modalities import part
 from perceiver_cli.model.perceiver import Perceiver
-from perceiver_cli.training.augment import AUGMENTS
 from perceiver_cli.training.data.cache import Cache
 from perceiver_cli.training.distillation import Teacher
 from perceiver_cli.training.optimiser import Average, build_optimisers, rate_at
@@ -86,7 +86,7 @@ class Training:
         self.plan = plan
         self.state_file = run / "state.safetensors"
         self.metrics_file = run / "metrics.jsonl"
-        self.augment = AUGMENTS[adapter.modality](adapter, plan.mixup, plan.taught)
+        self.augment = part(adapter.modality, "augmentation")(adapter, plan.mixup, plan.taught)
         self.adapter = adapter
         self.optimisers = build_optimisers(
             model, plan.rate, plan.decay, getattr(torch, plan.precision)

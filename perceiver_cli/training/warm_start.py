@@ -10,6 +10,7 @@ from torch import Tensor
 from perceiver_cli.adapters import build_adapter
 from perceiver_cli.adapters.base import Adapter
 from perceiver_cli.checkpoints.format import Checkpoint
+from perceiver_cli.modalities import find_modality
 from perceiver_cli.model.perceiver import Perceiver
 from perceiver_cli.preparation.image import ImageRecipe
 from perceiver_cli.preparation.video import VideoRecipe
@@ -17,16 +18,13 @@ from perceiver_cli.preparation.video import VideoRecipe
 # What a video's recipe shares with a picture's, so that its frames are read alike.
 _SHARED = ("size", "mean", "std", "patch", "values", "bands", "highest", "spacing", "resample")
 
-# How a training from nothing reads, other than by a recipe's defaults.
-_FRESH: dict[str, dict[str, Any]] = {"image": {"values": "cosines"}, "av": {"values": "cosines"}}
-
 
 def first_recipe(modality: str, start: Checkpoint | None) -> dict[str, Any]:
     """The recipe to train with unless settings change it.
 
     That of a start of the same modality; for video from pictures, frames are read as these.
     """
-    recipe: dict[str, Any] = {"modality": modality, **_FRESH.get(modality, {})}
+    recipe: dict[str, Any] = {"modality": modality, **find_modality(modality).fresh_recipe}
     if start is None:
         return recipe
     given = start.header.recipe

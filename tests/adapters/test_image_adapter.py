@@ -133,7 +133,7 @@ def test_regions_come_heaviest_first_and_disjoint():
 
 
 def test_the_loader_is_asked_for_more_than_the_crop_needs():
-    assert ImageAdapter(ImageRecipe(size=64, crop=0.5)).needs.at_least == 256
+    assert ImageAdapter(ImageRecipe(size=64, crop=0.5)).preparation.needs.at_least == 256
 
 
 @pytest.mark.parametrize(

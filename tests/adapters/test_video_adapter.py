@@ -140,14 +140,14 @@ def test_every_window_is_prepared_with_its_own_times():
 
 
 def test_what_the_loader_is_asked_for():
-    needs = ADAPTER.needs
+    needs = ADAPTER.preparation.needs
     assert (needs.frames, needs.short_side, needs.sound_rate) == (8, 64, 8000)
-    assert VideoAdapter(VideoRecipe(audio=None)).needs.sound_rate is None
+    assert VideoAdapter(VideoRecipe(audio=None)).preparation.needs.sound_rate is None
 
 
 def test_a_crop_keeps_the_middle_and_training_gets_the_whole():
     cropping = VideoAdapter(replace(SMALL, crop=0.5))
-    assert cropping.needs.short_side == 128
+    assert cropping.preparation.needs.short_side == 128
     frames = noise_frames(64, 64)
     middle = ADAPTER.prepare(video(frames[:, 16:48, 16:48].copy()))[0]
     window = cropping.prepare(video(frames))[0]

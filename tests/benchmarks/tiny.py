@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 from tests.conftest import make_weights
+
+_DEFAULTS = {kind: f"tiny-{kind}" for kind in ("image", "audio", "pointcloud", "av")}
+_DEFAULTS["video"] = _DEFAULTS["av"]
 
 
 def make_bundle(folder: Path) -> Path:
@@ -28,8 +30,6 @@ def make_bundle(folder: Path) -> Path:
     }
     for kind, recipe in recipes.items():
         make_weights(folder / f"tiny-{kind}.safetensors", recipe, None)
-    names = {kind: f"tiny-{kind}" for kind in recipes} | {"video": "tiny-av"}
-    (folder / "defaults.json").write_text(json.dumps(names))
     return folder
 
 
@@ -39,6 +39,7 @@ def start(bundle: Path, *arguments: str, **options: Any) -> subprocess.Popen:
         f"import sys, pathlib; sys.argv = {['perceiver', *arguments]!r}\n"
         "from perceiver_cli.checkpoints import registry\n"
         f"registry.bundled_folder = lambda: pathlib.Path({str(bundle)!r})\n"
+        f"registry.bundled_defaults = lambda: {_DEFAULTS!r}\n"
         "from perceiver_cli.cli import main; main()"
     )
     return subprocess.Popen([sys.executable, "-c", code], **options)

@@ -89,8 +89,8 @@ def test_a_default_without_its_file_is_exit_code_3(run, bundle, media, tmp_path,
     from perceiver_cli.checkpoints import registry
 
     monkeypatch.setattr(registry, "bundled_folder", lambda: tmp_path)
+    monkeypatch.setattr(registry, "bundled_defaults", lambda: {"image": "gone"})
     registry.defaults.cache_clear()
-    (tmp_path / "defaults.json").write_text('{"image": "gone"}')
     for call in (("classify", media["image"]), ("models", "verify"), ("models", "list")):
         assert run(*call).exit_code == 3
     outcome = run("doctor")

@@ -111,12 +111,11 @@ def test_a_file_that_disappears_or_changes_while_it_is_read(bundle, tmp_path, mo
 
 
 def test_an_exception_that_no_loader_foresaw_is_a_result(bundle, media, monkeypatch):
-    from perceiver_cli.inference.decoding import steps
 
     def fail(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(steps, "load_media", fail)
+    monkeypatch.setattr("perceiver_cli.media.image.load_picture", fail)
     result = Classifier().classify(media["image"])
     assert result.error.kind == "corrupt"
 

@@ -8,16 +8,18 @@ import pytest
 
 from perceiver_cli.detect import detect
 from perceiver_cli.errors import InputError
-from perceiver_cli.media.loading import load
-from perceiver_cli.media.types import PictureSpec, PointSpec, SoundSpec, Source, VideoSpec
+from perceiver_cli.media.types import Source
+from perceiver_cli.preparation.recipes import preparation_for
 from tests import samples
 
-NEEDS = {
-    "image": PictureSpec(32),
-    "audio": SoundSpec(16000, 0.2, 3),
-    "pointcloud": PointSpec(100),
-    "video": VideoSpec(3, 0.2, 2, 32, None),
-    "av": VideoSpec(3, 0.2, 2, 32, 16000),
+SOUND = {"modality": "audio", "window_s": 0.2, "max_windows": 3}
+VIDEO = {"modality": "av", "frames": 3, "window_s": 0.2, "max_windows": 2, "size": 16}
+PREPARATIONS = {
+    "image": preparation_for({"modality": "image", "size": 16}),
+    "audio": preparation_for(SOUND),
+    "pointcloud": preparation_for({"modality": "pointcloud", "points": 100}),
+    "video": preparation_for(VIDEO | {"audio": None}),
+    "av": preparation_for(VIDEO | {"audio": SOUND}),
 }
 
 PICTURES = ("jpg", "png", "webp", "bmp", "tiff", "gif", "avif")
@@ -55,7 +57,7 @@ def test_damage_is_survived(tmp_path, name, capfd):
         source = Source(name, damaged(content, rng))
         with suppress(InputError):
             detection = detect(source)
-            load(source, detection.format, NEEDS[detection.modality])
+            PREPARATIONS[detection.modality].load(source, detection.format)
     assert capfd.readouterr().err == ""
 
 
@@ -63,4 +65,4 @@ def test_damage_is_survived(tmp_path, name, capfd):
 def test_undamaged_files_load(tmp_path, name):
     source = Source(str(MAKERS[name](tmp_path / name)))
     detection = detect(source)
-    load(source, detection.format, NEEDS[detection.modality])
+    PREPARATIONS[detection.modality].load(source, detection.format)

@@ -96,7 +96,13 @@ def test_no_script_runs_but_its_own():
 
 def test_what_the_files_come_to():
     results = [classified(f"{n}.jpg", confident=n > 1) for n in range(4)] + [
-        classified("d.wav", modality="audio", predictions=[Prediction("dog", 1, "d", 0.21)]),
+        classified(
+            "d.wav",
+            modality="audio",
+            input={"duration_s": 1.0, "sample_rate": 8000, "channels": 1},
+            attention=None,
+            predictions=[Prediction("dog", 1, "d", 0.21)],
+        ),
         failed("cut.jpg"),
     ]
     found = page(*results)

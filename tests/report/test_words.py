@@ -3,8 +3,8 @@ import os
 import pytest
 from rich.cells import cell_len
 
+from perceiver_cli.report.input_words import input_in_words
 from perceiver_cli.report.words import (
-    facts_in_words,
     fill,
     place_in_words,
     printable,
@@ -15,43 +15,54 @@ from perceiver_cli.report.words import (
 
 
 @pytest.mark.parametrize(
-    ("facts", "words"),
+    ("modality", "facts", "words"),
     [
-        ({"width": 451, "height": 300, "format": "JPEG", "mode": "RGB"}, "451x300 JPEG"),
-        ({"width": 8, "height": 9, "format": "PNG", "mode": "L"}, "8x9 PNG, grey"),
+        ("image", {"width": 451, "height": 300, "format": "JPEG", "mode": "RGB"}, "451x300 JPEG"),
+        ("image", {"width": 8, "height": 9, "format": "PNG", "mode": "L"}, "8x9 PNG, grey"),
         (
+            "image",
             {"width": 8, "height": 9, "format": "JPEG", "mode": "RGB", "exif_orientation": 6},
             "8x9 JPEG, turned upright",
         ),
         (
+            "image",
             {"width": 8, "height": 9, "format": "TIFF", "mode": "RGB", "frames": 12},
             "8x9 TIFF, first of 12 frames",
         ),
-        ({"duration_s": 4.0, "sample_rate": 22050, "channels": 2}, "4.0 s, 22.1 kHz stereo"),
         (
+            "audio",
+            {"duration_s": 4.0, "sample_rate": 22050, "channels": 2},
+            "4.0 s, 22.1 kHz stereo",
+        ),
+        (
+            "audio",
             {"duration_s": 3725.0, "sample_rate": 48000, "channels": 6},
             "1 h 2 min, 48 kHz 6 channels",
         ),
         (
+            "pointcloud",
             {"kind": "mesh", "vertices": 8, "faces": 1234, "up": "y", "extent": [1.0, 2.0, 3.25]},
             "mesh of 1,234 faces, 1 x 2 x 3.25, y up",
         ),
         (
+            "pointcloud",
             {"kind": "cloud", "vertices": 50, "faces": 0, "up": "z", "extent": [1.0, 2.0, 3.0]},
             "cloud of 50 points, 1 x 2 x 3, z up",
         ),
         (
+            "av",
             {"width": 64, "height": 36, "duration_s": 125.3, "fps": 29.97, "sound": True},
             "64x36, 2 min 5 s, 30 frames/s, with sound",
         ),
         (
+            "video",
             {"width": 64, "height": 36, "duration_s": 1.0, "fps": None, "sound": False},
             "64x36, 1.0 s, no sound",
         ),
     ],
 )
-def test_facts_read_as_a_phrase(facts, words):
-    assert facts_in_words(facts) == words
+def test_facts_read_as_a_phrase(modality, facts, words):
+    assert input_in_words(modality, facts) == words
 
 
 @pytest.mark.parametrize(

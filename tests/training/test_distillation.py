@@ -4,7 +4,7 @@ import torch
 
 from perceiver_cli.adapters import build_adapter
 from perceiver_cli.errors import UsageError
-from perceiver_cli.training.augment import AUGMENTS
+from perceiver_cli.modalities import part
 from perceiver_cli.training.augment.affine import look, random_views
 from perceiver_cli.training.data.folder import read_folder
 from perceiver_cli.training.distillation import read_teacher
@@ -55,7 +55,7 @@ def test_no_teacher_there(folder, tmp_path):
 
 @pytest.mark.parametrize("share", [0.5, 0.9])
 def test_a_share_of_a_target_is_what_the_teacher_says_of_the_view(share):
-    augment = AUGMENTS["image"](build_adapter({"modality": "image"}), 0.0, share)
+    augment = part("image", "augmentation")(build_adapter({"modality": "image"}), 0.0, share)
     pixels = torch.zeros(4, 64, 64, 3, dtype=torch.uint8)
     logits = torch.zeros(4, 5, 3, 3)
     logits[:, 2] = 50.0
@@ -76,7 +76,7 @@ def test_of_clips_only_those_without_sound_ask_the_teacher():
         "audio": torch.rand(2, adapter.audio.recipe.samples),
         "teacher": 50 * torch.eye(5)[[3, 3], :, None, None],
     }
-    augment = AUGMENTS["av"](adapter, 0.0, 0.75)
+    augment = part("av", "augmentation")(adapter, 0.0, 0.75)
     seen = set()
     for seed in range(12):
         torch.manual_seed(seed)

@@ -3,10 +3,10 @@ import pytest
 import torch
 
 from perceiver_cli.adapters import build_adapter
+from perceiver_cli.modalities import part
 from perceiver_cli.model.config import PerceiverConfig
 from perceiver_cli.model.perceiver import Perceiver
 from perceiver_cli.training import loop
-from perceiver_cli.training.augment import AUGMENTS
 from perceiver_cli.training.data.cache import Cache
 from perceiver_cli.training.loop import Plan, Training
 
@@ -145,7 +145,7 @@ ARRAYS = {
 @pytest.mark.parametrize("mixup", [0.0, 1.0])
 def test_augmented_batches_fit_the_model_and_their_targets_sum_to_one(modality, mixup):
     adapter = build_adapter({"modality": modality})
-    augment = AUGMENTS[modality](adapter, mixup)
+    augment = part(modality, "augmentation")(adapter, mixup)
     seen = set()
     for seed in range(8):
         torch.manual_seed(seed)

@@ -6,7 +6,7 @@ import torch
 
 from perceiver_cli.adapters import build_adapter
 from perceiver_cli.media.types import Picture, PointCloud, Sound, SoundWindow, Video, VideoWindow
-from perceiver_cli.training.robustness import CHANGES
+from perceiver_cli.modalities import part
 from tests.training.test_train_command import make_folder, shape, sound
 
 RATE = 16000
@@ -24,8 +24,11 @@ def media(kind):
     }[kind]
 
 
+CORRUPTIONS = {kind: part(kind, "corruptions") for kind in ("image", "audio", "pointcloud", "av")}
+
+
 def changed(kind, name):
-    return CHANGES[kind][name](media(kind), np.random.default_rng(1))
+    return CORRUPTIONS[kind][name](media(kind), np.random.default_rng(1))
 
 
 def arrays(found):
@@ -38,7 +41,7 @@ def arrays(found):
     return [a for w in found.windows for a in (w.frames, w.sound) if a is not None]
 
 
-@pytest.mark.parametrize(("kind", "name"), [(k, n) for k in CHANGES for n in CHANGES[k]])
+@pytest.mark.parametrize(("kind", "name"), [(k, n) for k in CORRUPTIONS for n in CORRUPTIONS[k]])
 def test_every_change_gives_another_input_that_the_adapter_takes(kind, name):
     before, after = media(kind), changed(kind, name)
     assert type(after) is type(before)
@@ -101,13 +104,13 @@ def test_evaluate_reports_changes_and_unknown_things(tmp_path, run):
     outcome = run(*call, "--unknown", data / "val", "--format", "json")
     assert outcome.exit_code == 0, outcome.stderr
     measured = json.loads(outcome.stdout)
-    assert set(measured["changed"]) == set(CHANGES["pointcloud"])
+    assert set(measured["changed"]) == set(CORRUPTIONS["pointcloud"])
     assert measured["changed"]["scaled and moved"]["top1"] == measured["top1"]
     assert measured["unknown"]["items"] == 6
     assert measured["unknown"]["unsure"] == pytest.approx(1 - measured["kept"], abs=1e-3)
     assert run(*call).stdout.count("turned about the vertical") == 1
     info = json.loads(run("models", "info", target, "--format", "json").stdout)
-    assert set(info["card"]["measured"]["val"]["changed"]) == set(CHANGES["pointcloud"])
+    assert set(info["card"]["measured"]["val"]["changed"]) == set(CORRUPTIONS["pointcloud"])
 
     outcome = run("evaluate", data, "--model", target, "--unknown", other)
     assert outcome.exit_code == 2

@@ -11,8 +11,6 @@ from typing import Any
 from perceiver_cli.detect import Detection
 from perceiver_cli.detect import detect as detect_content
 from perceiver_cli.media.failures import failing_as
-from perceiver_cli.media.loading import facts
-from perceiver_cli.media.loading import load as load_media
 from perceiver_cli.media.types import Media, Source
 from perceiver_cli.preparation.base import Preparation, Window
 
@@ -37,18 +35,18 @@ def detect(source: Source) -> Detection:
         return detect_content(source)
 
 
-def load(source: Source, detection: Detection, needs: Any) -> Media:
+def load(source: Source, detection: Detection, preparation: Preparation) -> Media:
     """What a model needs of a source. Raises InputError."""
     with failing_as("corrupt", _PUZZLING):
-        return load_media(source, detection.format, needs)
+        return preparation.load(source, detection.format)
 
 
 def bring(media: Media, preparation: Preparation) -> Prepared:
     """What was loaded, as a model reads it. Raises InputError."""
     with failing_as("corrupt", "what it holds cannot be brought into the model's form"):
-        return Prepared(tuple(preparation.windows(media)), facts(media), media.notes)
+        return Prepared(tuple(preparation.windows(media)), media.describe(), media.notes)
 
 
 def prepare(source: Source, detection: Detection, preparation: Preparation) -> Prepared:
     """A source, once detected, as a model reads it. Raises InputError."""
-    return bring(load(source, detection, preparation.needs), preparation)
+    return bring(load(source, detection, preparation), preparation)

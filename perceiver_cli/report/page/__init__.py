@@ -18,12 +18,12 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from perceiver_cli.report.input_words import input_in_words
 from perceiver_cli.report.pictures.thumbnail import Thumbnail
 from perceiver_cli.report.sentence import attention_in_words
 from perceiver_cli.report.words import (
     count,
     display_path,
-    facts_in_words,
     printable,
     seconds_in_words,
 )
@@ -82,7 +82,7 @@ def card(number: int, result: Result, pictures: Thumbnail | None) -> Card:
         state=states[result.confident] if result.ok else "failed",
         modality=result.modality or "unknown",
         model=printable(result.model or ""),
-        facts=facts_in_words(result.input) if result.ok else "",
+        facts=input_in_words(result.modality, result.input) if result.ok else "",
         message=printable(result.error.message) if result.error else "",
         predictions=[(printable(p.label), p.score) for p in result.predictions],
         # A line may not end between a number and its sign.

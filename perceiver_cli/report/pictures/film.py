@@ -22,6 +22,13 @@ _PANEL, _THUMB, _SIDE = 480, 170, 110
 _TONES = ((90, 150, 200), (170, 178, 190), (60, 100, 110))
 
 
+def draw_video(explanation: Explanation, ending: str) -> bytes:
+    """A film as .mp4, .webp or .gif, else a contact sheet."""
+    if ending in (".mp4", ".webp", ".gif"):
+        return draw_film(explanation, ending)
+    return draw_contact_sheet(explanation, ending)
+
+
 def draw_film(explanation: Explanation, ending: str) -> bytes:
     """The frames that the model read, beside them the last map on them, at their own times.
 

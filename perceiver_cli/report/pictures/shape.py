@@ -23,6 +23,13 @@ _SOLID = 0.012
 
 
 def draw_shape(explanation: Explanation, ending: str) -> bytes:
+    """Coloured points as .ply, small coloured solids as .glb, else a picture of a few views."""
+    if ending in (".ply", ".glb"):
+        return coloured_points(explanation, ending)
+    return draw_views(explanation, ending)
+
+
+def draw_views(explanation: Explanation, ending: str) -> bytes:
     """A row for each map, a column for each view."""
     laid = _laid(explanation)
     scale = Scale.over(laid.values)

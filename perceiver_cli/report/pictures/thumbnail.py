@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from perceiver_cli.explanations import Explanation, Part, ShapeMap, SoundMap
+from perceiver_cli import modalities
+from perceiver_cli.explanations import Explanation, Part, SoundMap
 from perceiver_cli.report.pictures.colours import BACKGROUND, Scale, enlarge, heat_on_crop
 from perceiver_cli.results import Result
 
@@ -34,14 +35,15 @@ def thumbnail(explanation: Explanation, side: int) -> Thumbnail:
     """
     part = explanation.parts[_clearest(explanation.result)]
     scale = Scale.over(laid.values[-1] for laid in part.maps.values())
-    modality = explanation.result.modality
-    if modality == "image":
-        return _pair(explanation, part, part.frames, part.maps["image"].values[-1], scale, side)
-    if modality == "audio":
-        return _sound(part.maps["audio"], scale, 2 * side, side * 2 // 3)
-    if modality == "pointcloud":
-        return _shape(part.maps["pointcloud"], scale, side)
-    return _video(explanation, part, scale, side)
+    drawn: Thumbnail = modalities.part(explanation.result.modality, "thumbnail")(
+        explanation, part, scale, side
+    )
+    return drawn
+
+
+def picture_thumbnail(explanation: Explanation, part: Part, scale: Scale, side: int) -> Thumbnail:
+    """The picture, its longer side `side` pixels."""
+    return _pair(explanation, part, part.frames, part.maps["image"].values[-1], scale, side)
 
 
 def _clearest(result: Result) -> int:
@@ -69,7 +71,7 @@ def _pair(
     return Thumbnail(small, seen)
 
 
-def _video(explanation: Explanation, part: Part, scale: Scale, side: int) -> Thumbnail:
+def video_thumbnail(explanation: Explanation, part: Part, scale: Scale, side: int) -> Thumbnail:
     """The first, a middle and the last frame side by side; the track of the sound below."""
     count = len(part.frames)
     chosen = sorted({0, count // 2, count - 1})[:_FRAMES]
@@ -87,8 +89,9 @@ def _video(explanation: Explanation, part: Part, scale: Scale, side: int) -> Thu
     return Thumbnail(plain, seen)
 
 
-def _sound(laid: SoundMap, scale: Scale, wide: int, high: int) -> Thumbnail:
+def sound_thumbnail(explanation: Explanation, part: Part, scale: Scale, side: int) -> Thumbnail:
     """The waveform; for the heat, the spectrogram under it with low frequencies below."""
+    laid, wide, high = part.maps["audio"], 2 * side, side * 2 // 3
     low, top = np.quantile(laid.spectrum, [0.02, 0.995])
     grey = np.clip((laid.spectrum - low) / max(top - low, 1e-6), 0, 1) * 255
     pixels = np.repeat(enlarge(grey, high, wide)[::-1, :, None], 3, -1)
@@ -112,8 +115,9 @@ def _wave(
     return np.where(inside[..., None], colours[None], _empty(high, wide))
 
 
-def _shape(laid: ShapeMap, scale: Scale, side: int) -> Thumbnail:
+def shape_thumbnail(explanation: Explanation, part: Part, scale: Scale, side: int) -> Thumbnail:
     """The points from the front, a little from the right and above, near ones over far ones."""
+    laid = part.maps["pointcloud"]
     x, y, z = laid.points.T
     if laid.up == "y":
         y, z = -z, y

@@ -1,22 +1,7 @@
 """Random changes of training batches that keep their labels, one class per modality.
 
 Each takes batched arrays as the cache keeps them and soft targets [B, classes], and returns
-features (as the adapter's `features`) and targets. Where the arrays hold "teacher", another model's logits
-[B, classes, h, w], a share of each target (`taught`) is what it says. All randomness comes from
-torch's generator.
+features (as the adapter's `features`) and targets. Where the arrays hold "teacher", another
+model's logits [B, classes, h, w], a share of each target (`taught`) is what it says. All
+randomness comes from torch's generator.
 """
-
-from __future__ import annotations
-
-from perceiver_cli.training.augment.audio import AugmentAudio
-from perceiver_cli.training.augment.base import Augment
-from perceiver_cli.training.augment.image import AugmentImage
-from perceiver_cli.training.augment.pointcloud import AugmentPoints
-from perceiver_cli.training.augment.video import AugmentVideo
-
-AUGMENTS: dict[str, type[Augment]] = {
-    "image": AugmentImage,
-    "pointcloud": AugmentPoints,
-    "audio": AugmentAudio,
-    "av": AugmentVideo,
-}

@@ -11,7 +11,6 @@ from pathlib import Path
 from perceiver_cli.adapters.base import Adapter
 from perceiver_cli.detect import detect
 from perceiver_cli.errors import InputError, UsageError
-from perceiver_cli.media.loading import load
 from perceiver_cli.media.types import Source
 from perceiver_cli.preparation.base import Window
 from perceiver_cli.processor import usable_cores
@@ -69,6 +68,6 @@ def _decode(path: Path, adapter: Adapter) -> list[Window] | None:
         detection = detect(source)
         if not adapter.reads(detection.modality):
             return None
-        return adapter.prepare(load(source, detection.format, adapter.needs))
+        return adapter.prepare(adapter.preparation.load(source, detection.format))
     except InputError:
         return None

@@ -1,0 +1,175 @@
+"""The modalities, one row each: what people call it, and what serves it.
+
+A row names its parts by dotted path ("package.module:object"). A part is imported when it is first
+used, so this table imports nothing and every room may know it. A new modality is one more row and
+the files that the row names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+STILL_PICTURES = (".png", ".webp", ".jpg", ".jpeg")
+
+
+@dataclass(frozen=True)
+class Modality:
+    """One kind of input.
+
+    name: in records and on the command line; noun: what people call one; plural: several;
+    aliases: other names that the command line takes.
+    described_as: what a sentence about attention calls the whole input.
+    stream_nouns: what people call the byte array's streams, where there are several.
+    default_weights: name of the bundled checkpoint.
+    served_by: the modality whose row and checkpoints read it; its own name if empty.
+    text_detector: (source, text) -> Detection or None, for files of text; empty if none.
+    recipe: dataclass of settings that a checkpoint keeps.
+    preparation: Preparation of one input under a recipe.
+    adapter: (recipe) -> Adapter.
+    augmentation: Augmentation of training batches.
+    fresh_recipe: settings of a training from nothing that differ from the recipe's defaults.
+    corruptions: {name: corruption}, under which `evaluate --robustness` measures accuracy.
+    input_words: (the record's `input`) -> one phrase for people.
+    drawing: (explanation, ending) -> bytes, a file that shows attention; drawing_endings: the
+        endings it knows, the usual one first.
+    thumbnail: (explanation, part, scale, side) -> Thumbnail.
+    """
+
+    name: str
+    noun: str
+    plural: str
+    recipe: str
+    preparation: str
+    adapter: str
+    augmentation: str
+    corruptions: str
+    input_words: str
+    drawing: str
+    thumbnail: str
+    drawing_endings: tuple[str, ...] = STILL_PICTURES
+    aliases: tuple[str, ...] = ()
+    described_as: str = ""
+    stream_nouns: dict[str, str] = field(default_factory=dict)
+    default_weights: str | None = None
+    served_by: str = ""
+    text_detector: str = ""
+    fresh_recipe: dict[str, Any] = field(default_factory=dict)
+
+
+_IMAGE = Modality(
+    name="image",
+    noun="picture",
+    plural="pictures",
+    aliases=("picture",),
+    default_weights="pictures-200",
+    recipe="perceiver_cli.preparation.image:ImageRecipe",
+    preparation="perceiver_cli.preparation.image:ImagePreparation",
+    adapter="perceiver_cli.adapters.image:ImageAdapter",
+    fresh_recipe={"values": "cosines"},
+    augmentation="perceiver_cli.training.augment.image:AugmentImage",
+    corruptions="perceiver_cli.training.robustness.pictures:CORRUPTIONS",
+    input_words="perceiver_cli.report.input_words:picture_in_words",
+    drawing="perceiver_cli.report.pictures.picture:draw_picture",
+    thumbnail="perceiver_cli.report.pictures.thumbnail:picture_thumbnail",
+)
+_AUDIO = Modality(
+    name="audio",
+    noun="sound",
+    plural="sounds",
+    aliases=("sound",),
+    default_weights="sounds-47",
+    recipe="perceiver_cli.preparation.audio:AudioRecipe",
+    preparation="perceiver_cli.preparation.audio:AudioPreparation",
+    adapter="perceiver_cli.adapters.samples:sound_adapter",
+    augmentation="perceiver_cli.training.augment.audio:AugmentAudio",
+    corruptions="perceiver_cli.training.robustness.sounds:CORRUPTIONS",
+    input_words="perceiver_cli.report.input_words:sound_in_words",
+    drawing="perceiver_cli.report.pictures.sound:draw_sound",
+    thumbnail="perceiver_cli.report.pictures.thumbnail:sound_thumbnail",
+)
+_POINTCLOUD = Modality(
+    name="pointcloud",
+    noun="shape",
+    plural="shapes",
+    aliases=("shape",),
+    default_weights="shapes-40",
+    text_detector="perceiver_cli.detect.text:detect_shape_text",
+    recipe="perceiver_cli.preparation.pointcloud:PointCloudRecipe",
+    preparation="perceiver_cli.preparation.pointcloud:PointCloudPreparation",
+    adapter="perceiver_cli.adapters.pointcloud:PointCloudAdapter",
+    augmentation="perceiver_cli.training.augment.pointcloud:AugmentPoints",
+    corruptions="perceiver_cli.training.robustness.shapes:CORRUPTIONS",
+    input_words="perceiver_cli.report.input_words:shape_in_words",
+    drawing="perceiver_cli.report.pictures.shape:draw_shape",
+    drawing_endings=(".ply", ".glb", *STILL_PICTURES),
+    thumbnail="perceiver_cli.report.pictures.thumbnail:shape_thumbnail",
+)
+_AV = Modality(
+    name="av",
+    noun="video with sound",
+    plural="videos with sound",
+    described_as="video and its sound",
+    stream_nouns={"video": "pictures", "audio": "sound"},
+    default_weights="everyday-av",
+    recipe="perceiver_cli.preparation.video:VideoRecipe",
+    preparation="perceiver_cli.preparation.video:VideoPreparation",
+    adapter="perceiver_cli.adapters.video:VideoAdapter",
+    fresh_recipe={"values": "cosines"},
+    augmentation="perceiver_cli.training.augment.video:AugmentVideo",
+    corruptions="perceiver_cli.training.robustness.videos:CORRUPTIONS",
+    input_words="perceiver_cli.report.input_words:video_in_words",
+    drawing="perceiver_cli.report.pictures.film:draw_video",
+    drawing_endings=(".mp4", ".webp", ".gif", ".png", ".jpg", ".jpeg"),
+    thumbnail="perceiver_cli.report.pictures.thumbnail:video_thumbnail",
+)
+_VIDEO = Modality(
+    name="video",
+    noun="video",
+    plural="videos",
+    stream_nouns=_AV.stream_nouns,
+    served_by="av",
+    recipe=_AV.recipe,
+    preparation=_AV.preparation,
+    adapter=_AV.adapter,
+    augmentation=_AV.augmentation,
+    corruptions=_AV.corruptions,
+    input_words=_AV.input_words,
+    drawing=_AV.drawing,
+    drawing_endings=_AV.drawing_endings,
+    thumbnail=_AV.thumbnail,
+)
+
+MODALITIES: dict[str, Modality] = {
+    row.name: row for row in (_IMAGE, _AUDIO, _POINTCLOUD, _VIDEO, _AV)
+}
+
+
+def find_modality(name: str) -> Modality:
+    """The row of a modality by its name or an alias. Raises ValueError for anything else."""
+    for row in MODALITIES.values():
+        if name == row.name or name in row.aliases:
+            return row
+    raise ValueError(f"unknown modality {name!r}: use {', '.join(MODALITIES)}")
+
+
+def serving(modality: str) -> str:
+    """The modality whose checkpoints read inputs of `modality`. Raises ValueError."""
+    row = find_modality(modality)
+    return row.served_by or row.name
+
+
+def part(modality: str, role: str) -> Any:
+    """What serves a modality in a role, such as "adapter"; imported when first used.
+
+    Raises ValueError for an unknown modality.
+    """
+    return _imported(getattr(find_modality(modality), role))
+
+
+@cache
+def _imported(path: str) -> Any:
+    module, _, name = path.partition(":")
+    return getattr(import_module(module), name)

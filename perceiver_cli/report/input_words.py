@@ -1,0 +1,55 @@
+"""A record's `input` as one phrase: "451x300 JPEG", "4.0 s, 22 kHz stereo"."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from perceiver_cli.modalities import part
+from perceiver_cli.report.words import seconds_in_words
+
+_CHANNELS = {1: "mono", 2: "stereo"}
+_MODES = {"L": "grey", "1": "black and white", "P": "palette", "LA": "grey with alpha"}
+
+
+def input_in_words(modality: str, facts: dict[str, Any]) -> str:
+    """The record's `input` of a modality as one phrase."""
+    phrase: str = part(modality, "input_words")(facts)
+    return phrase
+
+
+def picture_in_words(facts: dict[str, Any]) -> str:
+    """ "451x300 JPEG, grey"."""
+    words = f"{facts['width']}x{facts['height']}"
+    if "format" in facts:
+        words += f" {facts['format']}"
+    mode = facts.get("mode", "RGB")
+    if mode != "RGB":
+        words += f", {_MODES.get(mode, mode)}"
+    if "exif_orientation" in facts:
+        words += ", turned upright"
+    if "frames" in facts:
+        words += f", first of {facts['frames']} frames"
+    return words
+
+
+def sound_in_words(facts: dict[str, Any]) -> str:
+    """ "4.0 s, 22 kHz stereo"."""
+    rate = facts["sample_rate"] / 1000
+    channels = _CHANNELS.get(facts["channels"], f"{facts['channels']} channels")
+    return f"{seconds_in_words(facts['duration_s'])}, {rate:.3g} kHz {channels}"
+
+
+def shape_in_words(facts: dict[str, Any]) -> str:
+    """ "mesh of 96 faces, 2 x 2 x 12, z up"."""
+    extent = " x ".join(f"{v:.3g}" for v in facts["extent"])
+    if facts["kind"] == "cloud":
+        return f"cloud of {facts['vertices']:,} points, {extent}, {facts['up']} up"
+    return f"mesh of {facts['faces']:,} faces, {extent}, {facts['up']} up"
+
+
+def video_in_words(facts: dict[str, Any]) -> str:
+    """ "320x240, 2.0 s, 25 frames/s, with sound"."""
+    fps = f", {facts['fps']:.3g} frames/s" if facts.get("fps") else ""
+    sound = "with sound" if facts.get("sound") else "no sound"
+    size = f"{facts['width']}x{facts['height']}"
+    return f"{size}, {seconds_in_words(facts['duration_s'])}{fps}, {sound}"

@@ -1,0 +1,55 @@
+"""Corruptions of shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from perceiver_cli.media.types import PointCloud
+from perceiver_cli.training.robustness.base import Corruption
+
+
+def _on_points(edit: Callable[[np.ndarray, np.random.Generator], np.ndarray]) -> Corruption:
+    """edit: float64 [N, 3], z up -> float64 [any N, 3]."""
+
+    def corrupt(cloud: PointCloud, rng: np.random.Generator) -> PointCloud:
+        return replace(cloud, points=edit(cloud.points, rng))
+
+    return corrupt
+
+
+def _size(points: np.ndarray) -> float:
+    """The largest distance from the middle."""
+    return float(np.linalg.norm(points - points.mean(0), axis=1).max())
+
+
+def _turned(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """By any angle about the vertical."""
+    angle = rng.uniform(0, 2 * np.pi)
+    sin, cos = np.sin(angle), np.cos(angle)
+    return points @ np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]])
+
+
+def _partly_hidden(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Without the fifth of the points that lies furthest in some direction."""
+    direction = rng.standard_normal(3)
+    return points[np.argsort(points @ direction)[: max(1, round(0.8 * len(points)))]]
+
+
+def _few(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return points[rng.permutation(len(points))[:200]]
+
+
+CORRUPTIONS: dict[str, Corruption] = {
+    "scaled and moved": _on_points(
+        lambda points, rng: points * 10 ** rng.uniform(-3, 3) + rng.uniform(-100, 100, 3)
+    ),
+    "200 points": _on_points(_few),
+    "noise of 2 %": _on_points(
+        lambda points, rng: points + 0.02 * _size(points) * rng.standard_normal(points.shape)
+    ),
+    "a fifth hidden": _on_points(_partly_hidden),
+    "turned about the vertical": _on_points(_turned),
+}
