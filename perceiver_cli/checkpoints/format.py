@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,10 @@ from perceiver_cli.errors import CheckpointError
 from perceiver_cli.model.config import PerceiverConfig
 
 FORMAT = 1
+
+# A file that is held open is opened anew after so many bytes: what has been read of an open file
+# counts as this process's memory, and opening takes as long as reading a megabyte.
+_HELD_BYTES = 2**24
 
 
 @dataclass(frozen=True)
@@ -70,13 +74,30 @@ class StoredTensors(Mapping):
     def __init__(self, path: Path, names: list[str]) -> None:
         self._path = path
         self._names = names
+        self._holding = False
+        self._file: Any = None
+        self._read = 0
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._names:
             raise KeyError(name)
-        # Opened anew for each: what has been read of an open file counts as this process's memory.
-        with _reading(self._path, "pt") as file:
-            return file.get_tensor(name).float()
+        with _failing(self._path):
+            file = self._file or safe_open(self._path, framework="pt")
+            stored = file.get_tensor(name)
+        if self._holding:
+            self._read += stored.nbytes
+            self._file = file if self._read < _HELD_BYTES else None
+            self._read = self._read if self._file else 0
+        return stored.float()
+
+    @contextmanager
+    def held_open(self) -> Iterator[None]:
+        """Inside the block the file is not opened for each tensor."""
+        self._holding = True
+        try:
+            yield
+        finally:
+            self._holding, self._file, self._read = False, None, 0
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
@@ -135,20 +156,35 @@ def build_model(
     Raises CheckpointError if tensors are missing, left over or of the wrong shape.
     """
     import torch
-    from torch import nn
 
     from perceiver_cli.model.perceiver import Perceiver
 
     with torch.device("meta"):
         model = Perceiver(checkpoint.header.model)
-    left = set(checkpoint.tensors)
+    tensors = checkpoint.tensors
+    held = tensors.held_open() if isinstance(tensors, StoredTensors) else nullcontext()
+    with held:
+        _fill(model, tensors, source, layer_for)
+    return model.requires_grad_(False).eval()
+
+
+def _fill(
+    model: Any,
+    tensors: Mapping[str, Any],
+    source: str,
+    layer_for: Callable[[str, Any], Any] | None,
+) -> None:
+    """Gives a model its tensors, every one of them, and its layers their replacements."""
+    from torch import nn
+
+    left = set(tensors)
     # By name: a list of the modules would keep those alive that were replaced.
     for prefix in [name for name, _ in model.named_modules()]:
         module = model.get_submodule(prefix)
         own = {}
         for name, expected in module.named_parameters(recurse=False):
             stored = f"{prefix}.{name}".lstrip(".")
-            own[name] = _fitting(checkpoint.tensors, stored, expected.shape, source)
+            own[name] = _fitting(tensors, stored, expected.shape, source)
             left.remove(stored)
         module.load_state_dict(own, strict=False, assign=True)
         if layer_for and isinstance(module, nn.Linear):
@@ -156,7 +192,6 @@ def build_model(
             setattr(model.get_submodule(parent), child, layer_for(prefix, module))
     if left:
         raise CheckpointError(f"{source}: unexpected tensor {min(left)}")
-    return model.requires_grad_(False).eval()
 
 
 def _fitting(tensors: Mapping[str, Any], name: str, shape: tuple[int, ...], source: str) -> Any:
@@ -174,9 +209,15 @@ def _fitting(tensors: Mapping[str, Any], name: str, shape: tuple[int, ...], sour
 @contextmanager
 def _reading(path: Path, framework: str) -> Iterator[Any]:
     """The open file; what goes wrong with it is a CheckpointError in one line."""
+    with _failing(path), safe_open(path, framework=framework) as file:
+        yield file
+
+
+@contextmanager
+def _failing(path: Path) -> Iterator[None]:
+    """What goes wrong with the file is a CheckpointError in one line."""
     try:
-        with safe_open(path, framework=framework) as file:
-            yield file
+        yield
     except (OSError, SafetensorError) as error:
         raise CheckpointError(_unreadable(path, error)) from None
 

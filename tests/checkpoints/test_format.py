@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from perceiver_cli.adapters import build_adapter
+from perceiver_cli.checkpoints import format as stored
 from perceiver_cli.checkpoints.card import add_to_card
 from perceiver_cli.checkpoints.format import (
     FORMAT,
@@ -22,6 +24,7 @@ from perceiver_cli.checkpoints.format import (
     Label,
     build_model,
     load_checkpoint,
+    open_checkpoint,
     read_header,
     save_checkpoint,
 )
@@ -105,6 +108,28 @@ def test_the_recipe_makes_the_adapter_the_model_was_made_for(saved):
 def test_tensors_take_two_bytes_a_value_on_disk_and_are_float32_in_memory(saved):
     assert {t.dtype for t in load_file(saved).values()} == {torch.float16}
     assert {t.dtype for t in load_checkpoint(saved).tensors.values()} == {torch.float32}
+
+
+def test_a_model_is_built_from_a_file_that_stays_open(saved, monkeypatch):
+    checkpoint = open_checkpoint(saved)
+    assert opened(monkeypatch, checkpoint, most=2**24) == 1
+    assert 1 < opened(monkeypatch, checkpoint, most=2**8) < len(checkpoint.tensors)
+
+
+def opened(monkeypatch, checkpoint: Checkpoint, most: int) -> int:
+    """How often the file is opened for a model if that is after every `most` bytes."""
+    calls = []
+
+    def opening(*arguments, **options):
+        calls.append(arguments)
+        return safe_open(*arguments, **options)
+
+    monkeypatch.setattr(stored, "safe_open", opening)
+    monkeypatch.setattr(stored, "_HELD_BYTES", most)
+    model = build_model(checkpoint, "tiny")
+    for name, tensor in dict(checkpoint.tensors).items():
+        assert torch.equal(model.state_dict()[name], tensor)
+    return len(calls) - len(checkpoint.tensors)
 
 
 def test_several_streams_come_back(tmp_path):
