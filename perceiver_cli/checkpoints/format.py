@@ -7,7 +7,6 @@ and read back as float32.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
@@ -16,6 +15,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
+from perceiver_cli.atomic import atomic_write
 from perceiver_cli.errors import CheckpointError
 from perceiver_cli.model.config import PerceiverConfig
 
@@ -107,19 +107,15 @@ class StoredTensors(Mapping):
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Writes the file beside its place and renames it, so that no half file is ever seen."""
+    """Writes a checkpoint. The file appears when it is complete."""
     import torch
     from safetensors.torch import save_file
 
     values = {"format": FORMAT, **asdict(checkpoint.header)}
     dtype = torch.float16 if checkpoint.half else torch.float32
     tensors = {name: t.detach().to(dtype).contiguous() for name, t in checkpoint.tensors.items()}
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        save_file(tensors, beside, metadata={"perceiver": json.dumps(values)})
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with atomic_write(path) as part:
+        save_file(tensors, part, metadata={"perceiver": json.dumps(values)})
 
 
 def read_header(path: Path) -> Header:

@@ -1,4 +1,4 @@
-"""The user's own folder: weights that were pulled, and which serve a modality. Imports no torch.
+"""The user's own folder: pulled weights, and which weights serve a modality. Imports no torch.
 
 PERCEIVER_HOME names it; else it is "perceiver" in the platform's folder for user data.
 """
@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from pathlib import Path
 
+from perceiver_cli.atomic import atomic_write
 from perceiver_cli.errors import CheckpointError
 
 
@@ -17,9 +17,9 @@ def home() -> Path:
     """The folder. It need not exist."""
     if own := os.environ.get("PERCEIVER_HOME"):
         return Path(own)
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "perceiver"
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "perceiver"
+    from platformdirs import user_data_path
+
+    return user_data_path("perceiver", appauthor=False)
 
 
 def place_for(name: str) -> Path:
@@ -34,7 +34,8 @@ def pulled() -> dict[str, Path]:
 
 def remember_digest(path: Path, digest: str) -> None:
     """Keeps the SHA-256 of a file that was pulled, beside it, as sha256sum writes it."""
-    _digest_file(path).write_text(f"{digest}  {path.name}\n", encoding="utf-8")
+    with atomic_write(_digest_file(path)) as part:
+        part.write_text(f"{digest}  {path.name}\n", encoding="utf-8")
 
 
 def remembered_digest(path: Path) -> str | None:
@@ -63,9 +64,9 @@ def choose_default(modality: str, name: str) -> None:
     """Remembers which weights serve a modality."""
     path = _defaults_file()
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    beside.write_text(json.dumps(chosen_defaults() | {modality: name}, indent=2), encoding="utf-8")
-    os.replace(beside, path)
+    text = json.dumps(chosen_defaults() | {modality: name}, indent=2)
+    with atomic_write(path) as part:
+        part.write_text(text, encoding="utf-8")
 
 
 def _digest_file(path: Path) -> Path:

@@ -1,15 +1,15 @@
-"""Where results go: standard output, or a file that appears only when it is complete."""
+"""Where results go: standard output, or a file that appears when it is complete."""
 
 from __future__ import annotations
 
 import errno
-import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from perceiver_cli.atomic import atomic_write
 from perceiver_cli.errors import UsageError
 
 
@@ -17,36 +17,34 @@ from perceiver_cli.errors import UsageError
 def open_output(path: Path | None, *, binary: bool = False) -> Iterator[IO[Any]]:
     """A stream for results, of text unless binary; None or "-" is standard output.
 
-    A file is written beside its place and renamed at the end, so that nobody reads half of it; if
-    the block fails, what was there before stays. Raises UsageError if it cannot be written.
+    A file appears when the block ends; if the block fails, what was there before stays. A link
+    stays a link, and a device or pipe is written to directly.
+
+    Raises:
+        UsageError: The file cannot be written.
     """
     if path is None or str(path) == "-":
         yield sys.stdout.buffer if binary else sys.stdout
         return
-    # A link stays a link; a device or pipe is written to, never replaced.
-    place = path.resolve()
-    beside = place.with_name(f".{place.name}.{os.getpid()}.part")
-    direct = place.exists() and not place.is_file()
+    target = path.resolve()
     try:
-        stream = _open(place if direct else beside, binary)
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}") from None
-    try:
-        with stream:
-            yield stream
-        if not direct:
-            os.replace(beside, place)
+        if target.exists() and not target.is_file():
+            with _open(path, target, binary) as stream:
+                yield stream
+        else:
+            with atomic_write(target) as part, _open(path, part, binary) as stream:
+                yield stream
     except OSError as error:
         if error.errno == errno.ENOSPC:
             error.filename = str(path)
         raise
-    finally:
-        if not direct:
-            with suppress(FileNotFoundError):
-                beside.unlink()
 
 
-def _open(path: Path, binary: bool) -> IO[Any]:
-    if binary:
-        return open(path, "wb")
-    return open(path, "w", encoding="utf-8", errors="backslashreplace", newline="")
+def _open(named: Path, path: Path, binary: bool) -> IO[Any]:
+    """Opens `path`; errors speak of the path that the call names."""
+    try:
+        if binary:
+            return open(path, "wb")
+        return open(path, "w", encoding="utf-8", errors="backslashreplace", newline="")
+    except OSError as error:
+        raise UsageError(f"cannot write {named}: {error.strerror}") from None

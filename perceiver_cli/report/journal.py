@@ -14,12 +14,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from perceiver_cli.atomic import atomic_write
 from perceiver_cli.errors import UsageError
 from perceiver_cli.media.types import Source
 from perceiver_cli.report.jsonlines import dumps
 from perceiver_cli.results import Result
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 # What every record begins with; a file that begins otherwise is somebody's own.
 _BEGINNING = b'{"path": '
@@ -56,11 +60,16 @@ class Journal:
         self.path = path.resolve()
         self._weights_of = weights_of
         self._claimed: dict[str, Identity] = {}
-        self._file = _open_locked(self.path)
+        if self.path.exists() and not self.path.is_file():
+            raise UsageError(f"{path}: a journal has to be a file")
+        if not self.path.parent.is_dir():
+            raise UsageError(f"cannot write {path}: no such folder")
+        self._lock = _lock(self.path)
         try:
+            self._file = _open_to_append(self.path)
             self._entries, self._untidy = self._read()
-        except UsageError:
-            self._file.close()
+        except BaseException:
+            self.close()
             raise
 
     def done(self, source: Source) -> Entry | None:
@@ -106,7 +115,12 @@ class Journal:
 
     def close(self) -> None:
         """Lets others use the file."""
-        self._file.close()
+        if hasattr(self, "_file"):
+            self._file.close()
+        # While it is still held: whoever has opened it by now finds that it is gone.
+        with suppress(OSError):
+            os.unlink(self._lock.lock_file)
+        self._lock.release()
 
     def _holds(self, entry: Entry, identity: Identity) -> bool:
         return (
@@ -147,20 +161,21 @@ class Journal:
         return b"\n" not in rest and (rest.startswith(_BEGINNING) or _BEGINNING.startswith(rest))
 
     def _tidy(self) -> None:
-        beside = self.path.with_name(f".{self.path.name}.part")
         last: dict[str, int] = {}
-        with open(self.path, "rb") as lines, open(beside, "wb") as kept:
+        with open(self.path, "rb") as lines:
             for number, line in enumerate(lines):
                 if record := _parse(line):
                     last[record["path"]] = number
+            kept = set(last.values())
             lines.seek(0)
-            wanted = set(last.values())
-            kept.writelines(line for number, line in enumerate(lines) if number in wanted)
-            kept.flush()
-            os.fsync(kept.fileno())
-        if sys.platform == "win32":  # where an open file cannot be replaced
-            self._file.close()
-        os.replace(beside, self.path)
+            with atomic_write(self.path) as part:
+                with open(part, "wb") as copy:
+                    copy.writelines(line for number, line in enumerate(lines) if number in kept)
+                    copy.flush()
+                    os.fsync(copy.fileno())
+                if sys.platform == "win32":  # where an open file cannot be replaced
+                    lines.close()
+                    self._file.close()
 
 
 def _identity(source: Source) -> Identity:
@@ -201,30 +216,22 @@ def _write_all(file: FileIO, content: bytes) -> None:
         content = content[file.write(content) :]
 
 
-def _open_locked(path: Path) -> FileIO:
-    """The file, for appending, with the sole right to it where the platform has such locks."""
-    while True:
-        try:
-            file = FileIO(path, "a")
-        except OSError as error:
-            raise UsageError(f"cannot write {path}: {error.strerror}") from None
-        if not path.is_file():
-            file.close()
-            raise UsageError(f"{path}: a journal has to be a file")
-        try:
-            _lock(file)
-        except OSError:
-            file.close()
-            raise UsageError(f"{path}: another run is writing it") from None
-        # The run before may have put a tidier file in the place of the one that was opened.
-        with suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
-                return file
-        file.close()
+def _open_to_append(path: Path) -> FileIO:
+    try:
+        return FileIO(path, "a")
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from None
 
 
-def _lock(file: FileIO) -> None:
-    with suppress(ImportError):  # Windows has no such locks
-        import fcntl
+def _lock(path: Path) -> FileLock:
+    """The sole right to write a journal, by a hidden file beside it."""
+    from filelock import FileLock, Timeout
 
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    lock = FileLock(path.with_name(f".{path.name}.lock"), blocking=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise UsageError(f"{path}: another run is writing it") from None
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from None
+    return lock

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from perceiver_cli.adapters.base import Adapter
+from perceiver_cli.atomic import atomic_write
 from perceiver_cli.modalities import part
 from perceiver_cli.model.perceiver import Perceiver
 from perceiver_cli.training.data.cache import Cache
@@ -178,10 +178,9 @@ class Training:
             for index, values in optimiser.state_dict()["state"].items():
                 for name, value in values.items():
                     tensors[f"optimiser/{number}/{index}/{name}"] = torch.as_tensor(value)
-        beside = self.state_file.with_suffix(".part")
         where = {"step": str(self.step), "elapsed_s": str(self.elapsed_s)}
-        save_file(tensors, beside, metadata=where)
-        os.replace(beside, self.state_file)
+        with atomic_write(self.state_file) as part:
+            save_file(tensors, part, metadata=where)
 
     def _restore(self) -> None:
         try:

@@ -142,12 +142,12 @@ def test_a_file_of_another_kind_is_left_alone(files, content):
 
 
 def test_two_runs_cannot_share_a_journal(files):
-    pytest.importorskip("fcntl")
     journal = opened()
     with pytest.raises(UsageError, match="another run"):
         opened()
     journal.close()
     opened().close()
+    assert sorted(map(os.fsencode, os.listdir())) == sorted(map(os.fsencode, [*files, "out.jsonl"]))
 
 
 def test_a_folder_or_a_device_is_no_journal(files):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from perceiver_cli.adapters.base import Adapter
+from perceiver_cli.atomic import atomic_write
 from perceiver_cli.preparation.base import Window
 from perceiver_cli.training.data.folder import LabelledFolder
 
@@ -73,10 +73,25 @@ def write_cache(
     decoded: Iterable[tuple[int, int, list[Window]]],
     skipped: Callable[[], int],
 ) -> Cache:
-    """Writes decoded (file index, class, windows) beside `place`, then renames it into place."""
-    beside = place.with_name(place.name + ".part")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
+    """Writes decoded (file index, class, windows); the folder appears when it is complete."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in place.parent.glob(f".{place.name}.*.part"):  # of a run that was killed
+        shutil.rmtree(leftover, ignore_errors=True)
+    with atomic_write(place) as part:
+        part.mkdir()
+        _write_arrays(part, expected, decoded, skipped)
+        shutil.rmtree(place, ignore_errors=True)
+    cache = open_cache(place, expected)
+    assert cache is not None
+    return cache
+
+
+def _write_arrays(
+    folder: Path,
+    expected: str,
+    decoded: Iterable[tuple[int, int, list[Window]]],
+    skipped: Callable[[], int],
+) -> None:
     columns: dict[str, list[bool]] = {}
     shapes: dict[str, tuple[int, ...]] = {}
     kinds: dict[str, np.dtype] = {}
@@ -87,7 +102,7 @@ def write_cache(
         for window in windows:
             for name, array in window.arrays.items():
                 if name not in raw:
-                    raw[name] = open(beside / f"{name}.raw", "wb")  # noqa: SIM115
+                    raw[name] = open(folder / f"{name}.raw", "wb")  # noqa: SIM115
                     shapes[name] = array.shape
                     kinds[name] = array.dtype
                     blank = np.zeros(array.shape, kinds[name]).tobytes()
@@ -103,20 +118,15 @@ def write_cache(
             files.append(file_index)
     for name, file in raw.items():
         file.close()
-        _raw_to_npy(beside / f"{name}.raw", (len(classes), *shapes[name]), kinds[name])
+        _raw_to_npy(folder / f"{name}.raw", (len(classes), *shapes[name]), kinds[name])
     np.savez(
-        beside / "rows.npz",
+        folder / "rows.npz",
         classes=np.array(classes, np.int64),
         files=np.array(files, np.int64),
         **{f"present_{n}": np.array(v, bool) for n, v in columns.items()},
     )
     index = {"fingerprint": expected, "streams": sorted(raw), "skipped": skipped()}
-    (beside / "index.json").write_text(json.dumps(index))
-    shutil.rmtree(place, ignore_errors=True)
-    os.replace(beside, place)
-    cache = open_cache(place, expected)
-    assert cache is not None
-    return cache
+    (folder / "index.json").write_text(json.dumps(index))
 
 
 def _raw_to_npy(raw: Path, shape: tuple[int, ...], kind: np.dtype) -> None:
