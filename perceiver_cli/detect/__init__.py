@@ -9,7 +9,7 @@ from perceiver_cli.detect.containers import detect_container, detect_sound_file
 from perceiver_cli.detect.detection import Detection
 from perceiver_cli.detect.mpeg import frames_format, is_transport_stream, skip_id3
 from perceiver_cli.detect.others import binary_kind
-from perceiver_cli.detect.pictures import detect_picture
+from perceiver_cli.detect.pictures import detect_picture, find_loose_picture
 from perceiver_cli.detect.shapes import binary_stl_state, detect_binary_shape
 from perceiver_cli.detect.signatures import Family, find_signature
 from perceiver_cli.detect.text import detect_text
@@ -79,6 +79,9 @@ def _detect_unsigned(source: Source, stream: BinaryIO, head: bytes, size: int) -
     stl = binary_stl_state(head, size)
     if stl == "exact":
         return Detection("pointcloud", "stl", "binary STL: triangle count fits the file size")
+    picture = find_loose_picture(stream, head, size, source.suffix)
+    if picture:
+        return detect_picture(source, picture)
     looks = binary_kind(head)
     if looks:
         raise InputError("unsupported", f"looks like {looks}; {_WANTED}")

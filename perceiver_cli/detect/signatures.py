@@ -39,11 +39,38 @@ _PLAIN: tuple[tuple[bytes, Family, str, str], ...] = (
     (b"MM\0+", Family.PICTURE, "tiff", "BigTIFF header"),
     (b"\0\0\0\x0cjP  \r\n\x87\n", Family.PICTURE, "jp2", "JPEG 2000 header"),
     (b"\xff\x4f\xff\x51", Family.PICTURE, "jp2", "JPEG 2000 code stream"),
+    (b"8BPS\0\1", Family.PICTURE, "psd", "Photoshop header"),
+    (b"qoif", Family.PICTURE, "qoi", "QOI header"),
+    (b"DDS |\0\0\0", Family.PICTURE, "dds", "DDS header"),
+    (b"icns\0", Family.PICTURE, "icns", "ICNS header"),
+    (b"\x59\xa6\x6a\x95", Family.PICTURE, "sun", "Sun raster header"),
+    (b"\x01\xda\0\1\0", Family.PICTURE, "sgi", "SGI header"),
+    (b"\x01\xda\1\1\0", Family.PICTURE, "sgi", "SGI header"),
+    (b"\x01\xda\0\2\0", Family.PICTURE, "sgi", "SGI header"),
+    (b"\x01\xda\1\2\0", Family.PICTURE, "sgi", "SGI header"),
     (b"fLaC", Family.SOUND, "flac", "FLAC header"),
     (b".snd", Family.SOUND, "au", "AU header"),
     (b"caff\0\x01", Family.SOUND, "caf", "CAF header"),
     (b"riff\x2e\x91\xcf\x11", Family.SOUND, "w64", "Wave64 header"),
     (b"#!AMR", Family.SOUND, "amr", "AMR header"),
+    (b"TTA1", Family.SOUND, "tta", "TTA header"),
+    (b"TTA2", Family.SOUND, "tta", "TTA header"),
+    (b"MAC ", Family.SOUND, "ape", "Monkey's Audio header"),
+    (b"wvpk", Family.SOUND, "wavpack", "WavPack header"),
+    (b"DSD \x1c\0\0\0", Family.SOUND, "dsf", "DSF header"),
+    (b"MPCK", Family.SOUND, "musepack8", "Musepack header"),
+    (b"MP+", Family.SOUND, "musepack", "Musepack header"),
+    (b"tBaK", Family.SOUND, "tak", "TAK header"),
+    (b"\x7f\xfe\x80\x01", Family.SOUND, "dts", "DTS frames"),
+    (b"Creative Voice File\x1a", Family.SOUND, "voc", "VOC header"),
+    (b"NIST_1A\n", Family.SOUND, "sphere", "SPHERE header"),
+    (b"ajkg", Family.SOUND, "shorten", "Shorten header"),
+    (b".RMF", Family.CONTAINER, "rm", "RealMedia"),
+    (b".ra\xfd", Family.CONTAINER, "rm", "RealAudio"),
+    (b"\x06\x0e\x2b\x34\x02\x05\x01\x01\x0d\x01\x02", Family.CONTAINER, "mxf", "MXF"),
+    (b"YUV4MPEG2 ", Family.CONTAINER, "y4m", "YUV4MPEG"),
+    (b"DKIF\0\0", Family.CONTAINER, "ivf", "IVF"),
+    (b"\x1f\x07\0", Family.CONTAINER, "dv", "DV"),
     (b"OggS", Family.CONTAINER, "ogg", "Ogg"),
     (b"FLV\x01", Family.CONTAINER, "flv", "FLV"),
     (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", Family.CONTAINER, "asf", "ASF (WMV, WMA)"),
@@ -89,7 +116,7 @@ def find_signature(head: bytes) -> Signature | None:
 
 def _riff(head: bytes) -> Signature | None:
     chunk = head[:4]
-    if chunk not in (b"RIFF", b"RIFX", b"RF64") or head[8:12] not in _RIFF:
+    if chunk not in (b"RIFF", b"RIFX", b"RF64", b"BW64") or head[8:12] not in _RIFF:
         return None
     family, format, label = _RIFF[head[8:12]]
     joined = label if family is Family.CONTAINER else f"{chunk.decode()}/{label}"
@@ -131,6 +158,10 @@ def _matroska(head: bytes) -> Signature | None:
 def _aiff(head: bytes) -> Signature | None:
     if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
         return Signature(Family.SOUND, "aiff", f"{head[8:12].decode()} header")
+    if head[:4] == b"FORM" and head[8:12] in (b"8SVX", b"16SV"):
+        return Signature(Family.SOUND, "iff", f"{head[8:12].decode()} header")
+    if head[:4] == b"FRM8" and head[12:16] == b"DSD ":
+        return Signature(Family.SOUND, "iff", "DSDIFF header")
     return None
 
 
@@ -144,4 +175,9 @@ def _small_headers(head: bytes) -> Signature | None:
         words = head[:200].split()
         if len(words) > 1 and (words[1].isdigit() or words[1].startswith(b"#")):
             return Signature(Family.PICTURE, "ppm", "PNM header")
+    if head[:3] in (b"Pf\n", b"PF\n") and head[3:4].isdigit():
+        if head[1:2] == b"f":
+            return Signature(Family.PICTURE, "ppm", "PFM header")
+        problem = "looks like a PFM picture in colour; export it as PNG or JPEG"
+        return Signature(Family.UNSUPPORTED, "ppm", problem)
     return None

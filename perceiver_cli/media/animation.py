@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.frames import reduced_size, wanted_times
-from perceiver_cli.media.image import open_picture
-from perceiver_cli.media.limits import MAX_FRAMES
-from perceiver_cli.media.pixels import check_size, to_rgb
+from perceiver_cli.media.image import exif_orientation
+from perceiver_cli.media.limits import MAX_FRAMES, most
+from perceiver_cli.media.pillow import decoding, open_picture
+from perceiver_cli.media.pixels import check_size, stored_view, to_rgb_array
 from perceiver_cli.media.types import Source, Video, VideoSpec, VideoWindow
 from perceiver_cli.media.windows import window_starts
 
@@ -25,11 +26,25 @@ _SHORTEST_MS, _USUAL_MS = 10.0, 100.0
 
 
 def load_animation(source: Source, format: str, spec: VideoSpec) -> Video:
-    """The windows of an animated picture; see load_video. Raises InputError as it does."""
+    """The windows of an animated picture.
+
+    Args:
+        source: The file.
+        format: One of ANIMATION_FORMATS.
+        spec: Which frames are wanted; see load_video.
+
+    Returns:
+        The video, without sound.
+
+    Raises:
+        InputError: As load_video raises it.
+    """
     with source.open() as stream, open_picture(stream, format) as picture:
         check_size(*picture.size)
-        lengths = [_length_s(frame) for frame in _frames(picture)]
         width, height = picture.size
+        orientation = exif_orientation(picture)
+        lengths = [_length_s(frame) for frame in _frames(picture, format)]
+        notes = _notes(picture, len(lengths))
     if not lengths:
         raise InputError("corrupt", "no frame of the animation can be decoded")
     ends = np.cumsum(lengths)
@@ -41,36 +56,69 @@ def load_animation(source: Source, format: str, spec: VideoSpec) -> Video:
         wanted = wanted_times(start, max(start, last), spec.frames)
         plans.append((start, np.searchsorted(ends, wanted + 1e-6, side="right")))
     needed = {int(index) for _, indices in plans for index in indices}
+    size = reduced_size(width, height, spec.short_side)
     with source.open() as stream, open_picture(stream, format) as picture:
-        size = reduced_size(width, height, spec.short_side)
         pictures = {
-            index: np.asarray(to_rgb(frame).resize(size))
-            for index, frame in enumerate(_frames(picture))
+            index: _upright(frame, size, orientation)
+            for index, frame in enumerate(_frames(picture, format))
             if index in needed
         }
+    if not needed <= pictures.keys():
+        raise InputError("corrupt", "the animation is damaged: its frames cannot be decoded twice")
     windows = tuple(
         VideoWindow(np.stack([pictures[int(i)] for i in indices]), begins[indices], start)
         for start, indices in plans
     )
-    return Video(windows, width, height, len(lengths) / duration, duration)
+    if orientation >= 5:
+        width, height = height, width
+    return Video(windows, width, height, len(lengths) / duration, duration, notes=notes)
 
 
-def _frames(picture: Image.Image) -> Iterator[Image.Image]:
+def _frames(picture: Image.Image, format: str) -> Iterator[Image.Image]:
     """Frames in order until the end, damage, or MAX_FRAMES.
 
     The default picture of an animated PNG, shown only where animation is not supported, is not
     one of them.
     """
-    first = 1 if getattr(picture, "default_image", False) else 0
+    first = _first(picture)
     for index in range(first, first + MAX_FRAMES):
         try:
-            picture.seek(index)
-            picture.load()
-        except Exception:
+            with decoding(format):
+                picture.seek(index)
+                picture.load()
+        except InputError as error:
+            if error.kind == "too_large":
+                raise
             return
         yield picture
+
+
+def _first(picture: Image.Image) -> int:
+    return 1 if getattr(picture, "default_image", False) else 0
+
+
+def _notes(picture: Image.Image, found: int) -> tuple[str, ...]:
+    stated = getattr(picture, "n_frames", found) - _first(picture)
+    if found >= stated:
+        return ()
+    if found == MAX_FRAMES:
+        return (f"of {stated:,} frames the first are read: {most('MAX_FRAMES')}",)
+    return (f"the animation is cut off or damaged: {found:,} of {stated:,} frames can be decoded",)
 
 
 def _length_s(frame: Image.Image) -> float:
     milliseconds = float(frame.info.get("duration") or 0)
     return (milliseconds if milliseconds > _SHORTEST_MS else _USUAL_MS) / 1000
+
+
+def _upright(
+    frame: Image.Image, size: tuple[int, int], orientation: int
+) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """A frame as uint8 [h, w, 3], reduced to a (width, height) of its stored form, and upright."""
+    from PIL import Image
+
+    stored = np.asarray(Image.fromarray(to_rgb_array(frame)).resize(size))
+    height, width = stored.shape[:2]
+    upright = np.empty((width, height, 3) if orientation >= 5 else (height, width, 3), np.uint8)
+    stored_view(upright, orientation)[:] = stored
+    return upright

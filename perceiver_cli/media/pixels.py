@@ -1,8 +1,10 @@
-"""From whatever a picture is stored as to 8-bit RGB."""
+"""From whatever a picture is stored as to upright 8-bit RGB."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,55 +14,197 @@ from perceiver_cli.media.limits import MAX_PIXELS, most
 if TYPE_CHECKING:
     from PIL import Image
 
+    Array = np.ndarray[Any, Any]
+
 # Depths that cameras and scanners keep inside 16-bit files.
 _DEPTH_CEILINGS = (2**8 - 1, 2**10 - 1, 2**12 - 1, 2**14 - 1, 2**16 - 1)
 
+# Pictures are converted in strips of so many pixels, so that copies of other depths stay small.
+_STRIP_PIXELS = 2**20
+
 
 def check_size(width: int, height: int) -> None:
-    """Raise InputError("too_large") above MAX_PIXELS and InputError("corrupt") without area."""
+    """Refuse what is too large to decode, or has no area.
+
+    Args:
+        width: Pixels.
+        height: Pixels.
+
+    Raises:
+        InputError: "too_large" above MAX_PIXELS, "corrupt" without area.
+    """
     if width < 1 or height < 1:
         raise InputError("corrupt", f"the picture has no area ({width} x {height} pixels)")
     if width * height > MAX_PIXELS:
         raise InputError("too_large", f"a picture of {width} x {height}: {most('MAX_PIXELS')}")
 
 
-def to_8_bit(values: np.ndarray) -> np.ndarray:
-    """Numbers of any depth [...] as uint8 [...], scaled by their range and never clipped.
+def to_8_bit(values: Array) -> Array:
+    """Numbers of any depth, scaled by their range and never clipped.
 
     Whole numbers are divided by the smallest depth of 8, 10, 12, 14 or 16 bits that holds the
     brightest of them, so that 12-bit data in a 16-bit file does not come out black. Fractions
     are taken as 0..1, or 0..255 when they exceed 1. Anything else, negative numbers included, is
     stretched from its smallest to its largest. NaN and infinities count as the smallest.
+
+    Args:
+        values: Numbers, any shape [...].
+
+    Returns:
+        uint8 [...].
+
+    Raises:
+        InputError: "corrupt" without a finite number.
     """
     if values.dtype == np.uint8:
         return values
-    numbers = values.astype(np.float64)
-    finite = np.isfinite(numbers)
-    if not finite.any():
-        raise InputError("corrupt", "the picture holds no finite number")
-    low, high = float(numbers[finite].min()), float(numbers[finite].max())
-    numbers[~finite] = low
-    ceilings = (1, 255) if values.dtype.kind == "f" else _DEPTH_CEILINGS
-    ceiling = next((each for each in ceilings if high <= each), None)
-    if low < 0 or ceiling is None:
-        scaled = (numbers - low) / ((high - low) or 1.0)
-    else:
-        scaled = numbers / ceiling
-    return np.rint(scaled * 255).astype(np.uint8)
+    flat = values.reshape(-1)
+    scale = _Scale.of(_chunks(flat), values.dtype.kind)
+    result = np.empty(flat.shape, np.uint8)
+    for source, target in zip(_chunks(flat), _chunks(result), strict=True):
+        target[:] = scale.apply(source)
+    return result.reshape(values.shape)
 
 
-def to_rgb(picture: Image.Image) -> Image.Image:
-    """A decoded Pillow picture of any mode as mode "RGB".
+def to_rgb_array(picture: Image.Image, orientation: int = 1, factor: int = 1) -> Array:
+    """A decoded Pillow picture of any mode as upright RGB.
 
-    Transparency is composited over white: that is what most viewers and web pages show behind a
-    picture, and hidden colours under transparent pixels must not come through.
+    It is converted in strips, so that beside the decoder's own picture there is little more than
+    the result. Transparency is composited over white: that is what most viewers and web pages
+    show behind a picture, and hidden colours under transparent pixels must not come through.
+
+    Args:
+        picture: A picture whose pixels are loaded.
+        orientation: The EXIF orientation, 1 to 8, in which it is stored.
+        factor: Each pixel of the result is the mean of factor x factor pixels.
+
+    Returns:
+        uint8 [H, W, 3].
+
+    Raises:
+        InputError: "unsupported" for a colour mode without a way to RGB, "corrupt" if its
+            numbers are all infinite or NaN.
     """
+    width, height = picture.size
+    size = -(-height // factor), -(-width // factor)
+    upright = np.empty((*(size[::-1] if orientation >= 5 else size), 3), np.uint8)
+    stored = stored_view(upright, orientation)
+    rows = max(1, _STRIP_PIXELS // (width * factor)) * factor
+    convert = _converter(picture, rows)
+    for strip, top in _strips(picture, rows):
+        pixels = convert(strip)
+        reduced = pixels.reduce(factor) if factor > 1 else pixels
+        stored[top // factor : top // factor + reduced.height] = np.asarray(reduced)
+    return upright
+
+
+def stored_view(upright: Array, orientation: int) -> Array:
+    """An upright picture seen as a file of an EXIF orientation stores it.
+
+    Args:
+        upright: [H, W, ...].
+        orientation: 1 to 8.
+
+    Returns:
+        A view: [W, H, ...] for orientations from 5 on, else [H, W, ...].
+    """
+    across = upright.swapaxes(0, 1)
+    views = {
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: across,
+        6: across[::-1],
+        7: across[::-1, ::-1],
+        8: across[:, ::-1],
+    }
+    return views.get(orientation, upright)
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """Numbers become round((number - low) / span * 255); what is not finite counts as least."""
+
+    low: float
+    span: float
+    least: float
+
+    @classmethod
+    def of(cls, chunks: Iterable[Array], kind: str) -> _Scale:
+        """The scale for all numbers in chunks of a dtype kind. Raises InputError("corrupt")."""
+        low, high = np.inf, -np.inf
+        for chunk in chunks:
+            finite = chunk[np.isfinite(chunk)] if kind == "f" else chunk
+            if finite.size:
+                low, high = min(low, float(finite.min())), max(high, float(finite.max()))
+        if low > high:
+            raise InputError("corrupt", "the picture holds no finite number")
+        ceilings = (1, 255) if kind == "f" else _DEPTH_CEILINGS
+        ceiling = next((each for each in ceilings if high <= each), None)
+        if low < 0 or ceiling is None:
+            return cls(low, (high - low) or 1.0, low)
+        return cls(0.0, ceiling, low)
+
+    def apply(self, numbers: Array) -> Array:
+        """uint8 of the same shape."""
+        values = numbers.astype(np.float64)
+        if numbers.dtype.kind == "f":
+            values[~np.isfinite(values)] = self.least
+        return np.rint((values - self.low) / self.span * 255).astype(np.uint8)
+
+
+def _chunks(flat: Array) -> Iterator[Array]:
+    return (flat[start : start + _STRIP_PIXELS] for start in range(0, len(flat), _STRIP_PIXELS))
+
+
+def _strips(picture: Image.Image, rows: int) -> Iterator[tuple[Image.Image, int]]:
+    """The picture in strips of so many rows, each with its first row."""
+    for top in range(0, picture.height, rows):
+        box = (0, top, picture.width, min(picture.height, top + rows))
+        yield picture.crop(box), top
+
+
+def _converter(picture: Image.Image, rows: int) -> Callable[[Image.Image], Image.Image]:
+    """What turns a strip of the picture into mode RGB."""
     from PIL import Image
 
-    if picture.mode.startswith("I") or picture.mode == "F":
-        return Image.fromarray(to_8_bit(np.asarray(picture))).convert("RGB")
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        white = Image.new("RGBA", picture.size, "white")
-        return Image.alpha_composite(white, picture).convert("RGB")
-    return picture.convert("RGB")
+    mode = picture.mode
+    if mode.startswith("I") or mode == "F":
+        arrays = (np.asarray(strip) for strip, _ in _strips(picture, rows))
+        scale = _Scale.of(arrays, "f" if mode == "F" else "i")
+        return lambda strip: Image.fromarray(scale.apply(np.asarray(strip))).convert("RGB")
+    if mode == "LAB":
+        return _from_lab()
+    if picture.has_transparency_data or mode in ("La", "RGBa"):
+        return _over_white
+    return _plain
+
+
+def _plain(strip: Image.Image) -> Image.Image:
+    try:
+        return strip.convert("RGB")
+    except ValueError as error:
+        problem = f"colours in mode {strip.mode} cannot be turned to RGB"
+        raise InputError("unsupported", problem) from error
+
+
+def _over_white(strip: Image.Image) -> Image.Image:
+    from PIL import Image
+
+    if strip.mode == "La":
+        strip = strip.convert("LA")
+    strip = strip.convert("RGBA")
+    white = Image.new("RGBA", strip.size, "white")
+    return Image.alpha_composite(white, strip).convert("RGB")
+
+
+def _from_lab() -> Callable[[Image.Image], Image.Image]:
+    from PIL import ImageCms
+
+    lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    transform = ImageCms.buildTransform(lab, srgb, "LAB", "RGB")
+
+    def convert(strip: Image.Image) -> Image.Image:
+        return transform.apply(strip)
+
+    return convert

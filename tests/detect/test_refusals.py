@@ -70,7 +70,6 @@ def npy(array: np.ndarray) -> bytes:
         (b"OFF we go\nagain\n", "plain text"),
         (b"solid advice for everyone\n", "plain text"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "LFS"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40), "HEIC"),
         (bytes(range(128, 256)) * 8, "unknown binary data"),
     ],
 )

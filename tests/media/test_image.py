@@ -1,9 +1,12 @@
 """Pictures come out upright, in RGB, whatever they are stored as."""
 
+import struct
+
 import numpy as np
 import pytest
 from PIL import Image
 
+from perceiver_cli.detect import detect
 from perceiver_cli.errors import InputError
 from perceiver_cli.media import pixels
 from perceiver_cli.media.image import load_picture
@@ -227,14 +230,17 @@ def test_no_area():
     assert caught.value.kind == "corrupt"
 
 
-@pytest.mark.parametrize(("mode", "factor"), [("RGB", 3), ("RGBA", 3), ("L", 3), ("P", 1)])
+@pytest.mark.parametrize(
+    ("mode", "factor"), [("RGB", 3), ("RGBA", 3), ("L", 3), ("P", 3), ("I;16", 3)]
+)
 def test_very_large_pictures_are_reduced(tmp_path, monkeypatch, mode, factor):
     """By whole factors, after they were turned upright."""
     monkeypatch.setattr("perceiver_cli.media.image._LARGE", 1000)
     exif = Image.Exif()
     exif[0x0112] = 6
     path = tmp_path / "a.tiff"
-    Image.fromarray(samples.picture_array(90, 60)).convert(mode).save(path, exif=exif)
+    image = Image.fromarray(samples.picture_array(90, 60))
+    image.convert("L" if mode == "I;16" else mode).convert(mode).save(path, exif=exif)
     picture = load(path, at_least=20)
     assert (picture.width, picture.height) == (60, 90)
     assert picture.pixels.shape == (90 // factor, 60 // factor, 3)
@@ -242,3 +248,111 @@ def test_very_large_pictures_are_reduced(tmp_path, monkeypatch, mode, factor):
     assert whole.shape == (90, 60, 3)
     assert close(picture.pixels[-1, -1], whole[-1, -1])
     assert close(picture.pixels[0, 0], whole[0, 0])
+
+
+@pytest.mark.parametrize(
+    ("name", "format"),
+    [
+        ("a.tga", "tga"),
+        ("a.pcx", "pcx"),
+        ("a.ico", "ico"),
+        ("a.dds", "dds"),
+        ("a.sgi", "sgi"),
+    ],
+)
+def test_rarer_formats(tmp_path, name, format):
+    side = 64
+    path = tmp_path / name
+    Image.fromarray(samples.picture_array(side, side)).save(path)
+    detection = detect(Source(str(path)))
+    assert (detection.modality, detection.format) == ("image", format)
+    picture = load(path, format)
+    assert (picture.width, picture.height) == (side, side)
+    for (row, column), colour in {(8, 8): RED, (8, 56): GREEN, (60, 32): BLUE}.items():
+        assert close(picture.pixels[row, column], colour)
+
+
+def test_mac_icons(tmp_path):
+    path = tmp_path / "a.icns"
+    Image.fromarray(samples.picture_array(64, 64)).save(path)
+    picture = load(path, detect(Source(str(path))).format)
+    assert close(picture.pixels[-10, picture.width // 2], BLUE)
+
+
+def qoi_of_one_colour(width, height, colour):
+    run = width * height - 1
+    runs = bytes([0xC0 | 61]) * (run // 62) + (bytes([0xC0 | run % 62 - 1]) if run % 62 else b"")
+    head = b"qoif" + width.to_bytes(4, "big") + height.to_bytes(4, "big") + b"\x03\0"
+    return head + b"\xfe" + bytes(colour) + runs + bytes(7) + b"\1"
+
+
+def psd_of_one_colour(width, height, colour):
+    size = height.to_bytes(4, "big") + width.to_bytes(4, "big")
+    head = b"8BPS\0\1" + bytes(6) + b"\0\3" + size + b"\0\x08\0\3" + bytes(12)
+    return head + b"\0\0" + b"".join(bytes([each]) * (width * height) for each in colour)
+
+
+@pytest.mark.parametrize("make", [qoi_of_one_colour, psd_of_one_colour])
+def test_formats_that_nothing_here_writes(make):
+    source = Source("a", make(20, 10, (200, 100, 50)))
+    picture = load_picture(source, detect(source).format)
+    assert picture.pixels.shape == (10, 20, 3)
+    assert (picture.pixels == (200, 100, 50)).all()
+
+
+def test_float_picture_of_one_channel(tmp_path):
+    path = tmp_path / "a.pfm"
+    Image.fromarray(np.array([[0.0, 0.5, 1.0]], np.float32)).save(path)
+    assert load(path, detect(Source(str(path))).format).pixels[0, :, 0].tolist() == [0, 128, 255]
+
+
+def test_lab(tmp_path):
+    from PIL import ImageCms
+
+    image = Image.fromarray(samples.picture_array())
+    lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    ImageCms.profileToProfile(image, srgb, lab, outputMode="LAB").save(tmp_path / "a.tiff")
+    picture = load(tmp_path / "a.tiff")
+    assert picture.facts["mode"] == "LAB"
+    assert close(picture.pixels[8, 8], RED, 12)
+
+
+def test_conversion_keeps_little_beside_the_picture(monkeypatch):
+    """16-bit pictures are read in strips: never one array of float64, or of int32, as large."""
+    import tracemalloc
+
+    monkeypatch.setattr(pixels, "_STRIP_PIXELS", 2**14)
+    deep = Image.fromarray(np.zeros((1000, 1000), np.uint16))
+    tracemalloc.start()
+    made = pixels.to_rgb_array(deep)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert made.nbytes == 3_000_000
+    assert peak < 4_000_000
+
+
+def test_many_pages_give_the_first(tmp_path):
+    first, second = Image.new("L", (8, 6), 10), Image.new("L", (8, 6), 200)
+    first.save(tmp_path / "a.tiff", save_all=True, append_images=[second])
+    picture = load(tmp_path / "a.tiff")
+    assert picture.pixels.max() == 10
+    assert picture.facts["frames"] == 2
+
+
+def test_two_pictures_in_one_jpeg(tmp_path):
+    """As phones store portraits and panoramas."""
+    path = tmp_path / "a.jpg"
+    first = Image.fromarray(samples.picture_array())
+    first.save(path, "MPO", save_all=True, append_images=[Image.new("RGB", (64, 48))])
+    assert close(load(path, "jpeg").pixels[8, 8], RED)
+    assert detect(Source(str(path))).modality == "image"
+
+
+def test_odd_bmp_bitfields_are_unsupported(tmp_path):
+    head = b"BM" + (14 + 40 + 12 + 8).to_bytes(4, "little") + bytes(4) + (66).to_bytes(4, "little")
+    info = struct.pack("<IiiHHIIiiII", 40, 2, 2, 1, 16, 3, 8, 0, 0, 0, 0)
+    masks = struct.pack("<III", 0xF000, 0x00F0, 0x0003)
+    with pytest.raises(InputError) as caught:
+        load_picture(Source("a.bmp", head + info + masks + bytes(8)), "bmp")
+    assert caught.value.kind == "unsupported"
+    assert "BMP" in caught.value.message

@@ -164,6 +164,32 @@ def test_transparent_animation_is_shown_on_white(tmp_path):
     assert load(tmp_path / "a.webp").windows[0].frames.min() == 255
 
 
+@pytest.mark.parametrize("suffix", ["webp", "png"])
+@pytest.mark.parametrize(("orientation", "turns"), [(3, 2), (6, -1), (8, 1)])
+def test_animations_are_turned_upright(tmp_path, suffix, orientation, turns):
+    upright = samples.picture_array(48, 64)
+    stored = Image.fromarray(np.ascontiguousarray(np.rot90(upright, -turns)))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / f"a.{suffix}"
+    again = stored.copy()
+    again.putpixel((0, 0), (9, 9, 9))
+    stored.save(path, save_all=True, append_images=[again], duration=100, exif=exif, quality=95)
+    video = load(path, spec=VideoSpec(2, 5, 1, 500, None))
+    assert (video.width, video.height) == (48, 64)
+    for place in ((8, 8), (8, 40), (50, 24)):
+        assert np.abs(video.windows[0].frames[0][place].astype(int) - upright[place]).max() <= 40
+
+
+def test_cut_off_animation_counts_as_far_as_it_goes(tmp_path):
+    path = samples.make_animation(tmp_path / "a.png", [100] * 9)
+    content = path.read_bytes()
+    path.write_bytes(content[: content.rindex(b"fcTL") - 60])
+    video = load(path)
+    assert video.notes == ("the animation is cut off or damaged: 7 of 9 frames can be decoded",)
+    assert video.duration_s == pytest.approx(0.7)
+
+
 def test_default_picture_of_a_png_is_not_a_frame(tmp_path):
     path = samples.make_animation(tmp_path / "a.png", [100, 100, 100], default_image=True)
     (window,) = load(path).windows

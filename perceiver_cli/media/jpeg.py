@@ -1,0 +1,113 @@
+"""JPEG files that end too early: what is there is shown, as viewers do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+
+from perceiver_cli.errors import InputError
+from perceiver_cli.media.parts import joined
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+_END_MARKER = b"\xff\xd9"
+
+# libjpeg fills what is missing with this level of all channels.
+_FILL = 128
+
+# A picture of which less than this share is there is not worth an answer.
+_LEAST = 0.5
+
+_ROWS = 64
+
+# The process of compression, by the marker that begins a frame.
+_PROCESSES = {
+    0xC3: "a lossless JPEG",
+    0xC5: "a hierarchical JPEG",
+    0xC6: "a hierarchical JPEG",
+    0xC7: "a hierarchical JPEG",
+    0xCB: "a lossless JPEG",
+    0xCD: "a hierarchical JPEG",
+    0xCE: "a hierarchical JPEG",
+    0xCF: "a hierarchical JPEG",
+    0xF7: "a JPEG-LS picture",
+}
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
+_WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
+
+
+def unusual_process(stream: BinaryIO) -> str | None:
+    """What kind of JPEG a file is if libjpeg reads no such thing, as "a JPEG-LS picture".
+
+    Args:
+        stream: A JPEG file at its beginning, where it is left again.
+
+    Returns:
+        The kind, or None for an ordinary JPEG and for one whose header is damaged.
+    """
+    position = 2
+    try:
+        while True:
+            stream.seek(position)
+            head = stream.read(5)
+            if len(head) < 5 or head[0] != 0xFF:
+                return None
+            marker = head[1]
+            if marker == 0xFF:
+                position += 1
+            elif marker in _WITHOUT_LENGTH:
+                position += 2
+            elif marker in _FRAMES:
+                if head[4] not in (8, 12) or (head[4] == 12 and marker not in _PROCESSES):
+                    return f"a JPEG of {head[4]} bits a channel"
+                return _PROCESSES.get(marker)
+            elif marker in (0xD9, 0xDA):
+                return None
+            else:
+                position += 2 + int.from_bytes(head[2:4], "big")
+    finally:
+        stream.seek(0)
+
+
+def with_end(stream: BinaryIO) -> BinaryIO:
+    """The same file with an end marker, up to which the decoder then reads.
+
+    Args:
+        stream: A JPEG file. It is closed with the stream that is returned.
+
+    Returns:
+        The stream with a marker behind it.
+    """
+    size = stream.seek(0, 2)
+    return joined(stream, [(0, size), _END_MARKER])
+
+
+def what_is_missing(picture: Image.Image) -> str:
+    """What a decoded JPEG lacks that was read with an end marker of our own.
+
+    Args:
+        picture: The decoded picture, not yet turned upright.
+
+    Returns:
+        A note for the record.
+
+    Raises:
+        InputError: "corrupt" if more than half of its rows are missing.
+    """
+    width, height = picture.size
+    there = height
+    while there > 0:
+        top = max(0, there - _ROWS)
+        rows = np.asarray(picture.crop((0, top, width, there))).reshape(there - top, -1)
+        filled = np.max(np.abs(rows.astype(np.int16) - _FILL), axis=1) <= 1
+        there -= len(rows) if filled.all() else int(np.argmin(filled[::-1]))
+        if not filled.all():
+            break
+    if there < _LEAST * height:
+        raise InputError("corrupt", "the JPEG data is cut off: more than half of it is missing")
+    missing = 1 - there / height
+    if missing < 0.005:
+        return "the JPEG file lacks its end"
+    return f"the JPEG file is cut off: the last {missing:.0%} of its rows are missing"

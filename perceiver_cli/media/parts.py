@@ -1,0 +1,88 @@
+"""Streams made of parts of other streams, so that nothing has to be copied."""
+
+from __future__ import annotations
+
+import io
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import BinaryIO, cast
+
+from perceiver_cli.media.types import Source
+
+Part = tuple[int, int] | bytes
+"""(start, length) of the stream below, or bytes of its own."""
+
+
+class _Parts(io.RawIOBase):
+    """The parts one after another, read only."""
+
+    def __init__(self, stream: BinaryIO, parts: Sequence[Part]) -> None:
+        self._stream = stream
+        self._parts = parts
+        lengths = (len(part) if isinstance(part, bytes) else part[1] for part in parts)
+        self._starts = list(accumulate(lengths, initial=0))
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = (0, self._position, self._starts[-1])[whence]
+        if base + offset < 0:
+            raise ValueError("negative seek position")
+        self._position = base + offset
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+    def readinto(self, buffer: object) -> int:
+        room = memoryview(cast(bytearray, buffer)).cast("B")
+        index = bisect_right(self._starts, self._position) - 1
+        if index >= len(self._parts):
+            return 0
+        part, within = self._parts[index], self._position - self._starts[index]
+        wanted = min(len(room), self._starts[index + 1] - self._position)
+        if isinstance(part, bytes):
+            content = part[within : within + wanted]
+        else:
+            self._stream.seek(part[0] + within)
+            content = self._stream.read(wanted)
+        room[: len(content)] = content
+        self._position += len(content)
+        return len(content)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._stream.close()
+        super().close()
+
+
+def joined(stream: BinaryIO, parts: Sequence[Part]) -> BinaryIO:
+    """A stream that reads the parts of another, one after another.
+
+    Args:
+        stream: What the parts are of. It is closed with the stream that is returned.
+        parts: None of them empty.
+
+    Returns:
+        A buffered, seekable stream, at its beginning.
+    """
+    return cast(BinaryIO, io.BufferedReader(_Parts(stream, parts)))
+
+
+@dataclass(frozen=True)
+class SourcePart(Source):
+    """The bytes [start, start + length) of a source, as a source of its own."""
+
+    start: int = 0
+    length: int = 0
+
+    def open(self) -> BinaryIO:
+        """A fresh stream of these bytes. Raises InputError as Source.open does."""
+        return joined(super().open(), [(self.start, self.length)])

@@ -1,0 +1,137 @@
+"""Opening pictures with Pillow, and what its failures mean."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import TYPE_CHECKING, BinaryIO
+
+from perceiver_cli.errors import InputError
+from perceiver_cli.media.failures import as_input_error
+from perceiver_cli.media.jpeg import unusual_process, with_end
+from perceiver_cli.media.limits import MAX_PIXELS, most
+from perceiver_cli.media.png import without_extras
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+# Only the decoder of the detected format is tried, so content never picks an odd Pillow plugin:
+# Pillow's names of formats, and the modules of Pillow that read them.
+_PLUGINS: dict[str, dict[str, str]] = {
+    "jpeg": {"JPEG": "Jpeg", "MPO": "Mpo"},
+    "png": {"PNG": "Png"},
+    "webp": {"WEBP": "WebP"},
+    "bmp": {"BMP": "Bmp"},
+    "tiff": {"TIFF": "Tiff"},
+    "gif": {"GIF": "Gif"},
+    "avif": {"AVIF": "Avif"},
+    "ppm": {"PPM": "Ppm"},
+    "jp2": {"JPEG2000": "Jpeg2K"},
+    "psd": {"PSD": "Psd"},
+    "ico": {"ICO": "Ico"},
+    "icns": {"ICNS": "Icns"},
+    "tga": {"TGA": "Tga"},
+    "pcx": {"PCX": "Pcx"},
+    "dds": {"DDS": "Dds"},
+    "qoi": {"QOI": "Qoi"},
+    "sgi": {"SGI": "Sgi"},
+    "sun": {"SUN": "Sun"},
+}
+# Pillow cannot tell a variant that it does not know from damage in these headers; the first is
+# the likelier.
+_MANY_VARIANTS = frozenset({"tiff", "psd", "dds", "sgi"})
+
+_UNKNOWN_VARIANT = "this variant of {} cannot be read; save it as 8-bit RGB"
+_UNSUPPORTED = re.compile(
+    r"unsupported|not supported|unimplemented|not implemented|cannot handle|not available"
+    r"|unknown (?!error)",
+    re.IGNORECASE,
+)
+
+
+def open_picture(stream: BinaryIO, format: str, ended: bool = False) -> Image.Image:
+    """Pillow's picture for an open stream, not decoded yet.
+
+    Args:
+        stream: The file at its beginning.
+        format: detect's name for it.
+        ended: Whether a JPEG that lacks its end is read as far as it goes.
+
+    Returns:
+        The picture.
+
+    Raises:
+        InputError: "too_large" beyond MAX_PIXELS, "unsupported" for a variant that Pillow cannot
+            read, "missing_library" for HEIC without pillow-heif, "corrupt" for damage.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    # Pillow refuses twice this many; usually that is its own choice too.
+    Image.MAX_IMAGE_PIXELS = (MAX_PIXELS + 1) // 2
+    if format == "jpeg":
+        process = unusual_process(stream)
+        if process:
+            raise InputError("unsupported", f"{process}, which cannot be read; save it as PNG")
+        stream = with_end(stream) if ended else stream
+    if format == "png":
+        stream = without_extras(stream)
+    try:
+        with decoding(format, "header"):
+            return Image.open(stream, formats=_registered(format))
+    except InputError as error:
+        if isinstance(error.__cause__, UnidentifiedImageError) and format in _MANY_VARIANTS:
+            problem = _UNKNOWN_VARIANT.format(format.upper())
+            raise InputError("unsupported", problem, error.detail) from error.__cause__
+        raise
+
+
+@contextmanager
+def decoding(format: str, part: str = "data") -> Iterator[None]:
+    """Failures of Pillow inside the block as InputErrors of the kind that fits.
+
+    Args:
+        format: detect's name for the format.
+        part: What is read, for the message: "header" or "data".
+
+    Raises:
+        InputError: "unsupported" for a variant that Pillow does not know, otherwise as
+            as_input_error tells it: "corrupt" for damage.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        raise _meaning(error, format, part) from error
+
+
+def _meaning(error: Exception, format: str, part: str) -> InputError:
+    from PIL import Image
+
+    if isinstance(error, Image.DecompressionBombError):
+        return InputError("too_large", f"too many pixels: {most('MAX_PIXELS')}")
+    if isinstance(error, NotImplementedError) or _UNSUPPORTED.search(str(error)):
+        return as_input_error(error, "unsupported", _UNKNOWN_VARIANT.format(format.upper()))
+    return as_input_error(error, "corrupt", f"the {format.upper()} {part} is cut off or damaged")
+
+
+def _registered(format: str) -> tuple[str, ...]:
+    """Pillow's names for a format, its plugins loaded. Raises InputError("missing_library")."""
+    if format == "heic":
+        _register_heif()
+        return ("HEIF",)
+    plugins = _PLUGINS[format]
+    for module in plugins.values():
+        import_module(f"PIL.{module}ImagePlugin")
+    return tuple(plugins)
+
+
+def _register_heif() -> None:
+    try:
+        heif = import_module("pillow_heif")
+    except ModuleNotFoundError as error:
+        problem = "a HEIC photo; the Python package pillow-heif reads it (the extra [heif])"
+        raise InputError("missing_library", problem) from error
+    heif.register_heif_opener()

@@ -1,0 +1,60 @@
+"""HEIC photos are read where pillow-heif is installed, and named with it where it is not."""
+
+import io
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from perceiver_cli.detect import detect
+from perceiver_cli.errors import InputError
+from perceiver_cli.media.image import load_picture
+from perceiver_cli.media.types import Source
+from tests import samples
+
+
+def heic(**options) -> bytes:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    pillow_heif.register_heif_opener()
+    buffer = io.BytesIO()
+    image = Image.fromarray(samples.picture_array(128, 96))
+    image.save(buffer, "HEIF", quality=95, **options)
+    return buffer.getvalue()
+
+
+def test_heic_is_read():
+    source = Source("IMG_0001.HEIC", heic())
+    detection = detect(source)
+    assert (detection.modality, detection.format) == ("image", "heic")
+    picture = load_picture(source, "heic")
+    assert picture.pixels.shape == (96, 128, 3)
+    assert np.abs(picture.pixels[20, 20].astype(int) - (255, 0, 0)).max() < 12
+
+
+def test_heic_is_turned_upright():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture = load_picture(Source("a", heic(exif=exif.tobytes())), "heic")
+    assert (picture.width, picture.height) == (96, 128)
+    # Red was top left, so it is top right when turned clockwise.
+    assert np.abs(picture.pixels[20, 76].astype(int) - (255, 0, 0)).max() < 12
+
+
+def test_damage_is_corrupt():
+    content = heic()
+    for cut in (60, len(content) // 2):
+        source = Source("a.heic", content[:cut])
+        with pytest.raises(InputError) as caught:
+            load_picture(source, detect(source).format)
+        assert caught.value.kind == "corrupt"
+
+
+def test_without_its_library_the_message_names_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    content = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40)
+    with pytest.raises(InputError) as caught:
+        detect(Source("a.heic", content))
+    assert caught.value.kind == "missing_library"
+    assert "HEIC" in caught.value.message
+    assert "pillow-heif" in caught.value.message
