@@ -66,7 +66,7 @@ def detect(source: Source) -> Detection:
     if signature.family is Family.CONTAINER:
         return detect_container(source, signature.format, signature.label)
     if signature.family is Family.SHAPE:
-        return detect_binary_shape(signature, head)
+        return detect_binary_shape(source, signature)
     if signature.family is Family.ARRAY:
         return detect_array(source, signature.format)
     return detect_archive(source)

@@ -68,8 +68,6 @@ _KINDS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"BLENDER", "a Blender scene (export it as GLB, OBJ or PLY)"),
     (0, b"LASF", "a LAS point cloud (export it as PLY or XYZ)"),
     (0, b"ASTM-E57", "an E57 point cloud (export it as PLY or XYZ)"),
-    (0, b"# .PCD", "a PCD point cloud (export it as PLY or XYZ)"),
-    (0, b"VERSION .7\nFIELDS", "a PCD point cloud (export it as PLY or XYZ)"),
     (0, b"OFR ", "an OptimFROG sound (convert it to FLAC or WAV)"),
     (0, b"#!SILK", "a SILK voice message (convert it to MP3 or WAV)"),
     (0, b"\x02#!SILK", "a SILK voice message (convert it to MP3 or WAV)"),

@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
-import struct
 from typing import Literal
 
 from perceiver_cli.detect.detection import Detection
 from perceiver_cli.detect.signatures import Signature
-from perceiver_cli.errors import InputError
+from perceiver_cli.media.failures import failing_as
+from perceiver_cli.media.pointcloud import folder_of
+from perceiver_cli.media.shapes.gltf import check_gltf
+from perceiver_cli.media.shapes.ply import check_header
+from perceiver_cli.media.shapes.stl import HEADER_BYTES, TRIANGLE_BYTES, triangle_count
+from perceiver_cli.media.types import Source
 
-_STL_HEADER, _STL_TRIANGLE = 84, 50
 
+def detect_binary_shape(source: Source, signature: Signature) -> Detection:
+    """PLY, whose header tells ASCII from binary, PCD, or GLB.
 
-def detect_binary_shape(signature: Signature, head: bytes) -> Detection:
-    """PLY (its header tells ascii from binary) or GLB version 2."""
+    Raises:
+        InputError: "corrupt", or "unsupported" for variants that are not read.
+    """
     if signature.format == "ply":
-        if b"element vertex" not in head:
-            raise InputError("corrupt", "the PLY header is cut off or names no vertices")
-        kind = "ASCII" if b"format ascii" in head[:200] else "binary"
-        return Detection("pointcloud", "ply", f"{kind} {signature.label}")
-    if head[4:8] != b"\x02\0\0\0":
-        raise InputError("unsupported", "a GLB of another version than 2; export it again")
-    return Detection("pointcloud", "glb", signature.label)
+        return detect_ply(source)
+    if signature.format == "glb":
+        detect_gltf(source)
+    return Detection("pointcloud", signature.format, signature.label)
+
+
+def detect_ply(source: Source) -> Detection:
+    """A PLY file by its header."""
+    with failing_as("corrupt", "the PLY header is damaged"), source.open() as stream:
+        kind = check_header(stream)
+    return Detection("pointcloud", "ply", f"{kind} PLY header")
+
+
+def detect_gltf(source: Source) -> Detection:
+    """A glTF file by its JSON, of which the buffers are within reach."""
+    with failing_as("corrupt", "the glTF file is cut off or damaged"), source.open() as stream:
+        place = check_gltf(stream, folder_of(source))
+    return Detection("pointcloud", "gltf", f"glTF with its buffers {place}")
 
 
 def binary_stl_state(head: bytes, size: int) -> Literal["exact", "short", "long"] | None:
@@ -30,10 +47,11 @@ def binary_stl_state(head: bytes, size: int) -> Literal["exact", "short", "long"
     Binary STL has no signature (its 80-byte title may even begin with "solid"), but its size
     follows from its triangle count exactly.
     """
-    if size < _STL_HEADER:
+    triangles = triangle_count(head, size)
+    if triangles is None:
         return None
-    (triangles,) = struct.unpack_from("<I", head, 80)
-    needed = _STL_HEADER + _STL_TRIANGLE * triangles
-    if needed == size and triangles:
+    needed = HEADER_BYTES + TRIANGLE_BYTES * triangles
+    stated = triangles.to_bytes(4, "little") == head[HEADER_BYTES - 4 : HEADER_BYTES]
+    if needed == size and triangles and stated:
         return "exact"
-    return "short" if size < needed else "long"
+    return "short" if size < needed or not triangles else "long"

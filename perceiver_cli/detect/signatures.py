@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -76,12 +77,17 @@ _PLAIN: tuple[tuple[bytes, Family, str, str], ...] = (
     (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", Family.CONTAINER, "asf", "ASF (WMV, WMA)"),
     (b"\0\0\x01\xba", Family.CONTAINER, "mpeg", "MPEG program stream"),
     (b"\0\0\x01\xb3", Family.CONTAINER, "mpegvideo", "MPEG video stream"),
-    (b"ply\n", Family.SHAPE, "ply", "PLY header"),
-    (b"ply\r", Family.SHAPE, "ply", "PLY header"),
     (b"glTF", Family.SHAPE, "glb", "GLB header"),
     (b"\x93NUMPY", Family.ARRAY, "npy", "NumPy header"),
     (b"PK\x03\x04", Family.ARCHIVE, "zip", "ZIP header"),
     (b"PK\x05\x06", Family.ARCHIVE, "zip", "ZIP header"),
+)
+
+_PLY = re.compile(rb"(?:\xef\xbb\xbf)?\s{0,80}ply[ \t]{0,80}[\r\n]", re.IGNORECASE)
+_PCD = re.compile(
+    rb"(?:#[^\r\n]*[\r\n]+|\s)*VERSION[ \t]+[\d.]+\s+(?:FIELDS|COLUMNS)\s"
+    rb"|# ?\.PCD v",
+    re.IGNORECASE,
 )
 
 _RIFF = {
@@ -111,6 +117,10 @@ def find_signature(head: bytes) -> Signature | None:
     for magic, family, format, label in _PLAIN:
         if head.startswith(magic):
             return Signature(family, format, label)
+    if _PLY.match(head):
+        return Signature(Family.SHAPE, "ply", "PLY header")
+    if _PCD.match(head):
+        return Signature(Family.SHAPE, "pcd", "PCD header")
     return _riff(head) or _iso_media(head) or _matroska(head) or _aiff(head) or _small_headers(head)
 
 

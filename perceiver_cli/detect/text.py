@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import os
 import re
 
 from perceiver_cli.detect.detection import Detection
+from perceiver_cli.detect.shapes import detect_gltf, detect_ply
 from perceiver_cli.errors import InputError
-from perceiver_cli.media.failures import failing_as
-from perceiver_cli.media.textpoints import find_layout
+from perceiver_cli.media.text import HEAD_BYTES, line_blocks
+from perceiver_cli.media.textlayout import find_layout
 from perceiver_cli.media.types import Source
 
 # What tells one kind of text from another stands in its first characters.
@@ -16,13 +17,20 @@ _BEGINNING = 4000
 
 # None of these patterns can match a stretch of text in more than one way: on text made to harm, the
 # search for all of them would not end.
-_NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+|nan|inf)(?:[eE][-+]?\d+)?"
-_OFF = re.compile(r"\s*(?:ST)?C?N?OFF\s*\d+\s+\d+")
+_NUMBER = r"[-+]?(?:\d+(?:[.,]\d*)?|[.,]\d+|nan|inf)(?:[eE][-+]?\d+)?"
+_OFF = re.compile(r"\s*(?:ST)?C?N?4?n?(?:OFF|off)(?:\s*BINARY)?(?:\s*\d+\s+\d+|(?P<open>\s*\Z))")
+_OFF_COUNTS = re.compile(r"\s*\d+[ \t]+\d+[ \t]+\d+[ \t]*\n")
+_PLY = re.compile(r"ply[ \t]{0,80}[\r\n]", re.IGNORECASE)
+_STL = re.compile(r"solid\b|facet\s+normal\b", re.IGNORECASE)
+_FACET = re.compile(r"\bfacet\s+normal\b", re.IGNORECASE)
 _OBJ_VERTEX = re.compile(rf"^[ \t]*v(?:[ \t]+{_NUMBER}){{3}}", re.MULTILINE | re.IGNORECASE)
 _OBJ_WORD = re.compile(
-    r"#.*|v|vt|vn|vp|f|l|p|o|g|s|mg|usemtl|mtllib|usemap|maplib|lod|bevel|[cd]_interp"
-    r"|shadow_obj|trace_obj|deg|cstype|curv2?|surf|parm|trim|hole|end"
+    r"#.*|v|vt|vn|vp|f|fo|l|p|o|g|s|sg|mg|usemtl|mtllib|usemap|maplib|lod|bevel|[cd]_interp"
+    r"|shadow_obj|trace_obj|deg|bmat|step|cstype|curv2?|surf|parm|trim|hole|scrv|sp|end|con"
+    r"|ctech|stech|bsp|bzp|cdc|cdp|res|call|csh",
+    re.IGNORECASE,
 )
+_GLTF_WORD = re.compile(rb'"(?:asset|meshes|buffers|scenes|accessors|nodes)"')
 _PYTHON = re.compile(
     r"^(?:import [\w.]+(?: as \w+)?|from [\w.]+ import [\w(*, ]+|def \w+\(.*|class \w+.*:)\s*$",
     re.MULTILINE,
@@ -37,7 +45,6 @@ _KINDS: tuple[tuple[str, str], ...] = (
     (r"(?:<\?xml[\s\S]{0,2000}?)?<collada", "a COLLADA model (export it as GLB, OBJ or PLY)"),
     (r"<\?xml|<[a-z]\w*[ >]", "XML"),
     (r"#vrml|#x3d", "a VRML model (export it as GLB, OBJ or PLY)"),
-    (r"# \.pcd|version \.7\s+fields", "a PCD point cloud (export it as PLY or XYZ)"),
     (r"newmtl|# .*\n+newmtl", "the materials of an OBJ (MTL), not its shape"),
     (r"#extm3u", "a playlist"),
     (r"webvtt|1\s*\n\d\d:\d\d:\d\d", "subtitles"),
@@ -48,15 +55,22 @@ _KINDS: tuple[tuple[str, str], ...] = (
 
 def detect_text(source: Source, text: str, wanted: str) -> Detection:
     """A shape in text form. Raises InputError("unsupported") saying what the text looks like."""
-    stripped = text.lstrip("\ufeff \t\r\n")
-    if re.match(r"solid\b[\s\S]{0,4000}?\bfacet\s+normal", stripped, re.IGNORECASE):
+    text = re.sub(r"\r\n|\r", "\n", text)
+    stripped = text.lstrip("\ufeff \t\n")
+    if _STL.match(stripped) and _FACET.search(stripped):
         return Detection("pointcloud", "stl", "ASCII STL text")
-    if _OFF.match(re.sub(r"#.*", "", stripped[:_BEGINNING])):
+    if _PLY.match(stripped):  # in UTF-16: others are known by their first bytes
+        return detect_ply(source)
+    bare = re.sub(r"#.*", "", stripped)
+    off = _OFF.match(bare)
+    if off and (off["open"] is None or _is_longer(source, text)):
         return Detection("pointcloud", "off", "OFF header")
-    if _OBJ_VERTEX.search(text) and _only_obj_words(text):
+    if source.suffix == "off" and _OFF_COUNTS.match(bare):
+        return Detection("pointcloud", "off", "OFF by its name (no header)")
+    if _only_obj_words(text) and _has_obj_vertex(source, text):
         return Detection("pointcloud", "obj", "OBJ text")
     if stripped.startswith(("{", "[")):
-        return _detect_json(source, stripped, wanted)
+        return _detect_json(source, wanted)
     for pattern, kind in _KINDS:
         if re.match(pattern, stripped[:_BEGINNING], re.IGNORECASE):
             raise InputError("unsupported", f"looks like {kind}; {wanted}")
@@ -71,23 +85,46 @@ def detect_text(source: Source, text: str, wanted: str) -> Detection:
 
 
 def _only_obj_words(text: str) -> bool:
+    """Whether every line begins with a word of OBJ, and some do."""
     continued = False
-    for line in text.splitlines():
+    found = False
+    for line in text.split("\n"):
         words = line.split(None, 1)
-        if words and not continued and not _OBJ_WORD.fullmatch(words[0]):
-            return False
+        if words and not continued:
+            if not _OBJ_WORD.fullmatch(words[0]):
+                return False
+            found = True
         continued = line.rstrip().endswith("\\")
-    return True
+    return found
 
 
-def _detect_json(source: Source, head: str, wanted: str) -> Detection:
-    if not ('"asset"' in head and re.search(r'"(meshes|buffers|scenes)"', head)):
+def _has_obj_vertex(source: Source, text: str) -> bool:
+    """Whether the beginning of a file has a vertex, or the rest of it has one soon enough.
+
+    Comments, names of materials and texture coordinates may fill more than the beginning.
+    """
+    if _OBJ_VERTEX.search(text):
+        return True
+    if not _is_longer(source, text):
+        return False
+    with source.open() as stream:
+        return any(_OBJ_VERTEX.search(block.decode("latin-1")) for block in line_blocks(stream))
+
+
+def _is_longer(source: Source, text: str) -> bool:
+    """Whether a file goes on behind its beginning."""
+    with source.open() as stream:
+        return stream.seek(0, os.SEEK_END) > max(len(text), HEAD_BYTES)
+
+
+def _detect_json(source: Source, wanted: str) -> Detection:
+    """glTF, whose parts come in any order: the word that tells it may stand at the very end."""
+    size = 2**20
+    with source.open() as stream:
+        tail, words = b"", set[bytes]()
+        while piece := stream.read(size):
+            words |= set(_GLTF_WORD.findall(tail + piece))
+            tail = piece[-20:]
+    if (b'"asset"' not in words and source.suffix != "gltf") or len(words) < 2:
         raise InputError("unsupported", f"looks like JSON; {wanted}")
-    with failing_as("corrupt", "the glTF file is cut off or damaged"), source.open() as stream:
-        buffers = json.load(stream).get("buffers", [])
-        embedded = all(str(each.get("uri", "")).startswith("data:") for each in buffers)
-    if not embedded:
-        raise InputError(
-            "unsupported", "a glTF file whose geometry is in other files; save it as .glb"
-        )
-    return Detection("pointcloud", "gltf", "glTF with its buffers inside")
+    return detect_gltf(source)

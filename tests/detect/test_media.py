@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from perceiver_cli.detect import detect
+from perceiver_cli.errors import InputError
 from perceiver_cli.media.types import Source
 from tests import samples
 
@@ -226,7 +227,7 @@ def test_gltf_with_embedded_buffers(tmp_path):
     tree = json.loads(files.pop("model.gltf"))
     path = tmp_path / "a.gltf"
     path.write_text(json.dumps(tree))
-    with pytest.raises(Exception, match="geometry is in other files"):
+    with pytest.raises(InputError, match="a file that is missing: gltf_buffer_0.bin"):
         found(path)
     for buffer in tree["buffers"]:
         content = base64.b64encode(files[buffer["uri"]]).decode()

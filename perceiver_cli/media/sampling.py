@@ -1,0 +1,110 @@
+"""Points drawn from a shape: evenly over the faces of a mesh, or a subset of a cloud."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from perceiver_cli.errors import InputError
+from perceiver_cli.media.shapes.shape import Floats, Integers
+
+# Coordinates beyond this are damage: their squares would no longer be finite.
+_LARGEST = 1e100
+
+# What is computed of all faces or points is computed of so many at a time.
+_AT_ONCE = 2**18
+
+
+def sample_surface(
+    vertices: npt.NDArray[Any], faces: Integers, count: int, rng: np.random.Generator
+) -> Floats:
+    """Points that lie uniformly by area on the faces of a mesh.
+
+    Args:
+        vertices: Numbers [V, 3] of any type.
+        faces: Triangles [F, 3] as indices into the vertices; those with coordinates that are not
+            finite get no points.
+        count: How many points.
+        rng: Draws them.
+
+    Returns:
+        float64 [count, 3].
+
+    Raises:
+        InputError: "corrupt" for a mesh without area or finite coordinates.
+    """
+    lows, highs = [], []
+    for _, triangles in _blocks(vertices, faces):
+        usable = triangles[_usable(triangles).all(axis=1)]
+        if len(usable):
+            lows.append(usable.min(axis=(0, 1)))
+            highs.append(usable.max(axis=(0, 1)))
+    if not lows:
+        raise InputError("corrupt", "no vertex of the mesh has finite coordinates")
+    low, high = np.min(lows, axis=0), np.max(highs, axis=0)
+    # Areas are taken at the scale of the shape, so that neither tiny nor distant ones lose them.
+    scale = (high - low).max() or 1.0
+    areas = np.zeros(len(faces))
+    for begin, triangles in _blocks(vertices, faces):
+        with np.errstate(all="ignore"):
+            unit = (triangles - low) / scale
+            edges = unit[:, 1:] - unit[:, :1]
+            found = np.linalg.norm(np.cross(edges[:, 0], edges[:, 1]), axis=1)
+        found[~_usable(triangles).all(axis=1)] = 0
+        areas[begin : begin + len(found)] = found
+    totals = np.cumsum(areas, out=areas)
+    if not totals[-1] > 0:
+        raise InputError("corrupt", "the faces of the mesh have no area")
+    face = np.searchsorted(totals, rng.random(count) * totals[-1], side="right")
+    # The last face may have no area: rounding must not choose it.
+    face = np.minimum(face, np.searchsorted(totals, totals[-1]))
+    along = rng.random((count, 2))
+    along = np.where(along.sum(axis=1, keepdims=True) > 1, 1 - along, along)
+    corner = vertices[faces[face]].astype(np.float64)
+    sampled: Floats = corner[:, 0] + np.einsum("nk,nkd->nd", along, corner[:, 1:] - corner[:, :1])
+    return sampled
+
+
+def sample_cloud(
+    points: npt.NDArray[Any], most: int, rng: np.random.Generator
+) -> tuple[Floats, int]:
+    """The points of a cloud, at most so many.
+
+    Args:
+        points: Numbers [N, 3] of any type; those that are not finite are left out.
+        most: Above this a uniform random subset is drawn, in the order of the points.
+        rng: Draws it.
+
+    Returns:
+        float64 [at most `most`, 3], and how many points were not finite.
+
+    Raises:
+        InputError: "corrupt" if none is finite.
+    """
+    usable = np.concatenate(
+        [_usable(points[begin : begin + _AT_ONCE]) for begin in range(0, len(points), _AT_ONCE)]
+    )
+    number = int(usable.sum())
+    if not number:
+        raise InputError("corrupt", "no point of the cloud has finite coordinates")
+    chosen = np.arange(number)
+    if number > most:
+        chosen = np.sort(rng.choice(number, most, replace=False))
+    if number < len(points):
+        chosen = np.flatnonzero(usable)[chosen]
+    return points[chosen].astype(np.float64), len(points) - number
+
+
+def _blocks(vertices: npt.NDArray[Any], faces: Integers) -> Iterator[tuple[int, Floats]]:
+    """(index of the first, float64 [faces, 3, 3]) of some faces at a time."""
+    for begin in range(0, len(faces), _AT_ONCE):
+        yield begin, vertices[faces[begin : begin + _AT_ONCE]].astype(np.float64)
+
+
+def _usable(points: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """bool [...] for coordinates [..., 3]; NaN compares as false."""
+    usable: npt.NDArray[np.bool_] = (np.abs(points.astype(np.float64)) < _LARGEST).all(axis=-1)
+    return usable

@@ -1,0 +1,78 @@
+"""OBJ: vertices and polygons; materials, textures and other files are not read."""
+
+from __future__ import annotations
+
+import re
+from typing import BinaryIO
+
+import numpy as np
+
+from perceiver_cli.errors import InputError
+from perceiver_cli.media.shapes.rows import Rows, read_rows
+from perceiver_cli.media.shapes.shape import (
+    GrowingArray,
+    Integers,
+    Shape,
+    as_indices,
+    triangulate,
+    valid_faces,
+)
+from perceiver_cli.media.text import line_blocks
+
+_VERTEX = re.compile(rb"^[ \t]*v[ \t]+([^\n#]*)", re.MULTILINE | re.IGNORECASE)
+_FACE = re.compile(rb"^[ \t]*fo?[ \t]+([^\n#]*)", re.MULTILINE | re.IGNORECASE)
+_FREE_FORM = re.compile(rb"^[ \t]*(?:curv2?|surf)[ \t]", re.MULTILINE)
+
+# Names end in a backslash too, as half of a Chinese or Japanese character.
+_CONTINUED = re.compile(
+    rb"^[ \t]*(?:v|fo?|l|p)[ \t](?:[^\n\\]|\\(?!\n))*\\\n(?:(?:[^\n\\]|\\(?!\n))*\\\n)*",
+    re.MULTILINE | re.IGNORECASE,
+)
+
+# What follows the vertex in 7/2/3 and 7//3: texture and normal.
+_BESIDE_VERTEX = re.compile(rb"/[^\s]*")
+
+
+def read_obj(stream: BinaryIO) -> Shape:
+    """The shape in an OBJ file. Raises InputError "corrupt", "unsupported" or "too_large"."""
+    vertices, faces = GrowingArray(3, np.float64), GrowingArray(3, np.int32)
+    free_form = False
+    for block in line_blocks(stream):
+        if b"\\\n" in block:
+            block = _CONTINUED.sub(lambda found: found[0].replace(b"\\\n", b" "), block)
+        before = vertices.count
+        found = _VERTEX.findall(block)
+        if found:
+            vertices.append(read_rows(b"\n".join(found)).columns(0, 1, 2))
+        polygons = _polygons(block, before)
+        if polygons:
+            faces.append(triangulate(*polygons))
+        free_form = free_form or _FREE_FORM.search(block) is not None
+    if free_form and not faces.count:
+        raise InputError("unsupported", "an OBJ of free-form (NURBS) surfaces; export it as a mesh")
+    valid, notes = valid_faces(faces.rows(), vertices.count)
+    return Shape(vertices.rows(), valid, notes)
+
+
+def _polygons(block: bytes, before: int) -> tuple[Integers, Integers] | None:
+    """The corners and sizes of a block's faces; `before`: vertices in earlier blocks."""
+    found = _FACE.findall(block)
+    if not found:
+        return None
+    text = _BESIDE_VERTEX.sub(b"", b"\n".join(found))
+    rows = read_rows(text + b"\n")
+    corners = as_indices(rows.values)
+    if b"-" in text:
+        return _counted_from_line(block, rows, corners, before), rows.counts
+    return corners - 1, rows.counts
+
+
+def _counted_from_line(block: bytes, rows: Rows, corners: Integers, before: int) -> Integers:
+    """Indices from 0: those below zero count back from the last vertex above their own line."""
+    vertices_at = np.array([found.start() for found in _VERTEX.finditer(block)], np.int64)
+    faces_at = np.array([found.start() for found in _FACE.finditer(block)], np.int64)
+    above = before + np.searchsorted(vertices_at, faces_at)
+    above = np.repeat(above, rows.counts)
+    # One that reaches back beyond the first vertex must not become another's index.
+    back = np.maximum(corners + above, -1)
+    return np.where(corners < 0, back, corners - 1)

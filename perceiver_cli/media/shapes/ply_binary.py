@@ -1,0 +1,180 @@
+"""The data of a binary PLY file: records that lists make differ in length."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Sequence
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from perceiver_cli.errors import InputError
+from perceiver_cli.media.limits import MAX_SHAPE_BYTES, most
+from perceiver_cli.media.shapes.ply_header import Element, Type
+from perceiver_cli.media.shapes.shape import Integers, ragged_range
+
+_BYTES_AT_ONCE = 2**22
+
+
+class BinaryReader:
+    """The elements of a binary body, which have to be read in the order of the header.
+
+    Every method raises InputError("corrupt") if the file ends before the element does.
+    """
+
+    def __init__(self, body: BinaryIO) -> None:
+        self._content = body.read(MAX_SHAPE_BYTES)
+        self._at = 0
+
+    def values(self, element: Element, places: Sequence[int]) -> npt.NDArray[Any]:
+        """Properties that are no lists: numbers [records, len(places)], a view where that can be.
+
+        Raises:
+            InputError: "too_large" if they would need much more memory than the file.
+        """
+        types = [element.properties[place].type for place in places]
+        records = self._even(element)
+        if 8 * len(places) * element.count > 2 * MAX_SHAPE_BYTES and len(set(types)) > 1:
+            raise InputError("too_large", f"the shape is too large: {most('MAX_SHAPE_BYTES')}")
+        if records is None:
+            starts, _ = self._uneven(element, places)
+            found = zip(starts.T, types, strict=True)
+            return np.stack([_gather(self._content, at, kind) for at, kind in found], axis=1)
+        return _columns(records, [str(place) for place in places])
+
+    def lists(self, element: Element, place: int) -> Iterator[tuple[Integers, Integers]]:
+        """A list of each record, some records at a time: its values [C], its lengths [R]."""
+        kind = element.properties[place].type
+        records = self._even(element)
+        if records is None:
+            starts, sizes = self._uneven(element, [place])
+            yield from _uneven_lists(self._content, starts[:, 0], sizes[:, 0], kind)
+            return
+        values = records[str(place)]
+        step = max(1, _BYTES_AT_ONCE // max(1, values.shape[1] * kind.itemsize))
+        for begin in range(0, len(values), step):
+            part = values[begin : begin + step]
+            yield part.reshape(-1), np.full(len(part), part.shape[1])
+
+    def skip(self, element: Element) -> None:
+        """Passes over an element."""
+        if self._even(element) is None:
+            self._uneven(element, [])
+
+    def _even(self, element: Element) -> npt.NDArray[np.void] | None:
+        """The records, if their lists have the same lengths in all; else None.
+
+        Fields are named by the places of the properties: "0", "1"; a list's length "n1".
+        """
+        fields: list[tuple[str, Type, tuple[int, ...]]]
+        if not element.count:
+            fields = [
+                (str(i), each.type, (0,) * bool(each.length))
+                for i, each in enumerate(element.properties)
+            ]
+            return np.empty(0, fields)
+        lengths: dict[str, int] = {}
+        fields = []
+        at = self._at
+        for place, each in enumerate(element.properties):
+            shape: tuple[int, ...] = ()
+            if each.length is not None:
+                shape = (self._length(at, each.length),)
+                lengths[f"n{place}"] = shape[0]
+                fields.append((f"n{place}", each.length, ()))
+                at += each.length.itemsize
+            fields.append((str(place), each.type, shape))
+            at += each.type.itemsize * (shape[0] if shape else 1)
+            self._check(at, element)
+        kind = np.dtype(fields)
+        end = self._at + element.count * kind.itemsize
+        if lengths and end > len(self._content):
+            return None
+        self._check(end, element)
+        if not kind.itemsize:
+            return np.empty(element.count, kind)
+        records = np.frombuffer(self._content, kind, element.count, self._at)
+        if not all((records[name] == length).all() for name, length in lengths.items()):
+            return None
+        self._at = end
+        return records
+
+    def _uneven(self, element: Element, places: Sequence[int]) -> tuple[Integers, Integers]:
+        """Where the values of some properties begin, and how many there are: [records, places]."""
+        count = element.count
+        if 16 * count * len(places) > MAX_SHAPE_BYTES // 2:
+            raise InputError("too_large", f"the shape is too large: {most('MAX_SHAPE_BYTES')}")
+        self._check(self._at + count, element)
+        steps = [
+            (each.length, each.type.itemsize, place in places)
+            for place, each in enumerate(element.properties)
+        ]
+        starts, sizes = array("q"), array("q")
+        at = self._at
+        for _ in range(count):
+            for length, itemsize, wanted in steps:
+                size = 1
+                if length is not None:
+                    size = self._length(at, length)
+                    at += length.itemsize
+                if wanted:
+                    starts.append(at)
+                    sizes.append(size)
+                at += size * itemsize
+            self._check(at, element)
+        self._at = at
+        shape = (count, len(places))
+        found = (np.array(each, np.int64).reshape(shape) for each in (starts, sizes))
+        begins, numbers = found
+        return begins, numbers
+
+    def _length(self, at: int, kind: Type) -> int:
+        raw = self._content[at : at + kind.itemsize]
+        order = "big" if kind.str[0] == ">" else "little"
+        size = int.from_bytes(raw, order, signed=kind.kind == "i")
+        if len(raw) < kind.itemsize or kind.kind not in "iu" or size < 0:
+            raise InputError("corrupt", "cut off, or a list without a length")
+        return size
+
+    def _check(self, end: int, element: Element) -> None:
+        if end > len(self._content):
+            told = f"cut off: fewer {element.name} records than the PLY header states"
+            raise InputError("corrupt", f"{told} ({element.count:,})")
+
+
+def _columns(records: npt.NDArray[np.void], names: Sequence[str]) -> npt.NDArray[Any]:
+    """Fields as columns: a view of the records if they lie evenly in them, else a copy."""
+    assert records.dtype.fields is not None
+    kinds = [records.dtype.fields[name][0] for name in names]
+    offsets = [int(records.dtype.fields[name][1]) for name in names]
+    steps = set(np.diff(offsets).tolist())
+    if len(set(kinds)) > 1 or len(steps) > 1 or min(steps) < 0:
+        return np.stack([records[name] for name in names], axis=1)
+    first = records[names[0]]
+    shape, strides = (len(records), len(names)), (records.strides[0], steps.pop())
+    return np.lib.stride_tricks.as_strided(first, shape, strides, writeable=False)
+
+
+def _uneven_lists(
+    content: bytes, starts: Integers, sizes: Integers, kind: Type
+) -> Iterator[tuple[Integers, Integers]]:
+    ends = np.cumsum(sizes * kind.itemsize)
+    begin = 0
+    while begin < len(sizes):
+        before = int(ends[begin - 1]) if begin else 0
+        stop = int(np.searchsorted(ends, before + _BYTES_AT_ONCE, side="right"))
+        stop = max(stop, begin + 1)
+        part = sizes[begin:stop]
+        if len(part) == 1:
+            yield np.frombuffer(content, kind, int(part[0]), int(starts[begin])), part
+        else:
+            at = np.repeat(starts[begin:stop], part) + ragged_range(part) * kind.itemsize
+            yield _gather(content, at, kind), part
+        begin = stop
+
+
+def _gather(content: bytes, starts: Integers, kind: Type) -> npt.NDArray[Any]:
+    """The values [N] that begin at these bytes [N]."""
+    at = starts[:, None] + np.arange(kind.itemsize)
+    return np.frombuffer(content, np.uint8)[at].view(kind)[:, 0]

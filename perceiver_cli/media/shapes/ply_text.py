@@ -1,0 +1,55 @@
+"""The data of an ASCII PLY file: a line for each record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from perceiver_cli.media.shapes.ply_header import Element
+from perceiver_cli.media.shapes.rows import RowReader, Rows
+from perceiver_cli.media.shapes.shape import GrowingArray, Integers, as_indices
+from perceiver_cli.media.text import line_blocks
+
+
+class TextReader:
+    """The elements of an ASCII body, which have to be read in the order of the header.
+
+    Every method raises InputError("corrupt") if the file ends before the element does.
+    """
+
+    def __init__(self, body: BinaryIO) -> None:
+        self._lines = RowReader(line_blocks(body))
+
+    def values(self, element: Element, places: Sequence[int]) -> npt.NDArray[Any]:
+        """Properties that are no lists: float64 [records, len(places)]."""
+        found = GrowingArray(len(places), np.float64)
+        for rows in self._take(element):
+            columns = [_from_property(rows, element, place).columns(0) for place in places]
+            found.append(np.concatenate(columns, axis=1))
+        return found.rows()
+
+    def lists(self, element: Element, place: int) -> Iterator[tuple[Integers, Integers]]:
+        """A list of each record, some records at a time: its values [C], its lengths [R]."""
+        for rows in self._take(element):
+            corners, sizes = _from_property(rows, element, place).lists(0)
+            yield as_indices(corners), sizes
+
+    def skip(self, element: Element) -> None:
+        """Passes over an element."""
+        for _ in self._take(element):
+            pass
+
+    def _take(self, element: Element) -> Iterator[Rows]:
+        count = element.count if element.properties else 0
+        return self._lines.take(count, f"{element.name} lines")
+
+
+def _from_property(rows: Rows, element: Element, place: int) -> Rows:
+    """The same lines from a property on; lists before it differ in length."""
+    for each in element.properties[:place]:
+        length = as_indices(rows.columns(0)[:, 0]) if each.length is not None else 0
+        rows = Rows(rows.values, rows.starts + 1 + length, rows.counts - 1 - length)
+    return rows

@@ -1,0 +1,115 @@
+"""What every reader of a 3D format gives, and what they share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from perceiver_cli.errors import InputError
+from perceiver_cli.media.limits import MAX_SHAPE_BYTES, most
+
+Floats = npt.NDArray[np.floating[Any]]
+Integers = npt.NDArray[np.integer[Any]]
+
+
+def _no_faces() -> Integers:
+    return np.zeros((0, 3), np.int32)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A mesh, or a cloud of points when it has no faces.
+
+    Attributes:
+        vertices: Numbers [V, 3] of any type, in the file's units and axes.
+        faces: Integers [F, 3], triangles as indices into the vertices, all of them valid.
+        notes: One line for each thing that was left out.
+    """
+
+    vertices: npt.NDArray[Any]
+    faces: Integers = field(default_factory=_no_faces)
+    notes: tuple[str, ...] = ()
+
+
+class GrowingArray:
+    """Rows appended block by block, without a second copy of those that are there."""
+
+    def __init__(self, width: int, dtype: npt.DTypeLike) -> None:
+        self._rows: npt.NDArray[Any] = np.empty((0, width), dtype)
+        self.count = 0
+
+    def append(self, rows: npt.NDArray[Any]) -> None:
+        """Adds rows [N, width]. Raises InputError("too_large") beyond MAX_SHAPE_BYTES."""
+        width, count = self._rows.shape[1], self.count + len(rows)
+        if count * width * self._rows.itemsize > MAX_SHAPE_BYTES:
+            raise InputError("too_large", f"the shape is too large: {most('MAX_SHAPE_BYTES')}")
+        if count > len(self._rows):
+            self._rows.resize((max(count, 5 * self.count // 4), width), refcheck=False)
+        self._rows[self.count : count] = rows
+        self.count = count
+
+    def rows(self) -> npt.NDArray[Any]:
+        """All of them, [count, width]."""
+        self._rows.resize((self.count, self._rows.shape[1]), refcheck=False)
+        return self._rows
+
+
+def as_indices(values: Floats) -> Integers:
+    """Numbers as int32; 0 for those that are none. What is too large becomes the largest."""
+    limit = np.iinfo(np.int32).max
+    return np.clip(np.nan_to_num(values, nan=0.0), -limit, limit).astype(np.int32)
+
+
+def triangulate(corners: Integers, sizes: Integers) -> Integers:
+    """Polygons as triangles that share the polygon's first corner.
+
+    Args:
+        corners: Indices [C] of vertices, polygon after polygon.
+        sizes: Number of corners [P] of each polygon; those with fewer than three give nothing.
+
+    Returns:
+        Triangles [T, 3] of the type of `corners`.
+    """
+    starts = np.cumsum(sizes) - sizes
+    if len(sizes) and (sizes == 3).all():
+        return corners.reshape(-1, 3)
+    number = np.maximum(sizes - 2, 0)
+    first = np.repeat(starts, number)
+    step = ragged_range(number) + 1
+    return np.stack([corners[first], corners[first + step], corners[first + step + 1]], axis=1)
+
+
+def ragged_range(sizes: Integers) -> Integers:
+    """0 … sizes[0]-1, 0 … sizes[1]-1, and so on: integers [sum of sizes]."""
+    ends = np.cumsum(sizes)
+    total = int(ends[-1]) if len(ends) else 0
+    return np.arange(total) - np.repeat(ends - sizes, sizes)
+
+
+def valid_faces(faces: Integers, vertices: int) -> tuple[Integers, tuple[str, ...]]:
+    """The faces all of whose corners exist, and notes on the others.
+
+    Raises:
+        InputError: "corrupt" if most of the faces name vertices that do not exist.
+    """
+    if not len(faces) or (faces.min() >= 0 and faces.max() < vertices):
+        return faces, ()
+    valid = ((faces >= 0) & (faces < vertices)).all(axis=1)
+    wrong = len(faces) - int(valid.sum())
+    told = f"{wrong:,} of {len(faces):,} faces name vertices that do not exist"
+    if 2 * wrong > len(faces):
+        raise InputError("corrupt", told)
+    return faces[valid], (f"{told}; left out",)
+
+
+def read_exactly(stream: BinaryIO, size: int, what: str) -> bytes:
+    """`size` bytes. Raises InputError("corrupt") if fewer follow, "too_large" for too many."""
+    if size > MAX_SHAPE_BYTES:
+        raise InputError("too_large", f"the shape is too large: {most('MAX_SHAPE_BYTES')}")
+    content = stream.read(size)
+    if len(content) < size:
+        raise InputError("corrupt", f"cut off: {what} are missing")
+    return content

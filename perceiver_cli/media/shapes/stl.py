@@ -1,0 +1,83 @@
+"""STL: triangles as text or binary, whatever the title says."""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+from typing import BinaryIO
+
+import numpy as np
+
+from perceiver_cli.errors import InputError
+from perceiver_cli.media.shapes.rows import read_rows
+from perceiver_cli.media.shapes.shape import GrowingArray, Shape, read_exactly
+from perceiver_cli.media.text import find_encoding, line_blocks
+
+HEADER_BYTES, TRIANGLE_BYTES = 84, 50
+
+# What writers leave that do not know the number of triangles beforehand.
+UNKNOWN_COUNTS = frozenset({0, 2**32 - 1})
+
+_TRIANGLES_AT_ONCE = 2**17
+_TRIANGLE = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
+_VERTEX = re.compile(rb"\bvertex\s+(\S+\s+\S+\s+\S+)", re.IGNORECASE)
+_TITLE = re.compile(rb"^[ \t]*(?:end)?solid\b(?:(?!\bfacet\b)[^\n])*$", re.M | re.IGNORECASE)
+_FACET = re.compile(rb"\bfacet[ \t\n]+normal\b", re.IGNORECASE)
+
+
+def read_stl(stream: BinaryIO) -> Shape:
+    """The shape in an STL file. Raises InputError "corrupt" or "too_large"."""
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(0)
+    head = stream.read(2**16)
+    count = triangle_count(head, size)
+    exact = count is not None and size == HEADER_BYTES + TRIANGLE_BYTES * count
+    if not exact and find_encoding(head):
+        stream.seek(0)
+        return _read_text(stream)
+    if not count:
+        raise InputError("corrupt", "cut off: the STL header is not complete")
+    stream.seek(HEADER_BYTES)
+    return _read_binary(stream, count)
+
+
+def triangle_count(head: bytes, size: int) -> int | None:
+    """The triangles of a binary STL of `size` bytes that begins with `head`; None: too short.
+
+    A header that leaves the number open means as many as fit.
+    """
+    if size < HEADER_BYTES:
+        return None
+    (stated,) = struct.unpack_from("<I", head, HEADER_BYTES - 4)
+    if stated in UNKNOWN_COUNTS:
+        return (size - HEADER_BYTES) // TRIANGLE_BYTES
+    return int(stated)
+
+
+def _read_binary(stream: BinaryIO, count: int) -> Shape:
+    vertices = GrowingArray(3, np.float32)
+    while 3 * count > vertices.count:
+        number = min(_TRIANGLES_AT_ONCE, count - vertices.count // 3)
+        content = read_exactly(stream, number * TRIANGLE_BYTES, "triangles")
+        vertices.append(np.frombuffer(content, _TRIANGLE)["corners"].reshape(-1, 3))
+    return _in_threes(vertices)
+
+
+def _read_text(stream: BinaryIO) -> Shape:
+    vertices = GrowingArray(3, np.float64)
+    facets = 0
+    for block in line_blocks(stream):
+        block = _TITLE.sub(b"", block)
+        facets += len(_FACET.findall(block))
+        found = _VERTEX.findall(block)
+        if found:
+            vertices.append(read_rows(b" ".join(found)).values.reshape(-1, 3))
+    if vertices.count != 3 * facets:
+        raise InputError("corrupt", "cut off, or facets with other than three corners")
+    return _in_threes(vertices)
+
+
+def _in_threes(vertices: GrowingArray) -> Shape:
+    faces = np.arange(vertices.count, dtype=np.int32).reshape(-1, 3)
+    return Shape(vertices.rows(), faces)
