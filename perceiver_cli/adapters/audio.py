@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from perceiver_cli.adapters.base import Adapter, ChannelGroup, heaviest_blocks
+from perceiver_cli.adapters.cosines import cosines_of_levels
 from perceiver_cli.adapters.fourier import Bands, GridFeatures
 from perceiver_cli.adapters.image import check_divides, patchify, with_positions
 from perceiver_cli.explanations import SoundMap
@@ -28,6 +29,7 @@ class AudioAdapter(Adapter):
         check_divides("patch_mels", recipe.patch_mels, "mels", recipe.mels)
         check_divides("patch_frames", recipe.patch_frames, "frames of a window", recipe.frames)
         self.grid = (recipe.mels // recipe.patch_mels, recipe.frames // recipe.patch_frames)
+        self.cosines = cosines_of_levels(recipe.values, (recipe.patch_mels, recipe.patch_frames))
         self.bands = Bands(recipe.bands, recipe.highest, recipe.spacing)
         self.fixed = GridFeatures(self.bands, *self.grid)
         self.hop = recipe.rate // 100
@@ -45,8 +47,12 @@ class AudioAdapter(Adapter):
         recipe = self.recipe
         values = recipe.patch_mels * recipe.patch_frames
         name = f"log-mel, {recipe.patch_mels} bands x {10 * recipe.patch_frames} ms"
+        groups = [ChannelGroup("audio", name, values)]
+        if self.cosines:
+            waves = [(f"cosines of {name}", values), ("their magnitudes", values)]
+            groups = [ChannelGroup("audio", *wave) for wave in waves]
         return [
-            ChannelGroup("audio", name, values),
+            *groups,
             ChannelGroup("audio", "position frequency, time", 2),
             ChannelGroup("audio", "sin, cos of position", 4 * self.bands.count),
         ]
@@ -77,7 +83,8 @@ class AudioAdapter(Adapter):
             center=True,
             return_complex=True,
         )
-        power = spectrum.abs().square()[..., : self.recipe.frames]
+        frames = torch.view_as_real(spectrum)[..., : self.recipe.frames, :]
+        power = frames.square().sum(-1)
         mel = self.filters @ power
         return (mel / mel.amax((1, 2), keepdim=True).clamp_min(1e-12)).clamp_min(1e-12).log()
 
@@ -95,7 +102,8 @@ class AudioAdapter(Adapter):
     def bare(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         """float [B, 1, mels, frames] -> "audio": [B, M, values]."""
         patch = (self.recipe.patch_mels, self.recipe.patch_frames)
-        return {"audio": patchify(features["audio"], patch).flatten(1, -2)}
+        values = patchify(features["audio"], patch).flatten(1, -2)
+        return {"audio": self.cosines(values) if self.cosines else values}
 
     def focus(self, stream: str, mass: np.ndarray, window: Window) -> list[Focus]:
         """The heaviest regions of the stream, heaviest first."""

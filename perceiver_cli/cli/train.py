@@ -92,7 +92,8 @@ def train(
         typer.Option(
             metavar="DIR",
             help="Another model's logits for the training files (not of shapes): files.txt and "
-            "logits.npy, as weights/recipes/teach_pictures.py writes them.",
+            "logits.npy, as weights/recipes/teach_pictures.py writes them, and of sounds also its "
+            "features.npy.",
             rich_help_panel=_DATA,
         ),
     ] = None,
@@ -154,6 +155,15 @@ def train(
             rich_help_panel=_MANNER,
         ),
     ] = 0.5,
+    feature_weight: Annotated[
+        float,
+        typer.Option(
+            metavar="X",
+            min=0,
+            help="Of the distance from the teacher's features, where it gives some.",
+            rich_help_panel=_MANNER,
+        ),
+    ] = 1.0,
     latent_share: Annotated[
         float,
         typer.Option(
@@ -234,6 +244,7 @@ def train(
         latents=latent_share,
         elements=element_share,
         taught=teacher_share,
+        guided=feature_weight,
         precision=str(chosen).removeprefix("torch."),
         seed=seed,
     )

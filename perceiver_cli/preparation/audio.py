@@ -19,8 +19,9 @@ class AudioRecipe:
     rate: samples per second; window_s: seconds the model reads at once; max_windows: how many
     windows of a longer sound are read; mels x (100 frames a second) log-mel bands from low_hz to
     rate/2, none more than floor_db below the loudest (a telephone leaves nothing in many bands,
-    and nothing must not look like much); patch_mels x patch_frames: one element; bands, highest,
-    spacing: see fourier.Bands. patch_samples: 0, or the samples that make one element where no
+    and nothing must not look like much); patch_mels x patch_frames: one element, values: what it
+    holds, the spectrum's "levels" or their "cosines" (see cosines.py); bands, highest, spacing: see
+    fourier.Bands. patch_samples: 0, or the samples that make one element where no
     spectrum is read: see adapters/samples.py.
     """
 
@@ -33,6 +34,7 @@ class AudioRecipe:
     floor_db: Positive = 60.0
     patch_mels: Count = 4
     patch_frames: Count = 4
+    values: Literal["levels", "cosines"] = "levels"
     bands: CountOrZero = 16
     highest: Positive = 25.0
     spacing: Literal["linear", "log"] = "linear"

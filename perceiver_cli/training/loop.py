@@ -21,6 +21,7 @@ from perceiver_cli.modalities import part
 from perceiver_cli.model.perceiver import Perceiver
 from perceiver_cli.training.data.cache import Cache
 from perceiver_cli.training.distillation import Teacher
+from perceiver_cli.training.guide import FeatureGuide
 from perceiver_cli.training.optimiser import Average, build_optimisers, rate_at
 
 SAVE_EVERY_S = 60.0
@@ -37,7 +38,8 @@ class Plan:
     latents: share of the latents, drawn anew each step, that training runs with until the last
     tenth, which has them all: a step's cost falls with it (as FLIP drops patches, Li et al. 2023).
     elements: share of every stream's elements, drawn in the same way, that a step reads.
-    taught: share of every target that the teacher says, where there is one.
+    taught: share of every target that the teacher says, where there is one; guided: weight of what
+    its features add to the loss, where it gives some: see guide.py.
     """
 
     minutes: float | None = None
@@ -53,6 +55,7 @@ class Plan:
     latents: float = 1.0
     elements: float = 1.0
     taught: float = 0.5
+    guided: float = 1.0
     seed: int = 0
 
 
@@ -88,8 +91,11 @@ class Training:
         self.metrics_file = run / "metrics.jsonl"
         self.augment = part(adapter.modality, "augmentation")(adapter, plan.mixup, plan.taught)
         self.adapter = adapter
+        self.guide: FeatureGuide | None = None
+        if teacher and teacher.features is not None and plan.guided and self.augment.guided:
+            self.guide = FeatureGuide(model, teacher.features.shape[1])
         self.optimisers = build_optimisers(
-            model, plan.rate, plan.decay, getattr(torch, plan.precision)
+            model, plan.rate, plan.decay, getattr(torch, plan.precision), self.guide
         )
         self.average = Average(model, plan.average)
         self.step = 0
@@ -137,12 +143,12 @@ class Training:
         rows = torch.multinomial(self.chances, self.plan.batch, replacement=True).sort()[0].numpy()
         arrays = {n: torch.from_numpy(a) for n, a in self.cache.rows(rows).items()}
         if self.teacher:
-            arrays["teacher"] = self.teacher.of(self.cache.files[rows])
-        targets = functional.one_hot(
-            torch.from_numpy(self.cache.classes[rows]), self.model.config.classes
-        ).float()
+            arrays |= self.teacher.of(self.cache.files[rows])
+        classes = self.model.config.classes
+        targets = functional.one_hot(torch.from_numpy(self.cache.classes[rows]), classes).float()
         with torch.no_grad():
             features, targets = self.augment(arrays, targets)
+            targets, described = targets[:, :classes], targets[:, classes:]
             targets = targets * (1 - self.plan.smoothing) + self.plan.smoothing / targets.shape[1]
             elements = self.adapter.elements(features)
             for name, array in elements.items():
@@ -153,7 +159,8 @@ class Training:
             dtype = getattr(torch, self.plan.precision)
             logits = self.model(elements, chosen=chosen, dtype=dtype)
         loss = functional.cross_entropy(logits.float(), targets)
-        loss.backward()
+        whole = loss if self.guide is None else loss + self.plan.guided * self.guide(described)
+        whole.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
@@ -172,6 +179,9 @@ class Training:
         tensors: dict[str, Tensor] = {}
         for name, value in self.model.state_dict().items():
             tensors[f"model/{name}"] = value.contiguous()
+        if self.guide is not None:
+            for name, value in self.guide.state_dict().items():
+                tensors[f"guide/{name}"] = value
         for name, value in self.average.values.items():
             tensors[f"average/{name}"] = value.contiguous()
         for number, optimiser in enumerate(self.optimisers):
@@ -189,11 +199,14 @@ class Training:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except (OSError, SafetensorError):
             return
-        parts: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "optimiser": {}}
+        kinds = ("model", "guide", "average", "optimiser")
+        parts: dict[str, dict[str, Tensor]] = {kind: {} for kind in kinds}
         for name, value in tensors.items():
             kind, rest = name.split("/", 1)
             parts[kind][rest] = value
         self.model.load_state_dict(parts["model"])
+        if self.guide is not None:
+            self.guide.load_state_dict(parts["guide"])
         self.average.values = parts["average"]
         for number, optimiser in enumerate(self.optimisers):
             state = optimiser.state_dict()

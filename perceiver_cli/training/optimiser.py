@@ -14,13 +14,18 @@ WARMUP = 0.03
 
 
 def build_optimisers(
-    model: nn.Module, rate: float, decay: float, iterate_in: torch.dtype
+    model: nn.Module,
+    rate: float,
+    decay: float,
+    iterate_in: torch.dtype,
+    beside: nn.Module | None = None,
 ) -> list[Optimizer]:
-    """Muon for weight matrices; AdamW for vectors, latents and the head."""
+    """Muon for weight matrices; AdamW for vectors, latents, the head and what stands beside."""
     inner, other = [], []
     for name, parameter in model.named_parameters():
         matrix = parameter.dim() == 2 and not name.startswith("readout.head")
         (inner if matrix and name != "latents" else other).append(parameter)
+    other += beside.parameters() if beside is not None else []
     return [
         Muon(inner, lr=rate, weight_decay=decay, iterate_in=iterate_in),
         AdamW(other, lr=rate, weight_decay=decay, betas=(0.9, 0.99)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -9,9 +10,11 @@ from torch import Tensor
 
 from perceiver_cli.adapters import build_adapter
 from perceiver_cli.adapters.base import Adapter
+from perceiver_cli.adapters.cosines import cosines_of_levels
 from perceiver_cli.checkpoints.format import Checkpoint
 from perceiver_cli.modalities import find_modality
 from perceiver_cli.model.perceiver import Perceiver
+from perceiver_cli.preparation.audio import AudioRecipe
 from perceiver_cli.preparation.image import ImageRecipe
 from perceiver_cli.preparation.video import VideoRecipe
 
@@ -40,14 +43,20 @@ def take_over(model: Perceiver, adapter: Adapter, start: Checkpoint) -> None:
     """Takes over every tensor whose name and shape fit; the rest starts fresh.
 
     For other classes that is the head; for another modality what reads the byte array, too, but
-    for video from pictures: it begins as what sees the picture in every frame.
+    for video from pictures: it begins as what sees the picture in every frame. In the same way,
+    what read a spectrum's levels begins as what finds them in their cosines.
     """
     tensors = start.tensors
     if (start.header.recipe["modality"], adapter.modality) == ("image", "av"):
         picture = build_adapter(start.header.recipe).recipe
         reading = frame_channels(picture, adapter.recipe, model.config.channels)
         if reading is not None:
-            tensors = tensors | read_frames(model, tensors, reading)
+            tensors = tensors | read_anew(model, tensors, reading)
+    elif start.header.recipe["modality"] == adapter.modality == "audio":
+        sound = build_adapter(start.header.recipe).recipe
+        reading = level_channels(sound, adapter.recipe)
+        if reading is not None:
+            tensors = tensors | read_anew(model, tensors, reading)
     own = model.state_dict()
     fitting = {n: t for n, t in tensors.items() if n in own and own[n].shape == t.shape}
     model.load_state_dict(fitting, strict=False)
@@ -78,10 +87,26 @@ def frame_channels(picture: ImageRecipe, video: VideoRecipe, channels: int) -> T
     return reading
 
 
-def read_frames(model: Perceiver, tensors: dict[str, Tensor], reading: Tensor) -> dict[str, Tensor]:
-    """The cross-attends of a picture model as those of a video model.
+def level_channels(before: AudioRecipe, now: AudioRecipe) -> Tensor | None:
+    """How an element of levels comes out of one of their cosines: [C before, C now].
 
-    The picture's query-key channels come first in every head and do what they did, on what
+    None where the two recipes differ in more than that.
+    """
+    if before.values != "levels" or replace(before, values="cosines") != now or now.patch_samples:
+        return None
+    cosines = cosines_of_levels(now.values, (now.patch_mels, now.patch_frames))
+    assert cosines is not None
+    levels, positions = len(cosines.matrix), 2 + 4 * now.bands
+    reading = torch.zeros(levels + positions, 2 * levels + positions)
+    reading[:levels, :levels] = torch.linalg.inv(cosines.matrix).T
+    reading[levels:, 2 * levels :] = torch.eye(positions)
+    return reading
+
+
+def read_anew(model: Perceiver, tensors: dict[str, Tensor], reading: Tensor) -> dict[str, Tensor]:
+    """The cross-attends of a model for wider elements, of which it reads what `reading` finds.
+
+    The query-key channels from before come first in every head and do what they did, on what
     `reading` makes of an element; the others ask nothing and add nothing until they have learned
     to.
     """

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from perceiver_cli.adapters import build_adapter
-from perceiver_cli.adapters.cosines import Cosines
+from perceiver_cli.adapters.cosines import Cosines, cosines_of_levels
 
 SAMPLES = Path(__file__).parents[2] / "perceiver_cli" / "samples"
 
@@ -58,3 +58,14 @@ def test_unknown_values_are_refused():
         build_adapter({"modality": "image", "values": "waves"})
     with pytest.raises(ValueError, match="not of cosines"):
         build_adapter({"modality": "image", "values": "cosines", "windows": "same"})
+
+
+def test_a_spectrograms_levels_are_waves_too():
+    cosines = cosines_of_levels("cosines", (4, 4))
+    values = torch.randn(5, 16)
+    coefficients, magnitudes = cosines(values).chunk(2, -1)
+    assert torch.equal(coefficients.abs(), magnitudes)
+    torch.testing.assert_close(coefficients @ torch.linalg.inv(cosines.matrix), values)
+    assert cosines_of_levels("levels", (4, 4)) is None
+    with pytest.raises(ValueError, match='must be "levels" or "cosines"'):
+        cosines_of_levels("pixels", (4, 4))

@@ -6,6 +6,7 @@ from perceiver_cli.adapters import build_adapter
 from perceiver_cli.errors import UsageError
 from perceiver_cli.modalities import part
 from perceiver_cli.training.augment.affine import look, random_views
+from perceiver_cli.training.augment.mixing import along
 from perceiver_cli.training.data.folder import read_folder
 from perceiver_cli.training.distillation import read_teacher
 
@@ -30,7 +31,8 @@ def test_a_file_gets_its_own_logits(folder, tmp_path):
     lines = ["dog/1.png", "cat/0.png", "dog/0.png", "cat/1.png", "cat/2.png"]
     logits = np.arange(5)[:, None, None, None] * np.ones((1, 2, 3, 3))
     teacher = read_teacher(write_teacher(tmp_path / "teacher", lines, logits), folder)
-    assert teacher.of(np.array([0, 1, 2, 3]))[:, 0, 0, 0].tolist() == [1, 3, 2, 0]
+    found = teacher.of(np.array([0, 1, 2, 3]))
+    assert found["teacher"][:, 0, 0, 0].tolist() == [1, 3, 2, 0]
 
 
 @pytest.mark.parametrize(
@@ -105,3 +107,42 @@ def test_views_show_parts_of_the_picture_mirrored_turned_or_the_whole_on_a_sheet
     assert 0.4 < rising.float().mean() < 0.6
     assert (part.amin((1, 2, 3)) >= 1 - 1e-5).all()
     assert (part.amax((1, 2, 3)) <= 2 + 1e-5).all()
+
+
+def test_features_are_read_where_there_are_some(folder, tmp_path):
+    lines = ["cat/0.png", "cat/1.png", "dog/0.png", "dog/1.png"]
+    place = write_teacher(tmp_path / "teacher", lines, np.zeros((4, 2, 1, 3)))
+    assert read_teacher(place, folder).features is None
+    np.save(place / "features.npy", np.arange(4)[:, None, None, None] * np.ones((1, 6, 1, 3)))
+    found = read_teacher(place, folder).of(np.array([2, 0]))
+    assert found["teacher_features"].shape == (2, 6, 1, 3)
+    assert found["teacher_features"][:, 5, 0, 2].tolist() == [2, 0]
+    np.save(place / "features.npy", np.zeros((3, 6, 1, 3)))
+    with pytest.raises(UsageError, match="do not fit 4 files"):
+        read_teacher(place, folder)
+
+
+def test_features_are_those_of_what_is_heard():
+    augment = part("audio", "augmentation")(build_adapter({"modality": "audio"}), 0.0, 0.5)
+    rising = torch.linspace(0, 1, 7).expand(9, 4, 1, 7)
+    arrays = {
+        "audio": torch.randn(9, 80000),
+        "teacher": torch.zeros(9, 5, 1, 7),
+        "teacher_features": rising,
+    }
+    torch.manual_seed(0)
+    _, targets = augment(arrays, torch.eye(5)[[0] * 9])
+    assert targets.shape == (9, 5 + 4)
+    torch.testing.assert_close(targets[:, :5].sum(1), torch.ones(9))
+    features = targets[:, 5:]
+    assert features.amin() >= 0
+    assert features.amax() <= 1
+    assert features.std(0).min() > 0.05
+    torch.testing.assert_close(features, features[:, :1].expand(-1, 4))
+
+
+def test_between_windows_lies_what_is_between_them():
+    logits = torch.tensor([0.0, 2.0, 6.0]).expand(4, 5, 1, 3)
+    found = along(logits, torch.tensor([0.0, 0.25, 0.75, 1.0]))
+    assert found[:, 2, 0, 0].tolist() == [0.0, 1.0, 4.0, 6.0]
+    assert along(logits[..., :1], torch.rand(4)).unique().tolist() == [0.0]

@@ -1,15 +1,18 @@
 import math
+from itertools import pairwise
 
 import pytest
 import torch
 
 from perceiver_cli.adapters import build_adapter
+from perceiver_cli.adapters.audio import mel_row_edges
 from perceiver_cli.training.augment.spectrogram import (
     add_noise,
     changed_features,
     cut_bands,
     equalise,
     mask,
+    over_telephones,
     stretch,
 )
 
@@ -85,3 +88,17 @@ def test_nothing_is_lower_than_the_floor(floor):
     spread = adapter.normalised(log)
     expected = (lifted.max() - lifted.min()) / (lifted.std() + 0.1)
     torch.testing.assert_close(spread.max() - spread.min(), expected)
+
+
+def test_a_telephone_leaves_a_voices_band_alone(log):
+    recipe = ADAPTER.recipe
+    heard = over_telephones(log, recipe.low_hz, recipe.rate, 0.5).isfinite().all(2)
+    called = ~heard.all(1)
+    assert 0.4 < called.float().mean() < 0.6
+    edges = mel_row_edges(recipe.rate, recipe.mels, recipe.low_hz)
+    for number, (low, high) in enumerate(pairwise(edges)):
+        band = heard[called, number]
+        if high < 200 or low > 4000:
+            assert not band.any()
+        if low > 400 and high < 3000:
+            assert band.all()

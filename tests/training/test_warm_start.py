@@ -7,7 +7,12 @@ from perceiver_cli.adapters import build_adapter
 from perceiver_cli.checkpoints.format import Checkpoint, Header, Label
 from perceiver_cli.model.config import PerceiverConfig
 from perceiver_cli.model.perceiver import Perceiver
-from perceiver_cli.training.warm_start import first_recipe, frame_channels, take_over
+from perceiver_cli.training.warm_start import (
+    first_recipe,
+    frame_channels,
+    level_channels,
+    take_over,
+)
 
 PICTURE = {"modality": "image", "size": 16, "patch": 4, "bands": 3, "highest": 2.0}
 
@@ -89,3 +94,37 @@ def test_other_patches_start_fresh(start):
     own = model.state_dict()
     assert own["cross.0.key.weight"].shape != start.tensors["cross.0.key.weight"].shape
     assert torch.equal(own["latents"], start.tensors["latents"])
+
+
+def test_levels_come_out_of_their_cosines():
+    levels, cosines = (
+        build_adapter({"modality": "audio", "values": v}) for v in ("levels", "cosines")
+    )
+    wave = {"audio": torch.randn(2, levels.recipe.samples)}
+    reading = level_channels(levels.recipe, cosines.recipe)
+    found = cosines.byte_array(wave)["audio"] @ reading.T
+    torch.testing.assert_close(found, levels.byte_array(wave)["audio"], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("now", [{"values": "levels"}, {"values": "cosines", "mels": 32}])
+def test_other_changes_of_a_sounds_recipe_start_afresh(now):
+    before = build_adapter({"modality": "audio"}).recipe
+    assert level_channels(before, build_adapter({"modality": "audio", **now}).recipe) is None
+
+
+def test_a_sound_model_goes_on_with_cosines_from_levels():
+    levels, cosines = (
+        build_adapter({"modality": "audio", "values": v}) for v in ("levels", "cosines")
+    )
+    config = PerceiverConfig(levels.streams, 2, latents=4, width=16, layers=1)
+    torch.manual_seed(0)
+    before = Perceiver(config)
+    labels = [Label("a", "a"), Label("b", "b")]
+    header = Header("small", config, asdict(levels.recipe), labels)
+    model = Perceiver(replace(config, streams=cosines.streams))
+    take_over(model, cosines, Checkpoint(header, before.state_dict()))
+    after = model.cross[0]
+    assert not after.value.weight[:82, 16:32].any()
+    assert after.value.weight[:82, :16].any()
+    assert not after.query.weight[82:].any()
+    assert torch.equal(model.latents, before.latents)

@@ -10,7 +10,12 @@ from perceiver_cli.adapters.base import Adapter
 
 
 class Augment(ABC):
-    """Arrays and targets of one batch -> features and targets."""
+    """Arrays and targets of one batch -> features and targets.
+
+    Where `guided`, "teacher_features" [B, F, h, w] among the arrays are appended to the targets.
+    """
+
+    guided = False
 
     def __init__(self, adapter: Adapter, mixup: float, taught: float = 0.5) -> None:
         self.adapter = adapter

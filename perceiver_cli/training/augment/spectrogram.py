@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from perceiver_cli.adapters.audio import AudioAdapter
+from perceiver_cli.adapters.audio import AudioAdapter, mel_row_edges
 from perceiver_cli.training.augment.affine import look
 
 _NATS_PER_DB = math.log(10) / 10
@@ -22,7 +22,8 @@ def changed_features(adapter: AudioAdapter, wave: Tensor) -> Tensor:
     if adapter.recipe.patch_samples:
         return adapter.features({"audio": wave})["audio"]
     log = equalise(stretch(adapter.log_mel(wave)))
-    log = add_noise(cut_bands(log), adapter.filters.sum(1))
+    log = cut_bands(over_telephones(log, adapter.recipe.low_hz, adapter.recipe.rate))
+    log = add_noise(log, adapter.filters.sum(1))
     return mask(adapter.normalised(log)).unsqueeze(1)
 
 
@@ -55,6 +56,19 @@ def cut_bands(log: Tensor) -> Tensor:
     gone = (torch.rand(batch, 1, 1) < 0.4) & (band >= high)
     gone |= (torch.rand(batch, 1, 1) < 0.2) & (band < low)
     return log.masked_fill(gone, -math.inf)
+
+
+def over_telephones(log: Tensor, low_hz: float, rate: int, probability: float = 0.2) -> Tensor:
+    """Some of the sounds in a telephone's band alone, from 200..400 to 3,000..4,000 Hz.
+
+    The bands lie on the mel scale between low_hz and half the rate.
+    """
+    batch, mels, _ = log.shape
+    edges = torch.from_numpy(mel_row_edges(rate, mels, low_hz)).float()
+    low = torch.empty(batch, 1, 1).uniform_(200, 400)
+    high = torch.empty(batch, 1, 1).uniform_(3000, 4000)
+    gone = (edges[1:].view(1, -1, 1) < low) | (edges[:-1].view(1, -1, 1) > high)
+    return log.masked_fill(gone & (torch.rand(batch, 1, 1) < probability), -math.inf)
 
 
 def add_noise(log: Tensor, widths: Tensor) -> Tensor:
