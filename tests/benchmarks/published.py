@@ -1,4 +1,4 @@
-"""Time and memory beside transformers and perceiver-pytorch, on this machine's processor.
+"""Time and memory beside other implementations, on this machine's processor.
 
     pip install -r tests/benchmarks/requirements.txt
     python -m tests.benchmarks.published speed -o speed.json
@@ -7,6 +7,8 @@
 
 speed: one picture through the published fourier classifier at its full size, the same random
 weights everywhere; each in a process of its own, which take turns. Memory is the first turn's.
+With --folder the models are kept, and made only once. On a processor without bfloat16 its rows are
+left out. ATEN_CPU_CAPABILITY=avx2 and ONEDNN_MAX_CPU_ISA=AVX2 keep torch from AVX-512, not others.
 scale: byte arrays of a thousand to four million elements through one small model. A process that
 wants more than the guard's memory is stopped.
 agree: how far bfloat16 and int8 change the answers of the bundled model, over files of a folder
@@ -26,25 +28,18 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tests.benchmarks import fourier
+
 GUARD_GIB = 12
 SIZES = (1_000, 4_000, 16_000, 64_000, 256_000, 1_000_000, 4_000_000)
 CHANNELS, LATENTS, WIDTH, LAYERS = 64, 256, 256, 4
 
-SPEED = {
-    "perceiver, auto": ("ours", "auto", False),
-    "perceiver, auto, with statistics": ("ours", "auto", True),
-    "perceiver, bfloat16": ("ours", "bfloat16", False),
-    "perceiver, bfloat16, with statistics": ("ours", "bfloat16", True),
-    "perceiver, float32": ("ours", "float32", False),
-    "perceiver, float32, with statistics": ("ours", "float32", True),
-    "transformers, float32": ("theirs", "float32", False),
-    "transformers, bfloat16 autocast": ("theirs", "bfloat16", False),
-}
 SCALE = {
     "perceiver, float32, with statistics": ("ours", "float32"),
     "perceiver, bfloat16, with statistics": ("ours", "bfloat16"),
@@ -63,7 +58,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, help="JSON")
     parser.add_argument("--plot", type=Path, help="a picture of the scale table")
     parser.add_argument("--alone", help=argparse.SUPPRESS)
-    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help="of speed: where its models are kept")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     import torch
@@ -99,15 +94,19 @@ def peak_mib() -> float:
 
 
 def speed(options: argparse.Namespace) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as folder:
-        make_fourier(Path(folder))
-        runs = {name: Turns(options, name, folder) for name in SPEED}
-        seconds: dict[str, list[float]] = {name: [] for name in SPEED}
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.folder or Path(temporary)
+        if not (folder / "theirs.onnx").exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            fourier.make(folder)
+        runs = {name: Turns(options, name, folder) for name in fourier.rows_here()}
+        seconds: dict[str, list[float]] = {name: [] for name in runs}
         for _ in range(options.repeats):
             for name, run in runs.items():
                 seconds[name].append(run.take()["seconds"])
         peaks = {name: run.first["peak"] for name, run in runs.items()}
     base = statistics.median(seconds["transformers, float32"])
+    print(f"{fourier.processor()}, {options.threads} threads, {date.today()}\n")
     print("| | min s | median s | max s | of transformers' float32 | peak MiB |")
     print("|---|---|---|---|---|---|")
     for name, own in seconds.items():
@@ -116,14 +115,19 @@ def speed(options: argparse.Namespace) -> dict[str, Any]:
             f"| {name} | {min(own):.2f} | {middle:.2f} | {max(own):.2f} | {middle / base:.2f} "
             f"| {peaks[name]:.0f} |"
         )
-    return {"threads": options.threads, "seconds": seconds, "peak_mib": peaks}
+    return {
+        "processor": fourier.processor(),
+        "threads": options.threads,
+        "seconds": seconds,
+        "peak_mib": peaks,
+    }
 
 
 class Turns:
     """A process that runs one thing only, once for every turn it is given."""
 
-    def __init__(self, options: argparse.Namespace, name: str, folder: str) -> None:
-        call = command(options, name, "--folder", folder)
+    def __init__(self, options: argparse.Namespace, name: str, folder: Path) -> None:
+        call = command(options, name, "--folder", str(folder))
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(
             call, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True, bufsize=1
@@ -137,61 +141,12 @@ class Turns:
 
 
 def speed_alone(options: argparse.Namespace) -> None:
-    run = prepare_speed(options.folder, *SPEED[options.alone])
+    run = fourier.prepare(options.folder, options.alone, options.threads)
     for _ in sys.stdin:
         started = time.perf_counter()
         run()
         taken = {"seconds": time.perf_counter() - started, "peak": peak_mib()}
         print(json.dumps(taken), flush=True)
-
-
-def make_fourier(folder: Path) -> None:
-    """The fourier classifier of transformers with random weights, and ours made of it."""
-    import torch
-    import transformers
-
-    from perceiver_cli.checkpoints.format import save_checkpoint
-    from perceiver_cli.checkpoints.published.convert import convert
-
-    torch.manual_seed(0)
-    config = transformers.PerceiverConfig(
-        num_latents=512,
-        d_latents=1024,
-        d_model=261,
-        num_blocks=8,
-        num_self_attends_per_block=6,
-        num_self_attention_heads=8,
-        num_cross_attention_heads=1,
-        num_labels=1000,
-    )
-    transformers.PerceiverForImageClassificationFourier(config).save_pretrained(folder)
-    save_checkpoint(folder / "ours.safetensors", convert(folder, "ours"))
-
-
-def prepare_speed(folder: Path, whose: str, precision: str, stats: bool) -> Callable[[], Any]:
-    """From 224 x 224 pixels to scores."""
-    import torch
-
-    pixels = np.random.default_rng(0).integers(0, 256, (224, 224, 3), dtype=np.uint8)
-    if whose == "ours":
-        from perceiver_cli.inference.engine import Engine
-        from perceiver_cli.preparation.base import Window
-
-        engine = Engine(folder / "ours.safetensors", torch.device("cpu"), precision)
-        place = {"left": 0, "top": 0, "width": 224, "height": 224}
-        return lambda: engine.answer([Window({"image": pixels}, place)], attention=stats)
-
-    import transformers
-
-    model = transformers.PerceiverForImageClassificationFourier.from_pretrained(folder).eval()
-    given = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
-
-    def run() -> Any:
-        lower = precision == "bfloat16"
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=lower):
-            return model(inputs=given).logits.float().softmax(-1)
-
-    return run
 
 
 def scale(options: argparse.Namespace) -> dict[str, Any]:
@@ -284,13 +239,20 @@ def prepare_scale(whose: str, precision: str) -> Callable[[Any], Any]:
 
 
 def agree(options: argparse.Namespace) -> dict[str, Any]:
-    from perceiver_cli import Classifier
+    import torch
 
+    from perceiver_cli import Classifier
+    from perceiver_cli.model.quantization.precision import is_fast
+
+    cpu = torch.device("cpu")
+    native = [name for name in ("bfloat16", "int8") if is_fast(getattr(torch, name), cpu)]
     paths = sorted(path for path in options.files.rglob("*") if path.is_file())
     paths = paths[:: max(1, len(paths) // options.count)][: options.count]
     scores = {}
-    for precision in ("float32", "bfloat16", "int8"):
-        answers = Classifier(top=None, attention=False, precision=precision).stream(paths)
+    for precision in ("float32", *native):
+        answers = Classifier(
+            top=None, attention=False, device="cpu", precision=precision, threads=options.threads
+        ).stream(paths)
         rows = [{p.index: p.score for p in answer.predictions} for answer in answers]
         scores[precision] = np.array([[row[i] for i in sorted(row)] for row in rows])
     exact = scores.pop("float32")
