@@ -113,10 +113,10 @@ def _read(hint: Any, value: Any, what: str, prefix: str) -> Any:
         if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
             raise _WrongError("an object", value)
         return {key: _read(arguments[1], one, what, prefix) for key, one in value.items()}
-    if is_dataclass(hint):
+    if isinstance(hint, type) and is_dataclass(hint):
         if not isinstance(value, Mapping):
             raise _WrongError("an object", value)
-        return _read_dataclass(hint, value, what, prefix)  # type: ignore[type-var]
+        return _read_dataclass(hint, value, what, prefix)
     return _read_plain(hint, value)
 
 

@@ -55,7 +55,8 @@ class Elements:
         """The same elements, if they are a grid's rows and columns."""
         if self.positions is None or len(self.positions.tables) != 2:
             return None
-        return GridReading(self.raw, *self.positions.tables, self.eps)
+        rows, columns = self.positions.tables
+        return GridReading(self.raw, rows, columns, self.eps)
 
 
 def themselves(x: Tensor | Elements) -> Reading:

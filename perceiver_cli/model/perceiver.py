@@ -175,14 +175,14 @@ class Perceiver(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> Tensor:
         """x: a byte array [B, M, C], any number of elements; returns logits. Else as forward."""
-        x = Elements(x, positions, self.config.norm_eps, dtype or x.dtype)
+        elements: Tensor | Elements = Elements(x, positions, self.config.norm_eps, dtype or x.dtype)
         if torch.is_grad_enabled() or x.shape[1] <= reading.CHUNK:
-            x = x[:, :]  # once for all repeats
+            elements = elements[:, :]  # once for all repeats
         latents = self.latents if chosen is None else self.latents[chosen]
         latents = latents.expand(x.shape[0], -1, -1)
         for repeat in range(self.config.cross_attends):
             cross = self.cross[shared_index(self.config.share_cross, repeat)]
-            latents, weights = cross(latents, x)
+            latents, weights = cross(latents, elements)
             if watch is not None and weights is not None:
                 watch(repeat, weights)
             transformer = self.transformers[shared_index(self.config.share_latent, repeat)]

@@ -30,8 +30,13 @@ class Reading(Protocol):
     same: whether its keys are its values. A latent's mean score then is its mean value's score.
     """
 
-    elements: int
-    same: bool
+    @property
+    def elements(self) -> int:
+        """M."""
+
+    @property
+    def same(self) -> bool:
+        """See above."""
 
     def slices(self) -> Iterator[slice]:
         """The parts, in order."""

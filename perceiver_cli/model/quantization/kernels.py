@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 import torch
 from torch import Tensor
@@ -45,10 +45,10 @@ def tried() -> Kernels:
     if not torch.backends.mkldnn.is_available():
         return Kernels()
     kinds = (torch.float32, torch.bfloat16)
-    packed = frozenset(kind for kind in kinds if _runs(lambda kind=kind: _packs(kind)))
-    int8 = _runs(lambda: _multiplies_exactly(PAIR_LIMIT // 2))
+    packed = frozenset(kind for kind in kinds if _runs(partial(_packs, kind)))
+    int8 = _runs(partial(_multiplies_exactly, PAIR_LIMIT // 2))
     # Without VNNI a small product may be exact where a large one is not.
-    exact = not _may_saturate() and _runs(lambda: _multiplies_exactly(127))
+    exact = not _may_saturate() and _runs(partial(_multiplies_exactly, 127))
     return Kernels(packed, int8, saturates=int8 and not exact)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from perceiver_cli.model.attention import QueriesKeysValues
+from perceiver_cli.model.attention import CrossAttend, QueriesKeysValues
 from perceiver_cli.model.config import WIDE
 from perceiver_cli.model.perceiver import Perceiver
 from perceiver_cli.model.quantization import kernels
@@ -78,6 +78,8 @@ def elements_dtype(model: Perceiver, precision: torch.dtype, device: torch.devic
     models float32 costs little (of the bundled sounds' time a twentieth, of the shapes' a tenth),
     while bfloat16 changed the sounds' scores six times as much.
     """
-    folds = model.cross[0].folds(model.config.latents)
-    wide = model.config.width >= WIDE
-    return floats_beside(precision, device) if folds and wide else torch.float32
+    first = model.cross[0]
+    assert isinstance(first, CrossAttend)
+    if first.folds(model.config.latents) and model.config.width >= WIDE:
+        return floats_beside(precision, device)
+    return torch.float32
