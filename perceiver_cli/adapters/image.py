@@ -10,11 +10,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from perceiver_cli.adapters.base import Adapter, ChannelGroup, heaviest_blocks
+from perceiver_cli.adapters.chroma import subsample_chroma
 from perceiver_cli.adapters.cosines import cosines_of, value_groups
 from perceiver_cli.adapters.fourier import Bands, GridFeatures
 from perceiver_cli.explanations import PictureMap
 from perceiver_cli.preparation.base import Window
 from perceiver_cli.preparation.image import ImagePreparation, ImageRecipe
+from perceiver_cli.preparation.video import VideoRecipe
 from perceiver_cli.results import Focus
 
 
@@ -25,6 +27,8 @@ class ImageAdapter(Adapter):
 
     def __init__(self, recipe: ImageRecipe) -> None:
         self.recipe = recipe
+        if recipe.chroma == "half":
+            check_divides("blocks of chroma", 2, "size", recipe.size)
         if recipe.windows == "none":
             check_divides("patch", recipe.patch, "size", recipe.size)
             self.side = recipe.size // recipe.patch
@@ -65,9 +69,8 @@ class ImageAdapter(Adapter):
 
     def features(self, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
         """uint8 [B, S, S, 3] -> normalised float32 [B, 3, S, S]."""
-        pixels = arrays["image"].permute(0, 3, 1, 2).float() / 255
-        mean, std = (torch.tensor(v).view(3, 1, 1) for v in (self.recipe.mean, self.recipe.std))
-        return {"image": (pixels - mean) / std}
+        pixels = arrays["image"].permute(0, 3, 1, 2)
+        return {"image": normalise_pixels(pixels, self.recipe)}
 
     def elements(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         """float [B, 3, S, S] -> "image": [B, M, values + position]."""
@@ -96,6 +99,16 @@ class ImageAdapter(Adapter):
     def layout(self, stream: str, values: np.ndarray, window: Window) -> PictureMap:
         """Values of the elements on the crop: float [maps, M] -> [maps, side, side]."""
         return PictureMap(values.reshape(-1, self.side, self.side), crop_box(window.place))
+
+
+def normalise_pixels(pixels: Tensor, recipe: ImageRecipe | VideoRecipe) -> Tensor:
+    """uint8 [B, 3, ..., S, S] -> float32, with the recipe's chroma, mean and deviation."""
+    levels = pixels.float()
+    levels = subsample_chroma(levels) if recipe.chroma == "half" else levels
+    mean, std = (
+        torch.tensor(v).view(3, *[1] * (pixels.dim() - 2)) for v in (recipe.mean, recipe.std)
+    )
+    return (levels / 255 - mean) / std
 
 
 def check_divides(part: str, size: int, whole: str, total: int) -> None:

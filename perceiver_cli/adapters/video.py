@@ -6,7 +6,6 @@ import math
 from dataclasses import replace
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from perceiver_cli.adapters.base import Adapter, ChannelGroup, heaviest_blocks
@@ -15,6 +14,7 @@ from perceiver_cli.adapters.fourier import Bands, GridFeatures
 from perceiver_cli.adapters.image import (
     check_divides,
     crop_box,
+    normalise_pixels,
     patchify,
     pixel_box,
     with_positions,
@@ -33,6 +33,8 @@ class VideoAdapter(Adapter):
 
     def __init__(self, recipe: VideoRecipe) -> None:
         self.recipe = recipe
+        if recipe.chroma == "half":
+            check_divides("blocks of chroma", 2, "size", recipe.size)
         check_divides("patch", recipe.patch, "size", recipe.size)
         check_divides("patch_frames", recipe.patch_frames, "frames", recipe.frames)
         side = recipe.size // recipe.patch
@@ -68,11 +70,8 @@ class VideoAdapter(Adapter):
         """ "video": uint8 [B, T, S, S, 3] -> float [B, 3, T, S, S]; "audio" as AudioAdapter."""
         features = {}
         if "video" in arrays:
-            pixels = arrays["video"].permute(0, 4, 1, 2, 3).float() / 255
-            mean, std = (
-                torch.tensor(v).view(3, 1, 1, 1) for v in (self.recipe.mean, self.recipe.std)
-            )
-            features["video"] = (pixels - mean) / std
+            pixels = arrays["video"].permute(0, 4, 1, 2, 3)
+            features["video"] = normalise_pixels(pixels, self.recipe)
         if "audio" in arrays and self.audio:
             features |= self.audio.features(arrays)
         return features

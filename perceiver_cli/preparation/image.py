@@ -17,6 +17,8 @@ class ImageRecipe:
 
     size: side of the square the model reads, in pixels; crop: the share of the shorter side that
     the centre crop keeps; mean, std: of RGB in [0, 1]; patch: side of a patch (1: single pixels);
+    chroma: the resolution at which colour is read, that of the pixels ("full") or "half" of it, as
+    JPEG files keep it (see chroma.py);
     values: what of a patch its element holds, its "pixels" or their "cosines" (see cosines.py);
     bands, highest, spacing: see fourier.Bands, over the grid of elements.
     positions: whether elements have position features; without, the model has learned ones.
@@ -32,6 +34,7 @@ class ImageRecipe:
     crop: Share = 1.0
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[Positive, Positive, Positive] = (0.229, 0.224, 0.225)
+    chroma: Literal["full", "half"] = "full"
     patch: Count = 4
     values: Literal["pixels", "cosines"] = "pixels"
     bands: CountOrZero = 16

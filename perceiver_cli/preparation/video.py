@@ -20,9 +20,9 @@ class VideoRecipe:
     """How a video becomes byte arrays, with sound ("av") or without ("video").
 
     frames: evenly spaced over window_s seconds; size: side of the centre square in pixels; crop:
-    the share of the shorter side that it keeps; patch_frames x patch x patch: one element; values:
-    what it holds of them, as in ImageRecipe; bands, highest, spacing: see fourier.Bands; resample:
-    see resampling.py; audio: the recipe of the sound of the same window.
+    the share of the shorter side that it keeps; patch_frames x patch x patch: one element; chroma,
+    values: what it holds of them, as in ImageRecipe; bands, highest, spacing: see fourier.Bands;
+    resample: see resampling.py; audio: the recipe of the sound of the same window.
     """
 
     modality: Literal["av"] = "av"
@@ -33,6 +33,7 @@ class VideoRecipe:
     crop: Share = 1.0
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[Positive, Positive, Positive] = (0.229, 0.224, 0.225)
+    chroma: Literal["full", "half"] = "full"
     patch_frames: Count = 2
     patch: Count = 4
     values: Literal["pixels", "cosines"] = "pixels"

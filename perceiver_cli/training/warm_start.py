@@ -19,7 +19,18 @@ from perceiver_cli.preparation.image import ImageRecipe
 from perceiver_cli.preparation.video import VideoRecipe
 
 # What a video's recipe shares with a picture's, so that its frames are read alike.
-_SHARED = ("size", "mean", "std", "patch", "values", "bands", "highest", "spacing", "resample")
+_SHARED = (
+    "size",
+    "mean",
+    "std",
+    "chroma",
+    "patch",
+    "values",
+    "bands",
+    "highest",
+    "spacing",
+    "resample",
+)
 
 
 def first_recipe(modality: str, start: Checkpoint | None) -> dict[str, Any]:

@@ -1,0 +1,32 @@
+"""Colour at the resolution at which JPEG files and films keep it (chroma subsampling 4:2:0).
+
+Nearly every stored picture has its chroma, the two differences of colour, averaged over 2x2
+pixels, and its luma at full resolution. A picture that was never stored so is brought to the same,
+so that a clean file and a compressed one give the same byte array.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+# How much red, green and blue count in luma (ITU-R BT.601, as in JFIF).
+_LUMA = (0.299, 0.587, 0.114)
+
+
+def subsample_chroma(pixels: Tensor) -> Tensor:
+    """Averages chroma over 2x2 pixels and brings it back by linear interpolation; luma stays.
+
+    Args:
+        pixels: float [B, 3, ..., S, S], RGB from 0 to 255, S even.
+
+    Returns:
+        The same shape, rounded to whole levels as a file's pixels are.
+    """
+    weights = torch.tensor(_LUMA).to(pixels).view(3, *[1] * (pixels.dim() - 2))
+    luma = (pixels * weights).sum(1, keepdim=True)
+    differences = (pixels - luma).flatten(0, -3).unsqueeze(1)
+    coarse = functional.avg_pool2d(differences, 2)
+    smooth = functional.interpolate(coarse, scale_factor=2, mode="bilinear")
+    return (smooth.view_as(pixels) + luma).round_().clamp_(0, 255)
