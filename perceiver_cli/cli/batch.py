@@ -19,6 +19,7 @@ from perceiver_cli.cli.process import set_up
 from perceiver_cli.cli.progress import Bar
 from perceiver_cli.cli.running import FAILED, say
 from perceiver_cli.cli.views import Views
+from perceiver_cli.inference.decoding.items import Item
 from perceiver_cli.inputs.paths import Input
 from perceiver_cli.media.types import Source
 from perceiver_cli.report import Writer, writer_for
@@ -108,7 +109,10 @@ class Batch:
 
             set_up(settings.get("threads"))
             classifier = Classifier(
-                attention=shows if attention is None else attention, timeout=timeout, **settings
+                attention=shows if attention is None else attention,
+                timeout=timeout,
+                view_sides=self.views and self.views.sides,
+                **settings,
             )
             if self.verbose:
                 say(f"computing on {classifier.device} in {classifier.precision}")
@@ -140,9 +144,9 @@ class Batch:
 
     def _write_all(self, classifier: Any, writer: Writer, bar: Bar) -> None:
         writer.begin()
-        with closing(classifier.stream(self._sources())) as results:
-            for result in results:
-                self._take(result, writer, classifier)
+        with closing(classifier.stream_items(self._sources())) as results:
+            for item, result in results:
+                self._take(item, result, writer, classifier)
                 bar.advance()
                 if self.fail_fast and self.failed:
                     break
@@ -159,8 +163,8 @@ class Batch:
             self._waiting.append(each)
             yield each.source
 
-    def _take(self, result: Result, writer: Writer, classifier: Any) -> None:
-        source, named = self._waiting.popleft()
+    def _take(self, item: Item, result: Result, writer: Writer, classifier: Any) -> None:
+        _, named = self._waiting.popleft()
         if result.ok:
             self.classified += 1
             self.unsure += result.confident is False
@@ -179,7 +183,7 @@ class Batch:
                 say(f"  {result.error.detail}")
         writer.write(result)
         if self.views:
-            self.views.add(result, source, classifier)
+            self.views.add(item, result, classifier)
 
     def _tell(self, seconds: float) -> None:
         """The closing notes: what was passed over and, for many inputs, how it all went."""

@@ -118,26 +118,28 @@ class _Explained:
 
     def of(self, result: Result) -> Explanation | None:
         """None if its file cannot be read, or its weights are not at hand."""
-        from perceiver_cli.errors import InputError
-        from perceiver_cli.explain.explanation import explain_result
+        from perceiver_cli.explain.explanation import explain_item
+        from perceiver_cli.inference.decoding.items import FailedItem
         from perceiver_cli.media.types import Source
 
         classifier = self._classifier(result.model)
         if classifier is None:
             return None
-        try:
-            source = Source(result.path)
-            return explain_result(result, source, classifier, self.method, small=True)
-        except InputError:
+        item = classifier.prepare(Source(result.path))
+        if isinstance(item, FailedItem):
             return None
+        return explain_item(item, result, classifier.engine_of(item), self.method)
 
     def _classifier(self, name: str) -> Classifier | None:
         from perceiver_cli.checkpoints import registry
         from perceiver_cli.inference.classifier import Classifier
+        from perceiver_cli.preparation.base import SMALL_VIEW
 
         if name not in self._classifiers:
             wanted = self.model or (name if name in registry.bundled() else None)
-            made = wanted and Classifier(wanted, device=self.device, threads=self.threads)
+            made = wanted and Classifier(
+                wanted, device=self.device, threads=self.threads, view_sides=SMALL_VIEW
+            )
             fits = made and made.header.name == name
             self._classifiers[name] = made if fits else None
         return self._classifiers[name]

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from perceiver_cli.cli.output import open_output
-from perceiver_cli.cli.running import say
-from perceiver_cli.errors import InputError, UsageError
+from perceiver_cli.errors import UsageError
+from perceiver_cli.inference.decoding.items import Item, PreparedItem
+from perceiver_cli.preparation.base import LARGE_VIEW, SMALL_VIEW
 from perceiver_cli.report.words import display_path
 
 if TYPE_CHECKING:
     from perceiver_cli.explanations import Explanation, Method
     from perceiver_cli.inference.classifier import Classifier
-    from perceiver_cli.media.types import Source
     from perceiver_cli.report.page import Card
     from perceiver_cli.results import Result
 
@@ -42,17 +42,19 @@ class Views:
         if folder:
             _make_folder(folder)
 
-    def add(self, result: Result, source: Source, classifier: Classifier) -> None:
-        """One more, in order. A file that can be classified but not explained is told of."""
-        explanation = None
-        if result.ok:
-            from perceiver_cli.explain.explanation import explain_result
+    @property
+    def sides(self) -> tuple[int, int]:
+        """How large pictures and frames must be loaded; see Preparer.view_sides."""
+        return LARGE_VIEW if self.folder else SMALL_VIEW
 
-            small = self.folder is None
-            try:
-                explanation = explain_result(result, source, classifier, self.method, small=small)
-            except InputError as error:
-                say(f"{display_path(result.path)}: not explained: {error.message}")
+    def add(self, item: Item, result: Result, classifier: Classifier) -> None:
+        """Explains one more result, in order; item: what it was predicted from."""
+        explanation = None
+        if isinstance(item, PreparedItem):
+            from perceiver_cli.explain.explanation import explain_item
+
+            engine = classifier.engine_of(item)
+            explanation = explain_item(item, result, engine, self.method)
         if explanation and self.folder:
             self._draw(explanation)
         if explanation and self.show:

@@ -51,15 +51,15 @@ class Trace:
         for hook in self._hooks:
             hook.remove()
 
-    def _take_cross(self, module: Any, inputs: tuple, output: tuple) -> None:
+    def _take_cross(self, module: Any, inputs: tuple[Any, ...], output: tuple[Any, ...]) -> None:
         self.steps.append(output[1])
 
-    def _take_self(self, module: SelfAttend, inputs: tuple, output: Tensor) -> None:
-        self.steps.append(module.weigh(inputs[0])[0].mean(1))
+    def _take_self(self, module: SelfAttend, inputs: tuple[Any, ...], output: Tensor) -> None:
+        self.steps.append(_precise(module.weigh(inputs[0])[0]).mean(1))
 
-    def _take_readout(self, module: Any, inputs: tuple, output: tuple) -> None:
+    def _take_readout(self, module: Any, inputs: tuple[Any, ...], output: tuple[Any, ...]) -> None:
         weights = output[1]
-        self.readout = weights.part(slice(0, weights.elements)).mean((1, 2))
+        self.readout = _precise(weights.part(slice(0, weights.elements))).mean((1, 2))
 
 
 def rollout(steps: list[AttentionWeights | Tensor], readout: Tensor | None) -> Tensor:
@@ -72,18 +72,26 @@ def rollout(steps: list[AttentionWeights | Tensor], readout: Tensor | None) -> T
     """
     first = next(step for step in steps if isinstance(step, AttentionWeights))
     batch, _, latents, _ = first.queries.shape
-    weight = first.queries.new_full((batch, latents), 1 / latents) if readout is None else readout
-    mass: Tensor | None = None
+    even = _precise(first.queries).new_full((batch, latents), 1 / latents)
+    weight = even if readout is None else readout
+    mass: list[Tensor] = []
     for step in reversed(steps):
         half = weight.unsqueeze(1) / 2
         if isinstance(step, AttentionWeights):
-            parts = [(half @ step.part(where).mean(1)).squeeze(1) for where in step.slices()]
-            read = torch.cat(parts, -1)
-            mass = read if mass is None else mass + read
+            parts = [
+                (half @ _precise(step.part(where)).mean(1)).squeeze(1) for where in step.slices()
+            ]
+            mass.append(torch.cat(parts, -1))
             weight = weight / 2
         else:
             weight = weight / 2 + (half @ step).squeeze(1)
-    return mass / mass.sum(-1, keepdim=True)
+    total = torch.stack(mass).sum(0)
+    return total / total.sum(-1, keepdim=True)
+
+
+def _precise(weights: Tensor) -> Tensor:
+    """Weights in float32, or what is more exact: products of many layers are small."""
+    return weights.to(torch.promote_types(weights.dtype, torch.float32))
 
 
 def gradient_times_input(model: Perceiver, streams: dict[str, Tensor], classes: Tensor) -> Tensor:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from perceiver_cli.checkpoints.format import Header
-from perceiver_cli.errors import InputError
 from perceiver_cli.explain.methods import attribute
 from perceiver_cli.explanations import METHODS, Explanation, Method, Part
 from perceiver_cli.inference.classifier import Classifier
+from perceiver_cli.inference.decoding.items import FailedItem, PreparedItem
 from perceiver_cli.inference.engine import Engine
 from perceiver_cli.media.types import Source
-from perceiver_cli.preparation.base import Window
+from perceiver_cli.preparation.base import LARGE_VIEW, Window
 from perceiver_cli.results import Result
 
 ABOUT: dict[Method, str] = {
@@ -23,47 +25,39 @@ ABOUT: dict[Method, str] = {
     "order, for it or against it.",
 }
 
-# People see files larger than the model does: the shorter side of pictures and of frames.
-PICTURE_SIDE, FRAME_SIDE, SMALL_SIDE = 1500, 480, 200
-
 
 def explain(source: Source, classifier: Classifier, method: Method | None = None) -> Explanation:
-    """Classifies a file and attributes the answer to its elements, in every window.
+    """Classifies a file and attributes the prediction to its elements, in every window.
 
-    Raises InputError if the file cannot be classified, CheckpointError without weights for it.
+    Args:
+        classifier: Its weights and device are used.
+        method: None takes the one that the model's card names.
+
+    Raises:
+        InputError: The file cannot be classified.
+        CheckpointError: There are no weights for it.
     """
-    result = classifier.classify(source)
-    if not result.ok:
-        raise InputError(result.error.kind, result.error.message, result.error.detail)
-    return explain_result(result, source, classifier, method)
+    item = replace(classifier.preparer, view_sides=LARGE_VIEW).prepare(source)
+    if isinstance(item, FailedItem):
+        raise item.error
+    (result,) = classifier.predict([item])
+    return explain_item(item, result, classifier.engine_of(item), method)
 
 
-def explain_result(
-    result: Result,
-    source: Source,
-    classifier: Classifier,
-    method: Method | None = None,
-    *,
-    small: bool = False,
+def explain_item(
+    item: PreparedItem, result: Result, engine: Engine, method: Method | None = None
 ) -> Explanation:
-    """Attributes an answer that the classifier has given for a source.
+    """Attributes a prediction to the elements of the item that it was made from.
 
-    method: None takes the one that the model's card names. small: pictures and frames are
-    for thumbnails. Raises InputError if the file has changed so that it cannot
-    be read any more.
+    Args:
+        result: What the model predicted for the item, now or in an earlier run.
+        method: None takes the one that the model's card names.
     """
-    decoded = classifier.decode(source)
-    if decoded.error:
-        raise decoded.error
-    engine = decoded.engine
     method = method or usual_method(engine.header)
-    best = result.predictions[0].index if result.predictions else _best(engine, decoded.windows)
-    sides = (SMALL_SIDE, SMALL_SIDE) if small else (PICTURE_SIDE, FRAME_SIDE)
-    preparation = engine.adapter.preparation.for_viewing(*sides)
-    view = preparation.view(preparation.load(source, decoded.detection.format))
+    best = result.predictions[0].index if result.predictions else _best(engine, item.windows)
     names: tuple[str, ...] = (method,)
     parts = []
-    for index, window in enumerate(decoded.windows):
+    for index, window in enumerate(item.windows):
         mass, sizes = attribute(engine, window, method, best)
         if method == "attention" and len(mass) > 1:
             names = (*(f"look {k + 1}" for k in range(len(mass))), "all looks")
@@ -74,8 +68,9 @@ def explain_result(
             shares[stream] = own.sum(1)
             maps[stream] = engine.adapter.layout(stream, own * mass.shape[1], window)
             start += size
-        parts.append(Part(maps, shares, view.frames[index] if view.frames else None))
-    return Explanation(result, method, ABOUT[method], names, tuple(parts), view.size)
+        frames = item.view.frames[index] if item.view.frames else None
+        parts.append(Part(maps, shares, frames))
+    return Explanation(result, method, ABOUT[method], names, tuple(parts), item.view.size)
 
 
 def usual_method(header: Header) -> Method:
@@ -85,5 +80,5 @@ def usual_method(header: Header) -> Method:
 
 
 def _best(engine: Engine, windows: tuple[Window, ...]) -> int:
-    answers = engine.answer(list(windows), attention=False)
-    return int(np.mean([answer.scores for answer in answers], axis=0).argmax())
+    predicted = engine.predict(list(windows), attention=False)
+    return int(np.mean([window.scores for window in predicted], axis=0).argmax())

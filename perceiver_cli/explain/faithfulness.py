@@ -19,6 +19,7 @@ from perceiver_cli.errors import UsageError
 from perceiver_cli.explain.methods import attribute, byte_arrays
 from perceiver_cli.explanations import METHODS
 from perceiver_cli.inference.classifier import Classifier
+from perceiver_cli.inference.decoding.items import PreparedItem
 from perceiver_cli.inference.engine import Engine
 from perceiver_cli.media.types import Source
 from perceiver_cli.preparation.base import Window
@@ -108,10 +109,10 @@ def measure_faithfulness(
     """
     found: dict[str, list[np.ndarray]] = {name: [] for name in (*METHODS, "random")}
     for number, path in enumerate(paths):
-        decoded = classifier.decode(Source(str(path)))
-        if decoded.error is None:
-            window = decoded.windows[len(decoded.windows) // 2]
-            for name, pair in _curves(decoded.engine, window, seed=number).items():
+        item = classifier.prepare(Source(str(path)))
+        if isinstance(item, PreparedItem):
+            window = item.windows[len(item.windows) // 2]
+            for name, pair in _curves(classifier.engine_of(item), window, seed=number).items():
                 found[name].append(pair)
         tell()
     if not found["random"]:
@@ -123,15 +124,15 @@ def measure_faithfulness(
 
 def _curves(engine: Engine, window: Window, seed: int) -> dict[str, np.ndarray]:
     """For one window, by method: scores float64 [2, len(LEFT)], heaviest and lightest first."""
-    (answer,) = engine.answer([window], attention=False)
-    best = int(answer.scores.argmax())
+    (prediction,) = engine.predict([window], attention=False)
+    best = int(prediction.scores.argmax())
     orders = []
     for method in METHODS:
         mass = attribute(engine, window, method, best)[0].mean(0)
         heaviest_first = np.argsort(-mass, kind="stable")
         orders += [heaviest_first, heaviest_first[::-1]]
     rng = np.random.default_rng(seed)
-    orders += [rng.permutation(answer.elements) for _ in range(_RANDOM)]
+    orders += [rng.permutation(prediction.elements) for _ in range(_RANDOM)]
     scores = _scores_without(engine, window, np.stack(orders), best)
     curves = {name: scores[2 * i : 2 * i + 2] for i, name in enumerate(METHODS)}
     return curves | {"random": np.tile(scores[-_RANDOM:].mean(0), (2, 1))}
@@ -144,13 +145,13 @@ def _scores_without(engine: Engine, window: Window, orders: np.ndarray, best: in
     orders: int [orders, M], what goes first stands first.
     """
     streams = byte_arrays(engine, window)
-    x = engine.model.gather(streams)[0]
+    x = engine.float32_model.gather(streams)[0]
     temperature = engine.header.temperature_of(streams)
     indices = torch.from_numpy(orders).to(x.device)
     scores = []
     for share in LEFT:
         gone = min(x.shape[0] - 1, round((1 - share) * x.shape[0]))
-        logits = engine.model.read(x[indices[:, gone:]])
+        logits = engine.float32_model.read(x[indices[:, gone:]])
         calibrated = (logits.double() / temperature).softmax(-1)
         scores.append(calibrated[:, best].cpu().numpy())
     return np.stack(scores, 1)

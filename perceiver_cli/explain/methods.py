@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -15,31 +16,37 @@ from perceiver_cli.preparation.base import Window
 
 def attribute(
     engine: Engine, window: Window, method: Method, best: int
-) -> tuple[np.ndarray, dict[str, int]]:
-    """Masses float64 [maps, M], each summing to 1, and the elements of each stream.
+) -> tuple[npt.NDArray[np.float64], dict[str, int]]:
+    """Each element's share of an attribution.
 
-    "attention" gives one map for each cross-attend, the other methods one in all. best: the class
-    whose score is explained. Computed in float32.
+    Args:
+        engine: The model. A gradient is taken in float32, all else in the engine's precision.
+        method: "attention" gives one map for each cross-attend, the others one in all.
+        best: The class whose score is explained.
+
+    Returns:
+        Masses float64 [maps, M], each row summing to 1, and the elements of each stream.
     """
-    # Built outside of inference mode, for the gradient's sake.
-    model = engine.model
-    streams = byte_arrays(engine, window)
-    sizes = {name: x.shape[1] for name, x in streams.items()}
     if method == "gradient":
+        # Built outside of inference mode, for the gradient's sake.
+        model = engine.float32_model
+        streams = byte_arrays(engine, window)
         classes = torch.tensor([best], device=engine.device)
         mass = magnitude(gradient_times_input(model, streams, classes))
     else:
         watch = AttentionWatch()
-        with torch.inference_mode(), Trace(model) as trace:
-            model(streams, watch)
+        with torch.inference_mode(), Trace(engine.inference_model) as trace:
+            streams = engine.streams([window])
+            engine.run(streams, watch)
             if method == "attention":
                 mass = torch.cat([measured.mass for measured in watch.measured])
             else:
                 mass = rollout(trace.steps, trace.readout)
+    sizes = {name: x.shape[1] for name, x in streams.items()}
     return mass.double().cpu().numpy(), sizes
 
 
 def byte_arrays(engine: Engine, window: Window) -> dict[str, Tensor]:
-    """Each stream's byte array on the engine's device: [1, M_s, C_s]."""
+    """Each stream's byte array with its positions, on the engine's device: [1, M_s, C_s]."""
     arrays = {n: torch.from_numpy(np.array(x)).unsqueeze(0) for n, x in window.arrays.items()}
     return {n: x.to(engine.device) for n, x in engine.adapter.byte_array(arrays).items()}

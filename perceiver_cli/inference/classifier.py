@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Iterator
-from functools import partial
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from perceiver_cli.checkpoints import registry
 from perceiver_cli.checkpoints.format import Header
-from perceiver_cli.detect import Detection
 from perceiver_cli.device import pick_device
-from perceiver_cli.errors import InputError, UsageError
-from perceiver_cli.inference.decoding.decode import Decoded, Here, Steps, decode
-from perceiver_cli.inference.decoding.subprocesses import Apart
+from perceiver_cli.errors import CheckpointError, UsageError
+from perceiver_cli.inference.decoding.decoders import Decoder, InProcessDecoder
+from perceiver_cli.inference.decoding.items import FailedItem, Item, PreparedItem
+from perceiver_cli.inference.decoding.preparer import Preparer
+from perceiver_cli.inference.decoding.subprocess_decoder import SubprocessDecoder
 from perceiver_cli.inference.engine import Engine
-from perceiver_cli.inference.postprocess import Wanted, answer
-from perceiver_cli.inference.scheduler import Line
+from perceiver_cli.inference.postprocess import PredictionOptions, failed_result, predict_batch
+from perceiver_cli.inference.scheduler import Scheduler
 from perceiver_cli.inference.threads import default_threads, use_threads
 from perceiver_cli.media.types import Source
+from perceiver_cli.modalities import MODALITIES
 from perceiver_cli.model.quantization.precision import precision_in_words
 from perceiver_cli.processor import usable_cores
 from perceiver_cli.results import Result
@@ -33,23 +34,34 @@ SMALLEST_BATCH = 4
 # More decoders than this outrun any model, and each process of them takes some 100 MB.
 MOST_DECODERS = 16
 
+# Pictures for people take a thousand times the memory of what a model reads.
+VIEWED_AHEAD = 4
+
 
 class Classifier:
     """Classifies files of any modality with the bundled weights, or with those named.
 
-    model: name or path of a checkpoint for every input; None takes the default of each modality.
-    modality: "auto" goes by content; anything else is what every input has to be.
-    top, min_score: how many predictions a Result has (None: all), and from which score on.
-    attention: whether Results carry attention statistics. device: see device.py; precision: see
-    model/quantization/precision.py.
-    threads: processor threads for the model; None takes torch's default, one per core, as far as
-    this process may use them.
-    timeout: seconds for decoding one input; 0 is no limit. Streams then decode in processes of
-    their own, which are replaced when they hang or crash. None decodes in this process.
-    strict: whether an input fails of which something had to be left out or repaired.
     The process that it runs in keeps its own settings: torch's number of threads, the allocator's,
     the environment.
-    Raises UsageError for an unknown name and CheckpointError for weights that cannot be used.
+
+    Args:
+        model: Name or path of a checkpoint for every input; None takes each modality's default.
+        modality: What every input has to be; "auto" goes by content.
+        top: How many predictions a Result has; None: all.
+        min_score: The least score of a prediction.
+        attention: Whether Results carry attention statistics.
+        batch_size: Inputs that the model reads at once, at most.
+        device: "auto", "cpu", "cuda" or "mps".
+        precision: "auto", "float32", "bfloat16" or "int8".
+        threads: Processor threads for the model; None: one per usable core.
+        timeout: Seconds for decoding one input, 0 is no limit: streams then decode in processes of
+            their own, which are replaced when they hang or crash. None decodes in this process.
+        strict: Whether an input fails of which something had to be left out or repaired.
+        view_sides: Items hold what people see, too: see Preparer.
+
+    Raises:
+        UsageError: A name is unknown, or the device or precision is not available.
+        CheckpointError: The weights named cannot be used.
     """
 
     def __init__(
@@ -66,90 +78,128 @@ class Classifier:
         threads: int | None = None,
         timeout: float | None = None,
         strict: bool = False,
+        view_sides: tuple[int, int] | None = None,
     ) -> None:
-        self.modality = modality
         self.batch_size = batch_size
         self.timeout = timeout
-        self.strict = strict
         self.device = pick_device(device)
         self.precision = precision_in_words(precision, self.device)
         self._precision = precision
         self.threads = threads or default_threads()
-        self._wanted = Wanted(top, min_score, attention)
+        self._options = PredictionOptions(top, min_score, attention)
         self._engines: dict[Path, Engine] = {}
         self._loading = threading.Lock()
         self._stopping = False
-        self._only = self._engine(registry.find(model)) if model else None
+        self._named = self._engine(registry.find(model)) if model else None
+        weights = _default_weights() if self._named is None else self._named.path
+        self.preparer = Preparer(weights, modality, strict, view_sides)
 
     @property
     def header(self) -> Header:
         """What the named model says of itself. Raises UsageError if none was named."""
-        if self._only is None:
+        if self._named is None:
             raise UsageError("no one model was named")
-        return self._only.header
+        return self._named.header
 
     def classify(self, path: str | os.PathLike[str] | Source) -> Result:
         """The Result for one file. A file that cannot be classified gives status "error"."""
         return next(self.stream([path]))
 
     def stream(
-        self, inputs: Iterable[str | os.PathLike[str] | Source], place: Steps | None = None
+        self, inputs: Iterable[str | os.PathLike[str] | Source], decoder: Decoder | None = None
     ) -> Iterator[Result]:
         """One Result per input, in input order, each as soon as it and those before are ready.
 
-        inputs are read by another thread, a little ahead. Memory is bounded by the batch size,
-        not by their number. place: where decoding is done, if not where `timeout` says.
+        Memory is bounded by the batch size, not by the number of inputs.
+
+        Args:
+            inputs: Read by another thread, a little ahead.
+            decoder: Prepares the items; None: as `timeout` says.
+
+        Raises:
+            CheckpointError: The weights that serve an input are missing or damaged.
         """
+        return (result for _, result in self.stream_items(inputs, decoder))
+
+    def stream_items(
+        self, inputs: Iterable[str | os.PathLike[str] | Source], decoder: Decoder | None = None
+    ) -> Iterator[tuple[Item, Result]]:
+        """As `stream`, each Result with the item that it was predicted from."""
         self._stopping = False
-        if place is None:
-            place = Here() if self.timeout is None else Apart(self.timeout)
+        decoder = decoder or self._usual_decoder()
         # Batches side by side, a core for each, are faster than one batch on all cores.
-        lanes = self.threads if self.device.type == "cpu" else 1
-        size = min(self.batch_size, max(SMALLEST_BATCH, self.batch_size // lanes))
-        line = Line(
+        workers = self.threads if self.device.type == "cpu" else 1
+        size = min(self.batch_size, max(SMALLEST_BATCH, self.batch_size // workers))
+        capacity = AHEAD * max(self.batch_size, size * workers)
+        scheduler = Scheduler(
             (s if isinstance(s, Source) else Source(os.fspath(s)) for s in inputs),
-            partial(decode, place=place, engine_for=self._engine_for, strict=self.strict),
-            self._answer,
-            room=AHEAD * max(self.batch_size, size * lanes),
+            decoder.prepare,
+            self._predict_in_thread,
+            capacity=VIEWED_AHEAD if self.preparer.view_sides else capacity,
             decoders=min(MOST_DECODERS, usable_cores()),
-            lanes=lanes,
-            size=size,
+            workers=workers,
+            batch_size=size,
             stopped=lambda: self._stopping,
         )
         try:
-            yield from line.results()
+            yield from scheduler.results()
         finally:
-            place.close()
-            line.close()
+            decoder.close()
+            scheduler.close()
 
     def stop(self) -> None:
         """Lets the stream end after the batch in hand. May be called by a signal handler."""
         self._stopping = True
 
-    def decode(self, source: Source) -> Decoded:
-        """Everything up to the model: detection, the model that serves it, windows of arrays."""
-        return decode(source, Here(), self._engine_for, self.strict)
+    def prepare(self, source: Source) -> Item:
+        """Everything up to the model, in this process; see Preparer.prepare."""
+        return self.preparer.prepare(source)
 
-    def _answer(self, batch: list[Decoded], alone: bool) -> list[Result]:
+    def predict(self, items: Sequence[Item]) -> list[Result]:
+        """One Result per item, in order; items of any kinds, failures included.
+
+        Raises:
+            CheckpointError: The weights that serve an item are damaged.
+        """
+        results: dict[int, Result] = {}
+        kinds: dict[Hashable, dict[int, PreparedItem]] = {}
+        for index, item in enumerate(items):
+            if isinstance(item, FailedItem):
+                results[index] = failed_result(item)
+            else:
+                kinds.setdefault(item.kind, {})[index] = item
+        for batch in kinds.values():
+            alike = list(batch.values())
+            predicted = predict_batch(alike, self.engine_of(alike[0]), self._options)
+            results |= zip(batch, predicted, strict=True)
+        return [results[index] for index in range(len(items))]
+
+    def engine_of(self, item: PreparedItem) -> Engine:
+        """The model that serves an item. Raises CheckpointError if its weights are damaged."""
+        return self._engine(item.weights)
+
+    def _usual_decoder(self) -> Decoder:
+        if self.timeout is None:
+            return InProcessDecoder(self.preparer)
+        return SubprocessDecoder(self.preparer, self.timeout)
+
+    def _predict_in_thread(self, batch: list[Item], alone: bool) -> list[Result]:
         use_threads(self.threads if alone else 1)
-        return answer(batch, self._wanted)
-
-    def _engine_for(self, detection: Detection) -> Engine:
-        modality = detection.modality
-        if self.modality not in ("auto", modality):
-            raise InputError(
-                "unsupported", f"is {modality} ({detection.reason}), not {self.modality}"
-            )
-        if self._only is None:
-            return self._engine(registry.default_for(modality))
-        adapter = self._only.adapter
-        if not adapter.reads(modality):
-            name = self._only.header.name
-            raise InputError("unsupported", f"is {modality}, but {name} reads {adapter.modality}")
-        return self._only
+        return self.predict(batch)
 
     def _engine(self, path: Path) -> Engine:
         with self._loading:
             if path not in self._engines:
                 self._engines[path] = Engine(path, self.device, self._precision)
             return self._engines[path]
+
+
+def _default_weights() -> dict[str, Path | CheckpointError]:
+    """Modality -> its default checkpoint, or why there is none."""
+    weights: dict[str, Path | CheckpointError] = {}
+    for modality in MODALITIES:
+        try:
+            weights[modality] = registry.default_for(modality)
+        except CheckpointError as error:
+            weights[modality] = error
+    return weights

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -17,6 +17,7 @@ from perceiver_cli.checkpoints.format import Header, build_model, open_checkpoin
 from perceiver_cli.errors import CheckpointError
 from perceiver_cli.inference.allocator import giving_back
 from perceiver_cli.inference.attention_statistics import AttentionWatch, summarise
+from perceiver_cli.model.perceiver import Perceiver
 from perceiver_cli.model.quantization.precision import pick_precision
 from perceiver_cli.model.quantization.replacement import elements_dtype, layers_for
 from perceiver_cli.preparation.base import Window
@@ -26,24 +27,37 @@ from perceiver_cli.results import AttentionStats
 # the model computes on the way takes a few times as much.
 MOST_BYTES = 2**28
 
+FloatArray = npt.NDArray[np.float64]
+Shapes = tuple[tuple[str, tuple[int, ...]], ...]
+
 
 @dataclass(frozen=True)
-class Answer:
-    """scores: float64 [classes], summing to 1; stats: of the same window, or None.
+class WindowPrediction:
+    """What the model says of one window.
 
-    elements, channels: M and C of the byte array.
+    Attributes:
+        scores: float64 [classes], calibrated, summing to 1.
+        statistics: Attention statistics, if they were asked for.
+        elements: M of the byte array.
+        channels: C of the byte array.
     """
 
-    scores: np.ndarray
-    stats: AttentionStats | None
+    scores: FloatArray
+    statistics: AttentionStats | None
     elements: int
     channels: int
 
 
 class Engine:
-    """A model with its adapter, on a device; several threads may ask it at a time.
+    """A model with its adapter, on a device; several threads may call it at a time.
 
-    precision: a name, see pick_precision.
+    Args:
+        path: The checkpoint.
+        precision: "auto", "float32", "bfloat16" or "int8"; see pick_precision.
+
+    Raises:
+        CheckpointError: The file is damaged, or its recipe does not fit its model.
+        UsageError: The device does not compute in that precision.
     """
 
     def __init__(self, path: Path, device: torch.device, precision: str) -> None:
@@ -60,62 +74,63 @@ class Engine:
         fixed = self.adapter.fixed
         self._positions = None if fixed is None else fixed.to(device)
         self._checkpoint = checkpoint
-        self._path = path
+        self.path = path
         self._building = threading.RLock()
-        self._model: Any = None
-        self._answering: Any = None
-        self._most: dict[tuple, int] = {}
+        self._float32_model: Perceiver | None = None
+        self._inference_model: Perceiver | None = None
+        self._largest_batches: dict[Shapes, int] = {}
 
     @property
-    def model(self) -> Any:
-        """The Perceiver in float32, which keeps its gradients; built when it is first asked."""
+    def float32_model(self) -> Perceiver:
+        """The Perceiver in float32, which keeps its gradients; built when first used."""
         with self._building:
-            if self._model is None:
-                self._model = build_model(self._checkpoint, str(self._path)).to(self.device)
-            return self._model
+            if self._float32_model is None:
+                model = build_model(self._checkpoint, str(self.path))
+                self._float32_model = model.to(self.device)
+            return self._float32_model
 
     @property
-    def _running(self) -> Any:
-        """The Perceiver that answers, in the chosen precision; built when it is first asked."""
+    def inference_model(self) -> Perceiver:
+        """The Perceiver in the chosen precision; built when first used."""
         with self._building:
-            if self._answering is None:
-                self._answering = self._for_inference()
-            return self._answering
+            if self._inference_model is None:
+                self._inference_model = self._build_for_inference()
+            return self._inference_model
 
     @giving_back()
-    def _for_inference(self) -> Any:
+    def _build_for_inference(self) -> Perceiver:
         layer_for = layers_for(self.precision, self.device, self.header.model.latents)
-        return build_model(self._checkpoint, str(self._path), layer_for).to(self.device)
+        return build_model(self._checkpoint, str(self.path), layer_for).to(self.device)
 
-    def answer(self, windows: list[Window], *, attention: bool) -> list[Answer]:
-        """One answer per window. Windows may differ in which streams they have."""
-        answers: dict[int, Answer] = {}
+    def predict(self, windows: list[Window], *, attention: bool) -> list[WindowPrediction]:
+        """One prediction per window. Windows may differ in which streams they have."""
+        predicted: dict[int, WindowPrediction] = {}
         for shapes, group in _by_shape(windows).items():
-            most = self._most_at_once(shapes, windows[group[0]])
+            most = self._largest_batch(shapes, windows[group[0]])
             for start in range(0, len(group), most):
                 part = group[start : start + most]
                 chosen = [windows[i] for i in part]
-                answers |= zip(part, self._answer_alike(chosen, attention), strict=True)
-        return [answers[i] for i in range(len(windows))]
+                predicted |= zip(part, self._predict_alike(chosen, attention), strict=True)
+        return [predicted[i] for i in range(len(windows))]
 
-    def _most_at_once(self, shapes: tuple, window: Window) -> int:
+    def _largest_batch(self, shapes: Shapes, window: Window) -> int:
         """How many windows like this one, of these shapes, the model reads in one pass."""
-        if shapes not in self._most:
+        if shapes not in self._largest_batches:
             streams = self.adapter.bare(self.adapter.features(_stacked([window])))
             elements = sum(x.shape[1] for x in streams.values())
             each = elements * self.header.model.channels * 4
-            self._most[shapes] = max(1, MOST_BYTES // each)
-        return self._most[shapes]
+            self._largest_batches[shapes] = max(1, MOST_BYTES // each)
+        return self._largest_batches[shapes]
 
     @torch.inference_mode()
-    def _answer_alike(self, windows: list[Window], attention: bool) -> list[Answer]:
+    def _predict_alike(self, windows: list[Window], attention: bool) -> list[WindowPrediction]:
         logits, watch, streams = self._forward(windows, attention)
         scores = (logits.double() / self.header.temperature_of(streams)).softmax(-1).cpu().numpy()
         sizes = {name: x.shape[1] for name, x in streams.items()}
         model = self.header.model
         shape = (sum(sizes.values()) + model.learned_elements, model.channels)
         return [
-            Answer(
+            WindowPrediction(
                 scores[row],
                 summarise(watch.measured, row, self.adapter, window, sizes) if watch else None,
                 *shape,
@@ -131,13 +146,26 @@ class Engine:
     def _forward(
         self, windows: list[Window], attention: bool
     ) -> tuple[Tensor, AttentionWatch | None, dict[str, Tensor]]:
-        model = self._running
-        bare = self.adapter.bare(self.adapter.features(_stacked(windows)))
-        streams = {name: x.to(self.device) for name, x in bare.items()}
+        streams = self.streams(windows)
         watch = AttentionWatch() if attention else None
+        return self.run(streams, watch), watch, streams
+
+    def streams(self, windows: list[Window]) -> dict[str, Tensor]:
+        """Windows with the same shapes as `run` takes them: name -> [B, M_s, C_s]."""
+        bare = self.adapter.bare(self.adapter.features(_stacked(windows)))
+        return {name: x.to(self.device) for name, x in bare.items()}
+
+    def run(self, streams: dict[str, Tensor], watch: AttentionWatch | None = None) -> Tensor:
+        """Logits float32 [B, classes] of the inference model.
+
+        Args:
+            streams: Name -> [B, M_s, C_s], without the channels that are the same in all inputs.
+            watch: Measures every cross-attend's attention.
+        """
+        model = self.inference_model
         dtype = elements_dtype(model, self.precision, self.device)
-        logits = model(streams, watch, positions=self._positions, dtype=dtype)
-        return logits.float(), watch, streams
+        logits: Tensor = model(streams, watch, positions=self._positions, dtype=dtype)
+        return logits.float()
 
 
 def _stacked(windows: list[Window]) -> dict[str, Tensor]:
@@ -147,9 +175,9 @@ def _stacked(windows: list[Window]) -> dict[str, Tensor]:
     }
 
 
-def _by_shape(windows: list[Window]) -> dict[tuple, list[int]]:
+def _by_shape(windows: list[Window]) -> dict[Shapes, list[int]]:
     """Groups the windows that fit into one batch: the same streams with the same shapes."""
-    groups: dict[tuple, list[int]] = {}
+    groups: dict[Shapes, list[int]] = {}
     for index, window in enumerate(windows):
         key = tuple((name, array.shape) for name, array in window.arrays.items())
         groups.setdefault(key, []).append(index)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from perceiver_cli.adapters.base import Adapter
 from perceiver_cli.inference.classifier import Classifier
+from perceiver_cli.inference.decoding.items import FailedItem
 from perceiver_cli.media.types import Source
 from perceiver_cli.preparation.base import Window
 
@@ -67,13 +68,13 @@ def inspect_source(source: Source, classifier: Classifier) -> Inspection:
 
     Raises InputError if the file cannot be classified, CheckpointError without weights for it.
     """
-    decoded = classifier.decode(source)
-    if decoded.error is not None:
-        raise decoded.error
-    engine, detection = decoded.engine, decoded.detection
+    item = classifier.prepare(source)
+    if isinstance(item, FailedItem):
+        raise item.error
+    engine, detection = classifier.engine_of(item), item.detection
     arrays = {
         name: torch.from_numpy(np.array(array)).unsqueeze(0)
-        for name, array in decoded.windows[0].arrays.items()
+        for name, array in item.windows[0].arrays.items()
     }
     streams = engine.adapter.byte_array(arrays)
     elements = {name: x.shape[1] for name, x in streams.items()}
@@ -85,12 +86,12 @@ def inspect_source(source: Source, classifier: Classifier) -> Inspection:
         format=detection.format,
         detected_by=detection.reason,
         model=engine.header.name,
-        input=decoded.facts,
+        input=item.facts,
         elements=elements,
         width=engine.header.model.channels,
         channels=_ranges(engine.adapter, streams),
         recipe=asdict(engine.adapter.recipe),
-        windows=[_place(window) for window in decoded.windows],
+        windows=[_place(window) for window in item.windows],
     )
 
 

@@ -1,24 +1,30 @@
-"""From what the model says of a batch to Results."""
+"""From the model's scores of a batch to Results."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import numpy as np
 
 from perceiver_cli.checkpoints.format import Header
-from perceiver_cli.inference.decoding.decode import Decoded
-from perceiver_cli.inference.engine import Answer
+from perceiver_cli.inference.decoding.items import FailedItem, PreparedItem
+from perceiver_cli.inference.engine import Engine, WindowPrediction
 from perceiver_cli.preparation.base import Window
 from perceiver_cli.results import InputFailure, Prediction, Result
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What Results tell: at most `top` predictions (None: all) from min_score on, and whether
-    where the model looked.
+class PredictionOptions:
+    """What Results contain.
+
+    Attributes:
+        top: How many predictions, at most; None: all.
+        min_score: The least score of a prediction.
+        attention: Whether attention statistics are measured.
     """
 
     top: int | None
@@ -26,67 +32,74 @@ class Wanted:
     attention: bool
 
 
-def answer(batch: list[Decoded], wanted: Wanted) -> list[Result]:
-    """One Result per input. The inputs are of one kind: see Decoded.kind."""
-    engine = batch[0].engine
-    if engine is None:
-        return [_failed(decoded) for decoded in batch]
+def predict_batch(
+    batch: Sequence[PreparedItem], engine: Engine, options: PredictionOptions
+) -> list[Result]:
+    """One Result per item; all are read by `engine`."""
     started = time.perf_counter()
-    windows = [window for decoded in batch for window in decoded.windows]
-    answers = iter(engine.answer(windows, attention=wanted.attention))
+    windows = [window for item in batch for window in item.windows]
+    predicted = iter(engine.predict(windows, attention=options.attention))
     each_s = (time.perf_counter() - started) / len(batch)
     return [
-        _result(decoded, list(islice(answers, len(decoded.windows))), wanted, each_s)
-        for decoded in batch
+        _result(item, list(islice(predicted, len(item.windows))), engine.header, options, each_s)
+        for item in batch
     ]
 
 
-def _result(decoded: Decoded, answers: list[Answer], wanted: Wanted, model_s: float) -> Result:
-    header = decoded.engine.header
-    scores = np.mean([a.scores for a in answers], axis=0)
-    order = np.argsort(-scores, kind="stable")
-    best = int(order[0])
-    # With several windows the attention shown is that of the one that says so most clearly.
-    clearest = max(answers, key=lambda answer: answer.scores[best])
-    predictions = [
-        Prediction(header.labels[i].label, int(i), header.labels[i].id, round(float(scores[i]), 4))
-        for i in order[: wanted.top]
-        if scores[i] >= wanted.min_score
-    ]
-    confident = None if header.threshold is None else bool(scores[best] >= header.threshold)
+def failed_result(item: FailedItem) -> Result:
+    """The Result of an input that cannot be classified."""
     return Result(
-        path=decoded.source.path,
-        status="ok",
-        modality=decoded.detection.modality,
-        detected_by=decoded.detection.reason,
-        model=header.name,
-        predictions=predictions,
-        confident=confident,
-        input=decoded.facts,
-        byte_array={"elements": clearest.elements, "channels": clearest.channels},
-        attention=clearest.stats,
-        segments=_segments(decoded.windows, answers, header) if len(answers) > 1 else [],
-        notes=list(decoded.notes),
-        seconds={"load": round(decoded.seconds, 4), "model": round(model_s, 4)},
+        path=item.source.path,
+        status="error",
+        error=InputFailure(item.error.kind, item.error.message, item.error.detail),
+        seconds={"load": round(item.seconds, 4), "model": 0.0},
     )
 
 
-def _segments(windows: tuple[Window, ...], answers: list[Answer], header: Header) -> list[dict]:
+def _result(
+    item: PreparedItem,
+    predicted: list[WindowPrediction],
+    header: Header,
+    options: PredictionOptions,
+    model_s: float,
+) -> Result:
+    scores = np.mean([window.scores for window in predicted], axis=0)
+    order = np.argsort(-scores, kind="stable")
+    best = int(order[0])
+    # Of several windows, the attention shown is that of the one with the highest score.
+    clearest = max(predicted, key=lambda window: float(window.scores[best]))
+    predictions = [
+        Prediction(header.labels[i].label, int(i), header.labels[i].id, round(float(scores[i]), 4))
+        for i in order[: options.top]
+        if scores[i] >= options.min_score
+    ]
+    confident = None if header.threshold is None else bool(scores[best] >= header.threshold)
+    return Result(
+        path=item.source.path,
+        status="ok",
+        modality=item.detection.modality,
+        detected_by=item.detection.reason,
+        model=header.name,
+        predictions=predictions,
+        confident=confident,
+        input=item.facts,
+        byte_array={"elements": clearest.elements, "channels": clearest.channels},
+        attention=clearest.statistics,
+        segments=_segments(item.windows, predicted, header) if len(predicted) > 1 else [],
+        notes=list(item.notes),
+        seconds={"load": round(item.seconds, 4), "model": round(model_s, 4)},
+    )
+
+
+def _segments(
+    windows: tuple[Window, ...], predicted: list[WindowPrediction], header: Header
+) -> list[dict[str, Any]]:
     """Each window's own top label."""
     return [
         {
             "start_s": round(window.place["start_s"], 3),
-            "label": header.labels[int(answer.scores.argmax())].label,
-            "score": round(float(answer.scores.max()), 4),
+            "label": header.labels[int(prediction.scores.argmax())].label,
+            "score": round(float(prediction.scores.max()), 4),
         }
-        for window, answer in zip(windows, answers, strict=True)
+        for window, prediction in zip(windows, predicted, strict=True)
     ]
-
-
-def _failed(decoded: Decoded) -> Result:
-    return Result(
-        path=decoded.source.path,
-        status="error",
-        error=InputFailure(decoded.error.kind, decoded.error.message, decoded.error.detail),
-        seconds={"load": round(decoded.seconds, 4), "model": 0.0},
-    )

@@ -1,175 +1,198 @@
-"""The line of inputs between their list and their results: bounded, ordered, in batches."""
+"""From sources to results in input order: decoding beside the model, in batches, bounded memory."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from perceiver_cli.inference.decoding.decode import Decoded
+from perceiver_cli.inference.decoding.items import FailedItem, Item
 from perceiver_cli.media.types import Source
 from perceiver_cli.results import Result
 
-# How long an input that is ready waits for others that would share its batch.
+# How long an item that is ready waits for others that would share its batch.
 LINGER_S = 0.1
 
 
 @dataclass
-class Place:
-    """One input's place in the line. taken: a lane has it, or has answered it."""
+class Slot:
+    """One input's place in the queue.
 
-    decoded: Decoded | None = None
+    Attributes:
+        item: Once it is decoded.
+        failure: An exception in decoding or predicting, raised when it is this input's turn.
+        ready_at: When it was decoded, by the monotonic clock.
+        taken: A worker thread has it, or has predicted it.
+        result: Once it is predicted.
+    """
+
+    item: Item | None = None
     failure: BaseException | None = None
     ready_at: float = 0.0
     taken: bool = False
     result: Result | None = None
 
+    @property
+    def done(self) -> bool:
+        """Whether it can leave the queue."""
+        return self.result is not None or self.failure is not None
 
-class Line:
-    """At most `room` inputs, in order, decoded by `decoders` threads while `lanes` others answer.
 
-    answer: (batch of at most `size` inputs of one kind, whether nothing else waits) -> a Result
-    each. The list is read beside all else: whoever writes it may be slow. `stopped` is asked now
-    and then; once it says so no more batches are answered.
+class Scheduler:
+    """A queue of inputs, decoded by some threads while worker threads predict batches of them.
+
+    Args:
+        sources: Read by a thread of its own, a little ahead: whoever lists them may be slow.
+        prepare: A source -> an item; called by `decoders` threads.
+        predict: (a batch of items of one kind, whether nothing else waits) -> a Result each;
+            called by `workers` threads.
+        capacity: How many inputs are in the queue at most.
+        batch_size: Items in a batch, at most.
+        stopped: Asked now and then; once it is true no more batches are predicted.
     """
 
     def __init__(
         self,
         sources: Iterable[Source],
-        decode: Callable[[Source], Decoded],
-        answer: Callable[[list[Decoded], bool], list[Result]],
+        prepare: Callable[[Source], Item],
+        predict: Callable[[list[Item], bool], list[Result]],
         *,
-        room: int,
+        capacity: int,
         decoders: int,
-        lanes: int,
-        size: int,
+        workers: int,
+        batch_size: int,
         stopped: Callable[[], bool],
     ) -> None:
         self._sources = iter(sources)
-        self._decode = decode
-        self._answer = answer
-        self._size = size
+        self._prepare = prepare
+        self._predict = predict
+        self._batch_size = batch_size
         self._stopped = stopped
-        self._places: deque[Place] = deque()
+        self._slots: deque[Slot] = deque()
         self._changed = threading.Condition()
-        self._room = threading.Semaphore(room)
+        self._capacity = threading.Semaphore(capacity)
         self._listed = self._closed = False
         self._failure: BaseException | None = None
         self._decoding = ThreadPoolExecutor(decoders)
-        self._answering = ThreadPoolExecutor(lanes)
-        self._lanes = [self._answering.submit(self._work) for _ in range(lanes)]
+        self._predicting = ThreadPoolExecutor(workers)
+        self._workers = [self._predicting.submit(self._work) for _ in range(workers)]
         # A daemon: a list that waits for its writer keeps nobody from leaving.
         threading.Thread(target=self._read, daemon=True).start()
 
-    def results(self) -> Iterator[Result]:
-        """The results in order, each as soon as it and those before are there.
+    def results(self) -> Iterator[tuple[Item, Result]]:
+        """Items with their results in order, each as soon as it and those before are there.
 
-        Raises what reading the list, decoding (but InputErrors) or answering raised, in its turn.
+        Raises what reading the sources, preparing or predicting raised, in its turn.
         """
-        while (place := self._first()) is not None:
-            if place.failure:
-                raise place.failure
-            self._room.release()
-            yield place.result
-        for lane in self._lanes:
-            lane.result()
+        while (slot := self._first()) is not None:
+            if slot.failure:
+                raise slot.failure
+            assert slot.item is not None
+            assert slot.result is not None
+            self._capacity.release()
+            yield slot.item, slot.result
+        for worker in self._workers:
+            worker.result()
         if self._failure and not self._stopped():
             raise self._failure
 
     def close(self) -> None:
-        """Lets go of everything that is still in the line."""
+        """Lets go of everything that is still in the queue."""
         self._closed = True
-        self._room.release()
+        self._capacity.release()
         self._decoding.shutdown(cancel_futures=True)
-        self._answering.shutdown()
+        self._predicting.shutdown()
 
-    def _first(self) -> Place | None:
-        """The head of the line once it is done with; None when no more can come."""
+    def _first(self) -> Slot | None:
+        """The head of the queue once it is done; None when no more can come."""
         with self._changed:
-            while not (self._places and (self._places[0].result or self._places[0].failure)):
-                finished = self._listed and not self._places
-                if finished or all(lane.done() for lane in self._lanes):
+            while not (self._slots and self._slots[0].done):
+                finished = self._listed and not self._slots
+                if finished or all(worker.done() for worker in self._workers):
                     return None
-                # Not for ever: lanes end without a word, and Windows interrupts no endless wait.
+                # Not for ever: workers end without notice, and Windows interrupts no endless wait.
                 self._changed.wait(LINGER_S)
-            return self._places.popleft()
+            return self._slots.popleft()
 
     def _work(self) -> None:
-        """One lane: answers batches until there are no more."""
+        """One worker thread: predicts batches until there are no more."""
         while batch := self._take():
-            alone = len(batch) == len(self._places)
+            alone = len(batch) == len(self._slots)
             try:
-                results = self._answer([place.decoded for place in batch], alone)
-            except BaseException as failure:  # told when it is their turn
-                results = [None] * len(batch)
-                for place in batch:
-                    place.failure = failure
+                results = self._predict([slot.item for slot in batch if slot.item], alone)
+            except BaseException as failure:  # raised when it is their turn
+                with self._changed:
+                    for slot in batch:
+                        slot.failure = failure
+                    self._changed.notify_all()
+                continue
             with self._changed:
-                for place, result in zip(batch, results, strict=True):
-                    place.result = result
+                for slot, result in zip(batch, results, strict=True):
+                    slot.result = result
                 self._changed.notify_all()
 
-    def _take(self) -> list[Place]:
+    def _take(self) -> list[Slot]:
         """The next batch; [] when there is nothing more.
 
-        It is led by the first input that waits, as soon as that is decoded, or else is a full one
-        from behind it.
+        It begins with the first input that waits, as soon as that is decoded, or else is a full
+        one from behind it.
         """
         with self._changed:
             while not (self._stopped() or self._closed):
-                waiting = [p for p in self._places if not (p.taken or p.failure)]
+                waiting = [slot for slot in self._slots if not (slot.taken or slot.failure)]
                 if not waiting and self._listed:
                     return []
                 batch, patience = self._choose(waiting)
                 if batch:
-                    for place in batch:
-                        place.taken = True
+                    for slot in batch:
+                        slot.taken = True
                     return batch
                 self._changed.wait(patience)
         return []
 
-    def _choose(self, waiting: list[Place]) -> tuple[list[Place], float]:
-        """(a batch worth answering now, or []; how many seconds to wait for a better one)."""
-        kinds: dict[tuple, list[Place]] = {}
-        for place in waiting:
-            if place.decoded is not None:
-                kinds.setdefault(place.decoded.kind, []).append(place)
+    def _choose(self, waiting: list[Slot]) -> tuple[list[Slot], float]:
+        """(a batch worth predicting now, or []; how many seconds to wait for a better one)."""
+        kinds: dict[Hashable, list[Slot]] = {}
+        for slot in waiting:
+            if slot.item is not None:
+                kinds.setdefault(slot.item.kind, []).append(slot)
         patience = LINGER_S
-        if waiting and (head := waiting[0]).decoded is not None:
-            batch = kinds[head.decoded.kind]
-            complete = all(place.decoded is not None for place in waiting)
+        if waiting and (head := waiting[0]).item is not None:
+            batch = kinds[head.item.kind]
+            complete = all(slot.item is not None for slot in waiting)
             patience = head.ready_at + LINGER_S - time.monotonic()
-            if head.decoded.error or len(batch) >= self._size or complete or patience <= 0:
-                return batch[: self._size], 0.0
-        full = next((each for each in kinds.values() if len(each) >= self._size), [])
-        return full[: self._size], patience
+            failed = isinstance(head.item, FailedItem)
+            if failed or len(batch) >= self._batch_size or complete or patience <= 0:
+                return batch[: self._batch_size], 0.0
+        full = next((slots for slots in kinds.values() if len(slots) >= self._batch_size), [])
+        return full[: self._batch_size], patience
 
     def _read(self) -> None:
         try:
-            while self._room.acquire() and not self._closed:
+            while self._capacity.acquire() and not self._closed:
                 source = next(self._sources, None)
                 if source is None or self._closed:
                     break
-                place = Place()
+                slot = Slot()
                 with self._changed:
-                    self._places.append(place)
-                self._decoding.submit(self._fill, place, source)
-        except BaseException as failure:  # told where the results are taken
+                    self._slots.append(slot)
+                self._decoding.submit(self._fill, slot, source)
+        except BaseException as failure:  # raised where the results are taken
             self._failure = failure
         finally:
             with self._changed:
                 self._listed = True
                 self._changed.notify_all()
 
-    def _fill(self, place: Place, source: Source) -> None:
-        decoded = failure = None
+    def _fill(self, slot: Slot, source: Source) -> None:
+        item = failure = None
         try:
-            decoded = self._decode(source)
-        except BaseException as error:  # told when it is this input's turn
+            item = self._prepare(source)
+        except BaseException as error:  # raised when it is this input's turn
             failure = error
         with self._changed:
-            place.decoded, place.failure, place.ready_at = decoded, failure, time.monotonic()
+            slot.item, slot.failure, slot.ready_at = item, failure, time.monotonic()
             self._changed.notify_all()

@@ -38,7 +38,7 @@ def load_completely(path: Path) -> None:
     from perceiver_cli.inference.engine import Engine
 
     engine = Engine(path, torch.device("cpu"), "float32")
-    for name, tensor in engine.model.state_dict().items():
+    for name, tensor in engine.float32_model.state_dict().items():
         if not tensor.isfinite().all():
             raise CheckpointError(f"{path}: tensor {name} has values that are not finite")
 

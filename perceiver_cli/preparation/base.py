@@ -23,6 +23,11 @@ class Window:
     place: dict[str, Any] = field(default_factory=dict)
 
 
+# The shorter side in pixels of pictures and of a video's frames, for people to see: drawn large, or
+# as thumbnails.
+LARGE_VIEW, SMALL_VIEW = (1500, 480), (200, 200)
+
+
 @dataclass(frozen=True)
 class View:
     """What people see of an input.

@@ -93,9 +93,15 @@ class VideoPreparation(Preparation):
             for frame in window.frames
         ]
         arrays = {"video": np.stack(frames)}
-        if self.recipe.audio and window.sound is not None and len(window.sound):
+        heard_s = 0.0
+        if (
+            self.recipe.audio
+            and media.sound_rate
+            and window.sound is not None
+            and len(window.sound)
+        ):
             arrays["audio"] = fit_samples(window.sound, self.recipe.audio.samples)
-        heard_s = len(window.sound) / media.sound_rate if "audio" in arrays else 0.0
+            heard_s = len(window.sound) / media.sound_rate
         place = square_place(media.width / width, media.height / height, square) | {
             "times_s": window.times_s,
             "start_s": window.start_s,

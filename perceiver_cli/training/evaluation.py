@@ -13,11 +13,10 @@ from perceiver_cli.checkpoints.card import add_to_card
 from perceiver_cli.checkpoints.format import Label
 from perceiver_cli.errors import UsageError
 from perceiver_cli.inference.classifier import Classifier
-from perceiver_cli.inference.decoding.decode import Steps
+from perceiver_cli.inference.decoding.decoders import Decoder, InProcessDecoder
 from perceiver_cli.modalities import part
 from perceiver_cli.training.data.folder import LabelledFolder
 from perceiver_cli.training.metrics import Measures, confusion, measure
-from perceiver_cli.training.robustness.base import CorruptingDecoder
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,12 @@ def evaluate(wish: Wish, classifier: Classifier, tell: Callable[[], None]) -> Ev
     if wish.changes:
         modality = classifier.header.recipe["modality"]
         changed = {
-            name: _evaluate_files(wish.labelled, classifier, tell, CorruptingDecoder(corruption))
+            name: _evaluate_files(
+                wish.labelled,
+                classifier,
+                tell,
+                InProcessDecoder(replace(classifier.preparer, corruption=corruption)),
+            )
             for name, corruption in part(modality, "corruptions").items()
         }
         found = replace(found, changed={n: each.measures for n, each in changed.items()})
@@ -130,7 +134,7 @@ def _evaluate_files(
     labelled: LabelledFolder,
     classifier: Classifier,
     tell: Callable[[], None],
-    place: Steps | None = None,
+    decoder: Decoder | None = None,
 ) -> Evaluation:
     header = classifier.header
     index = {label.id: i for i, label in enumerate(header.labels)}
@@ -139,7 +143,7 @@ def _evaluate_files(
         raise UsageError(f"{header.name} does not know the class {unknown[0]}")
     classes = [index[label.id] for label in labelled.labels]
     scores, truth, failed = [], [], []
-    results = classifier.stream((path for path, _ in labelled.files), place)
+    results = classifier.stream((path for path, _ in labelled.files), decoder)
     pairs = zip(labelled.files, results, strict=True)
     for (path, own), result in pairs:
         if result.ok:

@@ -89,9 +89,9 @@ def test_reading_ahead_is_bounded(weights, media):
 
 
 def test_a_file_that_disappears_or_changes_while_it_is_read(bundle, tmp_path, monkeypatch):
-    from perceiver_cli.inference.decoding import steps
+    from perceiver_cli.inference.decoding import preparer
 
-    detect = steps.detect_content
+    detect = preparer.detect
 
     def detect_and_change(source):
         detection = detect(source)
@@ -104,7 +104,7 @@ def test_a_file_that_disappears_or_changes_while_it_is_read(bundle, tmp_path, mo
             path.write_bytes(path.read_bytes()[:60])
         return detection
 
-    monkeypatch.setattr(steps, "detect_content", detect_and_change)
+    monkeypatch.setattr(preparer, "detect", detect_and_change)
     paths = [make_picture(tmp_path / f"{n}.png") for n in ("gone", "grown", "cut", "same")]
     results = list(Classifier(attention=False).stream(paths))
     assert [r.error and r.error.kind for r in results] == ["unreadable", None, "corrupt", None]

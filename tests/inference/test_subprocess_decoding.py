@@ -10,12 +10,11 @@ import sys
 import pytest
 
 from perceiver_cli import Classifier
-from perceiver_cli.errors import InputError
-from perceiver_cli.inference.decoding import steps
-from perceiver_cli.inference.decoding.subprocesses import Apart
+from perceiver_cli.errors import CheckpointError
+from perceiver_cli.inference.decoding.decoders import InProcessDecoder
+from perceiver_cli.inference.decoding.preparer import Preparer
+from perceiver_cli.inference.decoding.subprocess_decoder import SubprocessDecoder
 from perceiver_cli.media.types import Source
-from perceiver_cli.preparation.audio import AudioPreparation, AudioRecipe
-from perceiver_cli.preparation.image import ImagePreparation, ImageRecipe
 from tests.samples import make_picture, make_sound
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="signals")
@@ -61,41 +60,64 @@ def bad(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def apart():
-    places = []
+def decoder(weights):
+    """decoder(limit_s) -> a decoder in other processes, for the tiny weights."""
+    decoders = []
 
-    def make(limit_s: float) -> Apart:
-        places.append(Apart(limit_s))
-        return places[-1]
+    def make(limit_s: float) -> SubprocessDecoder:
+        decoders.append(SubprocessDecoder(Preparer(dict(weights)), limit_s))
+        return decoders[-1]
 
     yield make
-    for place in places:
-        place.close()
+    for each in decoders:
+        each.close()
 
 
-def prepare(place: Apart, path):
-    source = Source(str(path))
-    preparation = AudioPreparation(AudioRecipe(rate=8000, window_s=1.0))
-    return place.prepare(source, place.detect(source), preparation)
+def prepare(decoder: SubprocessDecoder, path):
+    return decoder.prepare(Source(str(path)))
 
 
-def test_windows_arrive_as_they_are_in_this_process(apart, media):
-    source = Source(str(media["image"]))
-    place = apart(60)
-    detection = place.detect(source)
-    assert detection == steps.detect(source)
-    preparation = ImagePreparation(ImageRecipe(size=32))
-    here, there = (each.prepare(source, detection, preparation) for each in (steps, place))
+def test_items_arrive_as_they_are_in_this_process(decoder, media):
+    there = prepare(decoder(60), media["image"])
+    here = InProcessDecoder(decoder(60).preparer).prepare(Source(str(media["image"])))
     (window,), (expected,) = there.windows, here.windows
     assert (window.arrays["image"] == expected.arrays["image"]).all()
-    assert (window.place, there.facts) == (expected.place, here.facts)
-    assert len(place._all) == 1
+    assert window.place == expected.place
+    for name in ("source", "detection", "weights", "facts", "notes", "kind"):
+        assert getattr(there, name) == getattr(here, name)
 
 
-def test_errors_arrive_as_they_are_in_this_process(apart, tmp_path):
-    with pytest.raises(InputError, match="no such file") as caught:
-        apart(60).detect(Source(str(tmp_path / "missing.wav")))
-    assert caught.value.kind == "unreadable"
+def test_one_process_serves_a_thread(decoder, media):
+    place = decoder(60)
+    for _ in range(3):
+        prepare(place, media["image"])
+    assert len(place._processes) == 1
+
+
+def test_the_content_of_a_pipe_stays_with_its_item(decoder, media):
+    source = Source("-", media["image"].read_bytes())
+    assert decoder(60).prepare(source).source is source
+
+
+def test_pictures_for_people_come_along(decoder, media, weights):
+    preparer = Preparer(dict(weights), view_sides=(250, 250))
+    place = decoder(60)
+    place.preparer = preparer
+    view = prepare(place, media["image"]).view
+    assert view.size == (451, 300)
+    assert min(view.frames[0].shape[:2]) >= 250
+
+
+def test_errors_arrive_as_they_are_in_this_process(decoder, tmp_path):
+    error = prepare(decoder(60), tmp_path / "missing.wav").error
+    assert (error.kind, error.message) == ("unreadable", "no such file")
+
+
+def test_missing_weights_end_the_run(decoder, media):
+    place = decoder(60)
+    place.preparer = Preparer({"image": CheckpointError("the weights are missing")})
+    with pytest.raises(CheckpointError, match="the weights are missing"):
+        prepare(place, media["image"])
 
 
 @pytest.mark.parametrize(
@@ -106,39 +128,37 @@ def test_errors_arrive_as_they_are_in_this_process(apart, tmp_path):
         pytest.param("killed", "too_large", "want of memory", marks=POSIX),
     ],
 )
-def test_a_decoder_that_ends_is_replaced(apart, bad, media, how, kind, says):
-    place = apart(60)
+def test_a_decoder_that_ends_is_replaced(decoder, bad, media, how, kind, says):
+    place = decoder(60)
     for _ in range(2):
-        with pytest.raises(InputError, match=says) as caught:
-            prepare(place, bad(how))
-        assert caught.value.kind == kind
-    assert place.detect(Source(str(media["audio"]))).modality == "audio"
-    assert len(place._all) == 1
+        error = prepare(place, bad(how)).error
+        assert error.kind == kind
+        assert says in error.message
+    assert prepare(place, media["audio"]).detection.modality == "audio"
+    assert len(place._processes) == 1
 
 
-def test_a_decoder_that_hangs_is_ended(apart, bad):
-    place = apart(0.5)
-    with pytest.raises(InputError, match="took too long") as caught:
-        prepare(place, bad("hang"))
-    assert caught.value.kind == "timeout"
+def test_a_decoder_that_hangs_is_ended(decoder, bad):
+    error = prepare(decoder(0.5), bad("hang")).error
+    assert error.kind == "timeout"
+    assert "took too long" in error.message
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits memory on Linux")
-def test_a_decoder_that_eats_memory_gets_none(apart, bad):
-    assert prepare(apart(60), bad("memory")).facts["channels"] == 1
+def test_a_decoder_that_eats_memory_gets_none(decoder, bad):
+    assert prepare(decoder(60), bad("memory")).facts["channels"] == 1
 
 
-def test_what_a_decoder_prints_goes_nowhere(apart, bad):
-    assert prepare(apart(60), bad("print")).facts["channels"] == 1
+def test_what_a_decoder_prints_goes_nowhere(decoder, bad):
+    assert prepare(decoder(60), bad("print")).facts["channels"] == 1
 
 
-def test_a_process_that_died_between_two_inputs_takes_none_along(apart, media):
-    place = apart(60)
-    source = Source(str(media["image"]))
-    place.detect(source)
-    place._all[0]._process.kill()
-    place._all[0]._process.wait()
-    assert place.detect(source).modality == "image"
+def test_a_process_that_died_between_two_inputs_takes_none_along(decoder, media):
+    place = decoder(60)
+    prepare(place, media["image"])
+    place._processes[0]._process.kill()
+    place._processes[0]._process.wait()
+    assert prepare(place, media["image"]).detection.modality == "image"
 
 
 def test_the_order_and_the_rest_are_untouched(bundle, bad, tmp_path):
@@ -153,7 +173,8 @@ def test_the_order_and_the_rest_are_untouched(bundle, bad, tmp_path):
 def test_a_command_for_few_inputs_starts_no_process(run, bundle, media, monkeypatch):
     started = []
     monkeypatch.setattr(
-        "perceiver_cli.inference.classifier.Apart", lambda limit: started.append(limit)
+        "perceiver_cli.inference.classifier.SubprocessDecoder",
+        lambda preparer, limit: started.append(limit),
     )
     assert run("classify", media["image"], media["audio"]).exit_code == 0
     assert not started

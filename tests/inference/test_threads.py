@@ -44,12 +44,12 @@ def test_by_default_there_are_no_more_threads_than_cores(monkeypatch):
 def test_models_run_with_the_threads_asked_for(weights, media, monkeypatch, wanted):
     seen = []
 
-    def answer(batch, options):
+    def predict_batch(batch, engine, options):
         seen.append(torch.get_num_threads())
-        return real(batch, options)
+        return real(batch, engine, options)
 
-    real = classifier.answer
-    monkeypatch.setattr(classifier, "answer", answer)
+    real = classifier.predict_batch
+    monkeypatch.setattr(classifier, "predict_batch", predict_batch)
     Classifier(str(weights["image"]), threads=wanted).classify(media["image"])
     assert seen == [wanted]
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pickle
 import struct
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 _COUNT = struct.Struct("<I")
 _SIZE = struct.Struct("<Q")
 
 
-def send(stream: BinaryIO, value: Any) -> None:
+def send(stream: IO[bytes], value: Any) -> None:
     """Writes a value. Raises OSError if nobody reads any more."""
     buffers: list[pickle.PickleBuffer] = []
     # Protocol 5 keeps the memory of arrays out of the pickle, so that it is never copied.
     body = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
-    parts = [body, *(buffer.raw() for buffer in buffers)]
+    parts: list[bytes | memoryview] = [body, *(buffer.raw() for buffer in buffers)]
     stream.write(_COUNT.pack(len(parts)))
     for part in parts:
         stream.write(_SIZE.pack(len(part)))
@@ -23,18 +23,18 @@ def send(stream: BinaryIO, value: Any) -> None:
     stream.flush()
 
 
-def receive(stream: BinaryIO) -> Any:
+def receive(stream: IO[bytes]) -> Any:
     """Reads a value. Raises EOFError if the other end is gone."""
     (count,) = _COUNT.unpack(_read(stream, _COUNT.size))
     body, *buffers = (_read(stream, *_SIZE.unpack(_read(stream, _SIZE.size))) for _ in range(count))
     return pickle.loads(body, buffers=buffers)
 
 
-def _read(stream: BinaryIO, size: int) -> bytearray:
+def _read(stream: IO[bytes], size: int) -> bytearray:
     content = bytearray(size)
     room = memoryview(content)
     while room:
-        count = stream.readinto(room)
+        count = stream.readinto(room)  # type: ignore[attr-defined]
         if not count:
             raise EOFError
         room = room[count:]

@@ -1,4 +1,4 @@
-"""A decoding process: takes steps from standard input, answers on standard output.
+"""A decoding process: takes sources from standard input, answers on standard output.
 
 It ends with the process that started it, whose closing pipe it reads as the end of its input.
 """
@@ -9,44 +9,48 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from typing import Any
+from dataclasses import replace
 
-from perceiver_cli.errors import InputError
+from perceiver_cli.errors import CheckpointError, InputError
 from perceiver_cli.inference.allocator import keep_freed
-from perceiver_cli.inference.decoding import steps
+from perceiver_cli.inference.decoding.items import FailedItem, Item
 from perceiver_cli.inference.decoding.messages import receive, send
+from perceiver_cli.inference.decoding.preparer import Preparer
 from perceiver_cli.media.limits import MAX_WORKER_BYTES, most
+from perceiver_cli.media.types import Source
 
 READY = "ready"
-_STEPS = {"detect": steps.detect, "prepare": steps.prepare}
 
 
 def main() -> None:
-    """Answers until the input ends."""
+    """Answers until the input ends: first a Preparer, then (source, seconds) for each item."""
     # What a decoder prints must not end up between the answers.
     with os.fdopen(os.dup(1), "wb") as answers, open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 1)
         _limit_memory()
         keep_freed()
         with suppress(EOFError, OSError):
+            preparer: Preparer = receive(sys.stdin.buffer)
             send(answers, READY)
             while True:
-                step, arguments, limit_s = receive(sys.stdin.buffer)
+                source, limit_s = receive(sys.stdin.buffer)
                 _set_alarm(limit_s)
-                answer = _answer(step, arguments)
+                outcome = _prepare(preparer, source)
                 _set_alarm(0)
-                send(answers, answer)
+                send(answers, outcome)
 
 
-def _answer(step: str, arguments: tuple[Any, ...]) -> tuple[str, Any]:
-    """("ok", value), or ("error", an InputError's arguments)."""
+def _prepare(preparer: Preparer, source: Source) -> Item | CheckpointError:
+    """The item, without the content that the other side has."""
     try:
-        return "ok", _STEPS[step](*arguments)
-    except InputError as error:
-        message = error.message
-        if isinstance(error.__cause__, MemoryError):
-            message = f"needs more memory than a decoding process: {most('MAX_WORKER_BYTES')}"
-        return "error", (error.kind, message, error.detail)
+        item = preparer.prepare(source)
+    except CheckpointError as error:
+        return error
+    item = replace(item, source=Source(source.path))
+    if isinstance(item, FailedItem) and isinstance(item.error.__cause__, MemoryError):
+        message = f"needs more memory than a decoding process: {most('MAX_WORKER_BYTES')}"
+        return replace(item, error=InputError(item.error.kind, message, item.error.detail))
+    return item
 
 
 def _limit_memory() -> None:

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image, ImageFilter
 
+from perceiver_cli.inference.decoding.preparer import Corruption
 from perceiver_cli.media.types import Picture
 from perceiver_cli.training.augment.compression import as_jpeg
-from perceiver_cli.training.robustness.base import Corruption
 
 
 def _on_picture(edit: Callable[[Image.Image, np.random.Generator], Image.Image]) -> Corruption:

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from perceiver_cli.inference.decoding.preparer import Corruption
 from perceiver_cli.media.types import PointCloud
-from perceiver_cli.training.robustness.base import Corruption
 
 
 def _on_points(edit: Callable[[np.ndarray, np.random.Generator], np.ndarray]) -> Corruption:

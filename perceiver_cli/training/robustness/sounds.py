@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from perceiver_cli.inference.decoding.preparer import Corruption
 from perceiver_cli.media.types import Sound, Video
-from perceiver_cli.training.robustness.base import Corruption
 
 
 def _on_samples(

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from perceiver_cli.inference.decoding.preparer import Corruption
 from perceiver_cli.media.types import Video
 from perceiver_cli.training.robustness import sounds
-from perceiver_cli.training.robustness.base import Corruption
 
 
 def _on_frames(edit: Callable[[np.ndarray], np.ndarray]) -> Corruption:

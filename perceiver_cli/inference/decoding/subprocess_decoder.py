@@ -13,15 +13,15 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
-from perceiver_cli.detect.detection import Detection
-from perceiver_cli.errors import InputError
+from perceiver_cli.errors import CheckpointError, InputError
+from perceiver_cli.inference.decoding.items import FailedItem, Item
 from perceiver_cli.inference.decoding.messages import receive, send
-from perceiver_cli.inference.decoding.steps import Prepared
+from perceiver_cli.inference.decoding.preparer import Preparer
 from perceiver_cli.inference.decoding.worker import READY
 from perceiver_cli.media.types import Source
-from perceiver_cli.preparation.base import Preparation
 from perceiver_cli.processor import thread_settings
 
 # The path is handed on: a new interpreter would look for modules in the current folder first.
@@ -37,66 +37,59 @@ _TICK_S = 0.05
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
-class Apart:
+class SubprocessDecoder:
     """Decodes in other processes, giving each input at most limit_s seconds (0: no limit)."""
 
-    def __init__(self, limit_s: float) -> None:
+    def __init__(self, preparer: Preparer, limit_s: float) -> None:
+        self.preparer = preparer
         self.limit_s = limit_s
         self._own = threading.local()
-        self._all: list[Worker] = []
+        self._processes: list[DecodingProcess] = []
         self._lock = threading.Lock()
         self._closed = threading.Event()
         if limit_s:
             threading.Thread(target=self._watch, daemon=True).start()
 
-    def detect(self, source: Source) -> Detection:
-        """What a source is. Raises InputError, with "timeout" or "corrupt" for a lost process."""
-        self._own.left_s = self.limit_s
-        return self._ask("detect", source)
-
-    def prepare(self, source: Source, detection: Detection, preparation: Preparation) -> Prepared:
-        """The source that this thread detected last, as a model reads it. Raises InputError."""
-        return self._ask("prepare", source, detection, preparation)
+    def prepare(self, source: Source) -> Item:
+        """See Decoder. A lost process fails with "timeout", "corrupt" or "too_large"."""
+        started = time.monotonic()
+        try:
+            item = self._process().prepare(source, self.limit_s)
+        except InputError as error:
+            return FailedItem(source, error, time.monotonic() - started)
+        # The process was sent the content of what came over a pipe, but does not send it back.
+        return replace(item, source=source)
 
     def close(self) -> None:
         """Ends all processes. What threads still wait for fails."""
         with self._lock:
             self._closed.set()
-            for worker in self._all:
-                worker.end()
+            for process in self._processes:
+                process.end()
 
-    def _ask(self, step: str, *arguments: Any) -> Any:
-        worker = self._worker()
-        started = time.monotonic()
-        try:
-            return worker.ask(step, arguments, self._own.left_s)
-        finally:
-            if self.limit_s:
-                spent = time.monotonic() - started
-                self._own.left_s = max(0.001, self._own.left_s - spent)
-
-    def _worker(self) -> Worker:
-        worker = getattr(self._own, "worker", None)
-        if worker is None or not worker.alive:
+    def _process(self) -> DecodingProcess:
+        """The calling thread's own process, started anew if it has ended."""
+        process: DecodingProcess | None = getattr(self._own, "process", None)
+        if process is None or not process.alive:
             with self._lock:
                 if self._closed.is_set():
                     raise InputError("unreadable", "was not read: the run has ended")
-                if worker is not None:
-                    self._all.remove(worker)
-                worker = self._own.worker = Worker()
-                self._all.append(worker)
-            worker.wait_ready()
-        return worker
+                if process is not None:
+                    self._processes.remove(process)
+                process = self._own.process = DecodingProcess()
+                self._processes.append(process)
+            process.begin(self.preparer)
+        return process
 
     def _watch(self) -> None:
         """Ends processes that are late, until all are ended."""
         while not self._closed.wait(_TICK_S):
             with self._lock:
-                for worker in self._all:
-                    worker.end_if_late()
+                for process in self._processes:
+                    process.end_if_late()
 
 
-class Worker:
+class DecodingProcess:
     """One decoding process."""
 
     def __init__(self) -> None:
@@ -104,11 +97,11 @@ class Worker:
         self._late = False
         self._timing = threading.Lock()
         # Without a terminal of its own, Ctrl-C reaches the main process alone.
-        apart = (
-            {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
-            if sys.platform == "win32"
-            else {"start_new_session": True}
-        )
+        apart: dict[str, Any] = {"start_new_session": True}
+        if sys.platform == "win32":
+            apart = {
+                "creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
+            }
         self._process = subprocess.Popen(
             [sys.executable, "-c", _PROGRAM.format(path=sys.path)],
             stdin=subprocess.PIPE,
@@ -118,30 +111,38 @@ class Worker:
             pipesize=2**20,
             **apart,
         )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._stdin, self._stdout = self._process.stdin, self._process.stdout
 
     @property
     def alive(self) -> bool:
         """Whether it can be asked."""
         return self._process.poll() is None
 
-    def wait_ready(self) -> None:
-        """Returns when the process has started. Raises OSError if it does not."""
+    def begin(self, preparer: Preparer) -> None:
+        """Returns when the process is ready to prepare. Raises OSError if it does not start."""
         try:
-            assert receive(self._process.stdout) == READY
-        except EOFError:
+            send(self._stdin, preparer)
+            if receive(self._stdout) != READY:
+                raise EOFError
+        except (EOFError, OSError):
+            self.end()
             raise OSError("a process for decoding could not be started") from None
 
-    def ask(self, step: str, arguments: tuple[Any, ...], limit_s: float) -> Any:
-        """The value of a step, which is due in limit_s seconds (0: whenever it comes).
+    def prepare(self, source: Source, limit_s: float) -> Item:
+        """The item of a source, which is due in limit_s seconds (0: whenever it comes).
 
-        Raises InputError as the step does, or "timeout", "corrupt" or "too_large" when the
-        process had to be ended, or ended by itself.
+        Raises:
+            InputError: "timeout", "corrupt" or "too_large" when the process had to be ended, or
+                ended by itself.
+            CheckpointError: As Preparer.prepare.
         """
         if limit_s:
             self._due = time.monotonic() + limit_s
         try:
-            send(self._process.stdin, (step, arguments, limit_s))
-            outcome, value = receive(self._process.stdout)
+            send(self._stdin, (source, limit_s))
+            outcome: Item | CheckpointError = receive(self._stdout)
         except (EOFError, OSError):
             self.end()
             raise self._loss() from None
@@ -150,9 +151,9 @@ class Worker:
                 self._due = math.inf
             if self._late:  # by a hair, although it has answered
                 self.end()
-        if outcome == "ok":
-            return value
-        raise InputError(*value)
+        if isinstance(outcome, CheckpointError):
+            raise outcome
+        return outcome
 
     def end(self) -> None:
         """Ends the process at once."""

@@ -1,0 +1,61 @@
+"""What decoding gives: an input ready for its model, or the reason why it cannot be classified."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from perceiver_cli.detect import Detection
+from perceiver_cli.errors import InputError
+from perceiver_cli.media.types import Source
+from perceiver_cli.preparation.base import View, Window
+
+
+@dataclass(frozen=True)
+class PreparedItem:
+    """An input as a model reads it. Can be pickled.
+
+    Attributes:
+        source: The file.
+        detection: What it is.
+        weights: The checkpoint that serves it.
+        windows: Its stretches as arrays of fixed shape; at least one.
+        facts: The record's `input`.
+        notes: One line for each thing that was left out or repaired.
+        view: What people see of it, where that was asked for.
+        seconds: How long decoding took.
+    """
+
+    source: Source
+    detection: Detection
+    weights: Path
+    windows: tuple[Window, ...]
+    facts: dict[str, Any]
+    notes: tuple[str, ...] = ()
+    view: View = field(default_factory=View)
+    seconds: float = 0.0
+
+    @property
+    def kind(self) -> Hashable:
+        """Items of the same kind fit into one batch: the same weights, the same shapes."""
+        shapes = ((name, array.shape) for name, array in self.windows[0].arrays.items())
+        return self.weights, *shapes
+
+
+@dataclass(frozen=True)
+class FailedItem:
+    """An input that cannot be classified. Can be pickled."""
+
+    source: Source
+    error: InputError
+    seconds: float = 0.0
+
+    @property
+    def kind(self) -> Hashable:
+        """All failures are of one kind: no model is needed for them."""
+        return ()
+
+
+Item = PreparedItem | FailedItem

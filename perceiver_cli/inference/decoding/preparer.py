@@ -1,0 +1,111 @@
+"""From a source to an item: detection, the choice of weights, loading, preparation.
+
+Imports no torch: decoding processes run this. Of the weights it reads the header alone.
+"""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from perceiver_cli.checkpoints.format import read_header
+from perceiver_cli.detect import Detection, detect
+from perceiver_cli.errors import CheckpointError, InputError
+from perceiver_cli.inference.decoding.items import FailedItem, Item, PreparedItem
+from perceiver_cli.media.failures import failing_as
+from perceiver_cli.media.types import Source
+from perceiver_cli.modalities import serving
+from perceiver_cli.preparation.base import Preparation, View
+from perceiver_cli.preparation.recipes import preparation_for
+
+Corruption = Callable[[Any, np.random.Generator], Any]
+
+_UNREADABLE_CONTENT = "its content makes no sense to the decoder"
+
+
+@dataclass(frozen=True)
+class Preparer:
+    """Prepares inputs for the weights that serve them. Can be pickled.
+
+    Attributes:
+        weights: Modality -> the checkpoint that serves it, or why there is none; a path alone
+            serves every input.
+        modality: What every input has to be; "auto": whatever its content says.
+        strict: Fail an input of which something was left out or repaired.
+        view_sides: Load for people to see, too: the shorter side of pictures and of a video's
+            frames, at least, in pixels.
+        corruption: Changes what was loaded, the same file always in the same way.
+    """
+
+    weights: Path | Mapping[str, Path | CheckpointError]
+    modality: str = "auto"
+    strict: bool = False
+    view_sides: tuple[int, int] | None = None
+    corruption: Corruption | None = None
+    _preparations: dict[Path, Preparation] = field(default_factory=dict, repr=False)
+
+    def prepare(self, source: Source) -> Item:
+        """The input ready for its model; a bad file gives a FailedItem.
+
+        Raises:
+            CheckpointError: The weights that serve it are missing or damaged.
+        """
+        started = time.perf_counter()
+        try:
+            return self._prepare(source, started)
+        except InputError as error:
+            return FailedItem(source, error, time.perf_counter() - started)
+
+    def _prepare(self, source: Source, started: float) -> PreparedItem:
+        with failing_as("corrupt", _UNREADABLE_CONTENT):
+            detection = detect(source)
+        weights = self._weights_for(detection)
+        preparation = self._preparation(weights)
+        if self.view_sides:
+            preparation = preparation.for_viewing(*self.view_sides)
+        with failing_as("corrupt", _UNREADABLE_CONTENT):
+            media = preparation.load(source, detection.format)
+        if self.corruption:
+            seed = zlib.crc32(source.path.encode(errors="surrogateescape"))
+            media = self.corruption(media, np.random.default_rng(seed))
+        with failing_as("corrupt", "what it holds cannot be brought into the model's form"):
+            windows = tuple(preparation.windows(media))
+            view = preparation.view(media) if self.view_sides else View()
+        if self.strict and media.notes:
+            raise InputError("corrupt", "; ".join(media.notes))
+        seconds = time.perf_counter() - started
+        return PreparedItem(
+            source, detection, weights, windows, media.describe(), media.notes, view, seconds
+        )
+
+    def _weights_for(self, detection: Detection) -> Path:
+        """The checkpoint that serves a detected input. Raises InputError, CheckpointError."""
+        modality = detection.modality
+        if self.modality not in ("auto", modality):
+            raise InputError(
+                "unsupported", f"is {modality} ({detection.reason}), not {self.modality}"
+            )
+        if isinstance(self.weights, Path):
+            header = read_header(self.weights)
+            reads = header.recipe.get("modality")
+            if serving(modality) != reads:
+                raise InputError("unsupported", f"is {modality}, but {header.name} reads {reads}")
+            return self.weights
+        found = self.weights[modality]
+        if isinstance(found, CheckpointError):
+            raise found
+        return found
+
+    def _preparation(self, weights: Path) -> Preparation:
+        if weights not in self._preparations:
+            try:
+                self._preparations[weights] = preparation_for(read_header(weights).recipe)
+            except ValueError as error:
+                raise CheckpointError(f"{weights}: {error}") from None
+        return self._preparations[weights]
