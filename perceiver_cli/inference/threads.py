@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import TypeVar
+from functools import cache
+from typing import Any
 
 import torch
+from threadpoolctl import ThreadpoolController
 
 from perceiver_cli.processor import usable_cores
-
-T = TypeVar("T")
-
-_changing = threading.Lock()
 
 
 def default_threads() -> int:
@@ -25,18 +19,17 @@ def default_threads() -> int:
 def use_threads(count: int) -> None:
     """Lets torch use `count` processor threads in the calling thread.
 
-    torch.set_num_threads also sets how many are used by threads that begin later, the caller's
-    among them. That is put back at once, by a thread of its own, since what a thread has set for
-    itself stays.
+    torch.set_num_threads would also set how many are used by threads that begin later, the
+    caller's among them; OpenMP's own setting concerns one thread alone.
     """
-    if torch.get_num_threads() == count:
-        return
-    with _changing:
-        found = _apart(torch.get_num_threads)
-        torch.set_num_threads(count)
-        _apart(partial(torch.set_num_threads, found))
+    # In a thread's first call torch sets OpenMP's number: that has to be over.
+    if torch.get_num_threads() != count:
+        for library in _openmp():
+            library.set_num_threads(count)
 
 
-def _apart(call: Callable[[], T]) -> T:
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(call).result()
+@cache
+def _openmp() -> list[Any]:
+    """The OpenMP libraries that this process has loaded."""
+    found: list[Any] = ThreadpoolController().select(user_api="openmp").lib_controllers
+    return found
