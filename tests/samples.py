@@ -72,11 +72,13 @@ def make_av(
     sound_rate: int = 48000,
     sound_seconds: float | None = None,
     options: dict[str, str] | None = None,
+    gains: tuple[float, float] = (1, 1),
 ) -> Path:
     """A container written by PyAV: frames whose grey is grey_at, with a sweep as sound.
 
     The left third of every frame is red. pictures and sound name codecs, None leaves them out;
-    times_ms gives every frame its own time; cover adds attached cover art.
+    times_ms gives every frame its own time; cover adds attached cover art;
+    gains: of the sound's two channels.
     """
     import av
 
@@ -91,6 +93,7 @@ def make_av(
                 video.set_display_rotation(rotation)
         if sound:
             audio = container.add_stream(sound, rate=sound_rate, layout="stereo")
+            audio.bit_rate = 128_000  # some encoders have no usual one
         if cover:
             art = container.add_stream("mjpeg", rate=1)
             art.width, art.height, art.pix_fmt = 32, 32, "yuvj420p"
@@ -103,7 +106,7 @@ def make_av(
                 container.mux(video.encode(frame))
             container.mux(video.encode(None))
         if audio:
-            _encode_sweep(container, audio, sound_seconds or seconds, sound_rate)
+            _encode_sweep(container, audio, sound_seconds or seconds, sound_rate, gains)
         if art:
             frame = av.VideoFrame.from_ndarray(np.full((32, 32, 3), 200, np.uint8), format="rgb24")
             container.mux(art.encode(frame))
@@ -123,10 +126,10 @@ def _grey_frame(time_s: float) -> np.ndarray:
     return pixels
 
 
-def _encode_sweep(container, stream, seconds: float, rate: int) -> None:
+def _encode_sweep(container, stream, seconds: float, rate: int, gains: tuple[float, float]) -> None:
     import av
 
-    samples = sweep(seconds, rate, 2).T
+    samples = (sweep(seconds, rate, 2) * np.array(gains, np.float32)).T
     step = stream.codec_context.frame_size or 1024
     resampler = av.AudioResampler(
         format=stream.codec_context.format, layout="stereo", rate=rate, frame_size=step

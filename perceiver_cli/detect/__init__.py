@@ -7,7 +7,12 @@ from typing import BinaryIO
 from perceiver_cli.detect.arrays import detect_archive, detect_array
 from perceiver_cli.detect.containers import detect_container, detect_sound_file
 from perceiver_cli.detect.detection import Detection
-from perceiver_cli.detect.mpeg import frames_format, is_transport_stream, skip_id3
+from perceiver_cli.detect.mpeg import (
+    buried_frames_format,
+    frames_format,
+    is_transport_stream,
+    skip_id3,
+)
 from perceiver_cli.detect.others import binary_kind
 from perceiver_cli.detect.pictures import detect_picture, find_loose_picture
 from perceiver_cli.detect.shapes import binary_stl_state, detect_binary_shape
@@ -93,7 +98,7 @@ def _detect_unsigned(source: Source, stream: BinaryIO, head: bytes, size: int) -
     text, _ = decoded_head(head)
     if text:
         return detect_text(source, text, _WANTED)
-    return _detect_by_name(source, head, stl)
+    return _detect_by_name(source, stream, head, stl)
 
 
 def _detect_tagged(source: Source, stream: BinaryIO) -> Detection:
@@ -108,7 +113,7 @@ def _detect_tagged(source: Source, stream: BinaryIO) -> Detection:
     return detect_container(source, format, f"{_FRAMES[format]} with an ID3 tag")
 
 
-def _detect_by_name(source: Source, head: bytes, stl: str | None) -> Detection:
+def _detect_by_name(source: Source, stream: BinaryIO, head: bytes, stl: str | None) -> Detection:
     suffix = source.suffix
     if suffix == "stl" and stl:
         if stl == "short":
@@ -120,6 +125,9 @@ def _detect_by_name(source: Source, head: bytes, stl: str | None) -> Detection:
             return detect_container(source, format, f"{format.upper()} by its name (no header)")
         except InputError:
             pass
+    buried = buried_frames_format(stream, head)
+    if buried:
+        return detect_container(source, buried, f"{_FRAMES[buried]} frames behind other data")
     if not head.strip(b"\0"):
         raise InputError("corrupt", "begins with zero bytes only, as after a failed download")
     named = f", although its name ends in .{suffix}" if suffix else ""
@@ -134,5 +142,5 @@ def _read(stream: BinaryIO) -> bytes:
         raise InputError("unreadable", f"cannot be read: {reason}") from None
 
 
-_FRAMES = {"mp3": "MP3", "aac": "ADTS AAC"}
+_FRAMES = {"mp3": "MP3", "aac": "ADTS AAC", "ac3": "AC-3", "eac3": "Enhanced AC-3"}
 _WANTED = "perceiver reads pictures, sounds, 3D shapes and videos"

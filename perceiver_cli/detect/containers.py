@@ -5,8 +5,18 @@ from __future__ import annotations
 from perceiver_cli.detect.detection import Detection
 from perceiver_cli.detect.signatures import Signature
 from perceiver_cli.errors import InputError
-from perceiver_cli.media.containers import open_container, picture_stream, sound_stream
+from perceiver_cli.media.codecs import undecodable
+from perceiver_cli.media.containers import (
+    has_pictures,
+    has_sound,
+    open_container,
+    picture_stream,
+    sound_stream,
+)
 from perceiver_cli.media.types import Source
+
+# Formats of one stream, whose name says already what it is.
+_SOUND = frozenset({"mp3", "aac", "ac3", "eac3"})
 
 
 def detect_sound_file(signature: Signature) -> Detection:
@@ -15,23 +25,38 @@ def detect_sound_file(signature: Signature) -> Detection:
 
 
 def detect_container(source: Source, format: str, label: str) -> Detection:
-    """av, video or audio by the streams that can be decoded; cover art is not a video.
+    """What a container holds, by the streams that can be decoded; cover art is not a video.
 
-    Raises InputError("corrupt") if the streams cannot be read, "unsupported" without any.
+    Args:
+        source: The file.
+        format: One of DEMUXERS.
+        label: What people call it.
+
+    Returns:
+        "av", "video" or "audio", with a reason that names what cannot be decoded.
+
+    Raises:
+        InputError: "corrupt" if the streams cannot be read, "unsupported" if none of them can be
+            decoded.
     """
     with open_container(source, format) as container:
-        pictures = picture_stream(container) is not None
-        sound = sound_stream(container) is not None
+        pictures, sound = picture_stream(container), sound_stream(container)
+        hidden_pictures = pictures is None and has_pictures(container)
+        hidden_sound = sound is None and has_sound(container)
         others = len(container.streams)
     if pictures and sound:
         return Detection("av", format, f"{label} with pictures and sound")
     if pictures:
-        return Detection("video", format, f"{label} with pictures only")
+        ending = f"; {undecodable(source, format, 'sound')}" if hidden_sound else " only"
+        return Detection("video", format, f"{label} with pictures{ending}")
+    if sound and format in _SOUND:
+        return Detection("audio", format, label)
     if sound:
-        only = "" if format in ("mp3", "aac") else " with sound only"
-        return Detection("audio", format, f"{label}{only}")
+        ending = f"; {undecodable(source, format, 'pictures')}" if hidden_pictures else " only"
+        return Detection("audio", format, f"{label} with sound{ending}")
+    if hidden_pictures or hidden_sound:
+        what = undecodable(source, format, "pictures" if hidden_pictures else "sound")
+        raise InputError("unsupported", f"a {format.upper()} container: {what}")
     if not others:
         raise InputError("corrupt", f"the {format.upper()} container is cut off: no streams in it")
-    raise InputError(
-        "unsupported", f"a {format.upper()} container without pictures or sound that can be decoded"
-    )
+    raise InputError("unsupported", f"a {format.upper()} container without pictures or sound")

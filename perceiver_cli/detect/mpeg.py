@@ -1,10 +1,11 @@
-"""Formats without a header: bare MPEG audio frames, AAC frames, transport streams."""
+"""Formats without a header: bare MPEG audio, AAC and AC-3 frames, transport streams."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import BinaryIO
 
-_BEHIND = 4096
+_BEHIND = 2**16
 
 # kbit/s by bit rate index, for (MPEG 1?, layer). Layer I is left out: it is extinct, and its
 # first two bytes are the byte-order mark of UTF-16 text.
@@ -17,13 +18,57 @@ _RATES = {
 _SAMPLE_RATES = (44100, 48000, 32000)
 _VERSION_DIVISORS = {3: 1, 2: 2, 0: 4}
 
+# kbit/s by half the frame size code of AC-3 (ATSC A/52, table 5.18).
+_AC3_RATES = (
+    *(32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640),
+)
+
+# So many frames in a row are no coincidence, wherever they begin.
+_ENOUGH = 4
+
+# Silence of failed recordings and downloads in front of a sound is skipped up to here.
+_LONGEST_PADDING = 2**24
+
 
 def frames_format(head: bytes) -> str | None:
-    """ "mp3" or "aac" if the head is a frame with another one right behind it, else None."""
-    for name, length_of in (("aac", _adts_length), ("mp3", _mpeg_length)):
+    """The format of bare frames.
+
+    Args:
+        head: The beginning of a file.
+
+    Returns:
+        "mp3", "aac", "ac3" or "eac3" if the head is a frame with another one right behind it,
+        else None.
+    """
+    for name, length_of in _LENGTHS.items():
         length = length_of(head)
         if length and (length >= len(head) or length_of(head[length:])):
             return name
+    return None
+
+
+def buried_frames_format(stream: BinaryIO, head: bytes) -> str | None:
+    """The format of frames that begin behind padding, junk, or tags of another kind than ID3v2.
+
+    Args:
+        stream: The file, at any position.
+        head: Its beginning.
+
+    Returns:
+        As frames_format, if there are four frames of a kind in a row.
+    """
+    if not head.strip(b"\0"):
+        head = _behind_zeros(stream)
+    if head.startswith(b"APETAGEX"):
+        stream.seek(int.from_bytes(head[12:16], "little") + 32)
+        head = stream.read(_BEHIND)
+    for first in (0xFF, 0x0B):
+        at = head.find(first)
+        while at >= 0:
+            for name, length_of in _LENGTHS.items():
+                if _run_of_frames(head, at, length_of):
+                    return name
+            at = head.find(first, at + 1)
     return None
 
 
@@ -48,6 +93,26 @@ def is_transport_stream(head: bytes) -> bool:
     return False
 
 
+def _run_of_frames(head: bytes, at: int, length_of: Callable[[bytes], int]) -> bool:
+    for _ in range(_ENOUGH):
+        length = length_of(head[at : at + 7])
+        if not length:
+            return False
+        at += length
+    return True
+
+
+def _behind_zeros(stream: BinaryIO) -> bytes:
+    stream.seek(0)
+    for _ in range(0, _LONGEST_PADDING, _BEHIND):
+        block = stream.read(_BEHIND)
+        if block.strip(b"\0"):
+            return block.lstrip(b"\0") + stream.read(_BEHIND)
+        if not block:
+            break
+    return b""
+
+
 def _adts_length(head: bytes) -> int:
     if len(head) < 7 or head[0] != 0xFF or head[1] & 0xF6 != 0xF0:
         return 0
@@ -67,3 +132,26 @@ def _mpeg_length(head: bytes) -> int:
     padding = head[2] >> 1 & 1
     samples = 72 if layer == 3 and version != 3 else 144
     return samples * rate // sample_rate + padding
+
+
+def _ac3_length(head: bytes) -> int:
+    if len(head) < 6 or head[:2] != b"\x0b\x77" or head[5] >> 3 > 10:
+        return 0
+    rate_index, size_code = head[4] >> 6, head[4] & 0x3F
+    if rate_index == 3 or size_code >= 2 * len(_AC3_RATES):
+        return 0
+    rate = _AC3_RATES[size_code >> 1]
+    if rate_index == 0:  # 48 kHz
+        return 4 * rate
+    if rate_index == 2:  # 32 kHz
+        return 6 * rate
+    return 2 * (rate * 96_000 // 44_100 + (size_code & 1))
+
+
+def _eac3_length(head: bytes) -> int:
+    if len(head) < 6 or head[:2] != b"\x0b\x77" or not 11 <= head[5] >> 3 <= 16:
+        return 0
+    return 2 * (((head[2] & 7) << 8 | head[3]) + 1)
+
+
+_LENGTHS = {"aac": _adts_length, "mp3": _mpeg_length, "ac3": _ac3_length, "eac3": _eac3_length}

@@ -12,7 +12,7 @@ from perceiver_cli.media.frames import reduced_size, wanted_times
 from perceiver_cli.media.image import exif_orientation
 from perceiver_cli.media.limits import MAX_FRAMES, most
 from perceiver_cli.media.pillow import decoding, open_picture
-from perceiver_cli.media.pixels import check_size, stored_view, to_rgb_array
+from perceiver_cli.media.pixels import check_size, to_rgb_array, turned_upright
 from perceiver_cli.media.types import Source, Video, VideoSpec, VideoWindow
 from perceiver_cli.media.windows import window_starts
 
@@ -118,7 +118,4 @@ def _upright(
     from PIL import Image
 
     stored = np.asarray(Image.fromarray(to_rgb_array(frame)).resize(size))
-    height, width = stored.shape[:2]
-    upright = np.empty((width, height, 3) if orientation >= 5 else (height, width, 3), np.uint8)
-    stored_view(upright, orientation)[:] = stored
-    return upright
+    return turned_upright(stored, orientation)

@@ -2,69 +2,94 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from perceiver_cli.errors import InputError
-from perceiver_cli.media.containers import (
-    Extent,
-    frames_from,
-    measured_extent,
-    open_container,
-    sound_stream,
-    stated_extent,
-)
-from perceiver_cli.media.failures import ForgivingStream, failing_as, hush_libraries
-from perceiver_cli.media.limits import MAX_RATE
+from perceiver_cli.media.codecs import undecodable
+from perceiver_cli.media.containers import has_pictures, open_container, picture_stream
+from perceiver_cli.media.failures import failing_as, hush_libraries
+from perceiver_cli.media.mixing import full_scale, to_mono
+from perceiver_cli.media.ogg import chain_links
+from perceiver_cli.media.soundfiles import AvReader, SndfileReader, SoundReader
 from perceiver_cli.media.types import Sound, SoundSpec, SoundWindow, Source
 from perceiver_cli.media.windows import window_starts
 
-if TYPE_CHECKING:
-    from av.container import InputContainer
+Mono = npt.NDArray[np.float32]
 
 # What libsndfile reads well. MP3 is left to PyAV because libsndfile's decoder writes its own
 # complaints to stderr.
-SOUNDFILE_FORMATS = frozenset({"wav", "flac", "ogg", "aiff", "au", "caf", "w64"})
+SNDFILE_FORMATS = frozenset({"wav", "flac", "ogg", "aiff", "au", "caf", "w64"})
 
-# Elementary streams state a length guessed from the bit rate: theirs is measured.
-_UNRELIABLE_LENGTH = frozenset({"mp3", "aac", "amr"})
-
-# Smaller jumps between a frame's timestamp and the end of the frame before are rounding.
-_GAP_S = 0.1
+# Formats without moving pictures, where those of others may be of a codec that nothing decodes.
+_SOUND_ALONE = SNDFILE_FORMATS | {"mp3", "aac", "amr"}
 
 
 def load_sound(source: Source, format: str, spec: SoundSpec) -> Sound:
     """Evenly spaced windows of a sound file, or of the sound in a container.
 
-    Windows hold float32 mono samples (the mean over channels) at spec.rate. A file not longer
-    than spec.window_s is one window of its own length. Samples that are not finite become 0.
-    Raises InputError: "empty" without samples, "corrupt" if nothing can be decoded or no sample
-    is finite, "unsupported" if there is no sound.
+    Samples that are not finite become 0; how channels become one is said at to_mono.
+
+    Args:
+        source: The file.
+        format: detect's name for its format.
+        spec: Which windows are wanted. A file not longer than spec.window_s is one window of its
+            own length.
+
+    Returns:
+        Windows of float32 mono samples at spec.rate.
+
+    Raises:
+        InputError: "empty" without samples, "corrupt" if nothing can be decoded or no sample is
+            finite, "unsupported" if there is no sound that can be decoded, "too_large" beyond
+            MAX_RATE.
     """
     hush_libraries()
-    if format not in SOUNDFILE_FORMATS:
-        return _load_with_av(source, format, spec)
+    links = chain_links(source) if format == "ogg" else [source]
+    if format not in SNDFILE_FORMATS:
+        return _load([AvReader(link, format) for link in links], spec, _notes(source, format))
     try:
-        return _load_with_soundfile(source, spec)
+        return _load([SndfileReader(link, format) for link in links], spec, ())
     except InputError as first:
         # PyAV gets further with cut-off files and rare codecs; if it does not, libsndfile's
-        # verdict is the more precise one.
+        # verdict is the more precise one, but for codecs that neither knows.
         try:
-            return _load_with_av(source, format, spec)
-        except InputError:
+            return _load([AvReader(link, format) for link in links], spec, ())
+        except InputError as second:
+            if second.kind == "unsupported" and first.kind == "corrupt":
+                raise
             raise first from None
 
 
-def resample(samples: np.ndarray, rate: int, to: int) -> np.ndarray:
-    """float32 [S] at `rate` -> float32 [round(S * to / rate)] at `to` samples a second."""
+def resample(samples: Mono, rate: int, to: int) -> Mono:
+    """Changes the rate of a sound.
+
+    Args:
+        samples: [S] at `rate` samples a second.
+        rate: Samples a second.
+        to: Samples a second.
+
+    Returns:
+        [round(S * to / rate)], in step with the original.
+
+    Raises:
+        InputError: "corrupt" for rates that cannot be.
+    """
     if rate == to or not len(samples):
         return np.ascontiguousarray(samples, dtype=np.float32)
     with failing_as("corrupt", f"a sound of {rate} samples a second cannot be turned to {to}"):
         return _resample_with_av(samples, rate, to)
 
 
-def _resample_with_av(samples: np.ndarray, rate: int, to: int) -> np.ndarray:
+def finite(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The samples, those that are NaN or infinite as 0."""
+    return np.nan_to_num(samples, nan=0, posinf=0, neginf=0)
+
+
+def _resample_with_av(samples: Mono, rate: int, to: int) -> Mono:
     import av
 
     frame = av.AudioFrame.from_ndarray(
@@ -82,117 +107,68 @@ def _resample_with_av(samples: np.ndarray, rate: int, to: int) -> np.ndarray:
     return result
 
 
-def decode_stretch(
-    container: InputContainer, stream: Any, extent: Extent, start_s: float, length_s: float
-) -> tuple[np.ndarray, int, int]:
-    """Mono samples of the stretch [start_s, start_s + length_s) of the container's clock.
-
-    Returns (float32 [S] at the stream's rate, rate, channels). Sample 0 lies at start_s; gaps are
-    silent; S is shorter than the stretch if the sound ends before it. S is 0 if none of it could
-    be decoded.
-    """
-    rate = channels = cursor = end = 0
-    samples = np.zeros(0, np.float32)
-    for time, frame in frames_from(container, stream, start_s, extent):
-        if not rate:
-            rate, channels = min(frame.sample_rate, MAX_RATE), frame.layout.nb_channels
-            samples = np.zeros(round(length_s * rate), np.float32)
-        place = round((time - start_s) * rate)
-        if not end or abs(place - cursor) > _GAP_S * rate:
-            cursor = place
-        part = _mono(frame)
-        skipped = max(0, -cursor)
-        room = samples[max(0, cursor) : cursor + len(part)] if len(part) > skipped else samples[:0]
-        room[:] = part[skipped : skipped + len(room)]
-        cursor += len(part)
-        if len(room):
-            end = min(cursor, len(samples))
-        if cursor >= len(samples):
-            break
-    return samples[:end], rate, channels
-
-
-def _load_with_soundfile(source: Source, spec: SoundSpec) -> Sound:
-    import soundfile
-
-    with (
-        source.open() as stream,
-        failing_as("corrupt", "the sound data is cut off or damaged"),
-        soundfile.SoundFile(ForgivingStream(stream)) as file,
-    ):
-        rate, channels, frames = file.samplerate, file.channels, file.frames
-        if rate > MAX_RATE:
-            raise InputError("corrupt", f"states {rate} samples a second")
-        if frames == 0:
-            raise InputError("empty", "the file holds no sound: 0 samples")
-        windows = []
-        for start in window_starts(frames / rate, spec.window_s, spec.max_windows):
-            file.seek(round(start * rate))
-            block = file.read(round(spec.window_s * rate), dtype="float32", always_2d=True)
-            if len(block):
-                # A product is several times as fast as a mean over the short axis.
-                windows.append((start, block @ np.full(channels, 1 / channels, np.float32)))
-    return _sound(windows, spec, frames / rate, rate, channels)
-
-
-def _load_with_av(source: Source, format: str, spec: SoundSpec) -> Sound:
-    with open_container(source, format) as container:
-        extent = _sound_extent(container, format)
-    if extent is None or extent.duration_s <= 0:
-        raise InputError("empty", "the file holds no sound: 0 samples")
-    windows = []
-    rate = channels = 0
-    starts = window_starts(extent.duration_s, spec.window_s, spec.max_windows)
+def _load(readers: Sequence[SoundReader], spec: SoundSpec, notes: tuple[str, ...]) -> Sound:
+    """The windows of the readers' sounds, one behind the other."""
+    duration = sum(reader.duration_s for reader in readers)
+    starts = window_starts(duration, spec.window_s, spec.max_windows)
+    windows, peaks = [], []
     for start in starts:
-        with open_container(source, format) as container:
-            stream = sound_stream(container)
-            samples, found_rate, found_channels = decode_stretch(
-                container, stream, extent, extent.start_s + start, spec.window_s
-            )
-        if len(samples):
-            rate, channels = found_rate, found_channels
-            windows.append((start, samples))
+        pieces = [piece for piece in _pieces(readers, start, spec) if len(piece.samples)]
+        if pieces:
+            windows.append((start, np.concatenate([piece.samples for piece in pieces])))
+            peaks += [piece.peak for piece in pieces if piece.peak is not None]
     if not windows:
         raise InputError("corrupt", "none of the sound can be decoded")
-    duration = extent.duration_s if len(starts) > 1 else len(windows[0][1]) / rate
-    return _sound(windows, spec, duration, rate, channels)
-
-
-def _sound_extent(container: InputContainer, format: str) -> Extent | None:
-    stream = sound_stream(container)
-    if stream is None:
-        raise InputError("unsupported", "the file holds no sound that can be decoded")
-    stated = None if format in _UNRELIABLE_LENGTH else stated_extent(container, stream)
-    return stated or measured_extent(container, stream)
-
-
-def _sound(
-    windows: list[tuple[float, np.ndarray]],
-    spec: SoundSpec,
-    duration_s: float,
-    rate: int,
-    channels: int,
-) -> Sound:
-    if not windows:
-        raise InputError("corrupt", "none of the sound can be decoded")
-    if not any(np.isfinite(samples).any() for _, samples in windows):
+    if not peaks:
         raise InputError("corrupt", "no sample of the sound is a finite number")
-    ready = tuple(
-        SoundWindow(
-            resample(np.nan_to_num(samples, nan=0, posinf=0, neginf=0), rate, spec.rate), start
+    scale = full_scale(max(peaks))
+    if scale != 1:
+        notes += (
+            f"samples reach {max(peaks):,.0f} where 1 is full scale: divided by {scale:,.0f}",
         )
-        for start, samples in windows
-    )
-    return Sound(ready, spec.rate, duration_s, rate, channels)
+    if len(windows) < len(starts):
+        missing = f"{len(starts) - len(windows)} of {len(starts)} windows cannot be decoded"
+        notes += (f"the sound is cut off or damaged: {missing}",)
+    if len(starts) == 1:
+        duration = len(windows[0][1]) / spec.rate
+    ready = tuple(SoundWindow(samples / np.float32(scale), start) for start, samples in windows)
+    first = readers[0]
+    return Sound(ready, spec.rate, duration, first.rate, first.channels, notes)
 
 
-def _mono(frame: Any) -> np.ndarray:
-    """An AudioFrame of any sample format as float32 [S], the mean over its channels."""
-    channels = frame.layout.nb_channels
-    values = frame.to_ndarray()
-    values = values if frame.format.is_planar else values.reshape(-1, channels).T
-    if values.dtype.kind == "f":
-        return values.astype(np.float32).mean(axis=0)
-    half = float(2 ** (8 * values.dtype.itemsize - 1))
-    centre = half if values.dtype.kind == "u" else 0.0
-    return ((values.mean(axis=0, dtype=np.float64) - centre) / half).astype(np.float32)
+class _Piece(NamedTuple):
+    """samples: mono at the wanted rate; peak: the largest magnitude of finite ones in the file."""
+
+    samples: Mono
+    peak: float | None
+
+
+def _pieces(readers: Sequence[SoundReader], start_s: float, spec: SoundSpec) -> Iterator[_Piece]:
+    """The parts of a window, one for each reader's sound that it reaches into."""
+    end_s = start_s + spec.window_s
+    begins = 0.0
+    for reader in readers:
+        ends = begins + reader.duration_s
+        # What a single sound states of its length may be short of the truth.
+        within = begins < end_s and (start_s < ends or len(readers) == 1)
+        if within:
+            first = max(0.0, start_s - begins)
+            length = end_s - begins - first
+            samples = reader.read(
+                first, min(length, ends - begins - first) if len(readers) > 1 else length
+            )
+            if len(samples):
+                magnitudes = np.abs(samples[np.isfinite(samples)])
+                mono = to_mono(finite(samples), reader.bass)
+                peak = float(magnitudes.max()) if len(magnitudes) else None
+                yield _Piece(resample(mono, reader.rate, spec.rate), peak)
+        begins = ends
+
+
+def _notes(source: Source, format: str) -> tuple[str, ...]:
+    """That a container's pictures cannot be decoded, where that is so."""
+    if format in _SOUND_ALONE:
+        return ()
+    with open_container(source, format) as container:
+        hidden = picture_stream(container) is None and has_pictures(container)
+    return (undecodable(source, format, "pictures"),) if hidden else ()

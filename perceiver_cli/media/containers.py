@@ -44,6 +44,25 @@ DEMUXERS = {
     "au": "au",
     "caf": "caf",
     "w64": "w64",
+    "ac3": "ac3",
+    "eac3": "eac3",
+    "dts": "dts",
+    "tta": "tta",
+    "ape": "ape",
+    "wavpack": "wv",
+    "dsf": "dsf",
+    "iff": "iff",
+    "musepack": "mpc",
+    "musepack8": "mpc8",
+    "tak": "tak",
+    "voc": "voc",
+    "sphere": "nistsphere",
+    "shorten": "shn",
+    "rm": "rm",
+    "mxf": "mxf",
+    "y4m": "yuv4mpegpipe",
+    "ivf": "ivf",
+    "dv": "dv",
 }
 
 # Demuxers that guess a stream's length from a few packets; the whole file's is better there.
@@ -68,17 +87,31 @@ def open_container(source: Source, format: str) -> Iterator[InputContainer]:
 
 
 def picture_stream(container: InputContainer) -> VideoStream | None:
-    """The largest stream of moving pictures that can be decoded; cover art does not count."""
-    from av.stream import Disposition
-
+    """The largest stream of moving pictures that can be decoded."""
     streams = [
         stream
-        for stream in container.streams.video
-        if stream.codec_context is not None
-        and stream.codec_context.width > 0
-        and not stream.disposition & Disposition.attached_pic
+        for stream in _moving(container)
+        if stream.codec_context is not None and stream.codec_context.width > 0
     ]
     return max(streams, key=lambda each: each.width * each.height, default=None)
+
+
+def has_pictures(container: InputContainer) -> bool:
+    """Whether there are moving pictures, whether or not they can be decoded."""
+    return bool(_moving(container))
+
+
+def has_sound(container: InputContainer) -> bool:
+    """Whether there is sound, whether or not it can be decoded."""
+    return bool(container.streams.audio)
+
+
+def _moving(container: InputContainer) -> list[VideoStream]:
+    """Streams of pictures but for cover art and the thumbnails of chapters."""
+    from av.stream import Disposition
+
+    still = Disposition.attached_pic | Disposition.timed_thumbnails
+    return [stream for stream in container.streams.video if not stream.disposition & still]
 
 
 def sound_stream(container: InputContainer) -> AudioStream | None:

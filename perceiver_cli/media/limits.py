@@ -10,7 +10,7 @@ variable of the environment changes it: PERCEIVER_MAX_PIXELS=400000000.
 | a shape's file, vertices and faces with it | MAX_SHAPE_BYTES | 1 GiB; clouds are thinned |
 | an animation's frames | MAX_FRAMES | later ones are left out |
 | what comes over a pipe | MAX_PIPE_BYTES | it is held in memory |
-| a sound's rate | MAX_RATE | anything higher is damage |
+| a sound's samples a second, in all channels | MAX_RATE | a channel with more is damage |
 | a decoding process, on Linux | MAX_WORKER_BYTES | address space, everything included |
 
 Length is no limit: of long sounds and videos only the windows that a model reads are decoded.

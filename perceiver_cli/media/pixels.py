@@ -121,6 +121,23 @@ def stored_view(upright: Array, orientation: int) -> Array:
     return views.get(orientation, upright)
 
 
+def turned_upright(stored: Array, orientation: int) -> Array:
+    """A copy of a picture, turned upright.
+
+    Args:
+        stored: [h, w, ...], as a file of an EXIF orientation stores it.
+        orientation: 1 to 8.
+
+    Returns:
+        [w, h, ...] for orientations from 5 on, else [h, w, ...], contiguous.
+    """
+    height, width, *rest = stored.shape
+    shape = (width, height) if orientation >= 5 else (height, width)
+    upright = np.empty((*shape, *rest), stored.dtype)
+    stored_view(upright, orientation)[:] = stored
+    return upright
+
+
 @dataclass(frozen=True)
 class _Scale:
     """Numbers become round((number - low) / span * 255); what is not finite counts as least."""

@@ -6,14 +6,17 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.animation import ANIMATION_FORMATS, load_animation
-from perceiver_cli.media.audio import decode_stretch, resample
+from perceiver_cli.media.audio import finite, resample
+from perceiver_cli.media.codecs import undecodable
 from perceiver_cli.media.containers import (
     Extent,
     frame_length,
     frames_from,
+    has_sound,
     measured_extent,
     open_container,
     picture_stream,
@@ -22,7 +25,10 @@ from perceiver_cli.media.containers import (
 )
 from perceiver_cli.media.failures import failing_as, hush_libraries
 from perceiver_cli.media.frames import reduced_size, wanted_times
-from perceiver_cli.media.pixels import check_size
+from perceiver_cli.media.mixing import to_mono
+from perceiver_cli.media.orientation import frame_orientation
+from perceiver_cli.media.pixels import check_size, turned_upright
+from perceiver_cli.media.soundfiles import decode_stretch
 from perceiver_cli.media.types import Source, Video, VideoSpec, VideoWindow
 from perceiver_cli.media.windows import window_starts
 
@@ -33,12 +39,15 @@ _ROUNDING_S = 1e-3
 # this much before.
 _RUN_UPS_S = (0.0, 10.0, 60.0)
 
+# Pixels are stated to be this many times as wide as high at most; anything else is damage.
+_WIDEST = 10.0
+
 
 class _Frames(NamedTuple):
     """pixels: uint8 [T, h, w, 3]; times_s: float64 [T]; size: the upright (width, height)."""
 
-    pixels: np.ndarray
-    times_s: np.ndarray
+    pixels: npt.NDArray[np.uint8]
+    times_s: npt.NDArray[np.float64]
     size: tuple[int, int]
 
 
@@ -50,8 +59,18 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
     those on screen at evenly spaced times, so variable frame rates need no care; where there are
     fewer frames than wanted, they repeat. Sound is spec.sound_rate mono samples of exactly the
     window's length, silent where the file has none.
-    Raises InputError: "unsupported" without moving pictures, "too_large" beyond MAX_PIXELS,
-    "corrupt" if no frame can be decoded.
+
+    Args:
+        source: The file.
+        format: detect's name for its format.
+        spec: Which windows and frames are wanted.
+
+    Returns:
+        The video.
+
+    Raises:
+        InputError: "unsupported" without moving pictures that can be decoded, "too_large" beyond
+            MAX_PIXELS, "corrupt" if no frame can be decoded.
     """
     hush_libraries()
     if format in ANIMATION_FORMATS:
@@ -60,6 +79,7 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
         stream = picture_stream(container)
         if stream is None:
             raise InputError("unsupported", "the file holds no moving pictures that can be decoded")
+        hidden_sound = sound_stream(container) is None and has_sound(container)
         check_size(stream.width, stream.height)
         length = frame_length(stream)
         fps = stream.average_rate or stream.guessed_rate
@@ -90,26 +110,33 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
         float(fps) if fps else None,
         extent.duration_s,
         spec.sound_rate if heard else None,
+        (undecodable(source, format, "sound"),) if hidden_sound else (),
     )
 
 
 def _decode_frames(
-    source: Source, format: str, extent: Extent, wanted: np.ndarray, short_side: int
+    source: Source,
+    format: str,
+    extent: Extent,
+    wanted: npt.NDArray[np.float64],
+    short_side: int,
 ) -> _Frames | None:
     """The frames on screen at the wanted times of the video, or None if none can be decoded."""
     for run_up in _RUN_UPS_S:
         with open_container(source, format) as container:
             stream = picture_stream(container)
+            if stream is None:
+                return None
             stream.thread_type = "AUTO"
-            aspect = float(stream.sample_aspect_ratio or 1)
+            aspect = _pixel_aspect(stream)
             timed = frames_from(container, stream, extent.start_s + wanted[0] - run_up, extent)
             chosen = _on_screen(((time - extent.start_s, frame) for time, frame in timed), wanted)
         if wanted[0] <= run_up or (chosen and chosen[0][0] <= wanted[0] + _ROUNDING_S):
             break
     if not chosen:
         return None
-    pictures: dict[int, np.ndarray] = {}
-    with failing_as("corrupt", "a frame of the video cannot be turned to RGB"):
+    pictures: dict[int, npt.NDArray[np.uint8]] = {}
+    with failing_as("unsupported", "the pixel format of its frames cannot be turned to RGB"):
         for _, frame in chosen:
             if id(frame) not in pictures:
                 pictures[id(frame)] = _upright_rgb(frame, aspect, short_side)
@@ -122,11 +149,19 @@ def _decode_frames(
     return _Frames(
         np.stack([frames[i] for i in kept]),
         np.array([chosen[i][0] for i in kept]),
-        size[::-1] if _quarter_turns(first) % 2 else size,
+        size[::-1] if frame_orientation(first) >= 5 else size,
     )
 
 
-def _on_screen(timed: Iterable[tuple[float, Any]], wanted: np.ndarray) -> list[tuple[float, Any]]:
+def _pixel_aspect(stream: Any) -> float:
+    """How many times as wide as high a pixel is shown."""
+    aspect = float(stream.sample_aspect_ratio or 1)
+    return aspect if 1 / _WIDEST <= aspect <= _WIDEST else 1.0
+
+
+def _on_screen(
+    timed: Iterable[tuple[float, Any]], wanted: npt.NDArray[np.float64]
+) -> list[tuple[float, Any]]:
     """For each wanted time, in order, the (time, frame) that is on screen then.
 
     The first frame stands in for times before it and the last for times after it.
@@ -144,20 +179,16 @@ def _on_screen(timed: Iterable[tuple[float, Any]], wanted: np.ndarray) -> list[t
     return chosen
 
 
-def _upright_rgb(frame: Any, aspect: float, short_side: int) -> np.ndarray:
+def _upright_rgb(frame: Any, aspect: float, short_side: int) -> npt.NDArray[np.uint8]:
+    """uint8 [h, w, 3], reduced so that the shorter side is short_side."""
     width, height = reduced_size(round(frame.width * aspect), frame.height, short_side)
     reduced = frame.reformat(width=width, height=height, format="rgb24", interpolation="AREA")
-    return np.ascontiguousarray(np.rot90(reduced.to_ndarray(), _quarter_turns(frame)))
-
-
-def _quarter_turns(frame: Any) -> int:
-    """Quarter turns, counterclockwise, that bring a frame upright."""
-    return round(frame.rotation / 90) % 4
+    return turned_upright(reduced.to_ndarray(), frame_orientation(frame))
 
 
 def _decode_sound(
     source: Source, format: str, extent: Extent, start: float, span: float, to: int | None
-) -> np.ndarray | None:
+) -> npt.NDArray[np.float32] | None:
     """The window's sound, float32 [round(span * to)], or None without decodable sound."""
     if to is None:
         return None
@@ -167,12 +198,10 @@ def _decode_sound(
             return None
         begins = float(stream.start_time * stream.time_base) if stream.start_time else 0.0
         sound_extent = Extent(begins, extent.last_s, extent.end_s)
-        samples, rate, _ = decode_stretch(
-            container, stream, sound_extent, extent.start_s + start, span
-        )
-    if not len(samples):
+        stretch = decode_stretch(container, stream, sound_extent, extent.start_s + start, span)
+    if not len(stretch.samples):
         return None
-    made = resample(np.nan_to_num(samples, nan=0, posinf=0, neginf=0), rate, to)
+    made = resample(to_mono(finite(stretch.samples), stretch.bass), stretch.rate, to)
     result = np.zeros(round(span * to), np.float32)
     result[: len(made)] = made[: len(result)]
     return result

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from perceiver_cli.detect import detect
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.audio import load_sound, resample
 from perceiver_cli.media.types import SoundSpec, Source
@@ -122,9 +123,49 @@ def test_resample_to_the_same_rate_changes_nothing():
 
 
 def test_mono_is_the_mean(tmp_path):
-    left, right = np.full(1600, 0.5), np.full(1600, -0.25)
+    left, right = np.random.default_rng(0).normal(0, 0.1, (2, 1600)).astype(np.float32)
     path = save(tmp_path / "a.wav", np.stack([left, right], 1), subtype="FLOAT")
-    assert load(path).windows[0].samples == pytest.approx(0.125)
+    assert load(path).windows[0].samples == pytest.approx((left + right) / 2, abs=1e-6)
+
+
+def tone(rate=16000, seconds=1.0):
+    return samples.sweep(seconds, rate)[:, 0]
+
+
+@pytest.mark.parametrize(
+    "gains",
+    [(1, -1), (1, -1, 1, -1), (1, 1), (1, 0), (0, 1), (-1, 0, 0, 0, 0, 0), (1, 1e-3), (1, -0.999)],
+)
+@pytest.mark.parametrize("format", ["wav", "flac"])
+def test_channels_never_cancel(tmp_path, gains, format):
+    """The same sound as in one channel, up to its sign and the loudness of the mean."""
+    mono = tone()
+    path = save(tmp_path / f"a.{format}", mono[:, None] * np.array(gains, np.float32))
+    made = load(path).windows[0].samples
+    assert np.corrcoef(made, mono)[0, 1] ** 2 == pytest.approx(1, abs=1e-4)
+    assert np.abs(made).max() == pytest.approx(np.abs(mono).max(), rel=0.01)
+
+
+@pytest.mark.parametrize(("name", "sound"), [("a.mp4", "aac"), ("a.mkv", "pcm_s16le")])
+def test_opposite_phase_in_containers(tmp_path, name, sound):
+    path = samples.make_av(tmp_path / name, 1, sound=sound, gains=(1, -1), pictures=None)
+    assert np.abs(load(path).windows[0].samples).max() == pytest.approx(0.5, rel=0.1)
+
+
+def test_the_channel_for_low_frequencies_is_left_out(tmp_path):
+    surround = np.zeros((16000, 6), np.float32)
+    surround[:, 2] = tone()
+    surround[:, 3] = np.sin(2 * np.pi * 40 * np.arange(16000) / 16000)
+    made = load(save(tmp_path / "a.wav", surround, subtype="FLOAT")).windows[0].samples
+    assert np.abs(made - tone()).max() < 1e-3
+    surround[:, 2] = 0
+    assert samples.pitch(load(save(tmp_path / "b.wav", surround)).windows[0].samples, 16000) == 40
+
+
+def test_a_constant_offset_is_no_opposition(tmp_path):
+    stereo = np.stack([tone() + 0.1, tone() - 0.1], 1)
+    made = load(save(tmp_path / "a.wav", stereo, subtype="FLOAT")).windows[0].samples
+    assert made == pytest.approx(tone(), abs=1e-5)
 
 
 def test_many_channels(tmp_path):
@@ -148,6 +189,26 @@ def test_not_finite_samples_become_silence(tmp_path):
     array[[3, 5, 7]] = np.nan, np.inf, -np.inf
     samples_ = load(save(tmp_path / "a.wav", array, subtype="FLOAT")).windows[0].samples
     assert np.flatnonzero(samples_ == 0).tolist() == [3, 5, 7]
+
+
+def test_not_finite_samples_of_one_channel_spare_the_other(tmp_path):
+    stereo = np.stack([tone(), np.full(16000, np.nan)], 1)
+    made = load(save(tmp_path / "a.wav", stereo, subtype="FLOAT")).windows[0].samples
+    assert made == pytest.approx(tone(), abs=1e-5)
+
+
+@pytest.mark.parametrize("scale", [2**15 - 1, 2**23 - 1, 2**31 - 1])
+def test_whole_numbers_in_a_file_of_fractions(tmp_path, scale):
+    whole = np.round(tone() / 0.5 * scale).astype(np.float32)
+    sound = load(save(tmp_path / "a.wav", whole, subtype="FLOAT"))
+    assert np.abs(sound.windows[0].samples).max() == pytest.approx(1, rel=0.01)
+    assert "full scale" in sound.notes[0]
+
+
+def test_a_loud_recording_stays_as_it_is(tmp_path):
+    sound = load(save(tmp_path / "a.wav", tone() * 4, subtype="FLOAT"))
+    assert np.abs(sound.windows[0].samples).max() == pytest.approx(2, rel=0.01)
+    assert sound.notes == ()
 
 
 def test_nothing_finite_is_corrupt(tmp_path):
@@ -214,3 +275,139 @@ def test_pictures_without_sound(tmp_path):
     with pytest.raises(InputError) as caught:
         load(samples.make_av(tmp_path / "a.mp4", 0.5, sound=None))
     assert caught.value.kind == "unsupported"
+
+
+def test_bw64(tmp_path):
+    """The European Broadcasting Union's successor of RF64, as broadcasters write it."""
+    path = samples.make_sound(tmp_path / "a.wav", 1.5, format="RF64")
+    path.write_bytes(b"BW64" + path.read_bytes()[4:])
+    source = Source(str(path))
+    assert detect(source).reason == "BW64/WAVE header"
+    sound = load_sound(source, detect(source).format, SPEC)
+    assert sound.duration_s == pytest.approx(1.5, abs=0.01)
+    check_sweep(sound.windows[0], 16000)
+
+
+def test_a_wav_that_was_never_finished(tmp_path):
+    """As a recorder leaves it that loses power: both sizes are 0."""
+    content = bytearray(samples.make_sound(tmp_path / "a.wav", 1.0).read_bytes())
+    content[4:8] = content[40:44] = bytes(4)
+    sound = load_sound(Source("a.wav", bytes(content)), "wav", SPEC)
+    assert sound.duration_s == pytest.approx(1.0, abs=0.01)
+
+
+CHAINS = [
+    ("OGG", "VORBIS", (22050, 22050)),
+    ("OGG", "VORBIS", (22050, 8000)),
+    ("OGG", "OPUS", (48000, 24000)),
+]
+
+
+@pytest.mark.parametrize(("format", "subtype", "rates"), CHAINS)
+def test_chained_ogg_is_read_whole(tmp_path, format, subtype, rates):
+    """Each link is a sweep of its own, so pitch tells where in which link a window lies."""
+    content = b""
+    for rate in rates:
+        path = tmp_path / f"{rate}.ogg"
+        samples.make_sound(path, 3.0, rate, format=format, subtype=subtype)
+        content += path.read_bytes()
+    source = Source("radio.ogg", content)
+    sound = load_sound(source, detect(source).format, SoundSpec(16000, 1.0, 6))
+    assert sound.duration_s == pytest.approx(6, abs=0.05)
+    assert [w.start_s for w in sound.windows] == pytest.approx([0, 1, 2, 3, 4, 5], abs=0.05)
+    for window in sound.windows:
+        time = window.start_s % 3 if window.start_s < 2.9 else window.start_s - 3
+        assert samples.pitch(window.samples, 16000) == pytest.approx(250 + 100 * time, abs=30)
+
+
+def test_the_same_file_twice_is_a_chain(tmp_path):
+    content = samples.make_sound(tmp_path / "a.ogg", 1.0).read_bytes()
+    sound = load_sound(Source("a.ogg", content * 3), "ogg", SoundSpec(16000, 5.0, 1))
+    assert sound.duration_s == pytest.approx(3, abs=0.05)
+    assert len(sound.windows) == 1
+
+
+def test_windows_across_the_links_of_a_chain(tmp_path):
+    content = samples.make_sound(tmp_path / "a.ogg", 2.0).read_bytes()
+    sound = load_sound(Source("a.ogg", content * 2), "ogg", SoundSpec(16000, 3.0, 2))
+    assert [len(w.samples) for w in sound.windows] == pytest.approx([48000, 48000], abs=100)
+    last = sound.windows[1].samples[16000:]
+    assert samples.pitch(last, 16000) == pytest.approx(300, abs=30)
+
+
+AV_SOUNDS = [
+    ("a.tta", "tta", "tta"),
+    ("a.wv", "wavpack", "wv"),
+    ("a.ac3", "ac3", "ac3"),
+    ("a.eac3", "eac3", "eac3"),
+    ("a.wma", "wmav2", "asf"),
+    ("a.mka", "flac", "matroska"),
+    ("a.voc", "pcm_s16le", "voc"),
+    ("a.mp2", "mp2", "mp2"),
+    ("a.caf", "alac", "caf"),
+    ("a.mp4", "alac", "mp4"),
+    ("a.rm", "ac3", "rm"),
+]
+
+
+@pytest.mark.parametrize(("name", "sound", "format"), AV_SOUNDS)
+def test_sounds_that_only_pyav_reads(tmp_path, name, sound, format):
+    path = samples.make_av(tmp_path / name, 1.5, pictures=None, sound=sound, format=format)
+    hidden = path.rename(tmp_path / "name.without.a.meaning")
+    detection = detect(Source(str(hidden)))
+    assert detection.modality == "audio"
+    made = load(hidden, detection.format)
+    assert made.duration_s == pytest.approx(1.5, abs=0.15)
+    assert made.file_rate == 48000
+    check_sweep(made.windows[0], 16000, tolerance=40)
+
+
+def ape_tag(size: int) -> bytes:
+    fields = (2000, size + 32, 1, 0xA0000000)
+    return b"APETAGEX" + b"".join(n.to_bytes(4, "little") for n in fields) + bytes(8) + bytes(size)
+
+
+def id3(size: int) -> bytes:
+    return b"ID3\4\0\0" + bytes(size >> shift & 0x7F for shift in (21, 14, 7, 0)) + bytes(size)
+
+
+MP3_FRONTS = {
+    "zeros": bytes(300),
+    "many zeros": bytes(200_000),
+    "junk": np.random.default_rng(5).bytes(3000),
+    "APE tag": ape_tag(100),
+    "large APE tag": ape_tag(100_000),
+    "ID3v1 tag": b"TAG" + bytes(125),
+    "two ID3v2 tags": id3(500) + id3(100),
+    "ID3v2 tag, then junk": id3(500) + b"\x01junk" * 40,
+    "ID3v2 tag, then an APE tag": id3(500) + ape_tag(200),
+}
+
+
+@pytest.mark.parametrize("front", MP3_FRONTS.values(), ids=list(MP3_FRONTS))
+@pytest.mark.parametrize("name", ["a.mp3", "voice", "a.wav"])
+def test_mp3_behind_other_data(tmp_path, front, name):
+    bare = samples.make_sound(tmp_path / "a.mp3", 2.0).read_bytes()
+    source = Source(name, front + bare + b"TAG" + bytes(125))
+    detection = detect(source)
+    assert (detection.modality, detection.format) == ("audio", "mp3")
+    sound = load_sound(source, "mp3", SPEC)
+    assert sound.duration_s == pytest.approx(2, abs=0.1)
+    check_sweep(sound.windows[0], 16000, tolerance=40)
+
+
+def test_a_codec_that_nothing_decodes(tmp_path):
+    content = bytearray(samples.make_sound(tmp_path / "a.wav", 0.5).read_bytes())
+    content[20:22] = b"\x34\x99"
+    with pytest.raises(InputError) as caught:
+        load_sound(Source("a.wav", bytes(content)), "wav", SPEC)
+    assert caught.value.kind == "unsupported"
+
+
+def test_more_channels_than_memory_has_room_for(tmp_path):
+    content = bytearray(samples.make_sound(tmp_path / "a.wav", 0.5, channels=2).read_bytes())
+    content[22:24] = (1000).to_bytes(2, "little")
+    with pytest.raises(InputError) as caught:
+        load_sound(Source("a.wav", bytes(content)), "wav", SPEC)
+    assert caught.value.kind == "too_large"
+    assert "PERCEIVER_MAX_RATE" in caught.value.message

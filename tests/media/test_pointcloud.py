@@ -81,7 +81,9 @@ def test_samples_lie_in_their_triangle(corners, scale):
     triangle = np.array(corners).reshape(3, 3)
     if np.linalg.norm(np.cross(triangle[1] - triangle[0], triangle[2] - triangle[0])) < 1e-3:
         return
-    points = sample_surface(triangle * 10.0**scale, np.array([[0, 1, 2]]), 20, np.random.default_rng(0))
+    points = sample_surface(
+        triangle * 10.0**scale, np.array([[0, 1, 2]]), 20, np.random.default_rng(0)
+    )
     points = points / 10.0**scale
     # Barycentric coordinates: they add up to 1 and are not negative inside.
     system = np.vstack([triangle.T, np.ones(3)])

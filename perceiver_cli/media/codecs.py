@@ -1,0 +1,99 @@
+"""Names of codecs that no decoder here knows, read from a container's own headers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import BinaryIO, Literal
+
+from perceiver_cli.media.types import Source
+
+Kind = Literal["pictures", "sound"]
+
+_ISO = frozenset({"mp4", "m4a", "mov", "3gp"})
+_HANDLERS: dict[Kind, bytes] = {"pictures": b"vide", "sound": b"soun"}
+_MATROSKA: dict[Kind, re.Pattern[bytes]] = {
+    "pictures": re.compile(rb"\x86[\x81-\xbf](V_[A-Z0-9_/.]+)"),
+    "sound": re.compile(rb"\x86[\x81-\xbf](A_[A-Z0-9_/.]+)"),
+}
+_AVI = re.compile(rb"strh....vids(....)", re.DOTALL)
+
+# Sample entries of encrypted tracks.
+_ENCRYPTED = frozenset({"encv", "enca", "drmi", "drms"})
+
+_HEAD = 2**20
+_LARGEST_INDEX = 2**26
+
+
+def undecodable(source: Source, format: str, kind: Kind) -> str:
+    """That a container's pictures or sound cannot be decoded, in words.
+
+    Args:
+        source: The container.
+        format: detect's name for it.
+        kind: What cannot be decoded.
+
+    Returns:
+        A clause, such as "its pictures cannot be decoded (codec zzzz)".
+    """
+    clause = f"its {kind} cannot be decoded"
+    name = _codec_name(source, format, kind)
+    if name in _ENCRYPTED:
+        return f"{clause} (encrypted)"
+    return f"{clause} (codec {name})" if name else clause
+
+
+def _codec_name(source: Source, format: str, kind: Kind) -> str | None:
+    with source.open() as stream:
+        if format in _ISO:
+            found = _iso_sample_entry(stream, _HANDLERS[kind])
+        else:
+            head = stream.read(_HEAD)
+            pattern = _AVI if format == "avi" and kind == "pictures" else _MATROSKA[kind]
+            match = pattern.search(head)
+            found = match and match[1]
+    name = (found or b"").decode("ascii", "replace").strip(" \0")
+    return name if name and name.isprintable() and name.isascii() else None
+
+
+def _iso_sample_entry(stream: BinaryIO, handler: bytes) -> bytes | None:
+    """The type of the first sample entry of the first track with a handler."""
+    index = _index(stream)
+    for name, track in _boxes(index):
+        if name != b"trak":
+            continue
+        media = dict(_boxes(dict(_boxes(track)).get(b"mdia", b"")))
+        if media.get(b"hdlr", b"")[8:12] == handler:
+            table = dict(_boxes(dict(_boxes(media.get(b"minf", b""))).get(b"stbl", b"")))
+            return table.get(b"stsd", b"")[12:16]
+    return None
+
+
+def _index(stream: BinaryIO) -> bytes:
+    """The content of the file's movie box, or b"" without one."""
+    position, end = 0, stream.seek(0, 2)
+    while position + 8 <= end:
+        stream.seek(position)
+        head = stream.read(16)
+        length, start = int.from_bytes(head[:4], "big"), 8
+        if length == 1:
+            length, start = int.from_bytes(head[8:16], "big"), 16
+        length = length or end - position
+        if head[4:8] == b"moov":
+            stream.seek(position + start)
+            return stream.read(min(length - start, _LARGEST_INDEX)) if length > start else b""
+        if length < start:
+            break
+        position += length
+    return b""
+
+
+def _boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The (type, content) of each box in the content of another."""
+    position = 0
+    while position + 8 <= len(content):
+        length = int.from_bytes(content[position : position + 4], "big")
+        if length < 8:
+            return
+        yield content[position + 4 : position + 8], content[position + 8 : position + length]
+        position += length

@@ -1,0 +1,55 @@
+"""Sounds of several channels as one, which never cancel each other."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+# A channel whose power is below this share of the loudest one's is silent.
+_SILENT = 1e-4
+
+# Channels that run against the loudest one by more than this correlation are inverted.
+_OPPOSED = -0.5
+
+# Peaks beyond this are no loud recording, but whole numbers in a file of fractions.
+_HIGHEST = 16.0
+_FULL_SCALES = (2.0**15, 2.0**23, 2.0**31)
+
+
+def to_mono(samples: npt.NDArray[np.float32], bass: int | None = None) -> npt.NDArray[np.float32]:
+    """The mean over the channels that carry sound, those in opposite phase inverted.
+
+    A plain mean is silent where two channels are each other's opposite (a wrongly wired
+    microphone, a balanced line, a karaoke filter), and half as loud where one is silent. A
+    constant offset counts as silence.
+
+    Args:
+        samples: [S, C], finite.
+        bass: The channel for low frequencies alone, which is left out beside others.
+
+    Returns:
+        [S].
+    """
+    channels = samples.shape[1]
+    if channels == 1 or not len(samples):
+        return np.ascontiguousarray(samples[:, 0])
+    centred = samples - samples.mean(axis=0)
+    powers = np.einsum("sc,sc->c", centred, centred).astype(np.float64)
+    heard = powers > _SILENT * powers.max()
+    if bass is not None and bass < channels and np.delete(heard, bass).any():
+        heard[bass] = False
+    weights = np.ones(channels)
+    if heard.any():
+        loudest = int(np.argmax(np.where(heard, powers, -1)))
+        alike = centred.T @ centred[:, loudest]
+        opposed = alike < _OPPOSED * np.sqrt(powers * powers[loudest])
+        weights = np.where(heard, np.where(opposed, -1.0, 1.0), 0.0)
+    weights /= np.abs(weights).sum()
+    return samples @ weights.astype(np.float32)
+
+
+def full_scale(peak: float) -> float:
+    """What stands for full scale in samples that reach a peak: 1, or that of a whole number."""
+    if peak <= _HIGHEST:
+        return 1.0
+    return next((scale for scale in _FULL_SCALES if peak <= scale), peak)

@@ -1,0 +1,49 @@
+"""Ogg files that are several, one behind the other ("chained"), as radio streams are recorded."""
+
+from __future__ import annotations
+
+from perceiver_cli.media.parts import SourcePart
+from perceiver_cli.media.types import Source
+
+_CAPTURE = b"OggS"
+_HEADER = 27
+_BEGINS = 2  # flag of a logical stream's first page
+_SEARCH = 2**17
+
+
+def chain_links(source: Source) -> list[Source]:
+    """The links of a chained Ogg file.
+
+    Args:
+        source: An Ogg file.
+
+    Returns:
+        A source for each link, in order; the source itself if there is only one.
+    """
+    starts = [0]
+    with source.open() as stream:
+        size = stream.seek(0, 2)
+        position, beginning = 0, True
+        while position + _HEADER <= size:
+            stream.seek(position)
+            page = stream.read(_HEADER)
+            if not page.startswith(_CAPTURE):
+                # Damage: the next page may not be far.
+                stream.seek(position)
+                found = stream.read(_SEARCH).find(_CAPTURE, 1)
+                if found < 0:
+                    break
+                position += found
+                continue
+            begins = bool(page[5] & _BEGINS)
+            if begins and not beginning:
+                starts.append(position)
+            beginning = begins
+            position += _HEADER + page[26] + sum(stream.read(page[26]))
+    if len(starts) == 1:
+        return [source]
+    ends = [*starts[1:], size]
+    return [
+        SourcePart(source.path, source.data, start, end - start)
+        for start, end in zip(starts, ends, strict=True)
+    ]

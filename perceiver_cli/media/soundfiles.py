@@ -1,0 +1,235 @@
+"""Reading stretches of a sound file: with libsndfile, or with PyAV."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from perceiver_cli.errors import InputError
+from perceiver_cli.media.containers import (
+    Extent,
+    frames_from,
+    measured_extent,
+    open_container,
+    sound_stream,
+    stated_extent,
+)
+from perceiver_cli.media.failures import ForgivingStream, failing_as
+from perceiver_cli.media.limits import MAX_RATE, most
+from perceiver_cli.media.types import Source
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
+Samples = npt.NDArray[np.float32]
+
+# Elementary streams state a length guessed from the bit rate: theirs is measured.
+_UNRELIABLE_LENGTH = frozenset({"mp3", "aac", "amr", "ac3", "eac3", "dts"})
+
+# Smaller jumps between a frame's timestamp and the end of the frame before are rounding.
+_GAP_S = 0.1
+
+# Where the channel for low frequencies lies, in files whose channels have an order by convention.
+_BASS = {
+    **{(format, count): 3 for format in ("wav", "w64", "flac") for count in (6, 7, 8)},
+    **{("ogg", count): count - 1 for count in (6, 7, 8)},
+}
+
+_LONGEST = 2**50  # samples; libsndfile's word for "unknown" is more
+
+
+class SoundReader(Protocol):
+    """A sound file. rate: samples a second of each channel; bass: see to_mono."""
+
+    rate: int
+    channels: int
+    duration_s: float
+    bass: int | None
+
+    def read(self, start_s: float, length_s: float) -> Samples:
+        """A stretch of the sound.
+
+        Args:
+            start_s: Its beginning in the file.
+            length_s: Its length.
+
+        Returns:
+            [S, channels], fewer than asked for at the end of the file, none behind it.
+
+        Raises:
+            InputError: "corrupt" if it cannot be decoded.
+        """
+
+
+class SndfileReader:
+    """Reads with libsndfile. Raises InputError: "corrupt", "empty" without samples."""
+
+    def __init__(self, source: Source, format: str) -> None:
+        self._source = source
+        with self._open() as file:
+            self.rate, self.channels, frames = file.samplerate, file.channels, file.frames
+        check_rate(self.rate, self.channels)
+        if frames == 0:
+            raise InputError("empty", "the file holds no sound: 0 samples")
+        if not 0 < frames < _LONGEST:
+            raise InputError("corrupt", "the sound does not say how long it is")
+        self.duration_s = frames / self.rate
+        self.bass = _BASS.get((format, self.channels))
+
+    def read(self, start_s: float, length_s: float) -> Samples:
+        """A stretch of the sound, float32 [S, channels]; see SoundReader."""
+        with self._open() as file:
+            file.seek(min(round(start_s * self.rate), file.frames))
+            return file.read(round(length_s * self.rate), dtype="float32", always_2d=True)
+
+    @contextmanager
+    def _open(self) -> Iterator[Any]:
+        import soundfile
+
+        with (
+            self._source.open() as stream,
+            failing_as("corrupt", "the sound data is cut off or damaged"),
+            soundfile.SoundFile(ForgivingStream(stream)) as file,
+        ):
+            yield file
+
+
+class AvReader:
+    """Reads with PyAV. Raises InputError as sound_extent does, and "corrupt"."""
+
+    def __init__(self, source: Source, format: str) -> None:
+        self._source, self._format = source, format
+        with open_container(source, format) as container:
+            self._extent = sound_extent(container, format)
+        if self._extent.duration_s <= 0:
+            raise InputError("empty", "the file holds no sound: 0 samples")
+        self.duration_s = self._extent.duration_s
+        # Known when something is decoded.
+        self.rate = self.channels = 0
+        self.bass: int | None = None
+
+    def read(self, start_s: float, length_s: float) -> Samples:
+        """A stretch of the sound, float32 [S, channels]; see SoundReader."""
+        with open_container(self._source, self._format) as container:
+            stretch = decode_stretch(
+                container,
+                sound_stream(container),
+                self._extent,
+                self._extent.start_s + start_s,
+                length_s,
+            )
+        if len(stretch.samples):
+            self.rate, self.bass = stretch.rate, stretch.bass
+            self.channels = stretch.samples.shape[1]
+        return stretch.samples
+
+
+class Stretch:
+    """Samples of a stretch as they are decoded.
+
+    samples: float32 [S, C] at `rate`, up to the last one decoded; bass: see to_mono.
+    """
+
+    def __init__(self, length_s: float) -> None:
+        self.rate = 0
+        self.bass: int | None = None
+        self._length_s = length_s
+        self._room: Samples = np.zeros((0, 1), np.float32)
+        self._cursor = self._end = 0
+
+    @property
+    def samples(self) -> Samples:
+        """float32 [S, C]."""
+        return self._room[: self._end]
+
+    def add(self, frame: Any, offset_s: float) -> bool:
+        """Takes an AudioFrame that begins offset_s into the stretch; False when it is full."""
+        part = _samples(frame)
+        if not self.rate:
+            self.rate, channels = frame.sample_rate, part.shape[1]
+            check_rate(self.rate, channels)
+            names = [channel.name for channel in frame.layout.channels]
+            self.bass = names.index("LFE") if "LFE" in names else None
+            self._room = np.zeros((round(self._length_s * self.rate), channels), np.float32)
+        place = round(offset_s * self.rate)
+        if not self._end or abs(place - self._cursor) > _GAP_S * self.rate:
+            self._cursor = place
+        if part.shape[1] != self._room.shape[1]:  # some streams change midway
+            part = part.mean(axis=1, keepdims=True)
+        skipped = max(0, -self._cursor)
+        begin, end = max(0, self._cursor), max(0, self._cursor + len(part))
+        room = self._room[begin:end]
+        room[:] = part[skipped : skipped + len(room)]
+        self._cursor += len(part)
+        if len(room):
+            self._end = min(self._cursor, len(self._room))
+        return self._cursor < len(self._room)
+
+
+def check_rate(rate: int, channels: int) -> None:
+    """Refuse more than MAX_RATE samples a second, of one channel or of all.
+
+    Raises:
+        InputError: "corrupt" for a rate that no recorder has, "too_large" for many channels.
+    """
+    if not 0 < rate <= MAX_RATE:
+        raise InputError("corrupt", f"states {rate:,} samples a second")
+    if rate * channels > MAX_RATE:
+        raise InputError("too_large", f"{rate:,} x {channels} samples a second: {most('MAX_RATE')}")
+
+
+def sound_extent(container: InputContainer, format: str) -> Extent:
+    """Where the sound of a container lies.
+
+    Raises:
+        InputError: "unsupported" without sound that can be decoded, "corrupt" for a rate that
+            cannot be, "empty" without any packet.
+    """
+    stream = sound_stream(container)
+    if stream is None:
+        if any(each.codec_context is not None for each in container.streams.audio):
+            raise InputError("corrupt", "the sound states an impossible rate")
+        raise InputError("unsupported", "the file holds no sound that can be decoded")
+    stated = None if format in _UNRELIABLE_LENGTH else stated_extent(container, stream)
+    extent = stated or measured_extent(container, stream)
+    if extent is None:
+        raise InputError("empty", "the file holds no sound: 0 samples")
+    return extent
+
+
+def decode_stretch(
+    container: InputContainer, stream: Any, extent: Extent, start_s: float, length_s: float
+) -> Stretch:
+    """Decodes the stretch [start_s, start_s + length_s) of the container's clock.
+
+    Args:
+        container: The container, at its beginning.
+        stream: Its stream of sound.
+        extent: Where that lies.
+        start_s: Where sample 0 of the result lies.
+        length_s: Gaps in it are silent.
+
+    Returns:
+        What was decoded, shorter than the stretch if the sound ends before it.
+    """
+    stretch = Stretch(length_s)
+    for time, frame in frames_from(container, stream, start_s, extent):
+        if not stretch.add(frame, time - start_s):
+            break
+    return stretch
+
+
+def _samples(frame: Any) -> Samples:
+    """An AudioFrame of any sample format as float32 [S, C], nominally in [-1, 1]."""
+    values = frame.to_ndarray()
+    channels = frame.layout.nb_channels
+    values = values.T if frame.format.is_planar else values.reshape(-1, channels)
+    if values.dtype.kind == "f":
+        return values.astype(np.float32)
+    half = float(2 ** (8 * values.dtype.itemsize - 1))
+    centre = half if values.dtype.kind == "u" else 0.0
+    return ((values.astype(np.float64) - centre) / half).astype(np.float32)
