@@ -67,7 +67,8 @@ def detect_text(source: Source, text: str, wanted: str) -> Detection:
         return Detection("pointcloud", "off", "OFF header")
     if source.suffix == "off" and _OFF_COUNTS.match(bare):
         return Detection("pointcloud", "off", "OFF by its name (no header)")
-    if _only_obj_words(text) and _has_obj_vertex(source, text):
+    joined = text.replace("\\\n", " ")
+    if _only_obj_words(joined) and _has_obj_vertex(source, joined):
         return Detection("pointcloud", "obj", "OBJ text")
     if stripped.startswith(("{", "[")):
         return _detect_json(source, wanted)
@@ -86,16 +87,8 @@ def detect_text(source: Source, text: str, wanted: str) -> Detection:
 
 def _only_obj_words(text: str) -> bool:
     """Whether every line begins with a word of OBJ, and some do."""
-    continued = False
-    found = False
-    for line in text.split("\n"):
-        words = line.split(None, 1)
-        if words and not continued:
-            if not _OBJ_WORD.fullmatch(words[0]):
-                return False
-            found = True
-        continued = line.rstrip().endswith("\\")
-    return found
+    words = [line.split(None, 1)[0] for line in text.split("\n") if line.strip()]
+    return bool(words) and all(map(_OBJ_WORD.fullmatch, words))
 
 
 def _has_obj_vertex(source: Source, text: str) -> bool:

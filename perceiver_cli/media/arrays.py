@@ -1,26 +1,41 @@
-"""NumPy files: what is in them, told from the header alone, and reading without pickle."""
+"""NumPy files: what is in them, told from header and first values, and reading without pickle."""
 
 from __future__ import annotations
 
 import math
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import BinaryIO, Literal
+from functools import partial
+from typing import Any, BinaryIO, Literal, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.failures import failing_as
 from perceiver_cli.media.limits import MAX_ARRAY_BYTES, most
 from perceiver_cli.media.types import Source
 
-# A table of floats wider than this is not coordinates with colours and normals.
-MAX_POINT_COLUMNS = 16
+Meaning = Literal["image", "pointcloud"]
+
+# Coordinates alone; with intensity; with intensity and time; with colours or normals; with both.
+_POINT_WIDTHS = frozenset({3, 4, 5, 6, 7, 9, 10})
+
+# A grey picture of fewer rows or columns is none: rather rows of features, colours or labels.
+_LEAST_SIDE = 8
+
+# Rows of pictures are not so many times as long as the columns.
+_LONGEST = 16
+
+# Values that are looked at where the shape alone does not tell.
+_SAMPLE = 2**20
 
 # Members of an .npz that are preferred when several could be meant.
 _USUAL_NAMES = ("points", "xyz", "pos", "vertices", "pointcloud", "pc", "image", "img", "arr_0")
+
+_SAY = "say which with --modality image or --modality pointcloud"
 
 
 @dataclass(frozen=True)
@@ -29,31 +44,32 @@ class ArrayHeader:
 
     name: str
     shape: tuple[int, ...]
-    dtype: np.dtype
+    dtype: np.dtype[Any]
 
     def __str__(self) -> str:
-        return f"array of shape [{', '.join(map(str, self.shape))}], {self.dtype}"
+        return f"array of shape {list(self.shape)}, {self.dtype}"
 
 
-def choose_array(source: Source, format: str) -> tuple[Literal["image", "pointcloud"], ArrayHeader]:
+def choose_array(source: Source, format: str) -> tuple[Meaning, ArrayHeader]:
     """The array of an "npy" or "npz" file that can be classified, and as what.
 
-    Raises InputError: "unsupported" if no array is a picture or a point cloud (or several are),
-    "empty" if there are no elements, "corrupt" if headers cannot be read.
+    Raises:
+        InputError: "unsupported" if no array is a picture or a point cloud, or several are, or one
+            could be either; "empty" if there are no elements, "corrupt" if headers cannot be read.
     """
     headers = _headers(source, format)
     if not headers:
         raise InputError("empty", "the archive holds no arrays")
     if len(headers) == 1:
-        return _modality(headers[0]), headers[0]
+        return _meaning(source, format, headers[0]), headers[0]
     fitting = []
     for header in headers:
         with suppress(InputError):
-            fitting.append((_modality(header), header))
+            fitting.append((_meaning(source, format, header), header))
     for name in _USUAL_NAMES:
-        for modality, header in fitting:
+        for meaning, header in fitting:
             if header.name.lower() == name:
-                return modality, header
+                return meaning, header
     if len(fitting) == 1:
         return fitting[0]
     names = ", ".join(header.name for header in headers[:6])
@@ -61,7 +77,7 @@ def choose_array(source: Source, format: str) -> tuple[Literal["image", "pointcl
     raise InputError("unsupported", f"holds several arrays ({names}) and {problem}")
 
 
-def read_array(source: Source, format: str, header: ArrayHeader) -> np.ndarray:
+def read_array(source: Source, format: str, header: ArrayHeader) -> npt.NDArray[Any]:
     """The array that choose_array found. Raises InputError "too_large" or "corrupt"."""
     if math.prod(header.shape) * header.dtype.itemsize > MAX_ARRAY_BYTES:
         raise InputError("too_large", f"an {header}; {most('MAX_ARRAY_BYTES')}")
@@ -70,32 +86,125 @@ def read_array(source: Source, format: str, header: ArrayHeader) -> np.ndarray:
         source.open() as stream,
         _member(stream, format, header.name) as member,
     ):
-        return np.lib.format.read_array(member, allow_pickle=False)
+        array: npt.NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
+        return array
 
 
-def _modality(header: ArrayHeader) -> Literal["image", "pointcloud"]:
+def read_array_points(source: Source, format: str) -> npt.NDArray[Any]:
+    """The coordinates [N, 3] of an array of points, of the type that they are stored in.
+
+    Raises:
+        InputError: As choose_array and read_array; "unsupported" for a picture.
+    """
+    meaning, header = choose_array(source, format)
+    if meaning != "pointcloud":
+        raise InputError("unsupported", f"an {header} is not a point cloud")
+    array = read_array(source, format, header)
+    axes = _axes(header.dtype)
+    if axes:
+        return np.stack([array[name].reshape(-1) for name in axes], axis=1)
+    return array.reshape(-1, header.shape[-1])[:, :3]
+
+
+def _meaning(source: Source, format: str, header: ArrayHeader) -> Meaning:
+    """What an array is. Raises InputError "unsupported" or "empty"."""
     shape, kind = header.shape, header.dtype.kind
-    if kind == "O":
+    if header.dtype.hasobject:
         raise InputError("unsupported", "holds Python objects (pickle), which are never loaded")
-    if kind not in "uif":
-        raise InputError("unsupported", f"an {header}, which is neither picture nor points")
     if 0 in shape:
         raise InputError("empty", f"an {header}: it has no elements")
-    if len(shape) == 3 and shape[-1] in (1, 3, 4):
-        return "image"
-    if len(shape) == 2 and header.dtype.itemsize <= 2 and kind == "u" and min(shape) > 2:
-        return "image"
-    if len(shape) == 2 and 3 <= shape[1] <= MAX_POINT_COLUMNS:
+    if _axes(header.dtype):
         return "pointcloud"
-    if len(shape) == 1 or (len(shape) == 2 and min(shape) <= 2):
-        raise InputError(
-            "unsupported",
-            f"an {header}: if it is a sound its sample rate is unknown, so save it as WAV",
+    if kind not in "uif":
+        raise InputError("unsupported", f"an {header}, which is neither picture nor points")
+    if source.wanted in ("image", "pointcloud") and _could_be(source.wanted, shape):
+        return "image" if source.wanted == "image" else "pointcloud"
+    if len(shape) == 3:
+        return _meaning_of_3d(header, partial(_sample, source, format, header))
+    if len(shape) == 2:
+        return _meaning_of_2d(header)
+    if len(shape) == 1:
+        raise _no_sound(header)
+    told = "a batch or video: save one picture [height, width, 3] or cloud [N, 3]"
+    raise InputError("unsupported", f"an {header}, {told}" if len(shape) > 3 else f"an {header}")
+
+
+def _could_be(wanted: str, shape: tuple[int, ...]) -> bool:
+    if wanted == "image":
+        return len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3, 4))
+    return shape[-1] >= 3 and (len(shape) == 2 or (len(shape) == 3 and shape[0] == 1))
+
+
+def _meaning_of_2d(header: ArrayHeader) -> Meaning:
+    (rows, columns), kind = header.shape, header.dtype.kind
+    small = header.dtype.itemsize <= 2 and kind == "u"
+    if small and rows >= _LEAST_SIDE and columns >= _LEAST_SIDE and columns not in _POINT_WIDTHS:
+        return "image"
+    if min(rows, columns) <= 2:
+        raise _no_sound(header)
+    if header.dtype.itemsize > 1 and columns in _POINT_WIDTHS and rows > max(columns, 4):
+        return "pointcloud"
+    if 3 <= columns <= 16 and rows > columns:
+        told = f"an {header}, which may be points or something else; {_SAY}"
+        raise InputError("unsupported", told)
+    way = f"; save [{columns}, {rows}] if these are points" if rows in _POINT_WIDTHS else ""
+    told = f"points are [N, 3] and pictures are [height, width, 3]{way}"
+    raise InputError("unsupported", f"an {header}; {told}")
+
+
+def _meaning_of_3d(header: ArrayHeader, sample: Callable[[], npt.NDArray[Any]]) -> Meaning:
+    first, second, channels = header.shape
+    if channels not in (1, 3, 4):
+        if first == 1 and channels in _POINT_WIDTHS and second > channels:
+            return "pointcloud"
+        told = "points are [N, 3] and pictures are [height, width, 3]"
+        if first in (1, 3, 4) and second > 4:
+            told = "the channels of a picture come last: [height, width, 3]"
+        elif channels in _POINT_WIDTHS:
+            told = f"a batch of {first} clouds? Save each on its own, as [{second}, {channels}]"
+        raise InputError("unsupported", f"an {header}: {told}")
+    negative = header.dtype.kind != "u" and bool((sample() < 0).any())
+    if negative and channels > 1:
+        if first == 1:
+            return "pointcloud"
+        told = (
+            f"an {header} with values below zero: a batch of {first} clouds, which have to be "
+            f"saved each on its own as [{second}, {channels}], or a picture ({_SAY})"
         )
-    raise InputError(
-        "unsupported",
-        f"an {header}; points are [N, 3] and pictures are [height, width, 3]",
-    )
+        raise InputError("unsupported", told)
+    longer, shorter = max(first, second), min(first, second)
+    if channels > 1 and shorter < _LEAST_SIDE and longer >= _LONGEST * shorter:
+        batch = f"a batch of {first} clouds [{second}, {channels}]"
+        what = "a cloud" if first == 1 else batch if first == shorter else "points"
+        raise InputError("unsupported", f"an {header}: {what}, or a narrow picture; {_SAY}")
+    return "image"
+
+
+def _no_sound(header: ArrayHeader) -> InputError:
+    told = f"an {header}: if it is a sound its sample rate is unknown, so save it as WAV"
+    return InputError("unsupported", told)
+
+
+def _axes(dtype: np.dtype[Any]) -> tuple[str, ...]:
+    """The names of the fields x, y and z of a structured type; () for any other."""
+    names = {str(name).lower(): str(name) for name in dtype.names or ()}
+    if not {"x", "y", "z"} <= set(names) or dtype.fields is None:
+        return ()
+    axes = tuple(names[axis] for axis in "xyz")
+    return axes if all(dtype.fields[name][0].kind in "uif" for name in axes) else ()
+
+
+def _sample(source: Source, format: str, header: ArrayHeader) -> npt.NDArray[Any]:
+    """The first values of an array. Raises InputError("corrupt")."""
+    size = header.dtype.itemsize
+    with (
+        failing_as("corrupt", "the array is cut off or damaged"),
+        source.open() as stream,
+        _member(stream, format, header.name) as member,
+    ):
+        _read_header(member, header.name)
+        content = member.read(min(_SAMPLE, math.prod(header.shape)) * size)
+    return np.frombuffer(content[: len(content) // size * size], header.dtype)
 
 
 def _headers(source: Source, format: str) -> list[ArrayHeader]:
@@ -106,7 +215,8 @@ def _headers(source: Source, format: str) -> list[ArrayHeader]:
         with zipfile.ZipFile(stream) as archive:
             for entry in archive.namelist():
                 with archive.open(entry) as member:
-                    headers.append(_read_header(member, entry.removesuffix(".npy")))
+                    name = entry.removesuffix(".npy")
+                    headers.append(_read_header(cast("BinaryIO", member), name))
         return headers
 
 
@@ -127,4 +237,4 @@ def _member(stream: BinaryIO, format: str, name: str) -> Iterator[BinaryIO]:
         yield stream
         return
     with zipfile.ZipFile(stream) as archive, archive.open(f"{name}.npy") as member:
-        yield member
+        yield cast("BinaryIO", member)

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from perceiver_cli.errors import InputError
-from perceiver_cli.media.arrays import choose_array, read_array
+from perceiver_cli.media.arrays import read_array_points
 from perceiver_cli.media.failures import failing_as
 from perceiver_cli.media.limits import MAX_SHAPE_BYTES, most
 from perceiver_cli.media.sampling import sample_cloud, sample_surface
@@ -88,7 +88,7 @@ def load_points(source: Source, format: str, points: int, seed: int = 0) -> Poin
 def _read(source: Source, format: str) -> Shape:
     with failing_as("corrupt", f"the {format.upper()} data is cut off or damaged"):
         if format in ("npy", "npz"):
-            return _read_array(source, format)
+            return Shape(read_array_points(source, format))
         with source.open() as stream:
             if stream.seek(0, os.SEEK_END) > MAX_SHAPE_BYTES:
                 told = f"the shape's file is too large: {most('MAX_SHAPE_BYTES')}"
@@ -102,10 +102,3 @@ def _read(source: Source, format: str) -> Shape:
 def folder_of(source: Source) -> Path | None:
     """Where the files beside a source are; None if it is no file on disk."""
     return Path(source.path).parent if source.data is None else None
-
-
-def _read_array(source: Source, format: str) -> Shape:
-    modality, header = choose_array(source, format)
-    if modality != "pointcloud":
-        raise InputError("unsupported", f"an {header} is not a point cloud")
-    return Shape(read_array(source, format, header)[..., :3].reshape(-1, 3))

@@ -106,5 +106,5 @@ def _blocks(vertices: npt.NDArray[Any], faces: Integers) -> Iterator[tuple[int, 
 
 def _usable(points: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     """bool [...] for coordinates [..., 3]; NaN compares as false."""
-    usable: npt.NDArray[np.bool_] = (np.abs(points.astype(np.float64)) < _LARGEST).all(axis=-1)
-    return usable
+    small: npt.NDArray[np.bool_] = np.abs(points.astype(np.float64)) < _LARGEST
+    return np.asarray(small.all(axis=-1))

@@ -118,8 +118,8 @@ def _decodes(head: bytes, encoding: str) -> bool:
 
 def _unmarked_utf16(head: bytes) -> str:
     """UTF-16 without a byte order mark: every other byte of mostly ASCII text is zero."""
-    halves = head[0::2], head[1::2]
-    for name, low, high in (("utf-16-le", *halves), ("utf-16-be", *reversed(halves))):
+    first, second = head[0::2], head[1::2]
+    for name, low, high in (("utf-16-le", first, second), ("utf-16-be", second, first)):
         odd = _ODD_CONTROLS.intersection(low)
         if len(low) > 1 and not odd and high.count(0) > 0.5 * len(high) and _decodes(head, name):
             return name

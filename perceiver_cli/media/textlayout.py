@@ -84,7 +84,7 @@ def find_layout(text: str) -> TextLayout | None:
     named = _title_in_comment(lines)
     lines = [line for line in lines if not line.startswith(COMMENTS)][:_SAMPLE_LINES]
     titles = 0
-    separators = _SEPARATORS
+    separators: tuple[str | None, ...] = _SEPARATORS
     if lines and (hint := _EXCEL_HINT.fullmatch(lines[0])):
         separators = tuple(each for each in _SEPARATORS if each == hint[1]) or separators
         lines, titles = lines[1:], 1

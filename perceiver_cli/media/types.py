@@ -27,10 +27,17 @@ _NO_FILES = {
 
 @dataclass(frozen=True)
 class Source:
-    """A file to classify: a path on disk, or bytes that came over standard input."""
+    """A file to classify.
+
+    Attributes:
+        path: On disk, or the name of what came another way.
+        data: The content that came over standard input, or None.
+        wanted: The modality that the caller says it has, for content that may have several.
+    """
 
     path: str
     data: bytes | None = None
+    wanted: str | None = None
 
     def open(self) -> BinaryIO:
         """A fresh, seekable binary stream at the beginning of the content.

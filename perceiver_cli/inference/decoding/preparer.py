@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,13 +64,14 @@ class Preparer:
 
     def _prepare(self, source: Source, started: float) -> PreparedItem:
         with failing_as("corrupt", _UNREADABLE_CONTENT):
-            detection = detect(source)
+            asked = source if self.modality == "auto" else replace(source, wanted=self.modality)
+            detection = detect(asked)
         weights = self._weights_for(detection)
         preparation = self._preparation(weights)
         if self.view_sides:
             preparation = preparation.for_viewing(*self.view_sides)
         with failing_as("corrupt", _UNREADABLE_CONTENT):
-            media = preparation.load(source, detection.format)
+            media = preparation.load(asked, detection.format)
         if self.corruption:
             seed = zlib.crc32(source.path.encode(errors="surrogateescape"))
             media = self.corruption(media, np.random.default_rng(seed))

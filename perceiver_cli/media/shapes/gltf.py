@@ -78,7 +78,7 @@ def _placed(file: GltfFile, primitive: dict[str, Any], placement: Placement) -> 
     for weight, target in zip(placement.weights, targets, strict=False):
         if weight and "POSITION" in target:
             parts.append((weight, read_floats(file, target["POSITION"])))
-    influences = []
+    influences: list[tuple[Integers, Floats]] = []
     if placement.follows_joints:
         while f"JOINTS_{len(influences)}" in attributes:
             joints = read_integers(file, attributes[f"JOINTS_{len(influences)}"])
@@ -86,18 +86,24 @@ def _placed(file: GltfFile, primitive: dict[str, Any], placement: Placement) -> 
     for begin in range(0, len(parts[0][1]), _VERTICES_AT_ONCE):
         block = slice(begin, begin + _VERTICES_AT_ONCE)
         points = np.sum([weight * values[block].astype(np.float64) for weight, values in parts], 0)
-        matrices = placement.matrices
-        if influences:
-            joints = np.concatenate([each[block] for each, _ in influences], axis=1)
-            shares = np.concatenate([each[block] for _, each in influences], axis=1)
-            totals = shares.sum(axis=1, keepdims=True)
-            shares = shares / np.where(totals > 0, totals, 1)
-            matrices = np.einsum("vk,vkij->vij", shares, placement.matrices[joints])
-        with np.errstate(all="ignore"):
-            turned = np.einsum(
-                "vij,vj->vi", np.broadcast_to(matrices[:, :3, :3], (len(points), 3, 3)), points
-            )
-            yield turned + matrices[:, :3, 3]
+        if not influences:
+            yield _moved(points, placement.matrices[0])
+            continue
+        joints = np.concatenate([each[block] for each, _ in influences], axis=1)
+        shares = np.concatenate([each[block] for _, each in influences], axis=1)
+        totals = shares.sum(axis=1, keepdims=True)
+        shares = shares / np.where(totals > 0, totals, 1)
+        bent = np.zeros_like(points)
+        for joint in np.unique(joints):
+            share = np.where(joints == joint, shares, 0).sum(axis=1, keepdims=True)
+            bent += share * _moved(points, placement.matrices[joint])
+        yield bent
+
+
+def _moved(points: Floats, matrix: Floats) -> Floats:
+    with np.errstate(all="ignore"):
+        moved: Floats = points @ matrix[:3, :3].T + matrix[:3, 3]
+    return moved
 
 
 def _triangles(file: GltfFile, primitive: dict[str, Any], vertices: int) -> Integers:

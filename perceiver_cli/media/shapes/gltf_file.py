@@ -150,15 +150,16 @@ class GltfFile:
     def _beside(self, uri: str) -> Path:
         """The path of a file in the same folder."""
         name = unquote(uri).removeprefix("./")
+        shown = "".join(c if c.isprintable() else "?" for c in name[:80])
         if self._folder is None:
-            told = f"a glTF whose geometry is in another file ({name[:80]}); save it as .glb"
+            told = f"a glTF whose geometry is in another file ({shown}); save it as .glb"
             raise InputError("unsupported", told)
         if name in ("", "..") or re.search(r"[/\\:\0]", name):
-            told = f"a glTF whose geometry is not in its own folder ({name[:80]}); save it as .glb"
+            told = f"a glTF whose geometry is not in its own folder ({shown}); save it as .glb"
             raise InputError("unsupported", told)
         path = self._folder / name
         if not path.is_file():
-            told = f"a glTF whose geometry is in a file that is missing: {name[:80]}"
+            told = f"a glTF whose geometry is in a file that is missing: {shown}"
             raise InputError("unreadable", told)
         return path
 

@@ -100,7 +100,8 @@ def _world_matrices(document: dict[str, Any]) -> list[Floats]:
 
 def _local_matrix(node: dict[str, Any]) -> Floats:
     if "matrix" in node:
-        return np.array(node["matrix"], np.float64).reshape(4, 4).T
+        stored: Floats = np.array(node["matrix"], np.float64)
+        return stored.reshape(4, 4).T
     return _compose(
         np.array([node.get("translation", (0, 0, 0))], np.float64),
         np.array([node.get("rotation", (0, 0, 0, 1))], np.float64),
@@ -130,7 +131,8 @@ def _joint_matrices(file: GltfFile, index: Any, worlds: list[Floats]) -> Floats:
     if bound is None:
         return joints
     inverse = read_floats(file, bound).reshape(-1, 4, 4).transpose(0, 2, 1)
-    return joints @ inverse[: len(joints)]
+    placed: Floats = joints @ inverse[: len(joints)]
+    return placed
 
 
 def _compose(moves: Floats, turns: Floats, scales: Floats) -> Floats:

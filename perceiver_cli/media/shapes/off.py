@@ -66,7 +66,8 @@ def _read_lines(blocks: Iterator[bytes], vertices: int, faces: int) -> Shape:
 def _read_words(text: bytes, vertices: int, faces: int) -> Shape | None:
     """Vertices and faces wherever the lines end; None if their numbers do not add up."""
     values = read_rows(text).values
-    corners, sizes = values[3 * vertices :], []
+    corners = values[3 * vertices :]
+    sizes: list[int] = []
     keep = np.ones(len(corners), bool)
     at = 0
     while at < len(corners) and len(sizes) < faces and 0 <= corners[at] <= len(corners):

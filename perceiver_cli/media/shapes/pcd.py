@@ -79,7 +79,9 @@ def _read_text(stream: BinaryIO, record: np.dtype[Any], count: int) -> Shape:
         places[name] = at
         at += int(np.prod(record.fields[name][0].shape, dtype=np.int64))
     points = GrowingArray(3, np.float64)
-    for rows in RowReader(line_blocks(stream)).take(count, "points"):
+    # Some programs write commas between the numbers.
+    blocks = (block.replace(b",", b" ") for block in line_blocks(stream))
+    for rows in RowReader(blocks).take(count, "points"):
         points.append(rows.columns(*(places[name] for name in "xyz")))
     return Shape(points.rows())
 

@@ -131,8 +131,8 @@ class BinaryReader:
 
     def _length(self, at: int, kind: Type) -> int:
         raw = self._content[at : at + kind.itemsize]
-        order = "big" if kind.str[0] == ">" else "little"
-        size = int.from_bytes(raw, order, signed=kind.kind == "i")
+        big, signed = kind.str[0] == ">", kind.kind == "i"
+        size = int.from_bytes(raw, "big" if big else "little", signed=signed)
         if len(raw) < kind.itemsize or kind.kind not in "iu" or size < 0:
             raise InputError("corrupt", "cut off, or a list without a length")
         return size
@@ -177,4 +177,5 @@ def _uneven_lists(
 def _gather(content: bytes, starts: Integers, kind: Type) -> npt.NDArray[Any]:
     """The values [N] that begin at these bytes [N]."""
     at = starts[:, None] + np.arange(kind.itemsize)
-    return np.frombuffer(content, np.uint8)[at].view(kind)[:, 0]
+    found: npt.NDArray[Any] = np.frombuffer(content, np.uint8)[at].view(kind)
+    return found[:, 0]

@@ -22,8 +22,11 @@ UNKNOWN_COUNTS = frozenset({0, 2**32 - 1})
 _TRIANGLES_AT_ONCE = 2**17
 _TRIANGLE = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
 _VERTEX = re.compile(rb"\bvertex\s+(\S+\s+\S+\s+\S+)", re.IGNORECASE)
-_TITLE = re.compile(rb"^[ \t]*(?:end)?solid\b(?:(?!\bfacet\b)[^\n])*$", re.M | re.IGNORECASE)
+_TITLE = re.compile(
+    rb"^[ \t]*(?:end)?solid\b(?:(?!\bfacet[ \t]+normal\b)[^\n])*$", re.M | re.IGNORECASE
+)
 _FACET = re.compile(rb"\bfacet[ \t\n]+normal\b", re.IGNORECASE)
+_END_OF_FACET = re.compile(rb"\bend[ \t]*facet\b", re.IGNORECASE)
 
 
 def read_stl(stream: BinaryIO) -> Shape:
@@ -66,14 +69,15 @@ def _read_binary(stream: BinaryIO, count: int) -> Shape:
 
 def _read_text(stream: BinaryIO) -> Shape:
     vertices = GrowingArray(3, np.float64)
-    facets = 0
+    facets = ends = 0
     for block in line_blocks(stream):
         block = _TITLE.sub(b"", block)
         facets += len(_FACET.findall(block))
+        ends += len(_END_OF_FACET.findall(block))
         found = _VERTEX.findall(block)
         if found:
             vertices.append(read_rows(b" ".join(found)).values.reshape(-1, 3))
-    if vertices.count != 3 * facets:
+    if vertices.count != 3 * facets or ends < facets:
         raise InputError("corrupt", "cut off, or facets with other than three corners")
     return _in_threes(vertices)
 
