@@ -91,7 +91,7 @@ def test_sqlite(tmp_path):
         (np.zeros(1000, np.float32), "sample rate"),
         (np.zeros((1000, 2), np.float32), "sample rate"),
         (np.zeros((30, 40), np.float32), "points are"),
-        (np.zeros((8, 16, 16, 3), np.uint8), "points are"),
+        (np.zeros((8, 16, 16, 3), np.uint8), "a batch or video"),
         (np.array([{"a": 1}], dtype=object), "pickle"),
         (np.array(["a", "b"]), "neither picture nor points"),
     ],
