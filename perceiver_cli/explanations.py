@@ -7,14 +7,12 @@ element of the byte array counted alike), first axis: one map for each of Explan
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 
+from perceiver_cli.choices import Method
 from perceiver_cli.results import Result
-
-Method = Literal["attention", "rollout", "gradient"]
-METHODS: tuple[Method, ...] = get_args(Method)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections import deque
@@ -20,7 +19,7 @@ from perceiver_cli.cli.progress import Bar
 from perceiver_cli.cli.running import FAILED, say
 from perceiver_cli.cli.views import Views
 from perceiver_cli.inference.decoding.items import Item
-from perceiver_cli.inputs.paths import Input
+from perceiver_cli.inputs.paths import Input, has_no_bytes
 from perceiver_cli.media.types import Source
 from perceiver_cli.report import Writer, writer_for
 from perceiver_cli.report.journal import Journal
@@ -211,9 +210,4 @@ def _is_no_media(result: Result) -> bool:
     """
     if result.error is None or result.error.kind not in ("unsupported", "empty"):
         return False
-    if result.error.kind == "unsupported":
-        return True
-    try:
-        return os.stat(result.path).st_size == 0
-    except (OSError, ValueError):
-        return False
+    return result.error.kind == "unsupported" or has_no_bytes(result.path)

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from perceiver_cli.choices import Device, Format, Precision
 from perceiver_cli.cli.options import (
+    AUTO,
     MACHINE,
     OUTPUT,
     READING,
-    Device,
     DeviceOption,
     ExcludeOption,
     HiddenOption,
     IncludeOption,
-    Kind,
-    KindOption,
     MethodOption,
+    ModalityOption,
     ModelOption,
-    Precision,
     PrecisionOption,
     ShardOption,
     ThreadsOption,
@@ -31,16 +29,6 @@ from perceiver_cli.cli.running import say
 if TYPE_CHECKING:
     from perceiver_cli.inputs.filters import FileFilter
     from perceiver_cli.report.journal import Journal
-
-
-class Format(StrEnum):
-    """What results are written as."""
-
-    table = "table"
-    json = "json"
-    jsonl = "jsonl"
-    csv = "csv"
-    labels = "labels"
 
 
 def classify(
@@ -79,7 +67,7 @@ def classify(
     include: IncludeOption = None,
     exclude: ExcludeOption = None,
     shard: ShardOption = None,
-    modality: KindOption = Kind.auto,
+    modality: ModalityOption = AUTO,
     top: Annotated[
         int,
         typer.Option(
@@ -274,7 +262,7 @@ def classify(
         verbose=verbose,
         full=show,
         fail_fast=fail_fast,
-        one_kind=model is not None or modality is not Kind.auto,
+        one_kind=model is not None or modality != AUTO,
         journal=_open_journal(resume, model) if resume else None,
         views=views,
     )
@@ -282,7 +270,7 @@ def classify(
         attention,
         timeout,
         model=model,
-        modality=modality.value,
+        modality=modality,
         top=top,
         min_score=min_score,
         batch_size=batch_size,

@@ -8,18 +8,19 @@ from typing import Annotated
 
 import typer
 
+from perceiver_cli.choices import Device, Format, Precision
 from perceiver_cli.cli.options import (
     MACHINE,
     OUTPUT,
     READING,
-    Device,
     DeviceOption,
+    FailFastOption,
     ModelOption,
-    Plain,
-    PlainOption,
-    Precision,
+    PlainFormatOption,
     PrecisionOption,
     ThreadsOption,
+    modality_names,
+    parse_modality,
 )
 
 
@@ -35,6 +36,8 @@ def evaluate(
             "--modality",
             "-m",
             metavar="M",
+            parser=parse_modality,
+            autocompletion=modality_names,
             help="Evaluate the default weights of this modality.",
             rich_help_panel=MACHINE,
         ),
@@ -45,11 +48,11 @@ def evaluate(
             metavar="NAME", help="Which split, if DIR has splits.", rich_help_panel=READING
         ),
     ] = "val",
-    changes: Annotated[
+    robustness: Annotated[
         bool,
         typer.Option(
-            "--changes",
-            help="Measure the same files changed, too: noise, cuts, turns, ...",
+            "--robustness",
+            help="Measure the same files under corruptions too: noise, blur, rotation, ...",
             rich_help_panel=READING,
         ),
     ] = False,
@@ -79,7 +82,7 @@ def evaluate(
             rich_help_panel=READING,
         ),
     ] = None,
-    form: PlainOption = Plain.table,
+    form: PlainFormatOption = Format.table,
     name: Annotated[
         str | None,
         typer.Option(
@@ -95,6 +98,7 @@ def evaluate(
         int, typer.Option(metavar="N", min=1, help="Inputs a batch.", rich_help_panel=MACHINE)
     ] = 32,
     threads: ThreadsOption = None,
+    fail_fast: FailFastOption = False,
 ) -> None:
     """Measure accuracy on a labelled folder: top-1, top-5, class mean, calibration, per class.
 
@@ -106,15 +110,16 @@ def evaluate(
     Examples:
       perceiver evaluate pets/ --model pets.safetensors
       perceiver evaluate sounds/ -m audio --format json
-      perceiver evaluate shapes/ -m pointcloud --split test --changes
+      perceiver evaluate shapes/ -m pointcloud --split test --robustness
       perceiver evaluate pets/ --model pets.safetensors --faithfulness
     """
+    from perceiver_cli.cli.running import say
     from perceiver_cli.errors import UsageError
 
     if (model is None) == (modality is None):
         raise UsageError("say which weights to evaluate: --model or --modality")
-    if faithfulness and (changes or unknown):
-        raise UsageError("--faithfulness is measured by itself, without --changes and --unknown")
+    if faithfulness and (robustness or unknown):
+        raise UsageError("--faithfulness is measured by itself, without --robustness and --unknown")
 
     from perceiver_cli.checkpoints import registry
     from perceiver_cli.cli.process import set_up
@@ -122,6 +127,7 @@ def evaluate(
     from perceiver_cli.cli.train import own_command
     from perceiver_cli.explain.faithfulness import measure_faithfulness
     from perceiver_cli.inference.classifier import Classifier
+    from perceiver_cli.report.evaluation import few_items_warning, show_evaluation
     from perceiver_cli.training import evaluation
     from perceiver_cli.training.data.folder import read_folder, spread
 
@@ -144,16 +150,17 @@ def evaluate(
             chosen = [file for file, _ in labelled.files]
             measured = measure_faithfulness(chosen, classifier, bar.advance)
         else:
-            wish = evaluation.Wish(labelled, changes, unknown)
-            measured = evaluation.evaluate(wish, classifier, bar.advance)
+            options = evaluation.EvaluationOptions(labelled, robustness, unknown, fail_fast)
+            measured = evaluation.evaluate(options, classifier, bar.advance)
     if name:
         measured.record(path, name, own_command())
-    if form is Plain.json:
+    if warning := few_items_warning(split, measured.to_dict()["items"]):
+        say(warning)
+    if form is Format.json:
         from perceiver_cli.report.jsonlines import dumps
 
         print(dumps(measured.to_dict(), sys.stdout))
         return
-    from perceiver_cli.report.evaluation import show_evaluation
     from perceiver_cli.report.faithfulness import show_faithfulness
     from perceiver_cli.report.terminal import console_for
 

@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
+from perceiver_cli.choices import Device
 from perceiver_cli.cli.options import (
+    AUTO,
     OUTPUT,
-    Device,
     DeviceOption,
-    Kind,
-    KindOption,
     MethodOption,
+    ModalityOption,
     ModelOption,
     ThreadsOption,
 )
@@ -34,7 +34,7 @@ def explain(
         ),
     ],
     method: MethodOption = None,
-    modality: KindOption = Kind.auto,
+    modality: ModalityOption = AUTO,
     model: ModelOption = None,
     device: DeviceOption = Device.auto,
     threads: ThreadsOption = None,
@@ -68,7 +68,7 @@ def explain(
 
     source = Source(path, sys.stdin.buffer.read() if path == STDIN else None)
     set_up(threads)
-    classifier = Classifier(model, modality.value, device=device.value, threads=threads)
+    classifier = Classifier(model, modality, device=device.value, threads=threads)
     try:
         explanation = explain_source(source, classifier, method and method.value)
     except InputError as error:

@@ -7,14 +7,15 @@ from typing import Annotated
 
 import typer
 
-from perceiver_cli.cli.options import Kind, KindOption, ModelOption, Plain, PlainOption
+from perceiver_cli.choices import Format
+from perceiver_cli.cli.options import AUTO, ModalityOption, ModelOption, PlainFormatOption
 
 
 def inspect(
     path: Annotated[str, typer.Argument(metavar="FILE", help="A file, or - for standard input.")],
-    modality: KindOption = Kind.auto,
+    modality: ModalityOption = AUTO,
     model: ModelOption = None,
-    form: PlainOption = Plain.table,
+    form: PlainFormatOption = Format.table,
 ) -> None:
     """Show what a file is, and what the model reads.
 
@@ -35,11 +36,11 @@ def inspect(
 
     source = Source(path, sys.stdin.buffer.read() if path == STDIN else None)
     try:
-        record = inspect_source(source, Classifier(model, modality.value)).to_dict()
+        record = inspect_source(source, Classifier(model, modality)).to_dict()
     except InputError as error:
         message = f"{display_path(path)}: {error.message}"
         raise InputError(error.kind, message, error.detail) from None
-    if form is Plain.json:
+    if form is Format.json:
         from perceiver_cli.report.jsonlines import dumps
 
         print(dumps(record, sys.stdout, indent=2))

@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from perceiver_cli.choices import Format
 from perceiver_cli.cli.help import Command, Group
-from perceiver_cli.cli.options import Kind, Plain, PlainOption
+from perceiver_cli.cli.options import (
+    PlainFormatOption,
+    check_checkpoint_name,
+    modality_names,
+    parse_modality,
+)
 from perceiver_cli.cli.running import say
 
 if TYPE_CHECKING:
@@ -25,7 +31,7 @@ models = typer.Typer(
 
 
 @models.command("list", cls=Command)
-def list_weights(form: PlainOption = Plain.table) -> None:
+def list_weights(form: PlainFormatOption = Format.table) -> None:
     """List the weights at hand, bundled and pulled, and how good they are."""
     from perceiver_cli.checkpoints import registry
     from perceiver_cli.checkpoints.summary import summarise
@@ -34,7 +40,7 @@ def list_weights(form: PlainOption = Plain.table) -> None:
     records = [record_of(summarise(path)) for path in registry.known().values()]
     if not records:
         raise CheckpointError(f"{registry.bundled_folder()}: no weights are there")
-    if form is Plain.json:
+    if form is Format.json:
         _print_json(records)
         return
     from perceiver_cli.report.terminal import console_for
@@ -47,7 +53,7 @@ def list_weights(form: PlainOption = Plain.table) -> None:
 @models.command("info", cls=Command)
 def info(
     name: Annotated[str, typer.Argument(metavar="NAME|FILE", help="Which weights.")],
-    form: PlainOption = Plain.table,
+    form: PlainFormatOption = Format.table,
 ) -> None:
     """Show a model card.
 
@@ -58,7 +64,7 @@ def info(
 
     summary = summarise(registry.find(name))
     record = record_of(summary) | {"labels": [asdict(label) for label in summary.header.labels]}
-    if form is Plain.json:
+    if form is Format.json:
         _print_json(record)
         return
     from perceiver_cli.report.terminal import console_for
@@ -128,7 +134,16 @@ def convert_weights(
             "these files, or DeepMind's .pystate.",
         ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The new file.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            callback=check_checkpoint_name,
+            help="The checkpoint to write (.safetensors).",
+        ),
+    ],
     labels: Annotated[
         Path | None,
         typer.Option(
@@ -145,10 +160,7 @@ def convert_weights(
     """
     from perceiver_cli.checkpoints.format import save_checkpoint
     from perceiver_cli.checkpoints.published.convert import convert, read_labels
-    from perceiver_cli.errors import UsageError
 
-    if output.suffix != ".safetensors":
-        raise UsageError(f"{output}: the new file's name ends in .safetensors")
     names = read_labels(labels) if labels else None
     save_checkpoint(output, convert(source, output.stem, names))
     print(output)
@@ -156,21 +168,30 @@ def convert_weights(
 
 @models.command("default", cls=Command)
 def choose_default(
-    modality: Annotated[Kind, typer.Argument(metavar="MODALITY", help="Whose default.")],
+    modality: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODALITY",
+            parser=parse_modality,
+            autocompletion=modality_names,
+            help="Whose default.",
+        ),
+    ],
     name: Annotated[str, typer.Argument(metavar="NAME", help="Which weights, from now on.")],
 ) -> None:
     """Choose which weights serve a modality."""
     from perceiver_cli.checkpoints import home, registry
     from perceiver_cli.checkpoints.format import read_header
     from perceiver_cli.errors import UsageError
+    from perceiver_cli.modalities import serving
 
     path = registry.find(name)
     if registry.known().get(name) != path:
         raise UsageError(f"{name}: defaults go by name, not by file")
     reads = read_header(path).recipe["modality"]
-    if modality.value not in ((reads, "video") if reads == "av" else (reads,)):
-        raise UsageError(f"{name} reads {reads}, not {modality.value}")
-    home.choose_default(modality.value, name)
+    if serving(modality) != reads:
+        raise UsageError(f"{name} reads {reads}, not {modality}")
+    home.choose_default(modality, name)
 
 
 def _say_what_else_there_is(names: set[str]) -> None:

@@ -2,56 +2,50 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from perceiver_cli.choices import Device, Format, Method, Precision
+from perceiver_cli.errors import UsageError
+from perceiver_cli.modalities import MODALITIES, find_modality
+
 READING, OUTPUT, MACHINE = "What is read", "Output", "Model and machine"
 
 
-class Kind(StrEnum):
-    """The modalities, or what the content says."""
-
-    auto = "auto"
-    image = "image"
-    audio = "audio"
-    pointcloud = "pointcloud"
-    video = "video"
-    av = "av"
+AUTO = "auto"
 
 
-class Device(StrEnum):
-    """Where the model runs."""
-
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
-    mps = "mps"
-
-
-class Precision(StrEnum):
-    """What the model's products are computed in."""
-
-    auto = "auto"
-    float32 = "float32"
-    bfloat16 = "bfloat16"
-    int8 = "int8"
+def parse_modality(name: str) -> str:
+    """A modality's name from its name or an alias, such as "picture"."""
+    try:
+        return find_modality(name).name
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
-class How(StrEnum):
-    """By which method an answer is explained."""
-
-    attention = "attention"
-    rollout = "rollout"
-    gradient = "gradient"
+def _parse_modality_or_auto(name: str) -> str:
+    return name if name == AUTO else parse_modality(name)
 
 
-class Plain(StrEnum):
-    """For people or for programs."""
+def modality_names(incomplete: str = "") -> list[str]:
+    """Names and aliases of all modalities that begin so."""
+    names = [name for row in MODALITIES.values() for name in (row.name, *row.aliases)]
+    return [name for name in names if name.startswith(incomplete)]
 
-    table = "table"
-    json = "json"
+
+def check_checkpoint_name(path: Path) -> Path:
+    """The path of a checkpoint to write, which has to end as others are found by."""
+    if path.suffix != ".safetensors":
+        raise UsageError(f"{path}: the name of a checkpoint ends in .safetensors")
+    return path
+
+
+def _check_plain(value: Format) -> Format:
+    if value not in (Format.table, Format.json):
+        raise UsageError(f"--format {value}: this command writes table or json")
+    return value
 
 
 def _bundled_names(incomplete: str) -> list[str]:
@@ -72,12 +66,16 @@ ModelOption = Annotated[
         rich_help_panel=MACHINE,
     ),
 ]
-KindOption = Annotated[
-    Kind,
+ModalityOption = Annotated[
+    str,
     typer.Option(
         "--modality",
         metavar="M",
-        help="What every input has to be: image, audio, pointcloud, video or av.",
+        parser=_parse_modality_or_auto,
+        autocompletion=modality_names,
+        help="What every input has to be: image (or picture), audio (sound), pointcloud (shape), "
+        "video or av.  [default: by content]",
+        show_default=False,
         rich_help_panel=READING,
     ),
 ]
@@ -110,7 +108,7 @@ ShardOption = Annotated[
     ),
 ]
 MethodOption = Annotated[
-    How | None,
+    Method | None,
     typer.Option(
         "--method",
         metavar="METHOD",
@@ -131,6 +129,10 @@ PrecisionOption = Annotated[
         rich_help_panel=MACHINE,
     ),
 ]
+FailFastOption = Annotated[
+    bool,
+    typer.Option("--fail-fast", help="Stop at the first broken file.", rich_help_panel=READING),
+]
 ThreadsOption = Annotated[
     int | None,
     typer.Option(
@@ -141,6 +143,13 @@ ThreadsOption = Annotated[
         rich_help_panel=MACHINE,
     ),
 ]
-PlainOption = Annotated[
-    Plain, typer.Option("--format", metavar="FORMAT", help="table or json.", rich_help_panel=OUTPUT)
+PlainFormatOption = Annotated[
+    Format,
+    typer.Option(
+        "--format",
+        metavar="FORMAT",
+        callback=_check_plain,
+        help="table or json.",
+        rich_help_panel=OUTPUT,
+    ),
 ]

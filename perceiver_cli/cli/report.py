@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from perceiver_cli.choices import Device
 from perceiver_cli.cli.options import (
     MACHINE,
     OUTPUT,
-    Device,
     DeviceOption,
     MethodOption,
     ThreadsOption,

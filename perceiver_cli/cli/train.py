@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import json
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from perceiver_cli.cli.options import MACHINE, ThreadsOption
+from perceiver_cli.choices import Precision
+from perceiver_cli.cli.options import (
+    MACHINE,
+    FailFastOption,
+    ThreadsOption,
+    check_checkpoint_name,
+    modality_names,
+    parse_modality,
+)
 
 _DATA, _LENGTH, _MANNER = "What is learned", "How long", "How"
-
-
-class _Precision(StrEnum):
-    """What has gradients: not int8."""
-
-    auto = "auto"
-    float32 = "float32"
-    bfloat16 = "bfloat16"
 
 
 def train(
@@ -34,7 +33,9 @@ def train(
             "--modality",
             "-m",
             metavar="M",
-            help="image, audio, pointcloud, video or av.",
+            parser=parse_modality,
+            autocompletion=modality_names,
+            help="image (or picture), audio (sound), pointcloud (shape), video or av.",
             rich_help_panel=_DATA,
         ),
     ],
@@ -44,6 +45,7 @@ def train(
             "--output",
             "-o",
             metavar="FILE",
+            callback=check_checkpoint_name,
             help="The checkpoint to write (.safetensors).",
             rich_help_panel=_DATA,
         ),
@@ -198,14 +200,15 @@ def train(
         typer.Option(metavar="N", help="Of weights and augmentation.", rich_help_panel=_MANNER),
     ] = 0,
     precision: Annotated[
-        _Precision,
+        Precision,
         typer.Option(
             metavar="TYPE",
             help="What it computes in: auto, float32 or bfloat16.",
             rich_help_panel=MACHINE,
         ),
-    ] = _Precision.auto,
+    ] = Precision.auto,
     threads: ThreadsOption = None,
+    fail_fast: FailFastOption = False,
 ) -> None:
     """Train on a labelled folder of your own.
 
@@ -216,16 +219,21 @@ def train(
       perceiver train pets/ -m image --from image --minutes 5 -o pets.safetensors
       perceiver train sounds/ -m audio --minutes 60 -o sounds.safetensors
     """
+    from perceiver_cli.cli.running import say
     from perceiver_cli.errors import UsageError
 
     if minutes is None and steps is None:
         raise UsageError("say how long to train: --minutes or --steps")
+    if precision is Precision.int8:
+        raise UsageError("--precision int8 has no gradients: train with float32 or bfloat16")
 
     import torch
 
     from perceiver_cli.cli.process import set_up
     from perceiver_cli.cli.training_display import TrainingDisplay
+    from perceiver_cli.modalities import serving
     from perceiver_cli.model.quantization.precision import pick_precision
+    from perceiver_cli.report.evaluation import few_items_warning, share_in_words
     from perceiver_cli.training.loop import Plan
     from perceiver_cli.training.run import Request
     from perceiver_cli.training.run import train as train_folder
@@ -250,8 +258,7 @@ def train(
     )
     request = Request(
         folder=folder,
-        # Silent video is read by the model for video with sound.
-        modality="av" if modality == "video" else modality,
+        modality=serving(modality),
         output=output,
         run=run or output.with_suffix(".run"),
         plan=plan,
@@ -261,14 +268,20 @@ def train(
         groups=groups,
         teacher=teacher,
         card=_read_card(card) | {"command": own_command()},
+        fail_fast=fail_fast,
     )
     with TrainingDisplay() as display:
         header = train_folder(request, display)
-    for split, figures in header.card.get("measured", {}).items():
+    measured = header.card.get("measured", {})
+    for split, figures in measured.items():
         print(
-            f"{split}: top-1 {figures['top1']:.1%}, top-5 {figures['top5']:.1%}, "
-            f"class mean {figures['class_mean']:.1%} of {figures['items']}"
+            f"{split}: top-1 {share_in_words(figures)}, "
+            f"top-5 {figures['top5']:.1%}, class mean {figures['class_mean']:.1%}"
         )
+        if warning := few_items_warning(split, figures["items"]):
+            say(warning)
+    if not measured:
+        say("no file was held out: the scores are not calibrated, and nothing was measured")
     print(f"wrote {output}")
 
 

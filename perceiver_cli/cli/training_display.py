@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from types import TracebackType
+from typing import TYPE_CHECKING
 
+from perceiver_cli.report.terminal import console_for, show
+from perceiver_cli.report.words import count, printable
+from perceiver_cli.training.data.usage import ClassUsage, LeftOut
 from perceiver_cli.training.loop import Progress
 from perceiver_cli.training.run import Listener
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+    from rich.table import Table
+    from rich.text import Text
+
+# More classes than this are summed up, except for those with files that are left out.
+_CLASSES = 20
+
+# Of the files that are left out, so many are named.
+_NAMED = 10
 
 
 class TrainingDisplay(Listener):
@@ -29,17 +44,45 @@ class TrainingDisplay(Listener):
             disable=not self._live,
         )
         self._bar.start()
-        self._tasks: dict[str, Any] = {}
+        self._tasks: dict[str, TaskID] = {}
         self._loss: float | None = None
         self._told_s = 0.0
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._bar.stop()
 
     def decoded(self, stage: str, done: int, total: int) -> None:
         """One more file of a stage is decoded."""
         self._show(f"Decoding {stage}", done / total, f"{done}/{total}")
+
+    def checked(self, usage: list[ClassUsage], left_out: list[LeftOut]) -> None:
+        """A table of the classes, and the files that are left out with the reason."""
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+        table.add_column("class", overflow="ellipsis", no_wrap=True)
+        for heading in ("training", "held out", "passed over", "broken"):
+            table.add_column(heading, justify="right", no_wrap=True)
+        everything = len(usage) <= _CLASSES
+        shown = [u for u in usage if everything or u.passed_over or u.broken or not u.training]
+        for entry in shown[:_CLASSES]:
+            _add_row(table, Text(printable(entry.label)), [entry])
+        if not everything:
+            _add_row(table, Text(f"all {len(usage):,} classes", style="bold"), usage)
+        console = self._bar.console if self._live else console_for(sys.stderr)
+        show(console, table)
+        for left in left_out[:_NAMED]:
+            verb = "broken" if left.kind == "broken" else "passed over"
+            sys.stderr.write(f"{verb}: {printable(left.path)}: {printable(left.reason)}\n")
+        if len(left_out) > _NAMED:
+            sys.stderr.write(f"and {count(len(left_out) - _NAMED, 'more file')} left out\n")
 
     def stepped(self, progress: Progress) -> None:
         """One more training step is done."""
@@ -55,3 +98,13 @@ class TrainingDisplay(Listener):
         if name not in self._tasks:
             self._tasks[name] = self._bar.add_task(name, total=1.0, note="")
         self._bar.update(self._tasks[name], completed=share, note=note)
+
+
+def _add_row(table: Table, name: Text, usage: list[ClassUsage]) -> None:
+    figures = (
+        sum(entry.training for entry in usage),
+        sum(entry.held_out for entry in usage),
+        sum(entry.passed_over for entry in usage),
+        sum(entry.broken for entry in usage),
+    )
+    table.add_row(name, *(f"{figure:,}" if figure else "-" for figure in figures))

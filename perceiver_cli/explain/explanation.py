@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from perceiver_cli.checkpoints.format import Header
+from perceiver_cli.choices import Method
 from perceiver_cli.explain.methods import attribute
-from perceiver_cli.explanations import METHODS, Explanation, Method, Part
+from perceiver_cli.explanations import Explanation, Part
 from perceiver_cli.inference.classifier import Classifier
 from perceiver_cli.inference.decoding.items import FailedItem, PreparedItem
 from perceiver_cli.inference.engine import Engine
@@ -17,11 +18,11 @@ from perceiver_cli.preparation.base import LARGE_VIEW, Window
 from perceiver_cli.results import Result
 
 ABOUT: dict[Method, str] = {
-    "attention": "Attention: where the latents look, averaged over heads and latents. "
+    Method.attention: "Attention: where the latents look, averaged over heads and latents. "
     "It says what is read, not what it is read for.",
-    "rollout": "Rollout: attention followed from the answer through all layers down to the "
+    Method.rollout: "Rollout: attention followed from the answer through all layers down to the "
     "elements, as if every layer kept half of what it had.",
-    "gradient": "Gradient x input: how much the answer changes with what is there, to first "
+    Method.gradient: "Gradient x input: how much the answer changes with what is there, to first "
     "order, for it or against it.",
 }
 
@@ -76,7 +77,7 @@ def explain_item(
 def usual_method(header: Header) -> Method:
     """The method that was measured to be the most faithful for a model; else attention."""
     method = header.card.get("explain_with")
-    return method if method in METHODS else "attention"
+    return Method(method) if method in list(Method) else Method.attention
 
 
 def _best(engine: Engine, windows: tuple[Window, ...]) -> int:

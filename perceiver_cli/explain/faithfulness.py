@@ -15,9 +15,9 @@ import numpy as np
 import torch
 
 from perceiver_cli.checkpoints.card import add_to_card
+from perceiver_cli.choices import Method
 from perceiver_cli.errors import UsageError
 from perceiver_cli.explain.methods import attribute, byte_arrays
-from perceiver_cli.explanations import METHODS
 from perceiver_cli.inference.classifier import Classifier
 from perceiver_cli.inference.decoding.items import PreparedItem
 from perceiver_cli.inference.engine import Engine
@@ -77,7 +77,7 @@ class Faithfulness:
             "items": self.items,
             "elements_left": list(LEFT),
             "methods": methods,
-            "winner": max(METHODS, key=lambda name: methods[name]["gain"]),
+            "winner": max(Method, key=lambda name: methods[name]["gain"]),
         }
 
     def record(self, path: Path, name: str, command: str) -> None:
@@ -107,7 +107,7 @@ def measure_faithfulness(
     paths: files that the model reads; classifier: one that was given its model. tell is called
     after every file. Files that cannot be read are left out. Raises UsageError if none is left.
     """
-    found: dict[str, list[np.ndarray]] = {name: [] for name in (*METHODS, "random")}
+    found: dict[str, list[np.ndarray]] = {name: [] for name in (*Method, "random")}
     for number, path in enumerate(paths):
         item = classifier.prepare(Source(str(path)))
         if isinstance(item, PreparedItem):
@@ -127,14 +127,14 @@ def _curves(engine: Engine, window: Window, seed: int) -> dict[str, np.ndarray]:
     (prediction,) = engine.predict([window], attention=False)
     best = int(prediction.scores.argmax())
     orders = []
-    for method in METHODS:
+    for method in Method:
         mass = attribute(engine, window, method, best)[0].mean(0)
         heaviest_first = np.argsort(-mass, kind="stable")
         orders += [heaviest_first, heaviest_first[::-1]]
     rng = np.random.default_rng(seed)
     orders += [rng.permutation(prediction.elements) for _ in range(_RANDOM)]
     scores = _scores_without(engine, window, np.stack(orders), best)
-    curves = {name: scores[2 * i : 2 * i + 2] for i, name in enumerate(METHODS)}
+    curves = {name: scores[2 * i : 2 * i + 2] for i, name in enumerate(Method)}
     return curves | {"random": np.tile(scores[-_RANDOM:].mean(0), (2, 1))}
 
 

@@ -7,8 +7,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from perceiver_cli.choices import Method
 from perceiver_cli.explain.attribution import Trace, gradient_times_input, magnitude, rollout
-from perceiver_cli.explanations import Method
 from perceiver_cli.inference.attention_statistics import AttentionWatch
 from perceiver_cli.inference.engine import Engine
 from perceiver_cli.preparation.base import Window

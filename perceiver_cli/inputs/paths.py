@@ -104,6 +104,15 @@ def folders_in(folder: str, file_filter: FileFilter) -> bool:
         return False
 
 
+def has_no_bytes(path: str) -> bool:
+    """Whether a path is a file of zero bytes: no media, whatever its name."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_size == 0
+
+
 def _kind(entry: os.DirEntry[str]) -> Literal["folder", "file", "broken"] | None:
     """What an entry of a folder is, links followed; None for sockets, pipes and devices."""
     try:

@@ -1,4 +1,4 @@
-"""The tables of `perceiver evaluate`: overall, then per class."""
+"""The tables of `perceiver evaluate`: overall, under corruptions, per class."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from perceiver_cli.report.terminal import show
+from perceiver_cli.report.words import count, printable
+
 _OVERALL = {
     "top1": "top-1",
     "top5": "top-5",
@@ -16,42 +19,87 @@ _OVERALL = {
     "kept": "confident",
 }
 
+# Under so many items, a figure is told to be uncertain.
+_FEW = 30
+
+# More files that failed than this are counted.
+_SHOWN = 20
+
+
+def share_in_words(figures: dict[str, Any]) -> str:
+    """Top-1 with its count and interval: "80.0% (8 of 10, 95 % interval 49.0% to 94.3%)"."""
+    right = round(figures["top1"] * figures["items"])
+    low, high = figures["top1_interval"]
+    interval = f"95 % interval {low:.1%} to {high:.1%}"
+    return f"{figures['top1']:.1%} ({right:,} of {figures['items']:,}, {interval})"
+
+
+def few_items_warning(split: str, items: int) -> str | None:
+    """A warning if a split has too few items for its figures to mean much."""
+    if items >= _FEW:
+        return None
+    return f"{split}: only {count(items, 'file')}; with fewer than {_FEW} figures mean little"
+
 
 def show_evaluation(console: Console, measured: dict[str, Any]) -> None:
     """measured: Evaluation.to_dict()."""
-    overall = Table(title=f"{measured['model']} on {measured['items']} items", title_justify="left")
-    overall.add_column("measure")
-    overall.add_column("value", justify="right")
+    title = f"{measured['model']} on {count(measured['items'], 'item')}"
+    overall = _table(title, "measure", "value")
     for key, name in _OVERALL.items():
         if measured[key] is not None:
             overall.add_row(name, f"{measured[key]:.1%}")
-    console.print(overall)
+        if key == "top1":
+            low, high = measured["top1_interval"]
+            overall.add_row("95 % interval", f"{low:.1%} to {high:.1%}")
+    show(console, overall)
 
-    if measured.get("changed"):
-        _show_changed(console, measured)
+    if measured.get("robustness"):
+        _show_robustness(console, measured)
     if unknown := measured.get("unknown"):
         console.print(f"{unknown['unsure']:.1%} of {unknown['items']} unknown things marked unsure")
+    _show_classes(console, measured)
+    _show_failed(console, measured["failed_files"])
 
+
+def _show_robustness(console: Console, measured: dict[str, Any]) -> None:
+    table = _table("The same files, corrupted", "corruption", "top-1", "class mean", "confident")
+    for name, found in {"none": measured, **measured["robustness"]}.items():
+        confident = "" if found["kept"] is None else f"{found['kept']:.1%}"
+        table.add_row(name, f"{found['top1']:.1%}", f"{found['class_mean']:.1%}", confident)
+    show(console, table)
+
+
+def _show_classes(console: Console, measured: dict[str, Any]) -> None:
     table = Table(title="Per class, worst first", title_justify="left")
     table.add_column("class", overflow="ellipsis", max_width=28)
     table.add_column("items", justify="right")
+    any_failed = bool(measured["failed_files"])
+    if any_failed:
+        table.add_column("failed", justify="right")
     table.add_column("found", justify="right")
     table.add_column("most often taken for", overflow="ellipsis", max_width=26)
     for entry in sorted(measured["classes"], key=lambda entry: entry["recall"]):
-        taken_for = Text(entry["taken_for"] or "")
-        share = f"{entry['recall']:.1%}"
-        table.add_row(Text(entry["label"]), str(entry["items"]), share, taken_for)
-    console.print(table)
-    for path in measured["failed_files"]:
-        console.print(Text(f"not classified: {path}"))
+        table.add_row(
+            Text(printable(entry["label"])),
+            str(entry["items"]),
+            *([str(entry["failed"])] if any_failed else []),
+            f"{entry['recall']:.1%}",
+            Text(printable(entry["taken_for"] or "")),
+        )
+    show(console, table)
 
 
-def _show_changed(console: Console, measured: dict[str, Any]) -> None:
-    table = Table(title="The same files, changed", title_justify="left")
-    table.add_column("change")
-    for name in ("top-1", "class mean", "confident"):
+def _show_failed(console: Console, failed: list[dict[str, str]]) -> None:
+    for entry in failed[:_SHOWN]:
+        line = f"not classified: {entry['path']}: {entry['message']}"
+        console.print(Text(printable(line)), soft_wrap=True)
+    if len(failed) > _SHOWN:
+        console.print(f"and {count(len(failed) - _SHOWN, 'more file')} not classified")
+
+
+def _table(title: str, first: str, *figures: str) -> Table:
+    table = Table(title=title, title_justify="left")
+    table.add_column(first)
+    for name in figures:
         table.add_column(name, justify="right")
-    for name, found in {"none": measured, **measured["changed"]}.items():
-        kept = "" if found["kept"] is None else f"{found['kept']:.1%}"
-        table.add_row(name, f"{found['top1']:.1%}", f"{found['class_mean']:.1%}", kept)
-    console.print(table)
+    return table

@@ -11,33 +11,45 @@ import numpy as np
 
 from perceiver_cli.checkpoints.card import add_to_card
 from perceiver_cli.checkpoints.format import Label
-from perceiver_cli.errors import UsageError
+from perceiver_cli.errors import InputError, UsageError
 from perceiver_cli.inference.classifier import Classifier
 from perceiver_cli.inference.decoding.decoders import Decoder, InProcessDecoder
+from perceiver_cli.inputs.filters import FileFilter
+from perceiver_cli.inputs.paths import walk
 from perceiver_cli.modalities import part
 from perceiver_cli.training.data.folder import LabelledFolder
+from perceiver_cli.training.data.usage import LeftOut, why_left_out
 from perceiver_cli.training.metrics import Measures, confusion, measure
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """measures: overall; confusion: counts [classes, classes], true by predicted; failed: files
-    that gave no prediction, by path. changed: the measures of the same files, changed (see
-    changes.py), by change; unknown: of files of none of the classes, how many there were and which
-    share was marked as unsure.
+    """How good a checkpoint is on labelled files.
+
+    Attributes:
+        model: The checkpoint's name.
+        labels: Its classes.
+        measures: Overall.
+        confusion: Counts [classes, classes], true by predicted.
+        failed: Files that gave no prediction.
+        corrupted: The measures of the same files under each corruption, by its name.
+        unknown: Of files of none of the classes, how many there were and which share was marked
+            as unsure.
     """
 
     model: str
     labels: list[Label]
     measures: Measures
     confusion: np.ndarray
-    failed: list[str]
-    changed: dict[str, Measures] = field(default_factory=dict)
+    failed: list[LeftOut]
+    corrupted: dict[str, Measures] = field(default_factory=dict)
     unknown: dict[str, float] | None = None
 
     def per_class(self) -> list[dict[str, Any]]:
-        """One entry per class that has items: how many, the share found, and what it is most
-        often taken for.
+        """One entry per class that has items.
+
+        Each says how many were classified and how many failed, the share found, and what the
+        class is most often taken for.
         """
         entries = []
         for index, row in enumerate(self.confusion):
@@ -51,6 +63,7 @@ class Evaluation:
                     "id": self.labels[index].id,
                     "label": self.labels[index].label,
                     "items": int(row.sum()),
+                    "failed": sum(entry.class_index == index for entry in self.failed),
                     "recall": round(float(row[index] / row.sum()), 4),
                     "taken_for": self.labels[taken_for].label if others.any() else None,
                 }
@@ -60,8 +73,8 @@ class Evaluation:
     def figures(self) -> dict[str, Any]:
         """The measures as the card and the JSON output have them."""
         figures: dict[str, Any] = self.measures.rounded() | {"failed": len(self.failed)}
-        if self.changed:
-            figures["changed"] = {name: found.rounded() for name, found in self.changed.items()}
+        if self.corrupted:
+            figures["robustness"] = {n: found.rounded() for n, found in self.corrupted.items()}
         if self.unknown:
             figures["unknown"] = self.unknown
         return figures
@@ -73,7 +86,10 @@ class Evaluation:
             **self.figures(),
             "classes": self.per_class(),
             "confusion": self.confusion.tolist(),
-            "failed_files": self.failed,
+            "failed_files": [
+                {"path": entry.path, "kind": entry.kind, "message": entry.reason}
+                for entry in self.failed
+            ],
         }
 
     def record(self, path: Path, name: str, command: str) -> None:
@@ -82,37 +98,52 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What to measure: labelled files, and on request the same files changed, and files under
-    `unknown` that are of none of the classes.
+class EvaluationOptions:
+    """What to measure.
+
+    Attributes:
+        labelled: The labelled files.
+        robustness: Whether to measure the same files under corruptions too.
+        unknown: A folder of files that are of none of the classes.
+        fail_fast: Whether to stop at the first broken file.
     """
 
     labelled: LabelledFolder
-    changes: bool = False
+    robustness: bool = False
     unknown: Path | None = None
+    fail_fast: bool = False
 
 
-def evaluate(wish: Wish, classifier: Classifier, tell: Callable[[], None]) -> Evaluation:
-    """Classifies what is wished for with a classifier that was given its model.
+def evaluate(
+    options: EvaluationOptions, classifier: Classifier, tell: Callable[[], None]
+) -> Evaluation:
+    """Measures the model that a classifier was given.
 
-    tell is called after every file. Raises UsageError if a class of the folder is unknown to the
-    model or nothing could be classified.
+    Args:
+        options: What to measure.
+        classifier: With one model, all predictions and no minimum score.
+        tell: Called after every file.
+
+    Raises:
+        UsageError: The model does not know a class of the folder, or no file of a class could be
+            classified.
+        InputError: A file is broken, and the options say to stop at one.
     """
-    found = _evaluate_files(wish.labelled, classifier, tell)
-    if wish.changes:
+    found = _evaluate_files(options, classifier, tell)
+    if options.robustness:
         modality = classifier.header.recipe["modality"]
-        changed = {
+        corrupted = {
             name: _evaluate_files(
-                wish.labelled,
+                options,
                 classifier,
                 tell,
                 InProcessDecoder(replace(classifier.preparer, corruption=corruption)),
             )
             for name, corruption in part(modality, "corruptions").items()
         }
-        found = replace(found, changed={n: each.measures for n, each in changed.items()})
-    if wish.unknown:
-        found = replace(found, unknown=_evaluate_unknown(wish.unknown, classifier, tell))
+        found = replace(found, corrupted={n: each.measures for n, each in corrupted.items()})
+    if options.unknown:
+        found = replace(found, unknown=_evaluate_unknown(options.unknown, classifier, tell))
     return found
 
 
@@ -121,7 +152,7 @@ def _evaluate_unknown(
 ) -> dict[str, float]:
     """The share of a folder's files, at any depth, that is marked as unsure."""
     unsure = []
-    for result in classifier.stream(str(p) for p in sorted(folder.rglob("*")) if p.is_file()):
+    for result in classifier.stream(walk(str(folder), FileFilter(recursive=True))):
         if result.ok:
             unsure.append(result.confident is False)
         tell()
@@ -131,32 +162,40 @@ def _evaluate_unknown(
 
 
 def _evaluate_files(
-    labelled: LabelledFolder,
+    options: EvaluationOptions,
     classifier: Classifier,
     tell: Callable[[], None],
     decoder: Decoder | None = None,
 ) -> Evaluation:
-    header = classifier.header
+    labelled, header = options.labelled, classifier.header
     index = {label.id: i for i, label in enumerate(header.labels)}
-    unknown = [label.id for label in labelled.labels if label.id not in index]
-    if unknown:
-        raise UsageError(f"{header.name} does not know the class {unknown[0]}")
+    for label in labelled.labels:
+        if label.id not in index:
+            raise UsageError(f"{header.name} does not know the class {label.id}")
     classes = [index[label.id] for label in labelled.labels]
-    scores, truth, failed = [], [], []
+    scores, truth = [], []
+    failed: list[LeftOut] = []
     results = classifier.stream((path for path, _ in labelled.files), decoder)
-    pairs = zip(labelled.files, results, strict=True)
-    for (path, own), result in pairs:
-        if result.ok:
+    for (path, own), result in zip(labelled.files, results, strict=True):
+        tell()
+        if result.error is None:
             row = np.zeros(len(header.labels))
             for prediction in result.predictions:
                 row[prediction.index] = prediction.score
             scores.append(row)
             truth.append(classes[own])
-        else:
-            failed.append(str(path))
-        tell()
-    if not scores:
-        raise UsageError("none of the files could be classified")
+            continue
+        error = result.error
+        entry = why_left_out(str(path), classes[own], error.kind, error.message)
+        failed.append(entry)
+        if options.fail_fast and entry.kind == "broken":
+            raise InputError(error.kind, f"{path}: {error.message}")
+    for missing in {classes[own] for _, own in labelled.files} - set(truth):
+        first = next(entry for entry in failed if entry.class_index == missing)
+        raise UsageError(
+            f"no file of class {header.labels[missing].id} could be classified "
+            f"({first.path}: {first.reason})"
+        )
     table, true = np.array(scores), np.array(truth)
     return Evaluation(
         header.name,

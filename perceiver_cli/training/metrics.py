@@ -12,13 +12,21 @@ BINS = 15
 
 @dataclass(frozen=True)
 class Measures:
-    """Shares in [0, 1]. class_mean: recall averaged over classes; ece: expected calibration error
-    of the top score over 15 bins of equal width; kept: share with a top score over the threshold
-    (None without one).
+    """How good a classifier is. Shares in [0, 1].
+
+    Attributes:
+        items: How many were classified.
+        top1: Share whose best prediction is right.
+        top1_interval: Wilson's 95 % interval of top1.
+        top5: Share with the right class among the five best.
+        class_mean: Recall averaged over classes.
+        ece: Expected calibration error of the top score over 15 bins of equal width.
+        kept: Share with a top score of at least the threshold; None without a threshold.
     """
 
     items: int
     top1: float
+    top1_interval: tuple[float, float]
     top5: float
     class_mean: float
     ece: float
@@ -26,22 +34,50 @@ class Measures:
 
     def rounded(self) -> dict[str, Any]:
         """As cards and JSON have them: shares with four digits."""
-        return {k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(self).items()}
+        figures = {k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(self).items()}
+        return figures | {"top1_interval": [round(v, 4) for v in self.top1_interval]}
 
 
 def measure(scores: np.ndarray, truth: np.ndarray, threshold: float | None) -> Measures:
-    """All measures at once. Classes without items do not count in class_mean."""
+    """All measures at once. Classes without items do not count in class_mean.
+
+    Args:
+        scores: float [items, classes].
+        truth: True classes, int [items].
+        threshold: Top score from which on an answer is confident.
+    """
     order = np.argsort(-scores, axis=1, kind="stable")
     right = order[:, 0] == truth
     best = scores.max(1)
     return Measures(
         items=len(truth),
         top1=float(right.mean()),
+        top1_interval=wilson_interval(int(right.sum()), len(right)),
         top5=float((order[:, :5] == truth[:, None]).any(1).mean()),
         class_mean=float(recalls(confusion(order[:, 0], truth, scores.shape[1])).mean()),
         ece=calibration_error(best, right),
         kept=None if threshold is None else float((best >= threshold).mean()),
     )
+
+
+def wilson_interval(successes: int, trials: int, z: float = 1.96) -> tuple[float, float]:
+    """The score interval of a share, good for small numbers too (Wilson 1927).
+
+    Args:
+        successes: How often it happened.
+        trials: Out of how many.
+        z: Quantile of the normal distribution; 1.96 gives 95 %.
+
+    Returns:
+        Lower and upper limit in [0, 1]; (0, 1) without trials.
+    """
+    if not trials:
+        return 0.0, 1.0
+    share = successes / trials
+    spread = z**2 / trials
+    centre = (share + spread / 2) / (1 + spread)
+    half = z / (1 + spread) * np.sqrt(share * (1 - share) / trials + spread / (4 * trials))
+    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
 
 
 def confusion(predicted: np.ndarray, truth: np.ndarray, classes: int) -> np.ndarray:

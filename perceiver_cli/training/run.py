@@ -24,7 +24,13 @@ from perceiver_cli.model.config import PerceiverConfig
 from perceiver_cli.model.perceiver import Perceiver
 from perceiver_cli.training.data.cache import Cache
 from perceiver_cli.training.data.decode import cached
-from perceiver_cli.training.data.folder import training_files
+from perceiver_cli.training.data.folder import LabelledFolder, training_files
+from perceiver_cli.training.data.usage import (
+    ClassUsage,
+    LeftOut,
+    check_usage,
+    usage_by_class,
+)
 from perceiver_cli.training.distillation import read_teacher
 from perceiver_cli.training.loop import Plan, Progress, Training
 from perceiver_cli.training.metrics import fit_temperature, fit_threshold, measure
@@ -36,11 +42,22 @@ from perceiver_cli.version import package_version
 class Request:
     """What to train on and into.
 
-    start: a checkpoint to begin from: its model then holds, and its recipe as far as it fits (see
-    start.py); settings: "input.bands" or "model.latents" -> value, over the modality's defaults;
-    held_out: share of the training files kept back to watch the training and to fit temperature
-    and threshold; groups: which of them belong together, see folder.training_files; teacher: what
-    another model says of the files (not of shapes), see teacher.read_teacher.
+    Attributes:
+        folder: The labelled folder.
+        modality: What the model reads.
+        output: The checkpoint to write.
+        run: Folder for decoded files and the resumable state.
+        plan: How long and how to train.
+        settings: "input.bands" or "model.latents" -> value, over the modality's defaults.
+        start: A checkpoint to begin from. Its model then holds, and its recipe as far as it fits
+            (see warm_start.py).
+        held_out: Share of the training files kept back to watch the training and to fit the
+            temperature and the threshold.
+        groups: Which of them belong together, see folder.training_files.
+        teacher: Another model's logits for the files (not of shapes), see
+            distillation.read_teacher.
+        card: What the checkpoint's card says beside the figures.
+        fail_fast: Whether to stop at the first broken file.
     """
 
     folder: Path
@@ -54,13 +71,17 @@ class Request:
     groups: str | None = None
     teacher: Path | None = None
     card: dict[str, Any] | None = None
+    fail_fast: bool = False
 
 
 class Listener(Protocol):
-    """Who is told how a training goes."""
+    """Hears how a training goes."""
 
     def decoded(self, stage: str, done: int, total: int) -> None:
         """One more file of a stage is decoded."""
+
+    def checked(self, usage: list[ClassUsage], left_out: list[LeftOut]) -> None:
+        """All files are decoded: which of each class are used, and which are not and why."""
 
     def stepped(self, progress: Progress) -> None:
         """One more training step is done."""
@@ -70,7 +91,11 @@ def train(request: Request, listener: Listener) -> Header:
     """Trains, calibrates on the held-out share and writes the checkpoint; returns its header.
 
     Called again with the same request it goes on where the run's folder stands.
-    Raises UsageError if the folder or the settings make no sense.
+
+    Raises:
+        UsageError: The folder or the settings make no sense, a class has no usable file, or there
+            are files of another modality.
+        InputError: A file is broken, and the request says to stop at one.
     """
     kept, held = training_files(request.folder, request.held_out, request.groups)
     if request.teacher and request.modality == "pointcloud":
@@ -82,11 +107,23 @@ def train(request: Request, listener: Listener) -> Header:
     request.run.mkdir(parents=True, exist_ok=True)
     roomy = adapter.roomy()
     data = cached(
-        request.run / "train", kept, roomy, lambda d, n: listener.decoded("training files", d, n)
+        request.run / "train",
+        kept,
+        roomy,
+        lambda done, total: listener.decoded("training files", done, total),
+        fail_fast=request.fail_fast,
     )
     watch = cached(
-        request.run / "held", held, adapter, lambda d, n: listener.decoded("held-out files", d, n)
+        request.run / "held",
+        held,
+        adapter,
+        lambda done, total: listener.decoded("held-out files", done, total),
+        fail_fast=request.fail_fast,
     )
+    left_out = data.left_out + watch.left_out
+    usage = usage_by_class(kept.labels, _used(kept, data), _used(held, watch), left_out)
+    listener.checked(usage, left_out)
+    check_usage(usage, left_out, request.modality)
 
     torch.manual_seed(request.plan.seed)
     model = Perceiver(config)
@@ -104,6 +141,11 @@ def train(request: Request, listener: Listener) -> Header:
     request.output.parent.mkdir(parents=True, exist_ok=True)
     save_checkpoint(request.output, Checkpoint(header, training.average.values))
     return header
+
+
+def _used(folder: LabelledFolder, cache: Cache) -> list[int]:
+    """The class of every file that is in the cache."""
+    return [folder.files[index][1] for index in np.unique(cache.files)]
 
 
 def held_out_logits(

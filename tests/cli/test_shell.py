@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from perceiver_cli.checkpoints import registry
 from tests import samples
 
 README = (Path(__file__).parent.parent.parent / "README.md").read_text(encoding="utf-8")
@@ -31,6 +32,7 @@ def shell(bundle, tmp_path):
         "import pathlib\n"
         "from perceiver_cli.checkpoints import registry\n"
         f"registry.bundled_folder = lambda: pathlib.Path({str(bundle)!r})\n"
+        f"registry.bundled_defaults = lambda: {registry.bundled_defaults()!r}\n"
         "from perceiver_cli.cli import main\nmain()\n"
     )
     command.chmod(0o755)

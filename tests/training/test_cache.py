@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 
 from perceiver_cli.adapters import build_adapter
-from perceiver_cli.errors import UsageError
+from perceiver_cli.errors import InputError
 from perceiver_cli.preparation.base import Window
 from perceiver_cli.training.data.cache import fingerprint, open_cache, write_cache
 from perceiver_cli.training.data.decode import cached
 from perceiver_cli.training.data.folder import read_folder
-from tests.samples import make_picture
+from perceiver_cli.training.data.usage import ClassUsage, usage_by_class
+from tests.samples import make_picture, make_sound
 
 
 @pytest.fixture
@@ -29,11 +30,14 @@ def test_files_are_decoded_once(pictures, tmp_path):
     cache = cached(tmp_path / "cache", folder, adapter, lambda done, total: told.append(done))
     assert cache.streams["image"].shape == (6, 64, 64, 3)
     assert cache.classes.tolist() == [0, 0, 0, 1, 1, 1]
-    assert cache.skipped == 1
+    (notes,) = cache.left_out
+    assert (notes.class_index, notes.kind) == (0, "passed_over")
+    assert notes.path.endswith("notes.txt")
     assert told == list(range(1, 8))
     again = cached(tmp_path / "cache", folder, adapter, lambda done, total: told.append(0))
     assert 0 not in told
     np.testing.assert_array_equal(again.streams["image"], cache.streams["image"])
+    assert again.left_out == cache.left_out
 
 
 def test_a_changed_file_or_recipe_decodes_anew(pictures):
@@ -49,7 +53,7 @@ def test_items_may_lack_a_stream(tmp_path):
     both = {"video": np.ones((2, 4), np.uint8), "audio": np.ones(8, np.float32)}
     windows = [Window({"video": both["video"]}), Window(both), Window({"audio": both["audio"]})]
     written = ((i, 0, [w]) for i, w in enumerate(windows))
-    write_cache(tmp_path / "c", "key", written, lambda: 0)
+    write_cache(tmp_path / "c", "key", written, [])
     cache = open_cache(tmp_path / "c", "key")
     assert cache.present["video"].tolist() == [True, True, False]
     assert cache.present["audio"].tolist() == [False, True, True]
@@ -58,10 +62,33 @@ def test_items_may_lack_a_stream(tmp_path):
     assert open_cache(tmp_path / "c", "another key") is None
 
 
-def test_nothing_usable_is_said(tmp_path):
-    for name in ("a", "b"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "x.txt").write_text("words")
-    folder, adapter = read_folder(tmp_path, "train"), build_adapter({"modality": "image"})
-    with pytest.raises(UsageError, match="none of 2 files"):
+def test_what_is_left_out_and_why(pictures, tmp_path):
+    whole = (pictures / "b" / "0.png").read_bytes()
+    (pictures / "b" / "half.png").write_bytes(whole[:60])
+    (pictures / "b" / "nothing.png").touch()
+    (pictures / "b" / "loop.png").symlink_to("loop.png")
+    make_sound(pictures / "b" / "bark.wav", 0.2)
+    folder, adapter = read_folder(pictures, "train"), build_adapter({"modality": "image"})
+    cache = cached(tmp_path / "cache", folder, adapter, lambda done, total: None)
+    kinds = {Path(entry.path).name: entry.kind for entry in cache.left_out}
+    assert kinds == {
+        "notes.txt": "passed_over",
+        "nothing.png": "passed_over",
+        "half.png": "broken",
+        "loop.png": "broken",
+        "bark.wav": "other_modality",
+    }
+    used = [folder.files[i][1] for i in np.unique(cache.files)]
+    usage = usage_by_class(folder.labels, used, [], cache.left_out)
+    assert usage == [ClassUsage("a", 3, 0, 1, 0), ClassUsage("b", 3, 0, 2, 2)]
+
+
+@pytest.mark.parametrize("decoded_before", [False, True])
+def test_fail_fast_stops_at_the_first_broken_file(pictures, tmp_path, decoded_before):
+    for name in ("y.png", "z.png"):
+        (pictures / "b" / name).write_bytes((pictures / "b" / "0.png").read_bytes()[:60])
+    folder, adapter = read_folder(pictures, "train"), build_adapter({"modality": "image"})
+    if decoded_before:
         cached(tmp_path / "cache", folder, adapter, lambda done, total: None)
+    with pytest.raises(InputError, match=r"y\.png: the PNG data"):
+        cached(tmp_path / "cache", folder, adapter, lambda done, total: None, fail_fast=True)

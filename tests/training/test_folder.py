@@ -48,6 +48,7 @@ def test_hold_out_takes_a_share_of_every_class_and_loses_nothing(pets):
         (lambda p: None, "not a folder"),
         (lambda p: (p / "only").mkdir(parents=True), "two or more class folders"),
         (lambda p: (p / "train" / "a").mkdir(parents=True), "no val/"),
+        (lambda p: [(p / name).mkdir(parents=True) for name in "ab"], "class a has no files"),
     ],
 )
 def test_folders_that_cannot_be_used(tmp_path, make, words):
@@ -94,5 +95,6 @@ def test_a_held_split_serves_as_it_is(pets):
     assert kept == read_folder(pets, "train")
     assert held == read_folder(pets, "held")
     (pets / "held" / "cow").mkdir()
+    (pets / "held" / "cow" / "new.jpg").touch()
     with pytest.raises(UsageError, match="different classes"):
         training_files(pets, 0.5, None)

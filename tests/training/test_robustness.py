@@ -94,23 +94,23 @@ def test_turning_keeps_height_and_distance():
     )
 
 
-def test_evaluate_reports_changes_and_unknown_things(tmp_path, run):
+def test_evaluate_reports_robustness_and_unknown_things(tmp_path, run):
     data = make_folder(tmp_path / "data", shape, ("cube", "rod"), {"train": 8, "val": 3})
     other = make_folder(tmp_path / "other", sound, ("hum",), {"all": 2})
     target = tmp_path / "own.safetensors"
     small = ["--set", "model.latents=4", "--set", "model.width=16", "--set", "input.points=64"]
     run("train", data, "-m", "pointcloud", "-o", target, "--steps", 30, "--batch-size", 4, *small)
-    call = ["evaluate", data, "--model", target, "--changes", "--record", "val"]
+    call = ["evaluate", data, "--model", target, "--robustness", "--record", "val"]
     outcome = run(*call, "--unknown", data / "val", "--format", "json")
     assert outcome.exit_code == 0, outcome.stderr
     measured = json.loads(outcome.stdout)
-    assert set(measured["changed"]) == set(CORRUPTIONS["pointcloud"])
-    assert measured["changed"]["scaled and moved"]["top1"] == measured["top1"]
+    assert set(measured["robustness"]) == set(CORRUPTIONS["pointcloud"])
+    assert measured["robustness"]["scaled and moved"]["top1"] == measured["top1"]
     assert measured["unknown"]["items"] == 6
     assert measured["unknown"]["unsure"] == pytest.approx(1 - measured["kept"], abs=1e-3)
     assert run(*call).stdout.count("turned about the vertical") == 1
     info = json.loads(run("models", "info", target, "--format", "json").stdout)
-    assert set(info["card"]["measured"]["val"]["changed"]) == set(CORRUPTIONS["pointcloud"])
+    assert set(info["card"]["measured"]["val"]["robustness"]) == set(CORRUPTIONS["pointcloud"])
 
     outcome = run("evaluate", data, "--model", target, "--unknown", other)
     assert outcome.exit_code == 2

@@ -1,6 +1,7 @@
 """From labelled folders to answers, through the commands a user types."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -150,6 +151,120 @@ def test_calls_that_make_no_sense(pictures, tmp_path, run, options, words):
     assert outcome.exit_code == 2
     assert words in outcome.stderr
     assert not (tmp_path / "x.safetensors").exists()
+
+
+def train(run, data, target, *options):
+    """A training of two steps on pictures."""
+    budget = ["--steps", 2, "--batch-size", 4, "--set", "input.size=16"]
+    return run("train", data, "-m", "picture", "-o", target, *budget, *TINY, *options)
+
+
+def test_a_table_tells_which_files_are_used(pictures, tmp_path, run):
+    (pictures / "train" / "red" / "notes.txt").write_text("words\n")
+    half = pictures / "train" / "blue" / "half.png"
+    half.write_bytes((pictures / "train" / "blue" / "0.png").read_bytes()[:60])
+    outcome = train(run, pictures, tmp_path / "own.safetensors")
+    assert outcome.exit_code == 0
+    rows = [line.split() for line in outcome.stderr.splitlines()]
+    assert rows[:3] == [
+        ["class", "training", "held", "out", "passed", "over", "broken"],
+        ["blue", "5", "1", "-", "1"],
+        ["red", "5", "1", "1", "-"],
+    ]
+    assert f"broken: {half}: the PNG data is cut off or damaged\n" in outcome.stderr
+    assert "passed over: " in outcome.stderr
+    assert re.search(r"top-1 \d+\.\d% \(\d of 2, 95 % interval \d+", outcome.stdout)
+    assert "only 2 files" in outcome.stderr
+
+    outcome = train(run, pictures, tmp_path / "other.safetensors", "--fail-fast")
+    assert outcome.exit_code == 1
+    assert outcome.stderr == f"perceiver: {half}: the PNG data is cut off or damaged\n"
+    assert not (tmp_path / "other.safetensors").exists()
+
+
+def test_nothing_held_out_is_said(pictures, tmp_path, run):
+    outcome = train(run, pictures, tmp_path / "own.safetensors", "--hold-out", 0)
+    assert outcome.exit_code == 0
+    assert "no file was held out" in outcome.stderr
+
+
+def move_all(source, target):
+    target.mkdir(parents=True, exist_ok=True)
+    for path in source.iterdir():
+        path.rename(target / path.name)
+
+
+def only_sounds(data):
+    move_all(data / "train" / "red", data.parent / "elsewhere")
+    sound(data / "train" / "red" / "bark", "hum", np.random.default_rng(0))
+
+
+def one_sound_more(data):
+    sound(data / "train" / "red" / "bark", "hum", np.random.default_rng(0))
+
+
+def an_empty_class(data):
+    move_all(data / "train" / "red", data.parent / "elsewhere")
+
+
+def one_class(data):
+    (data / "train" / "red").rename(data.parent / "elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (
+            only_sounds,
+            r"class red has no usable file for modality image \(.*bark\.wav: is a sound\)",
+        ),
+        (one_sound_more, r"1 file of another modality than image: .*bark\.wav"),
+        (an_empty_class, r"class red has no files"),
+        (one_class, r"needs two or more class folders, has 1"),
+    ],
+)
+def test_folders_that_cannot_be_learned_from(pictures, tmp_path, run, spoil, words):
+    spoil(pictures)
+    outcome = train(run, pictures, tmp_path / "own.safetensors")
+    assert outcome.exit_code == 2
+    assert re.search(words, outcome.stderr)
+    assert sum(line.startswith("perceiver: ") for line in outcome.stderr.splitlines()) == 1
+    assert not (tmp_path / "own.safetensors").exists()
+
+
+def test_a_checkpoint_has_the_right_ending(pictures, tmp_path, run):
+    outcome = train(run, pictures, tmp_path / "own.pt")
+    assert outcome.exit_code == 2
+    assert outcome.stderr.endswith("own.pt: the name of a checkpoint ends in .safetensors\n")
+    assert list(tmp_path.iterdir()) == [pictures]
+
+
+def test_evaluate_tells_what_it_could_not_measure(pictures, tmp_path, run):
+    target = tmp_path / "own.safetensors"
+    assert train(run, pictures, target).exit_code == 0
+    half = pictures / "train" / "blue" / "half.png"
+    half.write_bytes((pictures / "train" / "blue" / "0.png").read_bytes()[:60])
+    call = ["evaluate", pictures, "--split", "train", "--model", target]
+    outcome = run(*call)
+    assert outcome.exit_code == 0
+    assert f"not classified: {half}: the PNG data is cut off or damaged" in outcome.stdout
+    assert "95 % interval" in outcome.stdout
+    assert "train: only 12 files" in outcome.stderr
+    measured = json.loads(run(*call, "--format", "json").stdout)
+    assert measured["failed_files"] == [
+        {"path": str(half), "kind": "broken", "message": "the PNG data is cut off or damaged"}
+    ]
+    low, high = measured["top1_interval"]
+    assert 0 <= low <= measured["top1"] <= high <= 1
+    assert {entry["id"]: entry["failed"] for entry in measured["classes"]} == {"blue": 1, "red": 0}
+    outcome = run(*call, "--fail-fast")
+    assert outcome.exit_code == 1
+    assert outcome.stderr == f"perceiver: {half}: the PNG data is cut off or damaged\n"
+    for path in (pictures / "train" / "red").iterdir():
+        path.write_bytes(b"\x89PNG\r\n\x1a\n")
+    outcome = run(*call)
+    assert outcome.exit_code == 2
+    assert "no file of class red could be classified" in outcome.stderr
 
 
 def test_evaluate_names_a_class_it_does_not_know(pictures, weights, run):

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,22 +20,21 @@ from perceiver_cli.adapters.base import Adapter
 from perceiver_cli.atomic import atomic_write
 from perceiver_cli.preparation.base import Window
 from perceiver_cli.training.data.folder import LabelledFolder
-
-Decode = Callable[[Path], list[Window]]
+from perceiver_cli.training.data.usage import LeftOut
 
 
 @dataclass(frozen=True)
 class Cache:
     """streams: name -> array [rows, ...]; present: name -> bool [rows]; classes, files: int [rows].
 
-    `skipped` counts the files that could not be used.
+    left_out: the files that could not be used.
     """
 
     streams: dict[str, np.ndarray]
     present: dict[str, np.ndarray]
     classes: np.ndarray
     files: np.ndarray
-    skipped: int
+    left_out: list[LeftOut]
 
     def __len__(self) -> int:
         return len(self.classes)
@@ -48,8 +48,12 @@ def fingerprint(folder: LabelledFolder, adapter: Adapter) -> str:
     """Changes with the recipe and with any file's path, size or time."""
     digest = hashlib.sha256(json.dumps(asdict(adapter.recipe), sort_keys=True).encode())
     for path, index in folder.files:
-        stat = path.stat()
-        digest.update(f"{path}\0{index}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+        try:
+            stat = path.stat()
+            state = f"{stat.st_size}\0{stat.st_mtime_ns}"
+        except OSError:  # such as a link that leads nowhere
+            state = "unreadable"
+        digest.update(os.fsencode(f"{path}\0{index}\0{state}\n"))
     return digest.hexdigest()
 
 
@@ -57,21 +61,22 @@ def open_cache(place: Path, expected: str) -> Cache | None:
     """The cache at `place` if it is whole and its fingerprint is the expected one."""
     try:
         index = json.loads((place / "index.json").read_text())
-    except (OSError, ValueError):
-        return None
-    if index["fingerprint"] != expected:
+        if index["fingerprint"] != expected:
+            return None
+        left_out = [LeftOut(**entry) for entry in index["left_out"]]
+    except (OSError, ValueError, KeyError):
         return None
     rows = np.load(place / "rows.npz")
     streams = {n: np.load(place / f"{n}.npy", mmap_mode="r") for n in index["streams"]}
     present = {n: rows[f"present_{n}"] for n in index["streams"]}
-    return Cache(streams, present, rows["classes"], rows["files"], index["skipped"])
+    return Cache(streams, present, rows["classes"], rows["files"], left_out)
 
 
 def write_cache(
     place: Path,
     expected: str,
     decoded: Iterable[tuple[int, int, list[Window]]],
-    skipped: Callable[[], int],
+    left_out: list[LeftOut],
 ) -> Cache:
     """Writes decoded (file index, class, windows); the folder appears when it is complete."""
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -79,7 +84,7 @@ def write_cache(
         shutil.rmtree(leftover, ignore_errors=True)
     with atomic_write(place) as part:
         part.mkdir()
-        _write_arrays(part, expected, decoded, skipped)
+        _write_arrays(part, expected, decoded, left_out)
         shutil.rmtree(place, ignore_errors=True)
     cache = open_cache(place, expected)
     assert cache is not None
@@ -90,7 +95,7 @@ def _write_arrays(
     folder: Path,
     expected: str,
     decoded: Iterable[tuple[int, int, list[Window]]],
-    skipped: Callable[[], int],
+    left_out: list[LeftOut],
 ) -> None:
     columns: dict[str, list[bool]] = {}
     shapes: dict[str, tuple[int, ...]] = {}
@@ -125,7 +130,11 @@ def _write_arrays(
         files=np.array(files, np.int64),
         **{f"present_{n}": np.array(v, bool) for n, v in columns.items()},
     )
-    index = {"fingerprint": expected, "streams": sorted(raw), "skipped": skipped()}
+    index = {
+        "fingerprint": expected,
+        "streams": sorted(raw),
+        "left_out": [asdict(entry) for entry in left_out],
+    }
     (folder / "index.json").write_text(json.dumps(index))
 
 

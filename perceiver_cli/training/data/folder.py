@@ -9,6 +9,8 @@ from pathlib import Path
 
 from perceiver_cli.checkpoints.format import Label
 from perceiver_cli.errors import UsageError
+from perceiver_cli.inputs.filters import FileFilter
+from perceiver_cli.inputs.paths import walk
 
 SPLITS = ("train", "held", "val", "test")
 
@@ -24,9 +26,11 @@ class LabelledFolder:
 def read_folder(root: Path, split: str) -> LabelledFolder:
     """The files of one split. A folder that has no splits is one split by itself.
 
-    A class is a folder; its id is the folder's name. `labels.tsv` beside the folders (id, tab,
-    label) gives the words that people read; without it they come from the id.
-    Raises UsageError if there is nothing to learn from.
+    A class is a folder, with all files below it; its id is the folder's name. `labels.tsv` beside
+    the folders (id, tab, label) gives the words that people read; without it they come from the id.
+
+    Raises:
+        UsageError: There are fewer than two classes, or a class has no files.
     """
     if not root.is_dir():
         raise UsageError(f"{root}: not a folder")
@@ -40,12 +44,12 @@ def read_folder(root: Path, split: str) -> LabelledFolder:
         raise UsageError(f"{base}: needs two or more class folders, has {len(classes)}")
     words = _read_words(root / "labels.tsv")
     labels = [Label(p.name, words.get(p.name, p.name.replace("_", " "))) for p in classes]
-    files = [
-        (path, index)
-        for index, folder in enumerate(classes)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.name.startswith(".")
-    ]
+    files = []
+    for index, folder in enumerate(classes):
+        paths = sorted(Path(path) for path in walk(str(folder), FileFilter(recursive=True)))
+        if not paths:
+            raise UsageError(f"class {folder.name} has no files: {folder} is empty")
+        files += [(path, index) for path in paths]
     return LabelledFolder(labels, files)
 
 

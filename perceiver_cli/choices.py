@@ -1,0 +1,44 @@
+"""What an option of the command line, or an argument of the Python API, may be: each list once.
+
+Modalities have a table of their own (modalities.py). The members are strings.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Device(StrEnum):
+    """Where a model runs; auto is the first of cuda, mps and cpu that works."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+    mps = "mps"
+
+
+class Precision(StrEnum):
+    """What the products of a model are computed in; auto is the fastest that is as accurate."""
+
+    auto = "auto"
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+    int8 = "int8"
+
+
+class Method(StrEnum):
+    """How an answer is attributed to the elements of the byte array."""
+
+    attention = "attention"
+    rollout = "rollout"
+    gradient = "gradient"
+
+
+class Format(StrEnum):
+    """What results are written as."""
+
+    table = "table"
+    json = "json"
+    jsonl = "jsonl"
+    csv = "csv"
+    labels = "labels"

@@ -1,0 +1,86 @@
+"""Which files of a labelled folder are used, which are not, and whether that is enough."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from perceiver_cli.checkpoints.format import Label
+from perceiver_cli.errors import ErrorKind, UsageError
+from perceiver_cli.inputs.paths import has_no_bytes
+
+LeftOutKind = Literal["passed_over", "other_modality", "broken"]
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A file that is not used.
+
+    Attributes:
+        path: As the folder gives it.
+        class_index: Its class.
+        kind: "passed_over" for what no media file is, such as a text or a file without bytes;
+            "other_modality" for media that the model does not read; "broken" for the rest.
+        reason: One line for people.
+    """
+
+    path: str
+    class_index: int
+    kind: LeftOutKind
+    reason: str
+
+
+@dataclass(frozen=True)
+class ClassUsage:
+    """Numbers of files of one class: to train on, held out, passed over (no media), broken."""
+
+    label: str
+    training: int
+    held_out: int
+    passed_over: int
+    broken: int
+
+
+def why_left_out(path: str, class_index: int, kind: ErrorKind, message: str) -> LeftOut:
+    """A file that could not be decoded, with the kind and message of its InputError."""
+    passed_over = kind == "unsupported" or (kind == "empty" and has_no_bytes(path))
+    return LeftOut(path, class_index, "passed_over" if passed_over else "broken", message)
+
+
+def usage_by_class(
+    labels: list[Label],
+    training: Iterable[int],
+    held_out: Iterable[int],
+    left_out: Iterable[LeftOut],
+) -> list[ClassUsage]:
+    """One entry a class, in order. training, held_out: the class of every usable file."""
+    used, held = Counter(training), Counter(held_out)
+    missing = Counter((entry.class_index, entry.kind == "broken") for entry in left_out)
+    return [
+        ClassUsage(label.id, used[i], held[i], missing[i, False], missing[i, True])
+        for i, label in enumerate(labels)
+    ]
+
+
+def check_usage(usage: list[ClassUsage], left_out: list[LeftOut], modality: str) -> None:
+    """Whether every class can be learned.
+
+    Raises:
+        UsageError: A class has no usable file, or there are media of another modality, which
+            would be left out although the folder counts them.
+    """
+    others = [entry for entry in left_out if entry.kind == "other_modality"]
+    for index, entry in enumerate(usage):
+        if entry.training:
+            continue
+        reasons = [e for e in left_out if e.class_index == index]
+        first = f" ({reasons[0].path}: {reasons[0].reason})" if reasons else ""
+        raise UsageError(f"class {entry.label} has no usable file for modality {modality}{first}")
+    if others:
+        files = "1 file" if len(others) == 1 else f"{len(others):,} files"
+        raise UsageError(
+            f"{files} of another modality than {modality}: take them out of the folder "
+            f"(the first is {others[0].path}: {others[0].reason})"
+        )
