@@ -34,6 +34,37 @@ def test_a_threads_number_is_its_own():
     assert in_a_new_thread(torch.get_num_threads) == elsewhere
 
 
+# What torch says of the thread that asks.
+SAID = """
+import re, sys, threading
+import torch
+from perceiver_cli.inference.threads import use_threads
+
+def said():
+    return re.findall(r"(?:at::|omp_|mkl_)get_(?:num|max)_threads\\(\\) : (\\d+)",
+                      torch.__config__.parallel_info())
+
+def use():
+    use_threads(1)
+    print(*said())
+
+torch.set_num_threads(2)
+thread = threading.Thread(target=use)
+thread.start()
+thread.join()
+print(*said())
+"""
+
+
+def test_every_library_that_multiplies_uses_that_many():
+    done = subprocess.run(
+        [sys.executable, "-c", SAID], env=os.environ, capture_output=True, text=True, check=True
+    )
+    own, others = (line.split() for line in done.stdout.splitlines())
+    assert set(own) == {"1"}
+    assert set(others) == {"2"}
+
+
 def test_by_default_there_are_no_more_threads_than_cores(monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 64)
     monkeypatch.setattr(threads, "usable_cores", lambda: 3)
