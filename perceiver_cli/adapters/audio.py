@@ -105,22 +105,26 @@ class AudioAdapter(Adapter):
         values = patchify(features["audio"], patch).flatten(1, -2)
         return {"audio": self.cosines(values) if self.cosines else values}
 
-    def focus(self, stream: str, mass: np.ndarray, window: Window) -> list[Focus]:
-        """The heaviest regions of the stream, heaviest first."""
-        over_time = mass.reshape(self.grid).sum(0)
+    def focus(self, stream: str, mass: np.ndarray, window: Window) -> list[list[Focus]]:
+        """The heaviest regions of the stream in each look, heaviest first."""
+        over_time = mass.reshape(-1, *self.grid).sum(1)
         cell = self.recipe.window_s / self.grid[1]
         start, length = window.place["start_s"], window.place["length_s"]
         original = self._original_steps(length)
-        folded = np.bincount(original, over_time, original.max() + 1)
+        if len(original) > (used := original.max() + 1):
+            over_time = over_time @ np.eye(used)[original]
         return [
-            Focus(
-                {
-                    "start_s": round(start + where.start * cell, 3),
-                    "end_s": round(min(start + where.stop * cell, start + length), 3),
-                },
-                round(share, 4),
-            )
-            for (where,), share in heaviest_blocks(folded, (10,))
+            [
+                Focus(
+                    {
+                        "start_s": round(start + where.start * cell, 3),
+                        "end_s": round(min(start + where.stop * cell, start + length), 3),
+                    },
+                    round(share, 4),
+                )
+                for (where,), share in found
+            ]
+            for found in heaviest_blocks(over_time, (10,))
         ]
 
     def layout(self, stream: str, values: np.ndarray, window: Window) -> SoundMap:

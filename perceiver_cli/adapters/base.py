@@ -65,10 +65,10 @@ class Adapter(ABC):
         """Features -> stream name -> byte array [B, M, C] with its position features."""
 
     @abstractmethod
-    def focus(self, stream: str, mass: np.ndarray, window: Window) -> list[Focus]:
-        """The heaviest regions of a stream, heaviest first.
+    def focus(self, stream: str, mass: np.ndarray, window: Window) -> list[list[Focus]]:
+        """The heaviest regions of a stream in each of K looks, heaviest first.
 
-        mass: float [M_s], each element's share of attention over the whole byte array.
+        mass: float [K, M_s], each element's share of attention over the whole byte array.
         """
 
     @abstractmethod
@@ -105,28 +105,34 @@ class Adapter(ABC):
 
 def heaviest_blocks(
     mass: np.ndarray, blocks: tuple[int, ...], top: int = 3
-) -> list[tuple[tuple[slice, ...], float]]:
-    """The heaviest of the blocks that a grid of masses is cut into.
+) -> list[list[tuple[tuple[slice, ...], float]]]:
+    """The heaviest of the blocks that a grid of masses is cut into, in each of K grids.
 
-    mass: float [s_1, ..., s_d]; blocks: how many blocks along each dimension (at most s_i).
-    Returns up to `top` (one slice per dimension, mass) pairs, heaviest first.
+    mass: float [K, s_1, ..., s_d]; blocks: how many blocks along each dimension (at most s_i).
+    Returns up to `top` (one slice per dimension, mass) pairs for each grid, heaviest first.
     """
-    edges = [_edges(size, min(count, size)) for size, count in zip(mass.shape, blocks, strict=True)]
     pooled = mass
-    for axis, edge in enumerate(edges):
-        pooled = np.add.reduceat(pooled, edge[:-1], axis=axis)
-    order = np.argsort(pooled, axis=None)[::-1][:top]
-    found = []
-    for flat in order:
-        index = np.unravel_index(flat, pooled.shape)
-        where = tuple(
-            slice(int(edge[i]), int(edge[i + 1])) for edge, i in zip(edges, index, strict=True)
-        )
-        found.append((where, float(pooled[index])))
-    return found
+    slices = []
+    for axis, (size, count) in enumerate(zip(mass.shape[1:], blocks, strict=True), 1):
+        starts, along = _blocks(size, min(count, size))
+        pooled = np.add.reduceat(pooled, starts, axis=axis)
+        slices.append(along)
+    shape = pooled.shape[1:]
+    pooled = pooled.reshape(len(mass), -1)
+    order = np.argsort(pooled, axis=1)[:, ::-1][:, :top]
+    places = [index.tolist() for index in np.unravel_index(order, shape)]
+    return [
+        [
+            (tuple(along[i] for along, i in zip(slices, index, strict=True)), share)
+            for *index, share in zip(*(place[row] for place in places), shares, strict=True)
+        ]
+        for row, shares in enumerate(np.take_along_axis(pooled, order, 1).tolist())
+    ]
 
 
 @cache
-def _edges(size: int, blocks: int) -> np.ndarray:
-    """Where `size` places are cut into blocks, both ends included: int [blocks + 1]."""
-    return np.linspace(0, size, blocks + 1).round().astype(int)
+def _blocks(size: int, count: int) -> tuple[np.ndarray, list[slice]]:
+    """Where each of the blocks that `size` places are cut into begins, and its places."""
+    edges = np.linspace(0, size, count + 1).round().astype(int)
+    pairs = zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
+    return edges[:-1], [slice(*pair) for pair in pairs]

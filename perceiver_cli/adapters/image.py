@@ -87,13 +87,15 @@ class ImageAdapter(Adapter):
             values = pooled_windows(pixels, self.side, before=2 if recipe.windows == "same" else 3)
         return {"image": values.flatten(1, -2)}
 
-    def focus(self, stream: str, mass: np.ndarray, window: Window) -> list[Focus]:
-        """The heaviest regions of the stream, heaviest first."""
-        found = heaviest_blocks(mass.reshape(self.side, self.side), (4, 4))
+    def focus(self, stream: str, mass: np.ndarray, window: Window) -> list[list[Focus]]:
+        """The heaviest regions of the stream in each look, heaviest first."""
         place = window.place
         return [
-            Focus(pixel_box(rows, columns, self.side, place), round(share, 4))
-            for (rows, columns), share in found
+            [
+                Focus(pixel_box(rows, columns, self.side, place), round(share, 4))
+                for (rows, columns), share in found
+            ]
+            for found in heaviest_blocks(mass.reshape(-1, self.side, self.side), (4, 4))
         ]
 
     def layout(self, stream: str, values: np.ndarray, window: Window) -> PictureMap:

@@ -43,22 +43,27 @@ class PointCloudAdapter(Adapter):
         """float32 [B, M, 3] -> "pointcloud": [B, M, 3 + 6 K]."""
         return {"pointcloud": fourier_features(features["pointcloud"], self.bands)}
 
-    def focus(self, stream: str, mass: np.ndarray, window: Window) -> list[Focus]:
-        """The heaviest regions of the stream, heaviest first."""
+    def focus(self, stream: str, mass: np.ndarray, window: Window) -> list[list[Focus]]:
+        """The heaviest octants in each look, heaviest first: the boxes of their points."""
         points = window.arrays["pointcloud"]
-        corner = np.where(points >= 0, 1, 0) @ (4, 2, 1)
-        octants = np.bincount(corner, mass, 8)
-        found = []
-        for octant in np.argsort(octants)[::-1][:3]:
-            if octants[octant] <= 0:
-                continue
-            inside = _in_file(points[corner == octant], window)
-            box = {
-                "min": [round(float(v), 4) for v in inside.min(0)],
-                "max": [round(float(v), 4) for v in inside.max(0)],
-            }
-            found.append(Focus(box, round(float(octants[octant]), 4)))
-        return found
+        octant = np.packbits(points >= 0, axis=1, bitorder="little")[:, 0]
+        order = np.argsort(octant, kind="stable")
+        _, starts = np.unique(octant[order], return_index=True)
+        shares = np.add.reduceat(mass[:, order], starts, axis=1)
+        points = points[order]
+        corners = _in_file(
+            np.stack([np.minimum.reduceat(points, starts), np.maximum.reduceat(points, starts)]),
+            window,
+        )
+        least, most = (found.round(4).tolist() for found in (corners.min(0), corners.max(0)))
+        return [
+            [
+                Focus({"min": least[i], "max": most[i]}, round(own[i], 4))
+                for i in sorted(range(len(own)), key=own.__getitem__, reverse=True)[:3]
+                if own[i] > 0
+            ]
+            for own in shares.tolist()
+        ]
 
     def layout(self, stream: str, values: np.ndarray, window: Window) -> ShapeMap:
         """Values of the points, float [maps, M]; a point that was drawn twice appears twice."""
@@ -66,6 +71,6 @@ class PointCloudAdapter(Adapter):
 
 
 def _in_file(points: np.ndarray, window: Window) -> np.ndarray:
-    """Points [N, 3] as the model reads them -> float64 in the file's own coordinates."""
+    """Points [..., 3] as the model reads them -> float64 in the file's own coordinates."""
     placed = points * window.place["radius"] + window.place["centre"]
-    return placed[:, [0, 2, 1]] * (1, 1, -1) if window.place["up"] == "y" else placed
+    return placed[..., [0, 2, 1]] * (1, 1, -1) if window.place["up"] == "y" else placed

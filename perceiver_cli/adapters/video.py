@@ -87,18 +87,22 @@ class VideoAdapter(Adapter):
             streams |= self.audio.elements(features)
         return streams
 
-    def focus(self, stream: str, mass: np.ndarray, window: Window) -> list[Focus]:
-        """The heaviest regions of the stream, heaviest first."""
+    def focus(self, stream: str, mass: np.ndarray, window: Window) -> list[list[Focus]]:
+        """The heaviest regions of the stream in each look, heaviest first."""
         if stream == "audio" and self.audio:
             return self.audio.focus(stream, mass, window)
         steps, side, _ = self.grid
         times = window.place["times_s"]
-        found = []
-        for (step, rows, columns), share in heaviest_blocks(mass.reshape(self.grid), (steps, 4, 4)):
+
+        def region(step: slice, rows: slice, columns: slice) -> dict[str, float]:
             frame = min(len(times) - 1, step.start * self.recipe.patch_frames)
             box = pixel_box(rows, columns, side, window.place)
-            found.append(Focus({"time_s": round(float(times[frame]), 3), **box}, round(share, 4)))
-        return found
+            return {"time_s": round(float(times[frame]), 3), **box}
+
+        return [
+            [Focus(region(*where), round(share, 4)) for where, share in found]
+            for found in heaviest_blocks(mass.reshape(-1, *self.grid), (steps, 4, 4))
+        ]
 
     def layout(self, stream: str, values: np.ndarray, window: Window) -> VideoMap | SoundMap:
         """Values of the elements on the crop of every frame: [maps, M] -> [maps, T, side, side]."""

@@ -129,14 +129,10 @@ class Engine:
         sizes = {name: x.shape[1] for name, x in streams.items()}
         model = self.header.model
         shape = (sum(sizes.values()) + model.learned_elements, model.channels)
-        return [
-            WindowPrediction(
-                scores[row],
-                summarise(watch.measured, row, self.adapter, window, sizes) if watch else None,
-                *shape,
-            )
-            for row, window in enumerate(windows)
-        ]
+        stats: list[AttentionStats] | list[None] = [None] * len(windows)
+        if watch:
+            stats = summarise(watch.measured, self.adapter, windows, sizes)
+        return [WindowPrediction(*each, *shape) for each in zip(scores, stats, strict=True)]
 
     @torch.inference_mode()
     def logits(self, windows: list[Window]) -> Tensor:

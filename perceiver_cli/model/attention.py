@@ -23,7 +23,8 @@ class AttentionWeights:
 
     queries: [B, H, N, c], as `read` takes them; log_norm: [B, H, N, 1], the log of each latent's
     sum of exponentials; peak: [B, H, N], its largest weight; entropy: [B, H, N] in nats, or None
-    where it takes the weights to tell. Nothing of size N x M is kept.
+    where nobody asked for it; whole: the weights [B, H, N, M], where they are few enough to be
+    computed at once and somebody watches. Nothing else of size N x M is kept.
     """
 
     def __init__(
@@ -33,12 +34,14 @@ class AttentionWeights:
         log_norm: Tensor,
         peak: Tensor,
         entropy: Tensor | None,
+        whole: Tensor | None = None,
     ) -> None:
         self.queries = queries
         self.read = read
         self.log_norm = log_norm
         self.peak = peak
         self.entropy = entropy
+        self.whole = whole
 
     @property
     def elements(self) -> int:
@@ -49,21 +52,25 @@ class AttentionWeights:
         """The parts of M, in order."""
         return self.read.slices()
 
-    def logs(self, where: slice) -> Tensor:
-        """Logarithms of the weights of the elements in `where`: [B, H, N, m]."""
-        scores = self.read.part(where).scores(self.queries)
-        return scores.to(self.log_norm.dtype).sub_(self.log_norm)
-
     def part(self, where: slice) -> Tensor:
-        """Weights [B, H, N, m] of the elements in `where`; over all slices they sum to 1."""
-        return self.logs(where).exp_()
+        """Weights [B, H, N, m] of the elements in `where`; over all slices they sum to 1.
+
+        Not to be written to: it may be a part of `whole`.
+        """
+        if self.whole is not None:
+            return self.whole[..., where]
+        scores = self.read.part(where).scores(self.queries)
+        return scores.to(self.log_norm.dtype).sub_(self.log_norm).exp_()
 
 
-def attend(queries: Tensor, read: Reading) -> tuple[Tensor, AttentionWeights | None]:
+def attend(
+    queries: Tensor, read: Reading, *, watched: bool = False
+) -> tuple[Tensor, AttentionWeights | None]:
     """softmax(queries keys^T) values: [B, H, N, c], scaled -> [B, H, N, v]; and the weights.
 
     With gradients the whole is one product, and there are no weights; without, it streams over
-    parts of M with a running maximum and sum, in O(N (v + CHUNK)) memory.
+    parts of M with a running maximum and sum, in O(N (v + CHUNK)) memory. watched: the weights
+    tell their entropy, and are kept if M is no more than a part.
     """
     asked = read.ask(queries)
     if torch.is_grad_enabled():
@@ -76,21 +83,32 @@ def attend(queries: Tensor, read: Reading) -> tuple[Tensor, AttentionWeights | N
     running = torch.promote_types(asked.dtype, torch.float32)
     total = torch.zeros(shape, dtype=running, device=asked.device)
     summed: Tensor | float = 0.0
-    for where in read.slices():
+    scored: Tensor | float = 0.0
+    slices = list(read.slices())
+    for where in slices:
         part = read.part(where)
         scores = part.scores(asked)
         new_top = torch.maximum(top, scores.amax(-1, keepdim=True))
-        weights = scores.sub_(new_top).exp_()
+        scores.sub_(new_top)
+        weights = scores.exp() if watched and not read.same else scores.exp_()
         shrink = (top - new_top).exp()
-        total = total * shrink + weights.sum(-1, keepdim=True)
+        here = weights.sum(-1, keepdim=True)
+        total = total * shrink + here
         summed = summed * shrink + part.sums(weights).to(running)
+        if watched and not read.same:
+            own = scores.mul_(weights).sum(-1, keepdim=True) + new_top * here
+            scored = scored * shrink + own.to(running)
         top = new_top
     mean, log_norm = summed / total, top + total.log()
-    peak = total.reciprocal().squeeze(-1)  # the largest exponential is 1
-    entropy = None
-    if read.same:
-        entropy = (log_norm.squeeze(-1) - (asked * mean).sum(-1)).clamp_min_(0)
-    return read.answer(mean), AttentionWeights(asked, read, log_norm, peak, entropy)
+    peak = total.reciprocal()  # the largest exponential is 1
+    entropy = whole = None
+    if watched:
+        score = (asked * mean).sum(-1, keepdim=True) if read.same else scored / total
+        entropy = (log_norm - score).squeeze(-1).clamp_min_(0)
+        if len(slices) == 1:
+            whole = weights.to(running).mul_(peak)
+    found = AttentionWeights(asked, read, log_norm, peak.squeeze(-1), entropy, whole)
+    return read.answer(mean), found
 
 
 def split_heads(x: Tensor, heads: int) -> Tensor:
@@ -193,16 +211,23 @@ class CrossAttend(nn.Module):
         self.mlp = MLP(width, widening, gelu)
 
     def forward(
-        self, latents: Tensor, x: Tensor | Elements, *, fold: bool | None = None
+        self,
+        latents: Tensor,
+        x: Tensor | Elements,
+        *,
+        fold: bool | None = None,
+        watched: bool = False,
     ) -> tuple[Tensor, AttentionWeights | None]:
         """latents: [B, N, D]; x: normalised [B, M, C]. Folds where that is less work.
 
         Returns the new latents and, unless gradients are recorded, the attention weights.
+        watched: see `attend`.
         """
         queries = self.query(self.query_norm(latents))
         queries = queries * (queries.shape[-1] // self.heads) ** -0.5
         fold = self.folds(latents.shape[1]) if fold is None else fold
-        attended, weights = (self._read_folded if fold else self._read_plain)(queries, x)
+        read = self._read_folded if fold else self._read_plain
+        attended, weights = read(queries, x, watched)
         update = self.out(attended)
         latents = latents + update if self.query_residual else update
         return latents + self.mlp(self.mlp_norm(latents)), weights
@@ -217,19 +242,19 @@ class CrossAttend(nn.Module):
         return self.heads * latents * channels <= (channels + latents) * self.qk_channels
 
     def _read_folded(
-        self, queries: Tensor, x: Tensor | Elements
+        self, queries: Tensor, x: Tensor | Elements, watched: bool
     ) -> tuple[Tensor, AttentionWeights | None]:
         key = self.key.weight.unflatten(0, (self.heads, -1))
         value = self.value.weight.unflatten(0, (self.heads, -1))
         heads = queries.to(key.dtype).unflatten(-1, (self.heads, -1))
         folded = torch.einsum("bnhc,hcx->bhnx", heads, key) * self.norm_scale
-        mean, weights = attend(folded, themselves(x))
+        mean, weights = attend(folded, themselves(x), watched=watched)
         mean = (mean * self.norm_scale + self.norm_shift).to(value.dtype)
         attended = torch.einsum("bhnx,hcx->bnhc", mean, value).flatten(2) + self.value.bias
         return attended, weights
 
     def _read_plain(
-        self, queries: Tensor, x: Tensor | Elements
+        self, queries: Tensor, x: Tensor | Elements, watched: bool
     ) -> tuple[Tensor, AttentionWeights | None]:
         def chunk(where: slice) -> tuple[Tensor, Tensor]:
             part = x[:, where] * self.norm_scale + self.norm_shift
@@ -242,5 +267,5 @@ class CrossAttend(nn.Module):
             read = KeysAndValues.of(*chunk(slice(0, elements)))  # once, statistics included
         else:
             read = KeysAndValues(elements, queries.dtype, chunk)
-        attended, weights = attend(split_heads(queries, self.heads), read)
+        attended, weights = attend(split_heads(queries, self.heads), read, watched=watched)
         return attended.transpose(1, 2).flatten(2), weights

@@ -182,7 +182,7 @@ class Perceiver(nn.Module):
         latents = latents.expand(x.shape[0], -1, -1)
         for repeat in range(self.config.cross_attends):
             cross = self.cross[shared_index(self.config.share_cross, repeat)]
-            latents, weights = cross(latents, elements)
+            latents, weights = cross(latents, elements, watched=watch is not None)
             if watch is not None and weights is not None:
                 watch(repeat, weights)
             transformer = self.transformers[shared_index(self.config.share_latent, repeat)]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, TextIO
 
 from perceiver_cli.results import Result
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 class JsonLinesWriter:
@@ -52,7 +55,7 @@ def dumps(values: Any, stream: TextIO, indent: int | None = None) -> str:
     """JSON that the stream can take: readable text where it is UTF-8, escapes elsewhere."""
     text = json.dumps(values, ensure_ascii=not _is_utf8(stream), indent=indent, allow_nan=False)
     # Bytes of a name that are not UTF-8 travel as \udcXX, which os.fsencode turns back.
-    return "".join(f"\\u{ord(c):04x}" if 0xD800 <= ord(c) < 0xE000 else c for c in text)
+    return _SURROGATES.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _is_utf8(stream: TextIO) -> bool:

@@ -76,7 +76,8 @@ def test_a_click_leads_back_to_its_time(cell, start_s):
     at_s = 0.04 * cell + 0.015
     samples = click(DEFAULT, 2.0, at_s)
     window = windows_of(DEFAULT, samples, start_s)[0]
-    found = DEFAULT.focus("audio", mass_of_loud_elements(DEFAULT, samples), window)[0]
+    mass = mass_of_loud_elements(DEFAULT, samples)
+    found = DEFAULT.focus("audio", mass[None], window)[0][0]
     assert found.where["start_s"] <= start_s + at_s < found.where["end_s"]
     assert found.where["end_s"] - found.where["start_s"] == pytest.approx(0.2, abs=1e-3)
     assert found.mass > 0.9
@@ -90,7 +91,7 @@ def test_a_click_in_a_short_sound_leads_back_to_the_one_original(length_s, part)
     window = windows_of(DEFAULT, samples, 0.0)[0]
     mass = mass_of_loud_elements(DEFAULT, samples)
     assert (mass.reshape(DEFAULT.grid).sum(0) > 0).sum() >= int(1 / length_s)
-    found = DEFAULT.focus("audio", mass, window)
+    found = DEFAULT.focus("audio", mass[None], window)[0]
     assert found[0].where["start_s"] <= at_s < found[0].where["end_s"]
     assert all(0 <= f.where["start_s"] < f.where["end_s"] <= length_s for f in found)
 

@@ -15,23 +15,24 @@ from perceiver_cli.adapters.base import heaviest_blocks
     seed=st.integers(0, 1000),
 )
 def test_blocks_cover_the_grid_once_heaviest_first(sizes, counts, seed):
-    mass = np.random.default_rng(seed).random(sizes)
-    blocks = heaviest_blocks(mass, tuple(counts[: len(sizes)]), top=10_000)
+    masses = np.random.default_rng(seed).random((2, *sizes))
+    found = heaviest_blocks(masses, tuple(counts[: len(sizes)]), top=10_000)
     expected = np.prod([min(s, c) for s, c in zip(sizes, counts, strict=False)])
-    assert len(blocks) == expected
-    covered = np.zeros(sizes, int)
-    for where, share in blocks:
-        covered[where] += 1
-        assert share == pytest.approx(mass[where].sum())
-    assert (covered == 1).all()
-    shares = [share for _, share in blocks]
-    assert shares == sorted(shares, reverse=True)
+    for mass, blocks in zip(masses, found, strict=True):
+        assert len(blocks) == expected
+        covered = np.zeros(sizes, int)
+        for where, share in blocks:
+            covered[where] += 1
+            assert share == pytest.approx(mass[where].sum())
+        assert (covered == 1).all()
+        shares = [share for _, share in blocks]
+        assert shares == sorted(shares, reverse=True)
 
 
 def test_only_the_top_are_returned():
-    mass = np.zeros((8, 8))
-    mass[1, 6], mass[5, 5], mass[7, 0], mass[4, 0] = 0.4, 0.3, 0.2, 0.1
-    found = heaviest_blocks(mass, (4, 4), top=2)
+    mass = np.zeros((1, 8, 8))
+    mass[0, 1, 6], mass[0, 5, 5], mass[0, 7, 0], mass[0, 4, 0] = 0.4, 0.3, 0.2, 0.1
+    (found,) = heaviest_blocks(mass, (4, 4), top=2)
     assert found == [
         ((slice(0, 2), slice(6, 8)), pytest.approx(0.4)),
         ((slice(4, 6), slice(4, 6)), pytest.approx(0.3)),

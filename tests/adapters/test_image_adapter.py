@@ -85,7 +85,7 @@ def test_one_pixel_lights_one_element_and_leads_back(data):
     assert element == row * (side // patch) + column
 
     window = adapter.prepare(Picture(white, width * reduced, height * reduced))[0]
-    focus = adapter.focus("image", one_hot(len(changed), element), window)
+    focus = adapter.focus("image", one_hot(len(changed), element)[None], window)[0]
     assert focus[0].mass == 1
     box = focus[0].where
     assert box["x0"] <= x * reduced
@@ -109,7 +109,7 @@ def test_a_spot_in_a_large_picture_leads_back(crop, height, width):
         brighter = (elements_of(adapter, white) - elements_of(adapter, black)).sum(-1)
         window = adapter.prepare(Picture(white, width, height))[0]
         mass = one_hot(64, int(brighter.argmax()))
-        box = adapter.focus("image", mass, window)[0].where
+        box = adapter.focus("image", mass[None], window)[0][0].where
         # The heaviest element holds at least a quarter of the spot, so the box touches it.
         assert box["x0"] <= x + 4
         assert x - 4 <= box["x1"]
@@ -123,7 +123,7 @@ def test_regions_come_heaviest_first_and_disjoint():
     window = adapter.prepare(Picture(np.zeros((80, 80, 3), np.uint8), 80, 80))[0]
     mass = np.zeros((8, 8))
     mass[0, 0], mass[4, 5], mass[7, 1] = 0.2, 0.5, 0.3
-    found = adapter.focus("image", mass.ravel(), window)
+    found = adapter.focus("image", mass.reshape(1, -1), window)[0]
     assert [f.mass for f in found] == [0.5, 0.3, 0.2]
     assert [f.where for f in found] == [
         {"x0": 40, "y0": 40, "x1": 60, "y1": 60},

@@ -89,7 +89,7 @@ def test_a_point_leads_back_to_a_box_in_the_files_coordinates(have):
     for element in (0, 11, 63):
         mass = np.zeros(64)
         mass[element] = 1
-        (found,) = SMALL.focus("pointcloud", mass, window)
+        ((found,),) = SMALL.focus("pointcloud", mass[None], window)
         own = points[choose_points(have, 64)[element]]
         assert found.mass == 1
         assert (np.asarray(found.where["min"]) <= own + 1e-3).all()
@@ -113,7 +113,7 @@ def test_octants_come_heaviest_first():
         (0.05, (1, 1, -1)),
     ):
         mass[(points * corner > 0).all(1)] = weight
-    found = adapter.focus("pointcloud", mass, window)
+    found = adapter.focus("pointcloud", mass[None], window)[0]
     assert [f.mass for f in found] == [0.5, 0.3, 0.15]
     assert found[0].where == {"min": [15, 5, 15], "max": [15, 5, 15]}
     assert found[1].where == {"min": [5, 5, 5], "max": [5, 5, 5]}

@@ -43,7 +43,7 @@ def test_the_way_back_is_in_seconds():
     _, read = window()
     mass = np.zeros(320)
     mass[160:192] = 1 / 32
-    heaviest = adapter.focus("audio", mass, read)[0]
+    heaviest = adapter.focus("audio", mass[None], read)[0][0]
     assert heaviest.where == {"start_s": pytest.approx(0.82), "end_s": pytest.approx(0.884)}
     layout = adapter.layout("audio", np.ones((2, 320)), read)
     assert layout.values.shape == (2, 1, 320)

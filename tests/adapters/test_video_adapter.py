@@ -104,7 +104,7 @@ def test_one_pixel_lights_one_element_and_leads_back(data):
     mass = np.zeros(len(changed))
     mass[element] = 1.0
     window = ADAPTER.prepare(video(white, reduced=reduced))[0]
-    found = ADAPTER.focus("video", mass, window)[0]
+    found = ADAPTER.focus("video", mass[None], window)[0][0]
     assert found.mass == 1
     assert found.where["time_s"] == TIMES[frame // 2 * 2]
     box = found.where
@@ -123,7 +123,7 @@ def test_a_click_in_the_sound_leads_back_to_the_time_in_the_file(at_s):
     x = byte_array(ADAPTER, media)["audio"]
     loudness = x[:, :16].mean(-1).numpy()
     mass = np.where(loudness > (loudness.max() + loudness.min()) / 2, 1.0, 0.0)
-    found = ADAPTER.focus("audio", mass / mass.sum(), ADAPTER.prepare(media)[0])[0]
+    found = ADAPTER.focus("audio", (mass / mass.sum())[None], ADAPTER.prepare(media)[0])[0][0]
     assert found.where["start_s"] <= TIMES[0] + at_s < found.where["end_s"]
     assert found.mass > 0.9
 
@@ -134,8 +134,8 @@ def test_every_window_is_prepared_with_its_own_times():
     first, second = ADAPTER.prepare(Video(windows, 60, 40, 25.0, 20.0))
     mass = np.zeros(256)
     mass[-1] = 1
-    assert ADAPTER.focus("video", mass, first)[0].where["time_s"] == pytest.approx(4.3)
-    assert ADAPTER.focus("video", mass, second)[0].where["time_s"] == pytest.approx(14.3)
+    assert ADAPTER.focus("video", mass[None], first)[0][0].where["time_s"] == pytest.approx(4.3)
+    assert ADAPTER.focus("video", mass[None], second)[0][0].where["time_s"] == pytest.approx(14.3)
     assert second.place["start_s"] == 13
 
 

@@ -19,13 +19,13 @@ from perceiver_cli.model.reading import KeysAndValues
 def weights_of(distributions: torch.Tensor, *, same: bool = True) -> AttentionWeights:
     """Weights that are exactly these distributions: [B, H, N, M], rows summing to 1.
 
-    same: whether keys are values, so that attending tells the entropy.
+    same: whether keys are values, so that the entropy follows from the mean value.
     """
     elements = distributions.shape[-1]
     keys = torch.eye(elements, dtype=distributions.dtype).expand(*distributions.shape[:2], -1, -1)
     with torch.no_grad():
         read = KeysAndValues.of(keys, keys if same else 2 * keys)
-        return attend(distributions.log(), read)[1]
+        return attend(distributions.log(), read, watched=True)[1]
 
 
 def measure(*weights: AttentionWeights) -> Measured:
@@ -57,7 +57,6 @@ def test_uniform_attention(chunk):
 @pytest.mark.parametrize("same", [True, False])
 def test_figures_are_what_their_definitions_say(chunk, same):
     p, q = random_distributions(0), random_distributions(1)
-    assert (weights_of(p, same=same).entropy is None) is not same
     found = measure(weights_of(q, same=same), weights_of(p, same=same))
     entropy = -(p * p.log2()).sum(-1)
     torch.testing.assert_close(found.entropy_bits, entropy.mean((1, 2)))
@@ -95,7 +94,8 @@ def watched():
     return adapter, watch, {name: x.shape[1] for name, x in streams.items()}
 
 
-def test_a_models_statistics(watched):
+@pytest.mark.parametrize("row", [0, 1])
+def test_a_models_statistics(watched, row):
     adapter, watch, sizes = watched
     elements = sum(sizes.values())
     assert len(watch.measured) == 2
@@ -112,9 +112,11 @@ def test_a_models_statistics(watched):
         "start_s": 0.0,
         "length_s": 2.0,
     }
-    stats = summarise(watch.measured, 1, adapter, Window({}, place), sizes)
+    windows = [Window({}, place | {"left": 100 * number}) for number in range(2)]
+    stats = summarise(watch.measured, adapter, windows, sizes)[row]
     for number, found in enumerate(stats.cross_attends):
-        mass = watch.measured[number].mass[1].numpy()
+        measured = watch.measured[number]
+        mass = measured.mass[row].numpy()
         assert mass.shape == (elements,)
         assert mass.sum() == pytest.approx(1, abs=1e-4)
         heaviest = np.sort(mass)[-math.ceil(elements / 100) :].sum()
@@ -125,6 +127,12 @@ def test_a_models_statistics(watched):
         together = 2 ** -(mass * np.log2(mass)).sum()
         assert found.effective_together == pytest.approx(together, abs=0.1)
         assert [f.mass for f in found.focus] == sorted((f.mass for f in found.focus), reverse=True)
+        assert found.entropy_bits == pytest.approx(measured.entropy_bits[row].item(), abs=1e-3)
+        assert found.peak == pytest.approx(measured.peak[row].item(), abs=1e-5)
+        boxes = [f.where["x0"] for f in found.focus if "x0" in f.where]
+        assert all(row * 100 <= left < row * 100 + 16 for left in boxes)
+    assert stats.cross_attends[0].drift_bits is None
+    assert stats.cross_attends[1].drift_bits >= 0
 
 
 def test_nothing_of_the_size_of_latents_times_elements_is_kept(watched):
