@@ -13,7 +13,7 @@ from perceiver_cli.media.shapes.rows import as_number
 # Tables without a header that are wider than this are not coordinates with colours and normals.
 MAX_COLUMNS = 16
 
-COMMENTS = ("#", "//", "%")
+_COMMENT = re.compile(r"(?!#n/a)(?:#|//|%)", re.IGNORECASE)
 
 _SAMPLE_LINES = 200
 _TITLE_LINES = 10
@@ -79,10 +79,9 @@ def find_layout(text: str) -> TextLayout | None:
     Raises:
         InputError: "unsupported" if it is a table of something else.
     """
-    lines = [line.strip() for line in re.split(r"\r\n|\r|\n", text)[: 2 * _SAMPLE_LINES]]
-    lines = [line for line in lines if line]
-    named = _title_in_comment(lines)
-    lines = [line for line in lines if not line.startswith(COMMENTS)][:_SAMPLE_LINES]
+    lines = [line.strip(" ") for line in re.split(r"\r\n|\r|\n", text)[: 2 * _SAMPLE_LINES]]
+    named = _title_in_comment([line for line in lines if line.strip()])
+    lines = content_lines(lines)[:_SAMPLE_LINES]
     titles = 0
     separators: tuple[str | None, ...] = _SEPARATORS
     if lines and (hint := _EXCEL_HINT.fullmatch(lines[0])):
@@ -107,6 +106,11 @@ def find_layout(text: str) -> TextLayout | None:
     if problem:
         raise problem
     return None
+
+
+def content_lines(lines: list[str]) -> list[str]:
+    """Those that are neither blank nor comments."""
+    return [line for line in lines if line.strip() and not _COMMENT.match(line)]
 
 
 def split_cells(line: str, separator: str | None) -> list[str]:
@@ -165,8 +169,8 @@ def _unnamed_layout(
             break  # a row with a gap
         begin += 1
     body = rows[begin:]
-    title = rows[begin - 1] if begin else None
-    named = title is not None and len(title) == width and (separator is not None or width > 2)
+    title = next((row for row in rows[:begin] if len(row) == width), None)
+    named = title is not None and (separator is not None or width > 2)
     columns = _without_index(body, comma)
     if width <= MAX_COLUMNS and not named and max(columns) < width:
         layout = TextLayout(separator, columns, comma, False, titles + begin)
@@ -191,6 +195,8 @@ def _unnamed_layout(
 
 def _without_index(body: list[list[str]], comma: bool) -> tuple[int, int, int]:
     """The first three columns, or the three after one that only numbers the rows."""
+    if len(body) > 4:
+        body = body[:-1]  # it may sum up the others
     numbers = [row[0] for row in body if len(row) > 3]
     if len(numbers) < max(4, len(body)) or not all(number.isdecimal() for number in numbers):
         return 0, 1, 2
@@ -205,7 +211,7 @@ def _without_index(body: list[list[str]], comma: bool) -> tuple[int, int, int]:
 def _title_in_comment(lines: list[str]) -> str | None:
     """A comment before the first line, such as "//X Y Z R G B" or "# x,y,z", unmarked."""
     for line in lines[:_TITLE_LINES]:
-        if not line.startswith(COMMENTS):
+        if not _COMMENT.match(line):
             return None
         title = line.lstrip("#/% ")
         cells = re.split(r"[;,\t ]+", title)
@@ -239,8 +245,11 @@ def _missing(row: list[str], comma: bool) -> bool:
     cells = [cell.strip(" \"'").lower() for cell in row]
     if cells and _SUMMARY.match(cells[0]):
         return True
-    gaps = [cell in _MISSING for cell in cells[:4]]
-    numbers = [not math.isnan(_number(cell, comma)) for cell in cells[:4]]
+    values = [_number(cell, comma) for cell in cells[:4]]
+    gaps = [
+        cell in _MISSING or math.isinf(value) for cell, value in zip(cells[:4], values, strict=True)
+    ]
+    numbers = [not math.isnan(value) for value in values]
     return any(gaps) and all(a or b for a, b in zip(gaps, numbers, strict=True))
 
 

@@ -11,7 +11,7 @@ from perceiver_cli.errors import InputError
 from perceiver_cli.media.shapes.rows import read_rows
 from perceiver_cli.media.shapes.shape import Floats, GrowingArray, Shape
 from perceiver_cli.media.text import decoded_head, line_blocks
-from perceiver_cli.media.textlayout import COMMENTS, TextLayout, find_layout
+from perceiver_cli.media.textlayout import TextLayout, content_lines, find_layout
 
 _HEAD = 2**16 + 1
 
@@ -40,8 +40,8 @@ def read_text_points(stream: BinaryIO) -> Shape:
     for block in line_blocks(stream):
         found = None if titles else _even_block(block, layout)
         if found is None:
-            lines = [line.strip() for line in block.decode(encoding, "replace").split("\n")]
-            lines = [line for line in lines if line and not line.startswith(COMMENTS)]
+            lines = block.decode(encoding, "replace").split("\n")
+            lines = content_lines([line.strip(" ") for line in lines])
             skipped = min(titles, len(lines))
             titles -= skipped
             found = _points_of(lines[skipped:], layout)
