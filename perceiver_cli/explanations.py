@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from perceiver_cli.choices import Method
-from perceiver_cli.results import Result
+from perceiver_cli.results import Classification
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Explanation:
     stands alone where there is room for one only; size: (width, height) of a picture or video.
     """
 
-    result: Result
+    result: Classification
     method: Method
     about: str
     names: tuple[str, ...]

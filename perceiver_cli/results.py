@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 from perceiver_cli.errors import ErrorKind
 
@@ -68,50 +68,92 @@ class InputFailure:
 
 
 @dataclass(frozen=True)
-class Result:
-    """The outcome for one input. `to_dict()` is the record printed as JSON.
+class Classification:
+    """An input that was classified.
 
-    notes: one line for each thing that was left out or repaired.
+    Attributes:
+        path: As the call named it.
+        modality: A key of the table of modalities.
+        detected_by: Why it is of that modality, as one phrase.
+        model: Name of the checkpoint.
+        predictions: Classes, the likeliest first.
+        confident: Whether the first score reaches the model's threshold; None: it has none.
+        input: Facts of the file, which differ by modality.
+        byte_array: "elements" M and "channels" C of what the model read.
+        attention: None if it was not measured.
+        segments: The windows that were read, where there were several.
+        notes: One line for each thing that was left out or repaired.
+        seconds: "load" and "model".
     """
 
     path: str
-    status: str
-    error: InputFailure | None = None
-    modality: str | None = None
-    detected_by: str | None = None
-    model: str | None = None
-    predictions: list[Prediction] = field(default_factory=list)
+    modality: str
+    detected_by: str
+    model: str
+    predictions: list[Prediction]
     confident: bool | None = None
     input: dict[str, Any] = field(default_factory=dict)
-    byte_array: dict[str, int] | None = None
+    byte_array: dict[str, int] = field(default_factory=dict)
     attention: AttentionStats | None = None
     segments: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
-    @property
-    def ok(self) -> bool:
-        """True if the input was classified."""
-        return self.status == "ok"
+    ok: ClassVar[Literal[True]] = True
+    status: ClassVar[str] = "ok"
+    error: ClassVar[None] = None
 
     def to_dict(self) -> dict[str, Any]:
         """The record as plain JSON types."""
-        return {name: _plain(value) for name, value in vars(self).items()}
+        return _record(self)
 
-    @classmethod
-    def from_dict(cls, record: dict[str, Any]) -> Result:
-        """A record as `to_dict` gives it; keys it does not know are passed over.
 
-        Raises AttributeError, KeyError or TypeError for anything else.
-        """
-        known = {f.name: record[f.name] for f in fields(cls) if f.name in record}
-        if known["error"]:
-            known["error"] = InputFailure(**known["error"])
-        known["predictions"] = [Prediction(**entry) for entry in known["predictions"]]
-        if known["attention"]:
-            looks = known["attention"]["cross_attends"]
-            known["attention"] = AttentionStats([_look(entry) for entry in looks])
-        return cls(**known)
+@dataclass(frozen=True)
+class Failure:
+    """An input that could not be classified."""
+
+    path: str
+    error: InputFailure
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    ok: ClassVar[Literal[False]] = False
+    status: ClassVar[str] = "error"
+    modality: ClassVar[None] = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record as plain JSON types; it has the keys of a Classification's."""
+        return _record(self)
+
+
+Result = Classification | Failure
+
+# What a record has in place of a Classification's values when there is none.
+_EMPTY: dict[str, Any] = {"predictions": [], "input": {}, "segments": [], "notes": []}
+
+
+def read_result(record: dict[str, Any]) -> Result:
+    """The Result that a record was made of; keys that it does not know are passed over.
+
+    Raises:
+        AttributeError, KeyError or TypeError: It is no record.
+    """
+    if record["status"] == "error":
+        return Failure(record["path"], InputFailure(**record["error"]), record["seconds"])
+    known = {f.name: record[f.name] for f in fields(Classification) if f.name in record}
+    known["predictions"] = [Prediction(**entry) for entry in known["predictions"]]
+    if known["attention"]:
+        looks = known["attention"]["cross_attends"]
+        known["attention"] = AttentionStats([_cross_attend(entry) for entry in looks])
+    return Classification(**known)
+
+
+def _record(result: Result) -> dict[str, Any]:
+    """Every key of a record, in its order."""
+    values = vars(result)
+    record = {"path": result.path, "status": result.status, "error": _plain(result.error)}
+    for each in fields(Classification):
+        record[each.name] = _plain(values.get(each.name, _EMPTY.get(each.name)))
+    return record
 
 
 def _plain(value: Any) -> Any:
@@ -123,6 +165,6 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _look(entry: dict[str, Any]) -> CrossAttendStats:
+def _cross_attend(entry: dict[str, Any]) -> CrossAttendStats:
     focus = [Focus(**region) for region in entry["focus"]]
     return CrossAttendStats(**(entry | {"focus": focus}))

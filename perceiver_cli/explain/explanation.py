@@ -15,7 +15,7 @@ from perceiver_cli.inference.decoding.items import FailedItem, PreparedItem
 from perceiver_cli.inference.engine import Engine
 from perceiver_cli.media.types import Source
 from perceiver_cli.preparation.base import LARGE_VIEW, Window
-from perceiver_cli.results import Result
+from perceiver_cli.results import Classification
 
 ABOUT: dict[Method, str] = {
     Method.attention: "Attention: where the latents look, averaged over heads and latents. "
@@ -42,11 +42,12 @@ def explain(source: Source, classifier: Classifier, method: Method | None = None
     if isinstance(item, FailedItem):
         raise item.error
     (result,) = classifier.predict([item])
+    assert result.ok  # as the item was prepared
     return explain_item(item, result, classifier.engine_of(item), method)
 
 
 def explain_item(
-    item: PreparedItem, result: Result, engine: Engine, method: Method | None = None
+    item: PreparedItem, result: Classification, engine: Engine, method: Method | None = None
 ) -> Explanation:
     """Attributes a prediction to the elements of the item that it was made from.
 

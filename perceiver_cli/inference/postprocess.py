@@ -14,7 +14,7 @@ from perceiver_cli.checkpoints.format import Header
 from perceiver_cli.inference.decoding.items import FailedItem, PreparedItem
 from perceiver_cli.inference.engine import Engine, WindowPrediction
 from perceiver_cli.preparation.base import Window
-from perceiver_cli.results import InputFailure, Prediction, Result
+from perceiver_cli.results import Classification, Failure, InputFailure, Prediction
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class PredictionOptions:
 
 def predict_batch(
     batch: Sequence[PreparedItem], engine: Engine, options: PredictionOptions
-) -> list[Result]:
+) -> list[Classification]:
     """One Result per item; all are read by `engine`."""
     started = time.perf_counter()
     windows = [window for item in batch for window in item.windows]
@@ -46,13 +46,12 @@ def predict_batch(
     ]
 
 
-def failed_result(item: FailedItem) -> Result:
+def failed_result(item: FailedItem) -> Failure:
     """The Result of an input that cannot be classified."""
-    return Result(
-        path=item.source.path,
-        status="error",
-        error=InputFailure(item.error.kind, item.error.message, item.error.detail),
-        seconds={"load": round(item.seconds, 4), "model": 0.0},
+    return Failure(
+        item.source.path,
+        InputFailure(item.error.kind, item.error.message, item.error.detail),
+        {"load": round(item.seconds, 4), "model": 0.0},
     )
 
 
@@ -62,7 +61,7 @@ def _result(
     header: Header,
     options: PredictionOptions,
     model_s: float,
-) -> Result:
+) -> Classification:
     scores = np.mean([window.scores for window in predicted], axis=0)
     order = np.argsort(-scores, kind="stable")
     best = int(order[0])
@@ -74,9 +73,8 @@ def _result(
         if scores[i] >= options.min_score
     ]
     confident = None if header.threshold is None else bool(scores[best] >= header.threshold)
-    return Result(
+    return Classification(
         path=item.source.path,
-        status="ok",
         modality=item.detection.modality,
         detected_by=item.detection.reason,
         model=header.name,

@@ -46,21 +46,19 @@ class CsvWriter:
 
     def write(self, result: Result) -> None:
         """One row; what does not apply is an empty field."""
-        best = result.predictions[0] if result.predictions else None
-        values = {
-            "path": result.path,
-            "status": result.status,
-            "modality": result.modality,
-            "model": result.model,
-            "label": best and best.label,
-            "id": best and best.id,
-            "score": best and best.score,
-            "confident": None if result.confident is None else str(result.confident).lower(),
-            "detected_by": result.detected_by,
-            "error_kind": result.error and result.error.kind,
-            "error_message": result.error and result.error.message,
-        }
-        self._rows.writerow([_harmless(values[name]) for name in COLUMNS])
+        values: dict[str, Any] = {"path": result.path, "status": result.status}
+        if result.ok:
+            values |= {
+                "modality": result.modality,
+                "model": result.model,
+                "confident": None if result.confident is None else str(result.confident).lower(),
+                "detected_by": result.detected_by,
+            }
+            for best in result.predictions[:1]:
+                values |= {"label": best.label, "id": best.id, "score": best.score}
+        else:
+            values |= {"error_kind": result.error.kind, "error_message": result.error.message}
+        self._rows.writerow([_harmless(values.get(name)) for name in COLUMNS])
         self.stream.flush()
 
     def end(self) -> None:

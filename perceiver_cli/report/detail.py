@@ -1,4 +1,4 @@
-"""One Result in full: what the file is, what it shows, and where the model looked."""
+"""One Classification in full: what the file is, what it shows, and where the model looked."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from perceiver_cli.report.words import (
     seconds_in_words,
     wrap,
 )
-from perceiver_cli.results import CrossAttendStats, Result
+from perceiver_cli.results import Classification, CrossAttendStats
 
 _BAR = 30
 _INDENT = (0, 2, 0, 0)
@@ -27,8 +27,8 @@ _INDENT = (0, 2, 0, 0)
 _NUMBERS = 42
 
 
-def show_detail(console: Console, result: Result, verbose: bool = False) -> None:
-    """Prints a classified Result; verbose adds how long it took."""
+def show_detail(console: Console, result: Classification, verbose: bool = False) -> None:
+    """Prints a classified Classification; verbose adds how long it took."""
     show_heading(console, result.path, result.modality, result.detected_by, result.input)
     _show_model(console, result)
     console.print()
@@ -52,13 +52,13 @@ def show_heading(
     show(console, kind + f": {input_in_words(modality, facts)}")
 
 
-def _show_model(console: Console, result: Result) -> None:
+def _show_model(console: Console, result: Classification) -> None:
     elements, channels = result.byte_array["elements"], result.byte_array["channels"]
     line = f"read by {result.model} as {elements:,} elements x {channels} channels"
     show(console, Text(line, style="dim"))
 
 
-def _show_predictions(console: Console, result: Result) -> None:
+def _show_predictions(console: Console, result: Classification) -> None:
     if not result.predictions:
         show(console, Text("No class reaches the score asked for.", style="yellow"))
         return
@@ -95,7 +95,7 @@ def _show_segments(console: Console, segments: list[dict[str, Any]]) -> None:
     show(console, Text(text))
 
 
-def _show_attention(console: Console, result: Result) -> None:
+def _show_attention(console: Console, result: Classification) -> None:
     elements = result.byte_array["elements"]
     table = Table(
         title=f"Attention of each cross-attend over {elements:,} elements",

@@ -23,7 +23,7 @@ class Overview:
     def add(self, result: Result) -> None:
         """One more."""
         self.total += 1
-        if not result.predictions:
+        if not result.ok or not result.predictions:
             return
         best = result.predictions[0]
         self._labels[best.label] += 1

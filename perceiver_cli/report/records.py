@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from perceiver_cli.errors import UsageError
-from perceiver_cli.results import Result
+from perceiver_cli.results import Result, read_result
 
 
 def read_records(stream: BinaryIO, name: str) -> Iterator[Result]:
@@ -42,6 +42,6 @@ def _parse(text: bytes, message: str):
 
 def _result(record, where: str) -> Result:
     try:
-        return Result.from_dict(record)
+        return read_result(record)
     except (AttributeError, KeyError, TypeError, ValueError):
         raise UsageError(f"{where}: not a record of `perceiver classify`") from None

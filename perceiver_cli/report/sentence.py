@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from perceiver_cli.modalities import find_modality
-from perceiver_cli.results import CrossAttendStats, Result
+from perceiver_cli.results import Classification, CrossAttendStats
 
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 
@@ -13,7 +13,7 @@ _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", 
 _CHANGED = 1.25
 
 
-def attention_in_words(result: Result) -> str:
+def attention_in_words(result: Classification) -> str:
     """How much was attended to, where most, and how it changed from look to look.
 
     Such as "Attends to 3 % of the picture, most of all to the upper left (12 % of attention); the
@@ -38,7 +38,9 @@ def attention_in_words(result: Result) -> str:
     return f"{words}."
 
 
-def _change(before: CrossAttendStats, look: CrossAttendStats, result: Result, elements: int) -> str:
+def _change(
+    before: CrossAttendStats, look: CrossAttendStats, result: Classification, elements: int
+) -> str:
     factor = look.effective_together / before.effective_together
     share = _share(look, elements)
     if factor < 1 / _CHANGED:
@@ -52,7 +54,7 @@ def _change(before: CrossAttendStats, look: CrossAttendStats, result: Result, el
 
 
 def _where(
-    place: str, look: CrossAttendStats, result: Result, of_what: str, still: str = ""
+    place: str, look: CrossAttendStats, result: Classification, of_what: str, still: str = ""
 ) -> str:
     """The heaviest region and how attention is divided among streams, to follow a share."""
     figures = [f"{_percent(look.focus[0].mass)}{of_what}"] if place else []
@@ -68,7 +70,7 @@ def _share(look: CrossAttendStats, elements: int) -> str:
     return _percent(min(1.0, look.effective_together / elements))
 
 
-def _place(look: CrossAttendStats, result: Result) -> str:
+def _place(look: CrossAttendStats, result: Classification) -> str:
     """The heaviest region as "to the upper left" or "at 1.2 to 1.6 s"; "" if there is none."""
     if not look.focus:
         return ""
@@ -93,7 +95,7 @@ def _region(box: dict[str, Any], width: int, height: int) -> str:
     return f"the {across}" if across else "the middle"
 
 
-def _corner(box: dict[str, Any], result: Result) -> str:
+def _corner(box: dict[str, Any], result: Classification) -> str:
     """Which eighth of the shape holds the middle of the box, seen from the front.
 
     The shape reaches as far as all the regions together. Front is low y where z is up, and

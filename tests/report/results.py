@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from perceiver_cli.results import (
     AttentionStats,
+    Classification,
     CrossAttendStats,
+    Failure,
     Focus,
     InputFailure,
     Prediction,
-    Result,
 )
 
 PICTURE = {"width": 451, "height": 300, "format": "JPEG", "mode": "RGB"}
@@ -33,10 +34,9 @@ def attention(share: dict[str, float], where: dict, times: int = 2) -> Attention
     )
 
 
-def classified(path: str = "photo.jpg", **changes) -> Result:
+def classified(path: str = "photo.jpg", **changes) -> Classification:
     """A picture of a cat, or whatever the changes make of it."""
     values = {
-        "status": "ok",
         "modality": "image",
         "detected_by": "JPEG header",
         "model": "pictures",
@@ -50,9 +50,9 @@ def classified(path: str = "photo.jpg", **changes) -> Result:
         "attention": attention({"image": 1.0}, {"x0": 120, "y0": 40, "x1": 200, "y1": 120}),
         "seconds": {"load": 0.01, "model": 0.05},
     }
-    return Result(path, **(values | changes))
+    return Classification(path, **(values | changes))
 
 
-def failed(path: str = "cut.jpg") -> Result:
+def failed(path: str = "cut.jpg") -> Failure:
     """A picture that is cut off."""
-    return Result(path, "error", error=InputFailure("corrupt", "the data is cut off, or damaged"))
+    return Failure(path, InputFailure("corrupt", "the data is cut off, or damaged"))

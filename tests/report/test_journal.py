@@ -9,7 +9,7 @@ import pytest
 from perceiver_cli.errors import UsageError
 from perceiver_cli.media.types import Source
 from perceiver_cli.report.journal import Journal
-from perceiver_cli.results import InputFailure, Result
+from perceiver_cli.results import Classification, Failure, InputFailure
 
 WEIGHTS = {"image": "aaaa", None: None}
 
@@ -27,7 +27,11 @@ def opened(weights=WEIGHTS) -> Journal:
     return Journal(Path("out.jsonl"), weights.get)
 
 
-def run(files, weights=WEIGHTS, result=lambda path: Result(path, "ok", modality="image")):
+def result_of(path):
+    return Classification(path, "image", "JPEG header", "pictures", [])
+
+
+def run(files, weights=WEIGHTS, result=result_of):
     """Does what is to be done; returns which those were."""
     journal = opened(weights)
     todo = [path for path in files if journal.done(Source(path)) is None]
@@ -100,7 +104,7 @@ def test_an_old_record_stays_until_the_new_one_is_there(files):
     journal = opened()
     assert journal.done(Source("a.jpg")) is None
     assert sorted(paths()) == sorted(files)
-    journal.write(Result("a.jpg", "ok", modality="image"))
+    journal.write(result_of("a.jpg"))
     journal.close()  # killed before the end: both are there, and the next run drops the older
     assert len(paths()) == 4
     assert run(files) == []
@@ -116,7 +120,7 @@ def test_other_weights_do_everything_anew(files):
 @pytest.mark.parametrize(("kind", "again"), [("corrupt", False), ("timeout", True)])
 def test_failures_that_may_pass_are_tried_again(files, kind, again):
     def failed(path):
-        return Result(path, "error", InputFailure(kind, "x"))
+        return Failure(path, InputFailure(kind, "x"))
 
     run(files, result=failed)
     assert run(files, result=failed) == (files if again else [])
@@ -124,7 +128,7 @@ def test_failures_that_may_pass_are_tried_again(files, kind, again):
 
 
 def test_a_file_that_was_missing_is_done_when_it_is_there(files):
-    run(["late.jpg"], result=lambda p: Result(p, "error", InputFailure("unreadable", "x")))
+    run(["late.jpg"], result=lambda p: Failure(p, InputFailure("unreadable", "x")))
     Path("late.jpg").write_bytes(b"x")
     assert run(["late.jpg"]) == ["late.jpg"]
     assert paths() == ["late.jpg"]

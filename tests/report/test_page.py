@@ -9,7 +9,7 @@ import pytest
 
 from perceiver_cli.report.page import card, render
 from perceiver_cli.report.pictures.thumbnail import Thumbnail
-from perceiver_cli.results import InputFailure, Prediction, Result
+from perceiver_cli.results import Failure, InputFailure, Prediction
 from tests.report.results import classified, failed
 
 EVIL = """<img src=x onerror="alert('&')">.png"""
@@ -53,7 +53,7 @@ def page(*results, about="Attention: where.") -> Page:
 
 def test_names_labels_and_messages_are_text():
     evil = [Prediction(EVIL, 0, EVIL, 0.5)]
-    bad = Result(EVIL, "error", error=InputFailure("corrupt", EVIL))
+    bad = Failure(EVIL, InputFailure("corrupt", EVIL))
     found = page(
         classified(EVIL, predictions=evil, model=EVIL, modality="image", confident=False), bad
     )

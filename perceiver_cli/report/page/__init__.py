@@ -10,7 +10,7 @@ import base64
 import hashlib
 import io
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.resources import files
 from typing import Any
@@ -27,7 +27,7 @@ from perceiver_cli.report.words import (
     printable,
     seconds_in_words,
 )
-from perceiver_cli.results import Result
+from perceiver_cli.results import Classification, Result
 
 # The longer side of a thumbnail in pixels.
 THUMBNAIL_SIDE = 180
@@ -46,16 +46,16 @@ class Card:
     number: int
     path: str
     state: str
-    modality: str
-    model: str
-    facts: str
-    message: str
-    predictions: list[tuple[str, float]]
-    sentence: str
-    segments: str
-    plain: str
-    seen: str
-    size: tuple[int, int]
+    modality: str = "unknown"
+    model: str = ""
+    facts: str = ""
+    message: str = ""
+    predictions: list[tuple[str, float]] = field(default_factory=list)
+    sentence: str = ""
+    segments: str = ""
+    plain: str = ""
+    seen: str = ""
+    size: tuple[int, int] = (0, 0)
 
     @property
     def label(self) -> str:
@@ -75,15 +75,16 @@ class Card:
 
 def card(number: int, result: Result, pictures: Thumbnail | None) -> Card:
     """The number-th Result, from 1, with its thumbnails if there are any."""
-    states = {False: "unsure", True: "sure", None: "sure"}
+    if not result.ok:
+        message = printable(result.error.message)
+        return Card(number, display_path(result.path), "failed", message=message)
     return Card(
         number=number,
         path=display_path(result.path),
-        state=states[result.confident] if result.ok else "failed",
-        modality=result.modality or "unknown",
-        model=printable(result.model or ""),
-        facts=input_in_words(result.modality, result.input) if result.ok else "",
-        message=printable(result.error.message) if result.error else "",
+        state="unsure" if result.confident is False else "sure",
+        modality=result.modality,
+        model=printable(result.model),
+        facts=input_in_words(result.modality, result.input),
         predictions=[(printable(p.label), p.score) for p in result.predictions],
         # A line may not end between a number and its sign.
         sentence=attention_in_words(result).replace(" %", "\xa0%"),
@@ -142,7 +143,7 @@ def _overview(cards: list[Card]) -> dict[str, Any]:
     }
 
 
-def _segments(result: Result) -> str:
+def _segments(result: Classification) -> str:
     return "; ".join(
         f"{seconds_in_words(s['start_s'])} {printable(s['label'])}" for s in result.segments
     )

@@ -10,7 +10,7 @@ from PIL import Image
 from perceiver_cli import modalities
 from perceiver_cli.explanations import Explanation, Part, SoundMap
 from perceiver_cli.report.pictures.colours import BACKGROUND, Scale, enlarge, heat_on_crop
-from perceiver_cli.results import Result
+from perceiver_cli.results import Classification
 
 # A quarter from the left and somewhat from above, as in the first view of a shape's picture.
 _TURN, _TILT = np.radians(30), np.radians(22)
@@ -46,7 +46,7 @@ def picture_thumbnail(explanation: Explanation, part: Part, scale: Scale, side: 
     return _pair(explanation, part, part.frames, part.maps["image"].values[-1], scale, side)
 
 
-def _clearest(result: Result) -> int:
+def _clearest(result: Classification) -> int:
     """The window in which the answer has its highest score; the first if no window says it."""
     best = result.predictions[0].label if result.predictions else None
     scores = [s["score"] * (s["label"] == best) for s in result.segments]
