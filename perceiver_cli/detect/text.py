@@ -8,6 +8,7 @@ import re
 from perceiver_cli.detect.detection import Detection
 from perceiver_cli.detect.shapes import detect_gltf, detect_ply
 from perceiver_cli.errors import InputError
+from perceiver_cli.media.shapes.ptx import is_ptx
 from perceiver_cli.media.text import HEAD_BYTES, line_blocks
 from perceiver_cli.media.textlayout import find_layout
 from perceiver_cli.media.types import Source
@@ -77,6 +78,8 @@ def detect_text(source: Source, text: str, wanted: str) -> Detection:
             raise InputError("unsupported", f"looks like {kind}; {wanted}")
     if _PYTHON.search(text):
         raise InputError("unsupported", f"looks like Python source; {wanted}")
+    if is_ptx(stripped):
+        return Detection("pointcloud", "ptx", "PTX header")
     layout = find_layout(text)
     if layout:
         return Detection("pointcloud", "xyz", str(layout))

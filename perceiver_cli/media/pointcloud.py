@@ -18,6 +18,7 @@ from perceiver_cli.media.shapes.obj import read_obj
 from perceiver_cli.media.shapes.off import read_off
 from perceiver_cli.media.shapes.pcd import read_pcd
 from perceiver_cli.media.shapes.ply import read_ply
+from perceiver_cli.media.shapes.ptx import read_ptx
 from perceiver_cli.media.shapes.shape import Shape
 from perceiver_cli.media.shapes.stl import read_stl
 from perceiver_cli.media.textpoints import read_text_points
@@ -36,6 +37,7 @@ _READERS = {
     "off": read_off,
     "pcd": read_pcd,
     "ply": read_ply,
+    "ptx": read_ptx,
     "stl": read_stl,
     "xyz": read_text_points,
 }

@@ -68,7 +68,7 @@ def _read_view(
 ) -> npt.NDArray[Any]:
     view = item(file.document, "bufferViews", index)
     for name in view.get("extensions", {}):
-        if name.endswith("meshopt_compression"):
+        if name.endswith("meshopt_compression") and not file.holds(view["buffer"]):
             raise compressed(name)
     count, width = shape
     packed = kind.itemsize * width

@@ -93,6 +93,11 @@ class GltfFile:
             stream.seek(offset)
             return read_exactly(stream, size, f"bytes of {uri}")
 
+    def holds(self, buffer: int) -> bool:
+        """Whether a buffer is stored at all: others are only there when decompressed."""
+        stored = "uri" in item(self.document, "buffers", buffer)
+        return stored or (buffer == 0 and self._chunk[1] > 0)
+
     def check_buffers(self) -> str:
         """Where the buffers are, in words. Raises InputError if one is out of reach."""
         places = set()

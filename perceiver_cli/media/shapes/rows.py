@@ -99,6 +99,17 @@ class RowReader:
         self._blocks = blocks
         self._rows = read_rows(b"")
 
+    def more(self) -> bool:
+        """Whether any line is left."""
+        while not len(self._rows):
+            block = next(self._blocks, None)
+            if block is None:
+                return False
+            rows = read_rows(block)
+            filled = rows.counts > 0
+            self._rows = Rows(rows.values, rows.starts[filled], rows.counts[filled])
+        return True
+
     def take(self, count: int, what: str) -> Iterator[Rows]:
         """The next `count` lines, in blocks.
 
@@ -106,14 +117,8 @@ class RowReader:
             InputError: "corrupt" if fewer follow; `what` names them.
         """
         while count:
-            if not len(self._rows):
-                block = next(self._blocks, None)
-                if block is None:
-                    raise InputError("corrupt", f"cut off: {count:,} {what} are missing")
-                rows = read_rows(block)
-                filled = rows.counts > 0
-                self._rows = Rows(rows.values, rows.starts[filled], rows.counts[filled])
-                continue
+            if not self.more():
+                raise InputError("corrupt", f"cut off: {count:,} {what} are missing")
             taken = self._rows.part(0, count)
             self._rows = self._rows.part(len(taken), len(self._rows))
             count -= len(taken)

@@ -450,6 +450,18 @@ def test_draco_without_a_fallback_that_is_not_stated():
     assert "Draco" in refusal(document.glb()).message
 
 
+@pytest.mark.parametrize("name", ["EXT_meshopt_compression", "KHR_meshopt_compression"])
+def test_meshopt_with_and_without_a_fallback(name):
+    document = sphere_document()
+    for view in document.tree["bufferViews"]:
+        view["extensions"] = {name: {"buffer": 1}}
+    check_sphere(read(document.glb()))
+    for view in document.tree["bufferViews"]:
+        view["buffer"] = 1
+    tree = document.tree | {"buffers": [{"byteLength": 9}, {"byteLength": 9999}]}
+    assert "meshopt" in refusal(json.dumps(tree).encode()).message
+
+
 def test_version_1():
     for tree in ({"asset": {"version": "1.0"}, "meshes": {}}, {"meshes": {}, "nodes": {}}):
         error = refusal(json.dumps(tree).encode(), "a.gltf")
