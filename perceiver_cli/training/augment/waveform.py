@@ -41,12 +41,17 @@ def random_windows(wave: Tensor, samples: int, rate: int) -> tuple[Tensor, Tenso
     starts = torch.minimum(starts.clamp_min(0), length - used)
 
     alone = short & (torch.rand(batch) < 1 / 3)
-    before = torch.where(alone, torch.rand(batch) * (samples - used + 1), 0.0).long()
-    steps = torch.arange(samples) - before.unsqueeze(1)
-    silent = alone.unsqueeze(1) & ((steps < 0) | (steps >= used.unsqueeze(1)))
-    stretch = wave.gather(1, starts.unsqueeze(1) + steps % used.unsqueeze(1))
+    before = (torch.rand(batch) * (samples - used + 1)).long()
+    windows = wave.new_zeros(batch, samples)
+    drawn = (starts.tolist(), used.tolist(), before.tolist(), alone.tolist())
+    for row, start, size, silence, once in zip(range(batch), *drawn, strict=True):
+        stretch = wave[row, start : start + size]
+        if once:
+            windows[row, silence : silence + size] = stretch
+        else:
+            windows[row] = stretch.repeat(math.ceil(samples / size))[:samples]
     middle = (starts + used / 2 - samples / 2) / max(1, length - samples)
-    return stretch.masked_fill(silent, 0.0), middle.clamp(0, 1)
+    return windows, middle.clamp(0, 1)
 
 
 def levelled(wave: Tensor) -> Tensor:
