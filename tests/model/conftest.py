@@ -35,7 +35,7 @@ def processor(request, monkeypatch) -> kernels.Kernels:
     """This processor's products, taken to saturate, or none but plain ones."""
     able = kernels.available()
     if request.param == "saturating":
-        able = replace(able, saturates=True)
+        able = replace(able, range=kernels.SATURATING)
     elif request.param == "plain":
         able = kernels.Kernels()
     monkeypatch.setattr(kernels, "available", lambda: able)

@@ -26,11 +26,17 @@ def whole_numbers(*shape: int, most: int = 127) -> torch.Tensor:
 @pytest.fixture
 def weight() -> torch.Tensor:
     """[out, in]: whole numbers that need no rounding; pairs stay within their limit."""
-    numbers = whole_numbers(OUTPUTS, INPUTS)
-    if kernels.available().saturates:
-        numbers = whole_numbers(OUTPUTS, INPUTS, most=kernels.PAIR_LIMIT // 2 - 1)
-        numbers[:, 0], numbers[:, 1] = 127, -127
+    able = kernels.available().range
+    numbers = whole_numbers(OUTPUTS, INPUTS, most=able.pairs // 2 - 1)
+    numbers[:, 0], numbers[:, 1] = able.weights, -able.weights
     return numbers
+
+
+@pytest.fixture
+def inputs() -> torch.Tensor:
+    """[2, 6, in]: whole numbers that need no rounding, and whose rows have no mean."""
+    x = whole_numbers(2, 3, INPUTS, most=kernels.available().range.inputs)
+    return torch.cat([x, -x], 1)
 
 
 @pytest.fixture(params=[True, False], ids=["exact mean", "plain"])
@@ -45,25 +51,17 @@ def linear(weight) -> nn.Linear:
     return layer
 
 
-def test_whole_numbers_are_exact(linear, exact_mean):
+def test_whole_numbers_are_exact(linear, inputs, exact_mean):
     """Of rows that have nothing in common."""
-    x = whole_numbers(2, 3, INPUTS)
-    x = torch.cat([x, -x], 1)
-    found = Int8Linear(linear, 6, exact_mean=exact_mean)(x)
+    found = Int8Linear(linear, 6, exact_mean=exact_mean)(inputs)
     assert found.dtype == torch.float32
-    torch.testing.assert_close(found, functional.linear(x, linear.weight, linear.bias))
+    torch.testing.assert_close(found, functional.linear(inputs, linear.weight, linear.bias))
 
 
-def test_each_row_and_each_output_has_its_own_step(linear, exact_mean):
-    x, rows, outputs = (
-        whole_numbers(1, 3, INPUTS),
-        [2**-7, 1.0, 2**7],
-        torch.logspace(-4, 4, OUTPUTS),
-    )
-    linear.weight.mul_(outputs[:, None])
+def test_each_row_and_each_output_has_its_own_step(linear, inputs, exact_mean):
+    linear.weight.mul_(torch.logspace(-4, 4, OUTPUTS)[:, None])
     linear.bias.zero_()
-    x = x * torch.tensor(rows)[:, None]
-    x = torch.cat([x, -x], 1)
+    x = inputs * torch.tensor(2 * [2**-7, 1.0, 2**7])[:, None]
     found = Int8Linear(linear, 6, exact_mean=exact_mean)(x)
     torch.testing.assert_close(found, functional.linear(x, linear.weight), rtol=1e-5, atol=0)
 

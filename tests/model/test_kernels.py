@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -27,11 +29,11 @@ def product(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
 def test_native_and_plain_int8_products_are_the_same(shape, monkeypatch):
     rows, inputs, outputs = shape
     able = kernels.available()
-    most = kernels.PAIR_LIMIT // 2 if able.saturates else 127
+    most = able.range.pairs // 2
     weight = random_bytes(outputs, inputs).float().sub(128).clamp(-most, most)
-    x = random_bytes(rows, inputs)
+    x = random_bytes(rows, inputs).int().remainder(2 * able.range.zero).to(torch.uint8)
     native = product(x, weight)
-    monkeypatch.setattr(kernels, "available", kernels.Kernels)
+    monkeypatch.setattr(kernels, "available", lambda: replace(able, int8=False))
     assert torch.equal(product(x, weight), native)
 
 
@@ -53,7 +55,7 @@ def test_a_processor_without_vnni_is_taken_to_saturate(monkeypatch):
         pytest.skip("no int8 products on this processor")
     able = {"avx2": True, "architecture": "x86_64"}
     monkeypatch.setattr("torch.cpu.get_capabilities", lambda: able)
-    assert kernels.tried().saturates
+    assert kernels.tried().range == kernels.SATURATING
 
 
 @pytest.mark.parametrize("error", [RuntimeError, AttributeError, NotImplementedError])

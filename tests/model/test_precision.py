@@ -28,7 +28,7 @@ from perceiver_cli.model.quantization.replacement import layers_for
 CPU = torch.device("cpu")
 BOTH = frozenset({torch.float32, torch.bfloat16})
 FULL = kernels.Kernels(BOTH, int8=True)
-AVX2 = kernels.Kernels(frozenset({torch.float32}), int8=True, saturates=True)
+AVX2 = kernels.Kernels(frozenset({torch.float32}), int8=True, range=kernels.SATURATING)
 INPUTS, OUTPUTS, HEADS = 24, 16, 2
 
 

@@ -12,9 +12,9 @@ from perceiver_cli.model.quantization import kernels
 class Int8Linear(nn.Module):
     """A linear layer whose products are of 8-bit integers, summed in 32 bits.
 
-    Weights are rounded to at most 127 steps each way, one step for each output; inputs to 127
-    steps each way, one step for each row. Where products saturate (see kernels.Kernels) a step is
-    wide enough for the largest pair of neighbouring weights: about 1.3 times as wide.
+    Weights are rounded to 127 steps each way, one step for each output; inputs to 127 steps each
+    way, one step for each row. Where products saturate (see kernels.SATURATING) inputs have 95
+    steps, and a weight's step is wide enough for the largest pair of neighbours.
 
     The rounding of inputs averages out over an item's rows. The rounding of weights does not,
     because all rows meet the same. So with `exact_mean` only what sets rows apart is rounded
@@ -29,14 +29,15 @@ class Int8Linear(nn.Module):
 
     def __init__(self, linear: nn.Linear, rows: int, *, exact_mean: bool) -> None:
         super().__init__()
+        self.range = kernels.available().range
         weight = linear.weight.detach()
-        step = _weight_step(weight)
+        step = _weight_step(weight, self.range)
         steps = weight / step
         whole = steps.round()
         self.rest = None
         if exact_mean:
-            # A remainder is half a step at most.
-            finer = kernels.PAIR_LIMIT - 1 if kernels.available().saturates else 254
+            # A remainder is half a step at most, and so a pair's a whole step.
+            finer = self.range.pairs // 2 * 2
             rest = steps.sub_(whole).mul_(finer).round_()
             self.rest = kernels.Int8Product(rest, step.flatten() / finer, 1)
             rows += 2
@@ -47,48 +48,48 @@ class Int8Linear(nn.Module):
         """x: [B, N, in] -> float32 [B, N, out]. Items do not depend on each other."""
         x = x.float()
         if self.rest is None:
-            step = _step(x)
-            y = self.product(_bytes(x * step.reciprocal()))
+            step = self._step(x)
+            y = self.product(self._bytes(x * step.reciprocal()))
             return torch.addcmul(self.bias, y, step, out=y)
         mean = x.mean(-2)
         rows = x.new_empty(x.shape[0], x.shape[1] + 2, x.shape[2])
         torch.sub(x, mean.unsqueeze(1), out=rows[:, :-2])
         rows[:, -2] = mean
-        rows[:, -1] = mean - _rounded(mean)
-        step = _step(rows)
-        whole = _bytes(rows.mul_(step.reciprocal()))
+        rows[:, -1] = mean - self._rounded(mean)
+        step = self._step(rows)
+        whole = self._bytes(rows.mul_(step.reciprocal()))
         y = self.product(whole)
         y[:, -2:-1] += self.rest(whole[:, -2:-1].contiguous())
         own, shift = y[:, :-2], self.bias + (y[:, -2:] * step[:, -2:]).sum(1, keepdim=True)
         return torch.addcmul(shift, own, step[:, :-2], out=own)
 
+    def _step(self, rows: Tensor) -> Tensor:
+        return _over(self.range.inputs, _largest(rows))
 
-def _bytes(steps: Tensor) -> Tensor:
-    """Rounded in place, then bytes without a sign, 128 for zero, as the product takes them."""
-    return steps.round_().to(torch.int8).view(torch.uint8).bitwise_xor_(128)
+    def _rounded(self, rows: Tensor) -> Tensor:
+        step = self._step(rows)
+        return (rows * step.reciprocal()).round_().mul_(step)
 
-
-def _rounded(rows: Tensor) -> Tensor:
-    step = _step(rows)
-    return (rows * step.reciprocal()).round_().mul_(step)
-
-
-def _step(rows: Tensor) -> Tensor:
-    """[..., C] -> [..., 1]: a 127th of each row's largest magnitude."""
-    least, most = rows.amin(-1, keepdim=True), rows.amax(-1, keepdim=True)
-    return _over(127, torch.maximum(most, -least))
+    def _bytes(self, steps: Tensor) -> Tensor:
+        """Rounded in place, then bytes around zero's, as the product takes them."""
+        return steps.round_().to(torch.int8).view(torch.uint8).add_(self.range.zero)
 
 
-def _weight_step(weight: Tensor) -> Tensor:
+def _weight_step(weight: Tensor, allowed: kernels.Range) -> Tensor:
     """float32 [out, in] -> [out, 1]: the width of a step of each output's weights."""
-    step = _step(weight)
-    if not kernels.available().saturates:
+    step = _over(allowed.weights, _largest(weight))
+    if allowed.pairs >= 2 * allowed.weights:
         return step
     pairs = functional.pad(weight, (0, weight.shape[1] % 2)).unflatten(1, (-1, 2))
     up, down = pairs.clamp_min(0).sum(2), pairs.clamp_max(0).sum(2).neg_()
     largest = torch.maximum(up, down).amax(1, keepdim=True)
     # Rounding adds half a step to each of a pair.
-    return torch.maximum(step, _over(kernels.PAIR_LIMIT - 1, largest))
+    return torch.maximum(step, _over(allowed.pairs - 1, largest))
+
+
+def _largest(rows: Tensor) -> Tensor:
+    """[..., C] -> [..., 1]: each row's largest magnitude."""
+    return torch.maximum(rows.amax(-1, keepdim=True), -rows.amin(-1, keepdim=True))
 
 
 def _over(steps: int, largest: Tensor) -> Tensor:

@@ -13,9 +13,30 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-# A byte times a weight, twice, is summed in 16 bits by processors without VNNI, and saturates
-# there: 255 * 128 is the most that fits.
-PAIR_LIMIT = 128
+
+@dataclass(frozen=True)
+class Range:
+    """The whole numbers whose products are exact.
+
+    Attributes:
+        inputs: inputs are from -inputs to inputs, given as bytes around `zero`.
+        weights: weights are from -weights to weights.
+        pairs: the most that two neighbouring weights of one sign add up to.
+    """
+
+    inputs: int = 127
+    weights: int = 127
+    pairs: int = 254
+
+    @property
+    def zero(self) -> int:
+        """The byte for zero."""
+        return self.inputs + 1
+
+
+# Processors without VNNI add the products of two bytes and two weights in 16 bits, and saturate:
+# 191 * 171 just fits. Inputs lose more than weights, for their rounding averages out over rows.
+SATURATING = Range(inputs=95, pairs=171)
 
 
 @dataclass(frozen=True)
@@ -25,13 +46,12 @@ class Kernels:
     Attributes:
         packed: precisions whose weights can be packed.
         int8: whether products of 8-bit integers run.
-        saturates: whether these are exact only for weights of which no two neighbours of one
-            sign add up to more than PAIR_LIMIT.
+        range: what these are exact for.
     """
 
     packed: frozenset[torch.dtype] = frozenset()
     int8: bool = False
-    saturates: bool = False
+    range: Range = Range()
 
 
 @cache
@@ -46,10 +66,12 @@ def tried() -> Kernels:
         return Kernels()
     kinds = (torch.float32, torch.bfloat16)
     packed = frozenset(kind for kind in kinds if _runs(partial(_packs, kind)))
-    int8 = _runs(partial(_multiplies_exactly, PAIR_LIMIT // 2))
     # Without VNNI a small product may be exact where a large one is not.
-    exact = not _may_saturate() and _runs(partial(_multiplies_exactly, 127))
-    return Kernels(packed, int8, saturates=int8 and not exact)
+    ranges = (SATURATING,) if _may_saturate() else (Range(), SATURATING)
+    for exact in ranges:
+        if _runs(partial(_multiplies_exactly, exact)):
+            return Kernels(packed, int8=True, range=exact)
+    return Kernels(packed)
 
 
 def pack(weight: Tensor, rows: int) -> Tensor:
@@ -71,34 +93,36 @@ class Int8Product:
     """Products of bytes with a weight of whole numbers, exact in their sums.
 
     Args:
-        weight: whole numbers of at most 127 (`available().saturates` says what else), [out, in].
+        weight: whole numbers within `available().range`, [out, in].
         scale: float32 [out], multiplies the sums.
         rows: how many rows inputs usually have; any number works.
     """
 
     def __init__(self, weight: Tensor, scale: Tensor, rows: int) -> None:
-        self.native = available().int8
+        able = available()
+        self.native = able.int8
+        self.zero = able.range.zero
         whole = weight.to(torch.int8)
         self.weight = _pack_int8(whole, rows) if self.native else whole
         self.scale = scale
 
     def __call__(self, x: Tensor) -> Tensor:
-        """x: uint8 [..., in], 128 for zero -> float32 [..., out]."""
+        """x: uint8 [..., in] around the range's `zero` -> float32 [..., out]."""
         if not self.native:
             # In float64 no sum is rounded.
-            sums = functional.linear(x.double() - 128, self.weight.double())
+            sums = functional.linear(x.double() - self.zero, self.weight.double())
             return sums.float() * self.scale
-        return _int8_linear(x, self.weight, self.scale)
+        return _int8_linear(x, self.zero, self.weight, self.scale)
 
 
 def _pack_int8(weight: Tensor, rows: int) -> Tensor:
     return torch.ops.onednn.qlinear_prepack(weight, [rows, weight.shape[1]])
 
 
-def _int8_linear(x: Tensor, packed: Tensor, scale: Tensor) -> Tensor:
+def _int8_linear(x: Tensor, zero: int, packed: Tensor, scale: Tensor) -> Tensor:
     zeros = torch.zeros(len(scale), dtype=torch.int32)
     return torch.ops.onednn.qlinear_pointwise(
-        x, 1.0, 128, packed, scale, zeros, None, 1.0, 0, torch.float32, "none", [], ""
+        x, 1.0, zero, packed, scale, zeros, None, 1.0, 0, torch.float32, "none", [], ""
     )
 
 
@@ -117,15 +141,15 @@ def _packs(kind: torch.dtype) -> bool:
     return torch.allclose(found, functional.linear(x, weight, bias), rtol=0.01, atol=0.01)
 
 
-def _multiplies_exactly(most: int) -> bool:
-    """Whether bytes times weights up to `most` give exact sums, in the worst case as well."""
-    weight = torch.full((32, 64), float(most))
+def _multiplies_exactly(of: Range) -> bool:
+    """Whether products of numbers in that range give exact sums, in the worst case as well."""
+    weight = torch.full((32, 64), float(of.pairs // 2))
+    weight[::4, ::2], weight[::4, 1::2] = of.weights, of.pairs - of.weights
     weight[1::2].neg_()
-    weight[2::4, ::2] = 0
-    x = torch.arange(32 * 64).view(32, 64).remainder(256).to(torch.uint8)
-    x[::2] = 255
-    found = _int8_linear(x, _pack_int8(weight.to(torch.int8), 32), torch.ones(32))
-    return torch.equal(found, (x.double() - 128).matmul(weight.double().T).float())
+    x = torch.arange(32 * 64).view(32, 64).remainder(2 * of.zero).to(torch.uint8)
+    x[::2] = of.inputs + of.zero
+    found = _int8_linear(x, of.zero, _pack_int8(weight.to(torch.int8), 32), torch.ones(32))
+    return torch.equal(found, (x.double() - of.zero).matmul(weight.double().T).float())
 
 
 def _may_saturate() -> bool:

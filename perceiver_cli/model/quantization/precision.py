@@ -52,8 +52,8 @@ def precisions_in_words(device: torch.device) -> list[tuple[str, str]]:
             how = "does not run"
         elif not is_fast(precision, device):
             how = "emulated: slower than float32, never taken by auto"
-        elif precision == torch.int8 and kernels.available().saturates:
-            how = "native; weights in coarser steps, because pairs of products saturate"
+        elif precision == torch.int8 and kernels.available().range != kernels.Range():
+            how = "native; in coarser steps, because pairs of products saturate"
         else:
             how = "native"
         rows.append((name, how))
