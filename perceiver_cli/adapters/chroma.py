@@ -24,9 +24,14 @@ def subsample_chroma(pixels: Tensor) -> Tensor:
     Returns:
         The same shape, rounded to whole levels as a file's pixels are.
     """
-    weights = torch.tensor(_LUMA).to(pixels).view(3, *[1] * (pixels.dim() - 2))
-    luma = (pixels * weights).sum(1, keepdim=True)
+    luma = luma_of(pixels)
     differences = (pixels - luma).flatten(0, -3).unsqueeze(1)
     coarse = functional.avg_pool2d(differences, 2)
     smooth = functional.interpolate(coarse, scale_factor=2, mode="bilinear")
     return (smooth.view_as(pixels) + luma).round_().clamp_(0, 255)
+
+
+def luma_of(pixels: Tensor) -> Tensor:
+    """RGB [B, 3, ...] -> luma [B, 1, ...] on the same scale."""
+    weights = torch.tensor(_LUMA).to(pixels).view(3, *[1] * (pixels.dim() - 2))
+    return (pixels * weights).sum(1, keepdim=True)

@@ -107,10 +107,14 @@ def normalise_pixels(pixels: Tensor, recipe: ImageRecipe | VideoRecipe) -> Tenso
     """uint8 [B, 3, ..., S, S] -> float32, with the recipe's chroma, mean and deviation."""
     levels = pixels.float()
     levels = subsample_chroma(levels) if recipe.chroma == "half" else levels
-    mean, std = (
-        torch.tensor(v).view(3, *[1] * (pixels.dim() - 2)) for v in (recipe.mean, recipe.std)
-    )
+    mean, std = channel_statistics(recipe, pixels.dim())
     return (levels / 255 - mean) / std
+
+
+def channel_statistics(recipe: ImageRecipe | VideoRecipe, dimensions: int) -> tuple[Tensor, Tensor]:
+    """Mean and deviation of RGB in [0, 1], float32 [3, 1, ...] for [B, 3, ...] of `dimensions`."""
+    shape = (3, *[1] * (dimensions - 2))
+    return torch.tensor(recipe.mean).view(shape), torch.tensor(recipe.std).view(shape)
 
 
 def check_divides(part: str, size: int, whole: str, total: int) -> None:

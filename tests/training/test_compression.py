@@ -1,7 +1,8 @@
 import torch
+from PIL import Image
 from torch.nn import functional
 
-from perceiver_cli.training.augment.compression import degraded
+from perceiver_cli.training.augment.compression import degraded, resampled
 
 
 def noise(count=300):
@@ -17,7 +18,7 @@ def test_a_share_of_the_pictures_loses_detail_and_the_rest_nothing():
     assert torch.equal(pixels, before)
     assert changed.dtype == torch.uint8
     error = (changed.float() - pixels.float()).abs().mean((1, 2, 3))
-    assert 0.2 < (error > 0).float().mean() < 0.4
+    assert 0.6 < (error > 0).float().mean() < 0.8
     assert torch.equal(error > 0, (changed != pixels).flatten(1).any(1))
     assert error.max() > 4
     colours = (changed.float() - pixels.float()).mean((1, 2)).abs()
@@ -26,3 +27,12 @@ def test_a_share_of_the_pictures_loses_detail_and_the_rest_nothing():
 
 def test_no_share_changes_nothing():
     assert torch.equal(degraded(noise(20), 0.0), noise(20))
+
+
+def test_a_resampled_picture_has_less_detail_and_the_same_size():
+    torch.manual_seed(0)
+    picture = Image.fromarray(torch.randint(0, 256, (20, 30, 3), dtype=torch.uint8).numpy())
+    blurred = [resampled(picture, 0.4) for _ in range(10)]
+    assert {each.size for each in blurred} == {(30, 20)}
+    assert min(len(set(each.getdata())) for each in blurred) < 20 * 30
+    assert len({each.tobytes() for each in blurred}) > 1

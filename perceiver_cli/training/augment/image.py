@@ -1,4 +1,4 @@
-"""Pictures: compression or blur, views, colour, mixtures."""
+"""Pictures: another storage or sharpness, views, colour, mixtures."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ import math
 import torch
 from torch import Tensor
 
+from perceiver_cli.adapters.chroma import luma_of
+from perceiver_cli.adapters.image import channel_statistics
+from perceiver_cli.preparation.image import ImageRecipe
+from perceiver_cli.preparation.video import VideoRecipe
 from perceiver_cli.training.augment.affine import look, random_views
 from perceiver_cli.training.augment.base import Augment
 from perceiver_cli.training.augment.compression import degraded
@@ -14,13 +18,13 @@ from perceiver_cli.training.augment.mixing import blend, mix, teach
 
 
 class AugmentImage(Augment):
-    """Compression or blur, random views and flips, colour, then mixup or cutmix."""
+    """Another storage or sharpness, random views and flips, colour, then mixup or cutmix."""
 
     def __call__(self, arrays, targets):
         """Features and targets of the changed batch."""
         views = random_views(len(targets))
         seen = self.adapter.features({"image": degraded(arrays["image"])})["image"]
-        pixels = jitter_colour(look(seen, views))
+        pixels = jitter_colour(look(seen, views), self.adapter.recipe)
         if "teacher" in arrays:
             logits = look(arrays["teacher"], views, beyond="border")
             targets = teach(targets, logits, self.taught)
@@ -47,7 +51,9 @@ def mix_pictures(pixels: Tensor, targets: Tensor, probability: float) -> tuple[T
     return pixels, blend(targets, targets[order], share)
 
 
-def jitter_colour(pixels: Tensor, strength: float = 0.3) -> Tensor:
+def jitter_colour(
+    pixels: Tensor, recipe: ImageRecipe | VideoRecipe, strength: float = 0.3
+) -> Tensor:
     """Exposure, brightness, contrast, a tint or no colour: [B, 3, ...] normalised -> the same."""
     batch = len(pixels)
     shape = (batch, 1, *[1] * (pixels.dim() - 2))
@@ -55,7 +61,14 @@ def jitter_colour(pixels: Tensor, strength: float = 0.3) -> Tensor:
     brightness = torch.empty(shape).uniform_(-strength, strength)
     tint = torch.empty(batch, 3, *shape[2:]).uniform_(-strength / 3, strength / 3)
     # Black is at about -2: light that is halved moves every value half the way there.
-    light = torch.where(torch.rand(shape) < 0.3, torch.empty(shape).uniform_(0.4, 1.2), 1.0)
-    grey = torch.rand(shape) < 0.15
-    pixels = torch.where(grey, pixels.mean(1, keepdim=True), pixels)
+    light = torch.where(torch.rand(shape) < 0.4, torch.empty(shape).uniform_(0.3, 1.2), 1.0)
+    grey = torch.rand(shape) < 0.3
+    tint = torch.where(grey, 0.0, tint)
+    pixels = torch.where(grey, without_chroma(pixels, recipe), pixels)
     return (pixels + 2) * light * contrast - 2 * contrast + (brightness + tint)
+
+
+def without_chroma(pixels: Tensor, recipe: ImageRecipe | VideoRecipe) -> Tensor:
+    """Luma in every channel, as a grey picture has it: [B, 3, ...] normalised -> the same."""
+    mean, std = channel_statistics(recipe, pixels.dim())
+    return (luma_of(pixels * std + mean) - mean) / std

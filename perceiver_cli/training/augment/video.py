@@ -32,8 +32,8 @@ class AugmentVideo(Augment):
             batch, channels, steps, side, _ = frames.shape
             frames = frames.reshape(batch, channels * steps, side, side)
             frames = look(frames, random_views(batch))
-            frames = jitter_colour(frames.view(batch, channels, steps, side, side))
-            features["video"] = frames
+            frames = frames.view(batch, channels, steps, side, side)
+            features["video"] = jitter_colour(frames, self.adapter.recipe)
         if choice < 0.6 and audio is not None:
             wave = torch.roll(audio.float(), int(torch.randint(audio.shape[1], ())), 1)
             wave = pair_anew(wave, targets)
