@@ -17,11 +17,12 @@ from perceiver_cli.detect.others import binary_kind
 from perceiver_cli.detect.pictures import detect_picture, find_loose_picture
 from perceiver_cli.detect.shapes import binary_stl_state, detect_binary_shape
 from perceiver_cli.detect.signatures import Family, find_signature
-from perceiver_cli.detect.text import detect_text
+from perceiver_cli.detect.text import text_kind
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.containers import DEMUXERS
 from perceiver_cli.media.text import decoded_head
 from perceiver_cli.media.types import Source
+from perceiver_cli.modalities import MODALITIES, part
 
 __all__ = ["Detection", "detect"]
 
@@ -97,8 +98,18 @@ def _detect_unsigned(source: Source, stream: BinaryIO, head: bytes, size: int) -
         return detect_container(source, "ts", "MPEG transport stream")
     text, _ = decoded_head(head)
     if text:
-        return detect_text(source, text, _WANTED)
+        return _detect_text(source, text)
     return _detect_by_name(source, stream, head, stl)
+
+
+def _detect_text(source: Source, text: str) -> Detection:
+    """Text is of the first modality whose detector knows it."""
+    for row in MODALITIES.values():
+        if row.text_detector:
+            found: Detection | None = part(row.name, "text_detector")(source, text)
+            if found is not None:
+                return found
+    raise InputError("unsupported", f"looks like {text_kind(text)}; {_WANTED}")
 
 
 def _detect_tagged(source: Source, stream: BinaryIO) -> Detection:

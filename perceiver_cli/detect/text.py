@@ -7,7 +7,6 @@ import re
 
 from perceiver_cli.detect.detection import Detection
 from perceiver_cli.detect.shapes import detect_gltf, detect_ply
-from perceiver_cli.errors import InputError
 from perceiver_cli.media.shapes.ptx import is_ptx
 from perceiver_cli.media.text import HEAD_BYTES, line_blocks
 from perceiver_cli.media.textlayout import find_layout
@@ -54,8 +53,11 @@ _KINDS: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 
 
-def detect_text(source: Source, text: str, wanted: str) -> Detection:
-    """A shape in text form. Raises InputError("unsupported") saying what the text looks like."""
+_PLAIN = "plain text"
+
+
+def detect_shape_text(source: Source, text: str) -> Detection | None:
+    """The shape in a text; None if it is none. Raises InputError for a variant that is not read."""
     text = re.sub(r"\r\n|\r", "\n", text)
     stripped = text.lstrip("\ufeff \t\n")
     if _STL.match(stripped) and _FACET.search(stripped):
@@ -72,12 +74,9 @@ def detect_text(source: Source, text: str, wanted: str) -> Detection:
     if _only_obj_words(joined) and _has_obj_vertex(source, joined):
         return Detection("pointcloud", "obj", "OBJ text")
     if stripped.startswith(("{", "[")):
-        return _detect_json(source, wanted)
-    for pattern, kind in _KINDS:
-        if re.match(pattern, stripped[:_BEGINNING], re.IGNORECASE):
-            raise InputError("unsupported", f"looks like {kind}; {wanted}")
-    if _PYTHON.search(text):
-        raise InputError("unsupported", f"looks like Python source; {wanted}")
+        return _detect_json(source)
+    if text_kind(text) != _PLAIN:
+        return None
     if is_ptx(stripped):
         return Detection("pointcloud", "ptx", "PTX header")
     layout = find_layout(text)
@@ -85,7 +84,18 @@ def detect_text(source: Source, text: str, wanted: str) -> Detection:
         return Detection("pointcloud", "xyz", str(layout))
     if source.suffix == "obj" and _OBJ_VERTEX.search(text):
         return Detection("pointcloud", "obj", "OBJ by its name (unusual lines in it)")
-    raise InputError("unsupported", f"looks like plain text; {wanted}")
+    return None
+
+
+def text_kind(text: str) -> str:
+    """What text looks like, in a few words, where it is no media."""
+    beginning = text.lstrip("\ufeff \t\r\n")[:_BEGINNING]
+    if beginning.startswith(("{", "[")):
+        return "JSON"
+    for pattern, kind in _KINDS:
+        if re.match(pattern, beginning, re.IGNORECASE):
+            return kind
+    return "Python source" if _PYTHON.search(text) else _PLAIN
 
 
 def _only_obj_words(text: str) -> bool:
@@ -113,7 +123,7 @@ def _is_longer(source: Source, text: str) -> bool:
         return stream.seek(0, os.SEEK_END) > max(len(text), HEAD_BYTES)
 
 
-def _detect_json(source: Source, wanted: str) -> Detection:
+def _detect_json(source: Source) -> Detection | None:
     """glTF, whose parts come in any order: the word that tells it may stand at the very end."""
     size = 2**20
     with source.open() as stream:
@@ -122,5 +132,5 @@ def _detect_json(source: Source, wanted: str) -> Detection:
             words |= set(_GLTF_WORD.findall(tail + piece))
             tail = piece[-20:]
     if (b'"asset"' not in words and source.suffix != "gltf") or len(words) < 2:
-        raise InputError("unsupported", f"looks like JSON; {wanted}")
+        return None
     return detect_gltf(source)
