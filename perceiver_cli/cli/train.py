@@ -9,9 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
-from perceiver_cli.choices import Precision
+from perceiver_cli.choices import Device, Precision
 from perceiver_cli.cli.options import (
     MACHINE,
+    DeviceOption,
     FailFastOption,
     ThreadsOption,
     check_checkpoint_name,
@@ -199,6 +200,7 @@ def train(
         int,
         typer.Option(metavar="N", help="Of weights and augmentation.", rich_help_panel=_MANNER),
     ] = 0,
+    device: DeviceOption = Device.auto,
     precision: Annotated[
         Precision,
         typer.Option(
@@ -227,10 +229,9 @@ def train(
     if precision is Precision.int8:
         raise UsageError("--precision int8 has no gradients: train with float32 or bfloat16")
 
-    import torch
-
     from perceiver_cli.cli.process import set_up
     from perceiver_cli.cli.training_display import TrainingDisplay
+    from perceiver_cli.device import pick_device
     from perceiver_cli.modalities import serving
     from perceiver_cli.model.quantization.precision import pick_precision
     from perceiver_cli.report.evaluation import few_items_warning, share_in_words
@@ -239,7 +240,8 @@ def train(
     from perceiver_cli.training.run import train as train_folder
 
     set_up(threads, training=True)
-    chosen = pick_precision(precision.value, torch.device("cpu"))
+    place = pick_device(device.value)
+    chosen = pick_precision(precision.value, place)
     plan = Plan(
         minutes=minutes,
         steps=steps,
@@ -269,6 +271,7 @@ def train(
         teacher=teacher,
         card=_read_card(card) | {"command": own_command()},
         fail_fast=fail_fast,
+        device=place.type,
     )
     with TrainingDisplay() as display:
         header = train_folder(request, display)

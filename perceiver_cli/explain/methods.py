@@ -43,7 +43,7 @@ def attribute(
             else:
                 mass = rollout(trace.steps, trace.readout)
     sizes = {name: x.shape[1] for name, x in streams.items()}
-    return mass.double().cpu().numpy(), sizes
+    return mass.cpu().double().numpy(), sizes
 
 
 def byte_arrays(engine: Engine, window: Window) -> dict[str, Tensor]:

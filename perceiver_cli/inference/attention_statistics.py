@@ -75,14 +75,14 @@ def _totals(
     batch, *rows = weights.peak.shape
     # One array: small ones that stay, between large ones that go, would leave holes in memory.
     mass = weights.peak.new_empty(batch, weights.elements, dtype=torch.float32)
-    both: Tensor | float = 0.0
+    both = weights.peak.new_zeros(batch)
     for where in weights.slices():
         part = weights.part(where)
         mass[:, where] = part.mean((1, 2))
         if previous is not None:
             summed = part + previous.part(where)
             logs = _log_(summed.clamp_min(_TINY))
-            both = both + summed.mul_(logs).flatten(1).sum(1)
+            both += summed.mul_(logs).flatten(1).sum(1)
     if previous is None:
         return mass, None
     # The mean of two distributions that add up to s: -sum s/2 log(s/2) = log 2 - sum(s log s) / 2.

@@ -127,9 +127,13 @@ class Classifier:
         """As `stream`, each Result with the item that it was predicted from."""
         self._stopping = False
         decoder = decoder or self._usual_decoder()
-        # Batches side by side, a core for each, are faster than one batch on all cores.
-        workers = self.threads if self.device.type == "cpu" else 1
-        size = min(self.batch_size, max(SMALLEST_BATCH, self.batch_size // workers))
+        if self.device.type == "cpu":
+            # Batches side by side, a core for each, are faster than one batch on all cores.
+            workers = self.threads
+            size = min(self.batch_size, max(SMALLEST_BATCH, self.batch_size // workers))
+        else:
+            # While a GPU computes a batch, the next one is put together.
+            workers, size = 2 if self.device.type == "cuda" else 1, self.batch_size
         capacity = AHEAD * max(self.batch_size, size * workers)
         scheduler = Scheduler(
             (s if isinstance(s, Source) else Source(os.fspath(s)) for s in inputs),

@@ -14,7 +14,8 @@ from torch import Tensor
 from perceiver_cli.adapters import build_adapter
 from perceiver_cli.adapters.base import Adapter
 from perceiver_cli.checkpoints.format import Header, build_model, open_checkpoint
-from perceiver_cli.errors import CheckpointError
+from perceiver_cli.device import free_bytes, to_device
+from perceiver_cli.errors import CheckpointError, UsageError
 from perceiver_cli.inference.allocator import giving_back
 from perceiver_cli.inference.attention_statistics import AttentionWatch, summarise
 from perceiver_cli.model.perceiver import Perceiver
@@ -24,8 +25,9 @@ from perceiver_cli.preparation.base import Window
 from perceiver_cli.results import AttentionStats
 
 # Windows are read together as long as their byte arrays in float32 are not more than this; what
-# the model computes on the way takes a few times as much.
+# the model computes on the way takes a few times as much. On a GPU it is a share of what is free.
 MOST_BYTES = 2**28
+WORK = 8
 
 FloatArray = npt.NDArray[np.float64]
 Shapes = tuple[tuple[str, tuple[int, ...]], ...]
@@ -106,11 +108,14 @@ class Engine:
         """One prediction per window. Windows may differ in which streams they have."""
         predicted: dict[int, WindowPrediction] = {}
         for shapes, group in _by_shape(windows).items():
-            most = self._largest_batch(shapes, windows[group[0]])
-            for start in range(0, len(group), most):
-                part = group[start : start + most]
-                chosen = [windows[i] for i in part]
-                predicted |= zip(part, self._predict_alike(chosen, attention), strict=True)
+            while group:
+                part = group[: self._largest_batch(shapes, windows[group[0]])]
+                found = self._predict_if_it_fits([windows[i] for i in part], attention)
+                if found is None:
+                    self._largest_batches[shapes] = len(part) // 2
+                    continue
+                predicted |= zip(part, found, strict=True)
+                group = group[len(part) :]
         return [predicted[i] for i in range(len(windows))]
 
     def _largest_batch(self, shapes: Shapes, window: Window) -> int:
@@ -119,13 +124,29 @@ class Engine:
             streams = self.adapter.bare(self.adapter.features(_stacked([window])))
             elements = sum(x.shape[1] for x in streams.values())
             each = elements * self.header.model.channels * 4
-            self._largest_batches[shapes] = max(1, MOST_BYTES // each)
+            _ = self.inference_model  # its weights have their place first
+            free = free_bytes(self.device)
+            most = MOST_BYTES if free is None else free // WORK
+            self._largest_batches[shapes] = max(1, most // each)
         return self._largest_batches[shapes]
+
+    def _predict_if_it_fits(
+        self, windows: list[Window], attention: bool
+    ) -> list[WindowPrediction] | None:
+        """Predictions of windows with the same shapes; None if a GPU has no room for them all."""
+        try:
+            return self._predict_alike(windows, attention)
+        except torch.OutOfMemoryError:
+            if len(windows) == 1:
+                raise UsageError(
+                    f"an input takes more memory than {self.device} has left: try --device cpu"
+                ) from None
+        return None
 
     @torch.inference_mode()
     def _predict_alike(self, windows: list[Window], attention: bool) -> list[WindowPrediction]:
         logits, watch, streams = self._forward(windows, attention)
-        scores = (logits.double() / self.header.temperature_of(streams)).softmax(-1).cpu().numpy()
+        scores = (logits.cpu().double() / self.header.temperature_of(streams)).softmax(-1).numpy()
         sizes = {name: x.shape[1] for name, x in streams.items()}
         model = self.header.model
         shape = (sum(sizes.values()) + model.learned_elements, model.channels)
@@ -149,7 +170,7 @@ class Engine:
     def streams(self, windows: list[Window]) -> dict[str, Tensor]:
         """Windows with the same shapes as `run` takes them: name -> [B, M_s, C_s]."""
         bare = self.adapter.bare(self.adapter.features(_stacked(windows)))
-        return {name: x.to(self.device) for name, x in bare.items()}
+        return {name: to_device(x, self.device) for name, x in bare.items()}
 
     def run(self, streams: dict[str, Tensor], watch: AttentionWatch | None = None) -> Tensor:
         """Logits float32 [B, classes] of the inference model.

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +20,7 @@ from torch.nn import functional
 
 from perceiver_cli.adapters.base import Adapter
 from perceiver_cli.atomic import atomic_write
+from perceiver_cli.device import to_device
 from perceiver_cli.modalities import part
 from perceiver_cli.model.perceiver import Perceiver
 from perceiver_cli.training.data.cache import Cache
@@ -71,8 +75,26 @@ class Progress:
     items_per_s: float
 
 
+@dataclass(frozen=True)
+class Batch:
+    """What one step learns from, on the model's device.
+
+    elements: name -> byte array [B, M_s, C_s]; targets: [B, classes]; described: the teacher's
+    features [B, F], where it gives some (F may be 0); chosen: the latents of this step, None for
+    all.
+    """
+
+    elements: dict[str, Tensor]
+    targets: Tensor
+    described: Tensor
+    chosen: Tensor | None
+
+
 class Training:
-    """One training run, resumable from its folder after a kill at any moment."""
+    """One training run, resumable from its folder after a kill at any moment.
+
+    It learns on the device that the model is on.
+    """
 
     def __init__(
         self,
@@ -84,6 +106,7 @@ class Training:
         teacher: Teacher | None = None,
     ) -> None:
         self.model = model
+        self.device = model.latents.device
         self.teacher = teacher
         self.cache = cache
         self.plan = plan
@@ -93,7 +116,7 @@ class Training:
         self.adapter = adapter
         self.guide: FeatureGuide | None = None
         if teacher and teacher.features is not None and plan.guided and self.augment.guided:
-            self.guide = FeatureGuide(model, teacher.features.shape[1])
+            self.guide = FeatureGuide(model, teacher.features.shape[1]).to(self.device)
         self.optimisers = build_optimisers(
             model, plan.rate, plan.decay, getattr(torch, plan.precision), self.guide
         )
@@ -110,23 +133,20 @@ class Training:
         self.model.train()
         saved_at = begun = time.monotonic() - self.elapsed_s
         saved_at = time.monotonic()
-        while (share := self._share()) < 1:
-            torch.manual_seed(self.plan.seed * 1_000_003 + self.step)
-            factor = rate_at(share)
-            started = time.monotonic()
-            loss = self._step(factor)
-            self.step += 1
-            self.elapsed_s = time.monotonic() - begun
-            self.average.update(self.model, self.step)
-            speed = self.plan.batch / (time.monotonic() - started)
-            tell(
-                Progress(
-                    self.step, self.elapsed_s, self._share(), loss, factor * self.plan.rate, speed
-                )
-            )
-            if time.monotonic() - saved_at > SAVE_EVERY_S:
-                self._save()
-                saved_at = time.monotonic()
+        with closing(self._batches()) as batches:
+            while (share := self._share(self.step)) < 1:
+                factor = rate_at(share)
+                started = time.monotonic()
+                loss = float(self._learn(next(batches), factor))
+                self.step += 1
+                self.elapsed_s = time.monotonic() - begun
+                self.average.update(self.model, self.step)
+                speed = self.plan.batch / (time.monotonic() - started)
+                rate, share = factor * self.plan.rate, self._share(self.step)
+                tell(Progress(self.step, self.elapsed_s, share, loss, rate, speed))
+                if time.monotonic() - saved_at > SAVE_EVERY_S:
+                    self._save()
+                    saved_at = time.monotonic()
         self._save()
 
     def note(self, **values: float | int | str) -> None:
@@ -134,12 +154,31 @@ class Training:
         with open(self.metrics_file, "a", encoding="utf-8") as file:
             file.write(json.dumps(values) + "\n")
 
-    def _share(self) -> float:
+    def _share(self, step: int) -> float:
+        """How much of the plan is done before that step."""
         by_time = self.elapsed_s / (60 * self.plan.minutes) if self.plan.minutes else 0.0
-        by_steps = self.step / self.plan.steps if self.plan.steps else 0.0
+        by_steps = step / self.plan.steps if self.plan.steps else 0.0
         return min(1.0, max(by_time, by_steps))
 
-    def _step(self, factor: float) -> float:
+    def _batches(self) -> Generator[Batch, None, None]:
+        """The batches of this step and of all that follow."""
+        if self.device.type != "cpu":
+            yield from self._batches_ahead()
+        for step in count(self.step):
+            yield self._draw(step)
+
+    def _batches_ahead(self) -> Generator[Batch, None, None]:
+        """The same. While the device learns from one, the next is drawn by a thread."""
+        steps = count(self.step)
+        with ThreadPoolExecutor(1) as thread:
+            coming = thread.submit(self._draw, next(steps))
+            for step in steps:
+                batch, coming = coming.result(), thread.submit(self._draw, step)
+                yield batch
+
+    def _draw(self, step: int) -> Batch:
+        """The batch of a step, which is the same in every run."""
+        torch.manual_seed(self.plan.seed * 1_000_003 + step)
         rows = torch.multinomial(self.chances, self.plan.batch, replacement=True).sort()[0].numpy()
         arrays = {n: torch.from_numpy(a) for n, a in self.cache.rows(rows).items()}
         if self.teacher:
@@ -152,14 +191,25 @@ class Training:
             targets = targets * (1 - self.plan.smoothing) + self.plan.smoothing / targets.shape[1]
             elements = self.adapter.elements(features)
             for name, array in elements.items():
-                if (read := self._drawn(self.plan.elements, array.shape[1])) is not None:
+                if (read := self._drawn(step, self.plan.elements, array.shape[1])) is not None:
                     elements[name] = array[:, read]
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.plan.precision == "bfloat16"):
-            chosen = self._drawn(self.plan.latents, self.model.config.latents)
+        chosen = self._drawn(step, self.plan.latents, self.model.config.latents)
+        return Batch(
+            {name: to_device(array, self.device) for name, array in elements.items()},
+            to_device(targets, self.device),
+            to_device(described, self.device),
+            None if chosen is None else to_device(chosen, self.device),
+        )
+
+    def _learn(self, batch: Batch, factor: float) -> Tensor:
+        """One step; returns the loss."""
+        with self._lowered():
             dtype = getattr(torch, self.plan.precision)
-            logits = self.model(elements, chosen=chosen, dtype=dtype)
-        loss = functional.cross_entropy(logits.float(), targets)
-        whole = loss if self.guide is None else loss + self.plan.guided * self.guide(described)
+            logits = self.model(batch.elements, chosen=batch.chosen, dtype=dtype)
+        loss = functional.cross_entropy(logits.float(), batch.targets)
+        whole = loss
+        if self.guide is not None:
+            whole = loss + self.plan.guided * self.guide(batch.described)
         whole.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimiser in self.optimisers:
@@ -167,11 +217,17 @@ class Training:
                 group["lr"] = self.plan.rate * factor
             optimiser.step()
             optimiser.zero_grad()
-        return float(loss.detach())
+        return loss.detach()
 
-    def _drawn(self, share: float, count: int) -> Tensor | None:
+    def _lowered(self) -> AbstractContextManager[object]:
+        """Products in bfloat16 on the model's device, if that is the plan's precision."""
+        if self.plan.precision == "float32":
+            return nullcontext()
+        return torch.autocast(self.device.type, getattr(torch, self.plan.precision))
+
+    def _drawn(self, step: int, share: float, count: int) -> Tensor | None:
         """Which of so many a step uses: a random share, in order; None for all of them."""
-        if share >= 1 or self._share() > 0.9:
+        if share >= 1 or self._share(step) > 0.9:
             return None
         return torch.randperm(count)[: max(1, round(share * count))].sort()[0]
 
@@ -207,7 +263,8 @@ class Training:
         self.model.load_state_dict(parts["model"])
         if self.guide is not None:
             self.guide.load_state_dict(parts["guide"])
-        self.average.values = parts["average"]
+        average = {name: value.to(self.device) for name, value in parts["average"].items()}
+        self.average.values = average
         for number, optimiser in enumerate(self.optimisers):
             state = optimiser.state_dict()
             state["state"] = {}

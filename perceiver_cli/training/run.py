@@ -19,6 +19,7 @@ from perceiver_cli.checkpoints.format import (
     load_checkpoint,
     save_checkpoint,
 )
+from perceiver_cli.device import to_device
 from perceiver_cli.errors import UsageError
 from perceiver_cli.model.config import PerceiverConfig
 from perceiver_cli.model.perceiver import Perceiver
@@ -58,6 +59,7 @@ class Request:
             distillation.read_teacher.
         card: What the checkpoint's card says beside the figures.
         fail_fast: Whether to stop at the first broken file.
+        device: Where the model learns, as torch names it.
     """
 
     folder: Path
@@ -72,6 +74,7 @@ class Request:
     teacher: Path | None = None
     card: dict[str, Any] | None = None
     fail_fast: bool = False
+    device: str = "cpu"
 
 
 class Listener(Protocol):
@@ -129,6 +132,7 @@ def train(request: Request, listener: Listener) -> Header:
     model = Perceiver(config)
     if start:
         take_over(model, adapter, start)
+    model.to(torch.device(request.device))
     training = Training(model, adapter, data, request.plan, request.run, teacher)
     training.run(listener.stepped)
 
@@ -139,7 +143,8 @@ def train(request: Request, listener: Listener) -> Header:
     if len(watch):
         header = _calibrate(header, model.eval(), adapter, watch)
     request.output.parent.mkdir(parents=True, exist_ok=True)
-    save_checkpoint(request.output, Checkpoint(header, training.average.values))
+    tensors = {name: value.cpu() for name, value in training.average.values.items()}
+    save_checkpoint(request.output, Checkpoint(header, tensors))
     return header
 
 
@@ -156,12 +161,14 @@ def held_out_logits(
     only: the one stream that is read of files which have several.
     """
     rows = []
+    device = model.latents.device
     with torch.inference_mode():
         for start in range(0, len(watch), 64):
             where = np.arange(start, min(start + 64, len(watch)))
             arrays = {n: torch.from_numpy(a) for n, a in watch.rows(where).items()}
             arrays = {only: arrays[only]} if only else arrays
-            rows.append(model(adapter.byte_array(arrays)).float().numpy())
+            streams = {n: to_device(x, device) for n, x in adapter.byte_array(arrays).items()}
+            rows.append(model(streams).float().cpu().numpy())
     logits = np.concatenate(rows)
     _, first, file = np.unique(watch.files, return_index=True, return_inverse=True)
     summed = np.zeros((len(first), logits.shape[1]))

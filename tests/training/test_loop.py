@@ -1,3 +1,5 @@
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 import torch
@@ -23,13 +25,13 @@ def corners_and_rods(count: int = 40) -> Cache:
     return Cache({"pointcloud": points}, present, classes, np.arange(count), 0)
 
 
-def new_training(run, **plan) -> Training:
+def new_training(run, device="cpu", **plan) -> Training:
     adapter = build_adapter(POINTS)
     torch.manual_seed(0)
     model = Perceiver(PerceiverConfig(adapter.streams, 2, latents=4, width=16, layers=1))
     plan = {"steps": 12, "batch": 8, "average": 0.5} | plan
     run.mkdir(exist_ok=True)
-    return Training(model, adapter, corners_and_rods(), Plan(**plan), run)
+    return Training(model.to(device), adapter, corners_and_rods(), Plan(**plan), run)
 
 
 class KilledError(Exception):
@@ -159,3 +161,38 @@ def test_augmented_batches_fit_the_model_and_their_targets_sum_to_one(modality, 
         if not mixup:
             assert torch.equal(mixed, targets)
     assert seen == set(adapter.streams)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_step_leaves_nothing_on_another_device_than_the_models(tmp_path, monkeypatch, precision):
+    """The meta device computes nothing, but refuses most tensors of another device."""
+    lowered = []
+
+    def autocast(device, dtype):
+        lowered.append((device, dtype))
+        return nullcontext()
+
+    monkeypatch.setattr(torch, "autocast", autocast)
+    training = new_training(tmp_path, device="meta", latents=0.5, elements=0.5, precision=precision)
+    batch = training._draw(0)
+    for tensor in (*batch.elements.values(), batch.targets, batch.chosen):
+        assert tensor.device.type == "meta"
+    assert batch.elements["pointcloud"].shape[0] == 8
+    assert batch.chosen.shape == (2,)
+    loss = training._learn(batch, 0.5)
+    training.average.update(training.model, 1)
+    assert loss.device.type == "meta"
+    assert all(value.device.type == "meta" for value in training.average.values.values())
+    assert lowered == ([] if precision == "float32" else [("meta", torch.bfloat16)])
+
+
+def test_batches_that_are_drawn_ahead_are_those_of_their_steps(tmp_path):
+    plan = {"steps": 9, "latents": 0.5, "mixup": 1.0}
+    here, ahead = new_training(tmp_path / "a", **plan), new_training(tmp_path / "b", **plan)
+    drawn = [here._draw(step) for step in range(8)]
+    batches = ahead._batches_ahead()
+    for expected, found in zip(drawn, batches, strict=False):
+        assert torch.equal(found.targets, expected.targets)
+        assert torch.equal(found.elements["pointcloud"], expected.elements["pointcloud"])
+        assert torch.equal(found.chosen, expected.chosen)
+    batches.close()

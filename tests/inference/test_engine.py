@@ -1,0 +1,87 @@
+"""The engine on devices that are not here: how large batches are, and where tensors lie."""
+
+import numpy as np
+import pytest
+import torch
+
+from perceiver_cli import Classifier
+from perceiver_cli.errors import UsageError
+from perceiver_cli.inference import engine as engines
+from perceiver_cli.inference.attention_statistics import AttentionWatch
+from perceiver_cli.inference.engine import Engine
+from perceiver_cli.media.types import Source
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def windows(weights, media):
+    """kind -> six windows of one file."""
+
+    def make(kind: str):
+        item = Classifier(str(weights[kind])).prepare(Source(str(media[kind])))
+        return [item.windows[0]] * 6
+
+    return make
+
+
+@pytest.fixture
+def sizes(monkeypatch):
+    """The sizes of the batches that were read; room["items"] of them fit at a time."""
+    room, seen = {"items": 1000}, []
+    real = Engine._predict_alike
+
+    def predict(self, windows, attention):
+        seen.append(len(windows))
+        if len(windows) > room["items"]:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return real(self, windows, attention)
+
+    monkeypatch.setattr(Engine, "_predict_alike", predict)
+    return room, seen
+
+
+def test_a_batch_that_does_not_fit_is_halved(weights, windows, sizes):
+    room, seen = sizes
+    six = windows("image")
+    engine = Engine(weights["image"], CPU, "float32")
+    expected = engine.predict(six, attention=False)
+    room["items"] = 2
+    seen.clear()
+    found = engine.predict(six, attention=False)
+    assert seen == [6, 3, 1, 1, 1, 1, 1, 1]
+    for one, other in zip(expected, found, strict=True):
+        np.testing.assert_allclose(one.scores, other.scores, atol=1e-6)
+    seen.clear()
+    engine.predict(six, attention=False)
+    assert set(seen) == {1}
+
+
+def test_an_input_that_does_not_fit_is_told_in_one_line(weights, windows, sizes):
+    sizes[0]["items"] = 0
+    with pytest.raises(UsageError, match="more memory than cpu has left: try --device cpu"):
+        Engine(weights["image"], CPU, "float32").predict(windows("image"), attention=False)
+
+
+def test_batches_follow_the_free_memory_of_a_gpu(weights, windows, sizes, monkeypatch):
+    six = windows("image")
+    engine = Engine(weights["image"], CPU, "float32")
+    model = engine.header.model
+    item = 4 * engine.streams(six[:1])["image"].shape[1] * model.channels
+    monkeypatch.setattr(engines, "free_bytes", lambda device: engines.WORK * (4 * item + 1))
+    engine.predict(six, attention=False)
+    assert sizes[1] == [4, 2]
+
+
+@pytest.mark.parametrize("kind", ["image", "audio", "pointcloud", "av"])
+def test_all_tensors_are_on_the_models_device(weights, windows, kind, monkeypatch):
+    """The meta device computes nothing, but refuses most tensors of another device."""
+    meta = torch.device("meta")
+    monkeypatch.setattr(engines, "pick_precision", lambda *_: torch.float32)
+    engine = Engine(weights[kind], meta, "float32")
+    watch = AttentionWatch()
+    with torch.inference_mode():
+        logits = engine.run(engine.streams(windows(kind)), watch)
+    assert logits.device == meta
+    assert logits.shape == (6, engine.header.model.classes)
+    assert {measured.mass.device for measured in watch.measured} == {meta}
