@@ -56,7 +56,7 @@ def detect_container(source: Source, format: str, label: str) -> Detection:
         return Detection("audio", format, f"{label} with sound{ending}")
     if hidden_pictures or hidden_sound:
         what = undecodable(source, format, "pictures" if hidden_pictures else "sound")
-        raise InputError("unsupported", f"a {format.upper()} container: {what}")
+        raise InputError("unsupported", f"looks like {label}, but {what}")
     if not others:
         raise InputError("corrupt", f"the {format.upper()} container is cut off: no streams in it")
     raise InputError("unsupported", f"a {format.upper()} container without pictures or sound")

@@ -32,6 +32,8 @@ _KINDS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"8BPS", "a large Photoshop document (export it as PNG or JPEG)"),
     (0, b"gimp xcf", "a GIMP document (export it as PNG or JPEG)"),
     (0, b"P7\n", "a PAM picture (export it as PNG)"),
+    (0, b"qoif", "a QOI picture (export it as PNG)"),
+    (0, b"DDS |\0\0\0", "a DDS texture (export it as PNG)"),
     (0, b"farbfeld", "a farbfeld picture (export it as PNG)"),
     (0, b"SIMPLE  =", "a FITS picture (export it as PNG)"),
     (0, b"SDPX", "a DPX picture (export it as PNG or JPEG)"),
@@ -78,6 +80,7 @@ _KINDS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office document"),
     (0, b"{\\rtf", "a rich text document"),
     (0, b"%!PS", "a PostScript document"),
+    (0, b"\xc5\xd0\xd3\xc6", "a PostScript document"),
 )
 
 

@@ -29,6 +29,8 @@ class Signature:
     label: str
 
 
+_JP2 = b"\0\0\0\x0cjP  \r\n\x87\n"
+
 _PLAIN: tuple[tuple[bytes, Family, str, str], ...] = (
     (b"\xff\xd8\xff", Family.PICTURE, "jpeg", "JPEG header"),
     (b"\x89PNG\r\n\x1a\n", Family.PICTURE, "png", "PNG header"),
@@ -38,11 +40,11 @@ _PLAIN: tuple[tuple[bytes, Family, str, str], ...] = (
     (b"MM\0*", Family.PICTURE, "tiff", "TIFF header"),
     (b"II+\0", Family.PICTURE, "tiff", "BigTIFF header"),
     (b"MM\0+", Family.PICTURE, "tiff", "BigTIFF header"),
-    (b"\0\0\0\x0cjP  \r\n\x87\n", Family.PICTURE, "jp2", "JPEG 2000 header"),
+    (_JP2 + b"\0\0\0\x18ftypmjp2", Family.CONTAINER, "mov", "Motion JPEG 2000"),
+    (_JP2 + b"\0\0\0\x14ftypjpm ", Family.UNSUPPORTED, "jpm", "looks like a JPM document"),
+    (_JP2, Family.PICTURE, "jp2", "JPEG 2000 header"),
     (b"\xff\x4f\xff\x51", Family.PICTURE, "jp2", "JPEG 2000 code stream"),
     (b"8BPS\0\1", Family.PICTURE, "psd", "Photoshop header"),
-    (b"qoif", Family.PICTURE, "qoi", "QOI header"),
-    (b"DDS |\0\0\0", Family.PICTURE, "dds", "DDS header"),
     (b"icns\0", Family.PICTURE, "icns", "ICNS header"),
     (b"\x59\xa6\x6a\x95", Family.PICTURE, "sun", "Sun raster header"),
     (b"\x01\xda\0\1\0", Family.PICTURE, "sgi", "SGI header"),
@@ -149,6 +151,9 @@ def _iso_media(head: bytes) -> Signature | None:
         return Signature(Family.PICTURE, "avif", "AVIF header")
     if major in _HEIF_BRANDS:
         return Signature(Family.PICTURE, "heic", "HEIC header")
+    if major == b"mif3":
+        problem = "looks like a HEIF picture in its short form; export it as JPEG"
+        return Signature(Family.UNSUPPORTED, "heic", problem)
     if major == b"crx ":
         return Signature(
             Family.UNSUPPORTED, "cr3", "looks like a Canon raw photo; export it as JPEG"

@@ -11,8 +11,8 @@ from perceiver_cli.errors import InputError
 from perceiver_cli.media.frames import reduced_size, wanted_times
 from perceiver_cli.media.image import exif_orientation
 from perceiver_cli.media.limits import MAX_FRAMES, most
-from perceiver_cli.media.pillow import decoding, open_picture
-from perceiver_cli.media.pixels import check_size, to_rgb_array, turned_upright
+from perceiver_cli.media.pillow import check_memory, decoding, open_picture
+from perceiver_cli.media.pixels import to_rgb_array, turned_upright
 from perceiver_cli.media.types import Source, Video, VideoSpec, VideoWindow
 from perceiver_cli.media.windows import window_starts
 
@@ -40,7 +40,7 @@ def load_animation(source: Source, format: str, spec: VideoSpec) -> Video:
         InputError: As load_video raises it.
     """
     with source.open() as stream, open_picture(stream, format) as picture:
-        check_size(*picture.size)
+        check_memory(picture, format)
         width, height = picture.size
         orientation = exif_orientation(picture)
         lengths = [_length_s(frame) for frame in _frames(picture, format)]

@@ -11,7 +11,7 @@ from perceiver_cli.errors import InputError
 from perceiver_cli.media.arrays import choose_array, read_array
 from perceiver_cli.media.failures import hush_libraries
 from perceiver_cli.media.jpeg import what_is_missing
-from perceiver_cli.media.pillow import decoding, open_picture
+from perceiver_cli.media.pillow import check_memory, decoding, open_picture
 from perceiver_cli.media.pixels import check_size, to_8_bit, to_rgb_array
 from perceiver_cli.media.types import Picture, Source
 
@@ -71,7 +71,7 @@ def exif_orientation(picture: Image.Image) -> int:
 
 def _load(source: Source, format: str, at_least: int | None, ended: bool = False) -> Picture:
     with source.open() as stream, open_picture(stream, format, ended) as picture:
-        check_size(*picture.size)
+        check_memory(picture, format)
         width, height = picture.size
         facts = _facts(picture)
         if at_least is not None and format == "jpeg":
@@ -84,7 +84,8 @@ def _load(source: Source, format: str, at_least: int | None, ended: bool = False
             width, height = picture.size
         notes = (what_is_missing(picture),) if ended else ()
         factor = _factor(picture, at_least) if at_least else 1
-        pixels = to_rgb_array(picture, orientation, factor)
+        with decoding(format):
+            pixels = to_rgb_array(picture, orientation, factor)
     if orientation >= 5:
         width, height = height, width
     return Picture(pixels, width, height, facts, notes)

@@ -5,7 +5,7 @@ variable of the environment changes it: PERCEIVER_MAX_PIXELS=400000000.
 
 | what | limit | why |
 |---|---|---|
-| a picture's or frame's pixels | MAX_PIXELS | 179 million are 0.5 GB of RGB |
+| a picture's or frame's pixels | MAX_PIXELS | 10 bytes each at the peak, 2 GB in all |
 | a NumPy array | MAX_ARRAY_BYTES | 1 GiB |
 | a shape's file, vertices and faces with it | MAX_SHAPE_BYTES | 1 GiB; clouds are thinned |
 | an animation's frames | MAX_FRAMES | later ones are left out |
@@ -23,10 +23,16 @@ import os
 from perceiver_cli.errors import UsageError
 
 
-def most(name: str) -> str:
-    """A limit in words, with what changes it."""
+def most(name: str, limit: int | None = None) -> str:
+    """A limit in words, with what changes it.
+
+    Args:
+        name: Its name here.
+        limit: Its value, where only a share of it applies.
+    """
     unit = name.rpartition("_")[2].lower()
-    return f"at most {globals()[name]:,} {unit} are read (PERCEIVER_{name} changes that)"
+    number = globals()[name] if limit is None else limit
+    return f"at most {number:,} {unit} are read (PERCEIVER_{name} changes that)"
 
 
 def _limit(name: str, usual: int) -> int:
@@ -38,8 +44,8 @@ def _limit(name: str, usual: int) -> int:
     return int(text)
 
 
-# It is also the size beyond which Pillow itself refuses to open a file.
-MAX_PIXELS = _limit("MAX_PIXELS", 178_956_970)
+# The photos of phones have up to 200 million.
+MAX_PIXELS = _limit("MAX_PIXELS", 200_000_000)
 
 MAX_ARRAY_BYTES = _limit("MAX_ARRAY_BYTES", 2**30)
 
@@ -50,7 +56,7 @@ MAX_FRAMES = _limit("MAX_FRAMES", 10_000)
 MAX_PIPE_BYTES = _limit("MAX_PIPE_BYTES", 2**30)
 
 # Samples a second.
-MAX_RATE = _limit("MAX_RATE", 10_000_000)
+MAX_RATE = _limit("MAX_RATE", 6_000_000)
 
 # Room for the largest picture in several copies (transparency, 16 bits) beside the libraries.
 MAX_WORKER_BYTES = _limit("MAX_WORKER_BYTES", 6 * 2**30)

@@ -12,36 +12,41 @@ from perceiver_cli.errors import InputError
 from perceiver_cli.media.failures import as_input_error
 from perceiver_cli.media.jpeg import unusual_process, with_end
 from perceiver_cli.media.limits import MAX_PIXELS, most
+from perceiver_cli.media.pixels import check_size
 from perceiver_cli.media.png import without_extras
 
 if TYPE_CHECKING:
     from PIL import Image
 
 # Only the decoder of the detected format is tried, so content never picks an odd Pillow plugin:
-# Pillow's names of formats, and the modules of Pillow that read them.
-_PLUGINS: dict[str, dict[str, str]] = {
-    "jpeg": {"JPEG": "Jpeg", "MPO": "Mpo"},
-    "png": {"PNG": "Png"},
-    "webp": {"WEBP": "WebP"},
-    "bmp": {"BMP": "Bmp"},
-    "tiff": {"TIFF": "Tiff"},
-    "gif": {"GIF": "Gif"},
-    "avif": {"AVIF": "Avif"},
-    "ppm": {"PPM": "Ppm"},
-    "jp2": {"JPEG2000": "Jpeg2K"},
-    "psd": {"PSD": "Psd"},
-    "ico": {"ICO": "Ico"},
-    "icns": {"ICNS": "Icns"},
-    "tga": {"TGA": "Tga"},
-    "pcx": {"PCX": "Pcx"},
-    "dds": {"DDS": "Dds"},
-    "qoi": {"QOI": "Qoi"},
-    "sgi": {"SGI": "Sgi"},
-    "sun": {"SUN": "Sun"},
+# Pillow's name of the format, and the module of Pillow that reads it. Plugins in plain Python that
+# take minutes for a photo (QOI, DDS without compression) are not among them.
+_PLUGINS: dict[str, tuple[str, str]] = {
+    "jpeg": ("JPEG", "Jpeg"),
+    "png": ("PNG", "Png"),
+    "webp": ("WEBP", "WebP"),
+    "bmp": ("BMP", "Bmp"),
+    "tiff": ("TIFF", "Tiff"),
+    "gif": ("GIF", "Gif"),
+    "avif": ("AVIF", "Avif"),
+    "ppm": ("PPM", "Ppm"),
+    "jp2": ("JPEG2000", "Jpeg2K"),
+    "psd": ("PSD", "Psd"),
+    "ico": ("ICO", "Ico"),
+    "icns": ("ICNS", "Icns"),
+    "tga": ("TGA", "Tga"),
+    "pcx": ("PCX", "Pcx"),
+    "sgi": ("SGI", "Sgi"),
+    "sun": ("SUN", "Sun"),
 }
 # Pillow cannot tell a variant that it does not know from damage in these headers; the first is
 # the likelier.
-_MANY_VARIANTS = frozenset({"tiff", "psd", "dds", "sgi"})
+_MANY_VARIANTS = frozenset({"tiff", "psd", "sgi"})
+
+# Measured; libraries hold their own planes beside Pillow's picture (4 bytes) and ours (3).
+_USUAL_BYTES, _RESULT_BYTES = 10, 7
+_BYTES_A_PIXEL = {"jp2": 22, "webp": 15, "avif": 17}
+_BITS_A_SAMPLE, _COMPRESSION = 258, 259
 
 _UNKNOWN_VARIANT = "this variant of {} cannot be read; save it as 8-bit RGB"
 _UNSUPPORTED = re.compile(
@@ -87,6 +92,32 @@ def open_picture(stream: BinaryIO, format: str, ended: bool = False) -> Image.Im
         raise
 
 
+def check_memory(picture: Image.Image, format: str) -> None:
+    """Refuse a picture that takes more memory than MAX_PIXELS of the usual kind.
+
+    Args:
+        picture: A picture that is not decoded yet.
+        format: detect's name for its format.
+
+    Raises:
+        InputError: "too_large", or "corrupt" without area.
+    """
+    check_size(
+        *picture.size, most_pixels=MAX_PIXELS * _USUAL_BYTES // _bytes_a_pixel(picture, format)
+    )
+
+
+def _bytes_a_pixel(picture: Image.Image, format: str) -> int:
+    """The memory that decoding takes at its peak, the result included, for each pixel."""
+    if format == "tiff":
+        tags = getattr(picture, "tag_v2", {})
+        bits = tags.get(_BITS_A_SAMPLE, (8,))
+        # The compressed strips of a file may be a single one, which its decoder holds whole.
+        if tags.get(_COMPRESSION, 1) != 1:
+            return max(_USUAL_BYTES, _RESULT_BYTES + sum(bits) // 8)
+    return _BYTES_A_PIXEL.get(format, _USUAL_BYTES)
+
+
 @contextmanager
 def decoding(format: str, part: str = "data") -> Iterator[None]:
     """Failures of Pillow inside the block as InputErrors of the kind that fits.
@@ -122,10 +153,9 @@ def _registered(format: str) -> tuple[str, ...]:
     if format == "heic":
         _register_heif()
         return ("HEIF",)
-    plugins = _PLUGINS[format]
-    for module in plugins.values():
-        import_module(f"PIL.{module}ImagePlugin")
-    return tuple(plugins)
+    name, module = _PLUGINS[format]
+    import_module(f"PIL.{module}ImagePlugin")
+    return (name,)
 
 
 def _register_heif() -> None:

@@ -23,20 +23,23 @@ _DEPTH_CEILINGS = (2**8 - 1, 2**10 - 1, 2**12 - 1, 2**14 - 1, 2**16 - 1)
 _STRIP_PIXELS = 2**20
 
 
-def check_size(width: int, height: int) -> None:
+def check_size(width: int, height: int, most_pixels: int | None = None) -> None:
     """Refuse what is too large to decode, or has no area.
 
     Args:
         width: Pixels.
         height: Pixels.
+        most_pixels: The limit where it is a share of MAX_PIXELS.
 
     Raises:
-        InputError: "too_large" above MAX_PIXELS, "corrupt" without area.
+        InputError: "too_large" beyond the limit, "corrupt" without area.
     """
     if width < 1 or height < 1:
         raise InputError("corrupt", f"the picture has no area ({width} x {height} pixels)")
-    if width * height > MAX_PIXELS:
-        raise InputError("too_large", f"a picture of {width} x {height}: {most('MAX_PIXELS')}")
+    limit = min(MAX_PIXELS, most_pixels or MAX_PIXELS)
+    if width * height > limit:
+        problem = f"a picture of {width} x {height}: {most('MAX_PIXELS', limit)}"
+        raise InputError("too_large", problem)
 
 
 def to_8_bit(values: Array) -> Array:
