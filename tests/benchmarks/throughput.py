@@ -1,12 +1,15 @@
 """How many files a second `perceiver classify` does, against what it is made of.
 
     python -m tests.benchmarks.throughput --modality image --files 2000 --model pictures-200
+    python -m tests.benchmarks.throughput --folder FILES --rounds 5 --only decode model command
 
 Prints, in files a second: decoding alone (in one process for each core), the model alone (with all
 cores on one batch, and with one batch on each core, as the command does), a plain loop over
 `Classifier.classify`, and the command: from its first to its last record, and as a whole with its
-start; then the most memory that the command and its decoding processes held. "decode, then model"
-is what the cores can do in all if both only compute: 1 / (1 / decode + 1 / model).
+start; the same with attention statistics; then the most memory that the command and its decoding
+processes held. "decode, then model" is what the cores can do in all if both only compute:
+1 / (1 / decode + 1 / model). With several rounds all rows are measured in turn, medians are shown,
+and the shares are medians of the rounds' own.
 """
 
 from __future__ import annotations
@@ -19,11 +22,13 @@ import tempfile
 import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from itertools import cycle, islice
+from itertools import cycle, islice, repeat
 from multiprocessing import get_context
 from pathlib import Path
+from statistics import median
 from typing import Any
 
+from perceiver_cli.media.types import Source
 from tests.benchmarks.media import make_folder
 
 # So many files are enough for the rows that need no steady stream.
@@ -37,6 +42,7 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=2000)
     parser.add_argument("--model", help="weights; else untrained ones of the usual size")
     parser.add_argument("--only", nargs="*", help="of the rows, these")
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--folder", type=Path, help="keep the files here, or take those of before")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
@@ -46,53 +52,89 @@ def main() -> None:
         paths = list(islice(cycle(made), options.files))
         model = options.model or str(untrained(Path(place), options.modality))
         print(f"{len(paths)} files, {len(os.sched_getaffinity(0))} cores")
-        rates: dict[str, float] = {}
-        for name, measure in ROWS.items():
-            if not options.only or name in options.only:
-                for row, figure in measure(paths, model).items():
-                    rates[row] = figure
-                    print(f"{row:28}{figure:10.1f}", flush=True)
-        if {"decode", "model"} <= rates.keys():
-            both = 1 / (1 / rates["decode"] + 1 / rates["model"])
-            print(f"{'decode, then model':28}{both:10.1f}")
+        rounds: dict[str, list[float]] = {}
+        for number in range(options.rounds):
+            rates: dict[str, float] = {}
+            for name, measure in ROWS.items():
+                if not options.only or name in options.only:
+                    rates |= measure(paths, model)
+            for row, figure in (rates | compared(rates)).items():
+                rounds.setdefault(row, []).append(figure)
+            print(f"round {number + 1} of {options.rounds}", file=sys.stderr, flush=True)
+    for row, figures in rounds.items():
+        shown = f"{median(figures):10.1%}" if row in SHARES else f"{median(figures):10.1f}"
+        print(f"{row:40}{shown}")
+
+
+SHARES = {
+    "command, of decode then model": ("command", "decode, then model"),
+    "statistics, of the command": ("command with statistics", "command"),
+    "statistics, of the model": ("model with statistics", "model"),
+}
+
+
+def compared(rates: dict[str, float]) -> dict[str, float]:
+    """What one row is of another, as far as there are these rows."""
+    found: dict[str, float] = {}
+    if {"decode", "model"} <= rates.keys():
+        found["decode, then model"] = 1 / (1 / rates["decode"] + 1 / rates["model"])
+    for name, (part, whole) in SHARES.items():
+        if {part, whole} <= rates.keys() | found.keys():
+            found[name] = (rates | found)[part] / (rates | found)[whole]
+    return found
 
 
 def decode(paths: list[Path], model: str) -> dict[str, float]:
     """Everything up to the arrays that the model reads, in a process for each core."""
-    preparation = _preparation(model)
+    from perceiver_cli.checkpoints import registry
+    from perceiver_cli.inference.decoding.preparer import Preparer
+
+    preparer = Preparer(registry.find(model))
+    sources = [Source(str(path)) for path in paths]
     cores = len(os.sched_getaffinity(0))
     with ProcessPoolExecutor(cores, get_context("forkserver")) as pool:
-        list(pool.map(_decode, paths[:cores], [preparation] * cores))
+        list(pool.map(preparer.prepare, sources[:cores]))
         started = time.perf_counter()
-        list(pool.map(_decode, paths, [preparation] * len(paths), chunksize=16))
+        # Items are not sent back: the command's come through a pipe that copies less.
+        list(pool.map(_prepare, repeat(preparer), sources, chunksize=16))
         return {"decode": len(paths) / (time.perf_counter() - started)}
+
+
+def _prepare(preparer: Any, source: Source) -> None:
+    preparer.prepare(source)
 
 
 def model_alone(paths: list[Path], model: str) -> dict[str, float]:
     """The model alone, on windows that were decoded before."""
-    import torch
-
     from perceiver_cli import Classifier
-    from perceiver_cli.media.types import Source
+    from perceiver_cli.inference.allocator import keep_freed
+    from perceiver_cli.inference.threads import use_threads
 
-    classifier = Classifier(model, attention=False)
+    keep_freed()
+    classifier = Classifier(model)
     cores = classifier.threads
-    inputs = [classifier.decode(Source(str(path))) for path in paths[:SOME]]
+    items = [classifier.prepare(Source(str(path))) for path in paths[:SOME]]
+    engine = classifier.engine_of(items[0])
 
-    def rate(threads: int, size: int) -> float:
+    def rate(threads: int, size: int, attention: bool = False) -> float:
         def answer(start: int) -> None:
-            torch.set_num_threads(cores // threads)
-            batch = inputs[start : start + size]
-            windows = [window for decoded in batch for window in decoded.windows]
-            batch[0].engine.answer(windows, attention=False)
+            use_threads(cores // threads)
+            batch = items[start : start + size]
+            windows = [window for item in batch for window in item.windows]
+            engine.predict(windows, attention=attention)
 
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(answer, range(threads)))
             started = time.perf_counter()
-            list(pool.map(answer, range(0, len(inputs), size)))
-            return len(inputs) / (time.perf_counter() - started)
+            list(pool.map(answer, range(0, len(items), size)))
+            return len(items) / (time.perf_counter() - started)
 
-    return {"model, all cores a batch": rate(1, 16), "model": rate(cores, max(4, 16 // cores))}
+    size = max(4, 32 // cores)
+    return {
+        "model, all cores a batch": rate(1, 32),
+        "model": rate(cores, size),
+        "model with statistics": rate(cores, size, attention=True),
+    }
 
 
 def loop(paths: list[Path], model: str) -> dict[str, float]:
@@ -108,9 +150,14 @@ def loop(paths: list[Path], model: str) -> dict[str, float]:
 
 
 def command(paths: list[Path], model: str) -> dict[str, float]:
-    """The command on a list of the files."""
+    """The command on a list of the files, without and with statistics."""
+    plain = _command(paths, model, "--no-attention")
+    return plain | {"command with statistics": _command(paths, model, "--attention")["command"]}
+
+
+def _command(paths: list[Path], model: str, attention: str) -> dict[str, float]:
     call = [sys.executable, "-m", "perceiver_cli", "classify", "-0", "--model", model]
-    call += ["--format", "jsonl", "--no-attention", "--files-from"]
+    call += ["--format", "jsonl", attention, "--files-from"]
     with tempfile.NamedTemporaryFile() as names:
         names.write(b"\0".join(os.fsencode(path) for path in paths))
         names.flush()
@@ -168,22 +215,6 @@ class Memory:
 def _resident(pid: int | str) -> float:
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
-def _preparation(model: str) -> Any:
-    from perceiver_cli.adapters import build_adapter
-    from perceiver_cli.checkpoints import registry
-    from perceiver_cli.checkpoints.format import load_checkpoint
-
-    return build_adapter(load_checkpoint(registry.find(model)).header.recipe).preparation
-
-
-def _decode(path: Path, preparation: Any) -> None:
-    from perceiver_cli.inference.decoding import steps
-    from perceiver_cli.media.types import Source
-
-    source = Source(str(path))
-    steps.prepare(source, steps.detect(source), preparation)
 
 
 def untrained(folder: Path, modality: str) -> Path:

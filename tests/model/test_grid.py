@@ -51,8 +51,8 @@ def test_reading_a_grid_is_reading_its_elements(
     with pytest.MonkeyPatch.context() as patch, torch.no_grad():
         patch.setattr(grid, "PLACES", places)
         read = GridReading(raw, rows, columns, EPS)
-        found, weights = attend(queries, read)
-        expected, expected_weights = attend(queries, KeysAndValues.of(x, x))
+        found, weights = attend(queries, read, watched=True)
+        expected, expected_weights = attend(queries, KeysAndValues.of(x, x), watched=True)
         parts = [weights.part(where) for where in weights.slices()]
     close = {"rtol": 0, "atol": 1e-9}
     torch.testing.assert_close(found, expected, **close)
@@ -70,6 +70,15 @@ def test_parts_are_whole_rows_and_few_where_there_are_many_items(monkeypatch):
     for batch, sizes in ((1, [20, 15]), (2, [10, 10, 10, 5]), (9, [5] * 7)):
         read = GridReading(draw(3, batch, 35, 1), rows, columns, EPS)
         assert [where.stop - where.start for where in read.slices()] == sizes
+
+
+def test_a_gpu_reads_more_at_once(monkeypatch):
+    monkeypatch.setattr(grid, "PLACES", 5)
+    monkeypatch.setattr(grid, "PLACES_ON_GPU", 20)
+    arrays = draw(3, 1, 35, 1), draw(1, 7, 2), draw(2, 5, 2)
+    for device, count in (("cpu", 7), ("meta", 2)):
+        read = GridReading(*(array.to(device) for array in arrays), EPS)
+        assert len(list(read.slices())) == count
 
 
 @pytest.mark.parametrize(("sizes", "as_grid"), [((12,), False), ((3, 4), True), ((2, 3, 2), False)])
