@@ -1,4 +1,4 @@
-"""The README's recipes in a real bash, and completion in real shells."""
+"""The recipes of docs/shell.md in a real bash, and completion in real shells."""
 
 import os
 import re
@@ -12,9 +12,8 @@ import pytest
 from perceiver_cli.checkpoints import registry
 from tests import samples
 
-README = (Path(__file__).parent.parent.parent / "README.md").read_text(encoding="utf-8")
-SECTION = README.partition("## In shell scripts")[2]
-RECIPES = re.search(r"```sh\n(.+?)```", SECTION, re.DOTALL).group(1).strip().split("\n\n")
+PAGE = (Path(__file__).parent.parent.parent / "docs" / "shell.md").read_text(encoding="utf-8")
+RECIPES = re.search(r"```sh\n(.+?)```", PAGE, re.DOTALL).group(1).strip().split("\n\n")
 HERE = [recipe for recipe in RECIPES if "\njq " not in recipe or shutil.which("jq")]
 
 
