@@ -7,7 +7,7 @@ variable of the environment changes it: PERCEIVER_MAX_PIXELS=400000000.
 |---|---|---|
 | a picture's or frame's pixels | MAX_PIXELS | 10 bytes each at the peak, 2 GB in all |
 | a NumPy array | MAX_ARRAY_BYTES | 1 GiB |
-| a shape's file, vertices and faces with it | MAX_SHAPE_BYTES | 1 GiB; clouds are thinned |
+| a shape's file, and its vertices or faces | MAX_SHAPE_BYTES | 768 MiB; each held once |
 | an animation's frames | MAX_FRAMES | later ones are left out |
 | what comes over a pipe | MAX_PIPE_BYTES | it is held in memory |
 | a sound's samples a second, in all channels | MAX_RATE | a channel with more is damage |
@@ -49,7 +49,8 @@ MAX_PIXELS = _limit("MAX_PIXELS", 200_000_000)
 
 MAX_ARRAY_BYTES = _limit("MAX_ARRAY_BYTES", 2**30)
 
-MAX_SHAPE_BYTES = _limit("MAX_SHAPE_BYTES", 2**30)
+# 768 MiB: what passes stays below 2 GiB of memory in all.
+MAX_SHAPE_BYTES = _limit("MAX_SHAPE_BYTES", 3 * 2**28)
 
 MAX_FRAMES = _limit("MAX_FRAMES", 10_000)
 

@@ -84,6 +84,11 @@ def line_blocks(stream: BinaryIO) -> Iterator[bytes]:
             raise InputError("corrupt", "a line of more than 64 MiB")
 
 
+def printable(text: str) -> str:
+    """Text of a file as a message may show it: on one line, without control characters."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
+
+
 def _as_utf8(stream: BinaryIO) -> Iterator[bytes]:
     first = stream.read(_BLOCK)
     encoding = find_encoding(first[:HEAD_BYTES])

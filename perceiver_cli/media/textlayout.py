@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.shapes.rows import as_number
+from perceiver_cli.media.text import printable
 
 # Tables without a header that are wider than this are not coordinates with colours and normals.
 MAX_COLUMNS = 16
@@ -185,7 +186,7 @@ def _unnamed_layout(
     if separator is None and not all(_all_numbers(row, comma) for row in body):
         return None
     if title is not None:
-        names = ", ".join(title[:6]) + (", …" if len(title) > 6 else "")
+        names = printable(", ".join(title[:6])) + (", …" if len(title) > 6 else "")
         raise InputError("unsupported", f"looks like a table ({names}) without x, y, z columns")
     raise InputError(
         "unsupported",

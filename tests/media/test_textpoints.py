@@ -167,6 +167,11 @@ def test_other_tables(text, says):
     assert says in error.message
 
 
+def test_messages_show_no_control_characters():
+    error = refusal(b"sep=;\nid;x;y;z\x0c0\n;15;2;3\n2;1;1;1\n")
+    assert "(id, x, y, z" in error.message
+
+
 @pytest.mark.parametrize(
     "text",
     [

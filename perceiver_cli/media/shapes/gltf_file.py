@@ -14,6 +14,7 @@ from urllib.parse import unquote, unquote_to_bytes
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.limits import MAX_SHAPE_BYTES, most
 from perceiver_cli.media.shapes.shape import read_exactly
+from perceiver_cli.media.text import printable
 
 _JSON, _BIN = 0x4E4F534A, 0x004E4942
 
@@ -91,7 +92,7 @@ class GltfFile:
             return content
         with open(self._beside(uri), "rb") as stream:
             stream.seek(offset)
-            return read_exactly(stream, size, f"bytes of {uri}")
+            return read_exactly(stream, size, f"bytes of {printable(uri[:80])}")
 
     def holds(self, buffer: int) -> bool:
         """Whether a buffer is stored at all: others are only there when decompressed."""
@@ -155,7 +156,7 @@ class GltfFile:
     def _beside(self, uri: str) -> Path:
         """The path of a file in the same folder."""
         name = unquote(uri).removeprefix("./")
-        shown = "".join(c if c.isprintable() else "?" for c in name[:80])
+        shown = printable(name[:80])
         if self._folder is None:
             told = f"a glTF whose geometry is in another file ({shown}); save it as .glb"
             raise InputError("unsupported", told)
@@ -182,7 +183,7 @@ def check_version(document: Any) -> None:
         if name in _COMPRESSIONS:
             raise compressed(name)
         if not _HARMLESS.fullmatch(str(name)):
-            told = f"a glTF that needs the extension {str(name)[:60]}, which is not read"
+            told = f"a glTF that needs the extension {printable(str(name)[:60])}, which is not read"
             raise InputError("unsupported", told)
 
 

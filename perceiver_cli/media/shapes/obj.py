@@ -61,7 +61,7 @@ def _polygons(block: bytes, before: int) -> tuple[Integers, Integers] | None:
         return None
     text = _BESIDE_VERTEX.sub(b"", b"\n".join(found))
     rows = read_rows(text + b"\n")
-    corners = as_indices(rows.values)
+    corners = as_indices(rows.values, missing=0)
     if b"-" in text:
         return _counted_from_line(block, rows, corners, before), rows.counts
     return corners - 1, rows.counts

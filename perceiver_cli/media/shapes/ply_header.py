@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from perceiver_cli.errors import InputError
-from perceiver_cli.media.text import find_encoding, line_blocks
+from perceiver_cli.media.text import find_encoding, line_blocks, printable
 
 Type = np.dtype[Any]
 
@@ -103,7 +103,7 @@ def _parse(text: str) -> Header:
                 case ["format"]:
                     order = _ORDERS[words[1]]
                 case ["element"]:
-                    found.append((words[1], _count(words[2]), []))
+                    found.append((printable(words[1]), _count(words[2]), []))
                 case ["property"]:
                     found[-1][2].append(_property(words[1:], order))
         except (IndexError, KeyError, ValueError):

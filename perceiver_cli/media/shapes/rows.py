@@ -64,7 +64,7 @@ def read_rows(text: bytes) -> Rows:
     understood; anything else that is no number becomes NaN.
     """
     content = np.frombuffer(text, np.uint8)
-    space = content <= 32
+    space = (content == 32) | ((content >= 9) & (content <= 13))
     begins = ~space
     begins[1:] &= space[:-1]
     starts = np.flatnonzero(begins)

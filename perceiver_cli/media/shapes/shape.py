@@ -57,10 +57,10 @@ class GrowingArray:
         return self._rows
 
 
-def as_indices(values: Floats) -> Integers:
-    """Numbers as int32; 0 for those that are none. What is too large becomes the largest."""
+def as_indices(values: Floats, missing: int = -1) -> Integers:
+    """Numbers as int32, `missing` for those that are none; too large ones become the largest."""
     limit = np.iinfo(np.int32).max
-    return np.clip(np.nan_to_num(values, nan=0.0), -limit, limit).astype(np.int32)
+    return np.clip(np.nan_to_num(values, nan=missing), -limit, limit).astype(np.int32)
 
 
 def triangulate(corners: Integers, sizes: Integers) -> Integers:

@@ -1,7 +1,10 @@
 """OFF with and without normals, colours, comments, counts of edges and aligned lines."""
 
+import io
+
 import pytest
 
+from perceiver_cli.media.shapes.off import read_off
 from tests.media.shapes.reading import FACES, SPHERE, VERTICES, check_sphere, counts, read, refusal
 
 HEAD = f"{len(VERTICES)} {len(FACES)}"
@@ -75,6 +78,13 @@ def test_polygons():
     assert read(f"OFF\n4 1 0\n{square}4 0 1 2 3\n".encode()).faces == 2
     assert read(f"OFF\n4 3 0\n{square}4 0 1 2 3\n2 0 1\n3 0 1 2\n".encode()).faces == 3
     assert counts(read(f"OFF\n4 0 0\n{square}".encode())) == ("cloud", 4, 0)
+
+
+def test_control_characters_are_no_white_space():
+    text = "4 2 0\n0 0 0\n1 0 0\n1 1 0\n0 1 0\n3 0 1 2\n3 0\x1f2 2 3\n"
+    shape = read_off(io.BytesIO(text.encode()))
+    assert shape.faces.tolist() == [[0, 1, 2]]
+    assert shape.notes == ("1 of 2 faces name vertices that do not exist; left out",)
 
 
 @pytest.mark.parametrize("name", ["4OFF", "nOFF\n4", "OFF BINARY"])

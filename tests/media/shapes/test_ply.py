@@ -299,6 +299,11 @@ def test_damaged_headers(header):
     assert refusal(header.encode()).kind == "corrupt"
 
 
+def test_messages_show_no_control_characters():
+    header = ply([("a\x1ab", AXES, []), ("vertex", AXES, [])]).replace(b"b 0", b"b 9")
+    assert refusal(header).kind == "corrupt"
+
+
 def test_vertices_without_positions():
     assert (
         refusal(ply([("vertex", [("float", "u"), ("float", "v")], [(1.0, 2.0)])])).kind
