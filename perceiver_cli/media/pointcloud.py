@@ -61,7 +61,12 @@ def load_points(source: Source, format: str, points: int, seed: int = 0) -> Poin
         InputError: "corrupt" for damage, no finite coordinates, a mesh without area or fewer than
             4 distinct points, "empty" without vertices, "too_large" beyond MAX_SHAPE_BYTES.
     """
-    rng = np.random.default_rng(seed)
+    # Coordinates without bounds are found by what comes out of them, not by NumPy's warnings.
+    with np.errstate(all="ignore"):
+        return _load(source, format, points, np.random.default_rng(seed))
+
+
+def _load(source: Source, format: str, points: int, rng: np.random.Generator) -> PointCloud:
     shape = _read(source, format)
     vertices, faces = len(shape.vertices), len(shape.faces)
     if not vertices:

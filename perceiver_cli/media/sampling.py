@@ -49,10 +49,9 @@ def sample_surface(
     scale = (high - low).max() or 1.0
     areas = np.zeros(len(faces))
     for begin, triangles in _blocks(vertices, faces):
-        with np.errstate(all="ignore"):
-            unit = (triangles - low) / scale
-            edges = unit[:, 1:] - unit[:, :1]
-            found = np.linalg.norm(np.cross(edges[:, 0], edges[:, 1]), axis=1)
+        unit = (triangles - low) / scale
+        edges = unit[:, 1:] - unit[:, :1]
+        found = np.linalg.norm(np.cross(edges[:, 0], edges[:, 1]), axis=1)
         found[~_usable(triangles).all(axis=1)] = 0
         areas[begin : begin + len(found)] = found
     totals = np.cumsum(areas, out=areas)

@@ -30,6 +30,32 @@ def _gltf(path: Path) -> Path:
     return path
 
 
+def _pcd(path: Path) -> Path:
+    points = samples.cloud_array(60).astype("<f4")
+    head = "VERSION 0.7\nFIELDS x y z\nSIZE 4 4 4\nTYPE F F F\nCOUNT 1 1 1\nWIDTH 60\nHEIGHT 1\n"
+    path.write_bytes(f"{head}POINTS 60\nDATA binary\n".encode() + points.tobytes())
+    return path
+
+
+def _ptx(path: Path) -> Path:
+    rows = "".join("{:.3f} {:.3f} {:.3f} 0.5\n".format(*p) for p in samples.cloud_array(60))
+    path.write_text("10\n6\n" + "0 0 0\n" * 4 + "1 0 0 0\n0 1 0 0\n0 0 1 0\n0 0 0 1\n" + rows)
+    return path
+
+
+def _mixed_ply(path: Path) -> Path:
+    """Triangles and quads, so that no two records need have the same length."""
+    head = "ply\nformat binary_little_endian 1.0\nelement vertex 5\n"
+    head += "".join(f"property float {axis}\n" for axis in "xyz")
+    head += "element face 3\nproperty list uchar int vertex_indices\nend_header\n"
+    faces = b"".join(
+        bytes([len(face)]) + np.array(face, "<i4").tobytes()
+        for face in ((0, 1, 2), (0, 1, 2, 3), (2, 3, 4))
+    )
+    path.write_bytes(head.encode() + samples.cloud_array(5).astype("<f4").tobytes() + faces)
+    return path
+
+
 def _array(values: np.ndarray) -> Callable[[Path], Path]:
     def make(path: Path) -> Path:
         (np.savez if path.suffix == ".npz" else np.save)(path, values)
@@ -62,6 +88,9 @@ MAKERS: dict[str, Callable[[Path], Path]] = {
     "text.ply": lambda path: samples.make_mesh(path, encoding="ascii"),
     "text.stl": lambda path: samples.make_mesh(path, file_type="stl_ascii"),
     "gltf": _gltf,
+    "pcd": _pcd,
+    "ptx": _ptx,
+    "mixed.ply": _mixed_ply,
     "xyz": samples.make_text_cloud,
     "csv": lambda path: samples.make_text_cloud(path, separator=",", header="x,y,z"),
     "npy": _array(samples.cloud_array()),

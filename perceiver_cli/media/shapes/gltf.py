@@ -101,8 +101,7 @@ def _placed(file: GltfFile, primitive: dict[str, Any], placement: Placement) -> 
 
 
 def _moved(points: Floats, matrix: Floats) -> Floats:
-    with np.errstate(all="ignore"):
-        moved: Floats = points @ matrix[:3, :3].T + matrix[:3, 3]
+    moved: Floats = points @ matrix[:3, :3].T + matrix[:3, 3]
     return moved
 
 
