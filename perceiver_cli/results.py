@@ -76,10 +76,12 @@ class Classification:
         modality: A key of the table of modalities.
         detected_by: Why it is of that modality, as one phrase.
         model: Name of the checkpoint.
+        signal: "present", or why there is nothing to classify: "silent", "blank", "too_short" or
+            "no_extent"; predictions are then empty.
         predictions: Classes, the likeliest first.
         confident: Whether the first score reaches the model's threshold; None: it has none.
         input: Facts of the file, which differ by modality.
-        byte_array: "elements" M and "channels" C of what the model read.
+        byte_array: "elements" M and "channels" C of what the model read; empty without a signal.
         attention: None if it was not measured.
         segments: The windows that were read, where there were several.
         notes: One line for each thing that was left out or repaired.
@@ -91,6 +93,7 @@ class Classification:
     detected_by: str
     model: str
     predictions: list[Prediction]
+    signal: str = "present"
     confident: bool | None = None
     input: dict[str, Any] = field(default_factory=dict)
     byte_array: dict[str, int] = field(default_factory=dict)

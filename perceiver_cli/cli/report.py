@@ -126,7 +126,7 @@ class _Explained:
         if classifier is None:
             return None
         item = classifier.prepare(Source(result.path))
-        if isinstance(item, FailedItem):
+        if isinstance(item, FailedItem) or item.signal != "present":
             return None
         return explain_item(item, result, classifier.engine_of(item), self.method)
 

@@ -50,7 +50,7 @@ class Views:
     def add(self, item: Item, result: Result, classifier: Classifier) -> None:
         """Explains one more result, in order; item: what it was predicted from."""
         explanation = None
-        if isinstance(item, PreparedItem):
+        if isinstance(item, PreparedItem) and item.signal == "present":
             from perceiver_cli.explain.explanation import explain_item
 
             engine = classifier.engine_of(item)

@@ -8,6 +8,7 @@ import numpy as np
 
 from perceiver_cli.checkpoints.format import Header
 from perceiver_cli.choices import Method
+from perceiver_cli.errors import InputError
 from perceiver_cli.explain.methods import attribute
 from perceiver_cli.explanations import Explanation, Part
 from perceiver_cli.inference.classifier import Classifier
@@ -41,6 +42,8 @@ def explain(source: Source, classifier: Classifier, method: Method | None = None
     item = replace(classifier.preparer, view_sides=LARGE_VIEW).prepare(source)
     if isinstance(item, FailedItem):
         raise item.error
+    if item.signal != "present":
+        raise InputError("empty", f"there is nothing to explain ({item.signal.replace('_', ' ')})")
     (result,) = classifier.predict([item])
     assert result.ok  # as the item was prepared
     return explain_item(item, result, classifier.engine_of(item), method)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -37,13 +36,15 @@ def predict_batch(
 ) -> list[Classification]:
     """One Result per item; all are read by `engine`."""
     started = time.perf_counter()
-    windows = [window for item in batch for window in item.windows]
+    windows = [window for item in batch for window in item.windows if window.signal == "present"]
     predicted = iter(engine.predict(windows, attention=options.attention))
     each_s = (time.perf_counter() - started) / len(batch)
-    return [
-        _result(item, list(islice(predicted, len(item.windows))), engine.header, options, each_s)
-        for item in batch
-    ]
+    results = []
+    for item in batch:
+        # What holds nothing has no vote.
+        own = [next(predicted) if w.signal == "present" else None for w in item.windows]
+        results.append(_result(item, own, engine.header, options, each_s))
+    return results
 
 
 def failed_result(item: FailedItem) -> Failure:
@@ -57,47 +58,58 @@ def failed_result(item: FailedItem) -> Failure:
 
 def _result(
     item: PreparedItem,
-    predicted: list[WindowPrediction],
+    predicted: list[WindowPrediction | None],
     header: Header,
     options: PredictionOptions,
     model_s: float,
 ) -> Classification:
-    scores = np.mean([window.scores for window in predicted], axis=0)
+    """predicted: of each window; None where it has no signal."""
+    found = [window for window in predicted if window is not None]
+    result = Classification(
+        path=item.source.path,
+        modality=item.detection.modality,
+        detected_by=item.detection.reason,
+        model=header.name,
+        signal=item.signal,
+        predictions=[],
+        input=item.facts,
+        segments=_segments(item.windows, predicted, header) if len(predicted) > 1 else [],
+        notes=list(item.notes),
+        seconds={"load": round(item.seconds, 4), "model": round(model_s, 4)},
+    )
+    if not found:
+        return result
+    scores = np.mean([window.scores for window in found], axis=0)
     order = np.argsort(-scores, kind="stable")
     best = int(order[0])
     # Of several windows, the attention shown is that of the one with the highest score.
-    clearest = max(predicted, key=lambda window: float(window.scores[best]))
+    clearest = max(found, key=lambda window: float(window.scores[best]))
     predictions = [
         Prediction(header.labels[i].label, int(i), header.labels[i].id, round(float(scores[i]), 4))
         for i in order[: options.top]
         if scores[i] >= options.min_score
     ]
-    confident = None if header.threshold is None else bool(scores[best] >= header.threshold)
-    return Classification(
-        path=item.source.path,
-        modality=item.detection.modality,
-        detected_by=item.detection.reason,
-        model=header.name,
+    return replace(
+        result,
         predictions=predictions,
-        confident=confident,
-        input=item.facts,
+        confident=None if header.threshold is None else bool(scores[best] >= header.threshold),
         byte_array={"elements": clearest.elements, "channels": clearest.channels},
         attention=clearest.statistics,
-        segments=_segments(item.windows, predicted, header) if len(predicted) > 1 else [],
-        notes=list(item.notes),
-        seconds={"load": round(item.seconds, 4), "model": round(model_s, 4)},
     )
 
 
 def _segments(
-    windows: tuple[Window, ...], predicted: list[WindowPrediction], header: Header
+    windows: tuple[Window, ...], predicted: list[WindowPrediction | None], header: Header
 ) -> list[dict[str, Any]]:
-    """Each window's own top label."""
-    return [
-        {
-            "start_s": round(window.place["start_s"], 3),
-            "label": header.labels[int(prediction.scores.argmax())].label,
-            "score": round(float(prediction.scores.max()), 4),
-        }
-        for window, prediction in zip(windows, predicted, strict=True)
-    ]
+    """Each window's own top label; none where it has no signal."""
+    segments = []
+    for window, prediction in zip(windows, predicted, strict=True):
+        label, score = None, None
+        if prediction is not None:
+            label = header.labels[int(prediction.scores.argmax())].label
+            score = round(float(prediction.scores.max()), 4)
+        start_s = round(window.place["start_s"], 3)
+        segments.append(
+            {"start_s": start_s, "label": label, "score": score, "signal": window.signal}
+        )
+    return segments

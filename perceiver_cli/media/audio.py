@@ -73,7 +73,7 @@ def resample(samples: Mono, rate: int, to: int) -> Mono:
         to: Samples a second.
 
     Returns:
-        [round(S * to / rate)], in step with the original.
+        [round(S * to / rate)], at least one sample, in step with the original.
 
     Raises:
         InputError: "corrupt" for rates that cannot be.
@@ -100,7 +100,7 @@ def _resample_with_av(samples: Mono, rate: int, to: int) -> Mono:
     parts = [
         part.to_ndarray()[0] for part in (*resampler.resample(frame), *resampler.resample(None))
     ]
-    wanted = round(len(samples) * to / rate)
+    wanted = max(1, round(len(samples) * to / rate))
     result = np.zeros(wanted, np.float32)
     made = np.concatenate(parts)[:wanted] if parts else result
     result[: len(made)] = made

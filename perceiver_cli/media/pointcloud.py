@@ -27,7 +27,6 @@ from perceiver_cli.media.types import PointCloud, Source
 # Clouds are returned whole up to max(CLOUD_FACTOR * points, CLOUD_FLOOR) points.
 CLOUD_FACTOR, CLOUD_FLOOR = 4, 20_000
 
-FEWEST_POINTS = 4
 
 # By convention these are modelled with y up.
 _Y_UP = frozenset({"obj", "glb", "gltf"})
@@ -58,8 +57,7 @@ def load_points(source: Source, format: str, points: int, seed: int = 0) -> Poin
         seed: Of the random choices.
 
     Raises:
-        InputError: "corrupt" for damage, no finite coordinates, a mesh without area or fewer than
-            4 distinct points, "empty" without vertices, "too_large" beyond MAX_SHAPE_BYTES.
+        InputError: "corrupt" for damage, or no finite coordinates, "empty" without vertices, "too_large" beyond MAX_SHAPE_BYTES.
     """
     # Coordinates without bounds are found by what comes out of them, not by NumPy's warnings.
     with np.errstate(all="ignore"):
@@ -81,11 +79,6 @@ def _load(source: Source, format: str, points: int, rng: np.random.Generator) ->
         if left_out:
             told = f"{left_out:,} of {vertices:,} points have no finite coordinates; left out"
             notes = (*notes, told)
-    distinct = len(np.unique(found, axis=0))
-    if distinct < FEWEST_POINTS:
-        raise InputError(
-            "corrupt", f"only {distinct} distinct points; a shape needs at least {FEWEST_POINTS}"
-        )
     up: Literal["y", "z"] = "y" if format in _Y_UP else "z"
     if up == "y":
         found = np.stack([found[:, 0], -found[:, 2], found[:, 1]], axis=1)

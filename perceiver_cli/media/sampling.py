@@ -34,7 +34,7 @@ def sample_surface(
         float64 [count, 3].
 
     Raises:
-        InputError: "corrupt" for a mesh without area or finite coordinates.
+        InputError: "corrupt" for a mesh without finite coordinates.
     """
     lows, highs = [], []
     for _, triangles in _blocks(vertices, faces):
@@ -55,8 +55,10 @@ def sample_surface(
         found[~_usable(triangles).all(axis=1)] = 0
         areas[begin : begin + len(found)] = found
     totals = np.cumsum(areas, out=areas)
-    if not totals[-1] > 0:
-        raise InputError("corrupt", "the faces of the mesh have no area")
+    if not totals[-1] > 0:  # a line or a point
+        used = vertices[np.unique(faces)].astype(np.float64)
+        finite: Floats = used[np.isfinite(used).all(axis=1)]
+        return finite
     face = np.searchsorted(totals, rng.random(count) * totals[-1], side="right")
     # The last face may have no area: rounding must not choose it.
     face = np.minimum(face, np.searchsorted(totals, totals[-1]))

@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from perceiver_cli.media.types import Media, Sound, SoundSpec, Source
+from perceiver_cli.media.types import Media, Sound, SoundSpec, SoundWindow, Source
 from perceiver_cli.preparation.base import Preparation, Window
+from perceiver_cli.preparation.signal import sound_signal, sounding_part
 from perceiver_cli.settings import Count, CountOrZero, Limits, Positive
 
 
@@ -71,16 +72,18 @@ class AudioPreparation(Preparation):
     def windows(self, media: Media) -> list[Window]:
         """Sound -> per window "audio": float32 [samples]; a shorter sound is repeated."""
         assert isinstance(media, Sound)
-        return [
-            Window(
-                {"audio": fit_samples(w.samples, self.recipe.samples)},
-                {
-                    "start_s": w.start_s,
-                    "length_s": min(len(w.samples) / media.rate, self.recipe.window_s),
-                },
-            )
-            for w in media.windows
-        ]
+        return [self._window(window, media.rate) for window in media.windows]
+
+    def _window(self, window: SoundWindow, rate: int) -> Window:
+        """Without silence at its ends, which would say more of the file than of the sound."""
+        samples, start_s = window.samples, window.start_s
+        signal = sound_signal(samples, rate)
+        if signal == "present":
+            part = sounding_part(samples, rate, self.recipe.floor_db)
+            samples, start_s = samples[part], start_s + part.start / rate
+        length_s = min(len(samples) / rate, self.recipe.window_s)
+        arrays = {"audio": fit_samples(samples, self.recipe.samples)}
+        return Window(arrays, {"start_s": start_s, "length_s": length_s}, signal)
 
 
 def fit_samples(samples: np.ndarray, count: int) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from perceiver_cli.media.types import Media, Source
+from perceiver_cli.preparation.signal import Signal
 
 
 @dataclass(frozen=True)
@@ -17,10 +18,12 @@ class Window:
 
     arrays: stream -> numpy array of a fixed shape (one item, no batch dimension).
     place: what the adapter needs to lead an element's index back to natural coordinates.
+    signal: whether it holds anything to classify.
     """
 
     arrays: dict[str, np.ndarray]
     place: dict[str, Any] = field(default_factory=dict)
+    signal: Signal = "present"
 
 
 # The shorter side in pixels of pictures and of a video's frames, for people to see: drawn large, or

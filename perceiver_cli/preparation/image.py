@@ -8,6 +8,7 @@ from typing import Literal
 from perceiver_cli.media.types import Media, Picture, PictureSpec, Source
 from perceiver_cli.preparation.base import Preparation, View, Window
 from perceiver_cli.preparation.resampling import Resample, Square, centre_square, resample
+from perceiver_cli.preparation.signal import picture_signal
 from perceiver_cli.settings import Count, CountOrZero, Positive, Share
 
 
@@ -78,7 +79,7 @@ class ImagePreparation(Preparation):
             media.pixels, square, recipe.size, recipe.resample, crop_first=recipe.crop_first
         )
         place = square_place(media.width / width, media.height / height, square)
-        return [Window({"image": pixels}, place)]
+        return [Window({"image": pixels}, place, picture_signal(pixels))]
 
     def for_viewing(self, picture_side: int, frame_side: int) -> ImagePreparation:
         """See Preparation."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from perceiver_cli.media.types import Media, PointCloud, Source
 from perceiver_cli.preparation.base import Preparation, Window
+from perceiver_cli.preparation.signal import shape_signal
 from perceiver_cli.settings import Count, CountOrZero, Positive
 
 
@@ -48,9 +49,8 @@ class PointCloudPreparation(Preparation):
         centred = points - centre
         radius = float(np.linalg.norm(centred, axis=1).max()) or 1.0
         normalised = (centred[chosen] / radius).astype(np.float32)
-        return [
-            Window({"pointcloud": normalised}, {"centre": centre, "radius": radius, "up": media.up})
-        ]
+        place = {"centre": centre, "radius": radius, "up": media.up}
+        return [Window({"pointcloud": normalised}, place, shape_signal(centred[chosen] / radius))]
 
 
 def choose_points(have: int, want: int, seed: int = 0) -> np.ndarray:

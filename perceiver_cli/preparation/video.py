@@ -12,6 +12,7 @@ from perceiver_cli.preparation.audio import AudioRecipe, fit_samples
 from perceiver_cli.preparation.base import Preparation, View, Window
 from perceiver_cli.preparation.image import square_place
 from perceiver_cli.preparation.resampling import Resample, centre_square, resample
+from perceiver_cli.preparation.signal import picture_signal, sound_signal
 from perceiver_cli.settings import Count, CountOrZero, Positive, Share
 
 
@@ -93,18 +94,17 @@ class VideoPreparation(Preparation):
             for frame in window.frames
         ]
         arrays = {"video": np.stack(frames)}
+        signal = picture_signal(arrays["video"])
         heard_s = 0.0
-        if (
-            self.recipe.audio
-            and media.sound_rate
-            and window.sound is not None
-            and len(window.sound)
-        ):
-            arrays["audio"] = fit_samples(window.sound, self.recipe.audio.samples)
-            heard_s = len(window.sound) / media.sound_rate
+        audio, sound, rate = self.recipe.audio, window.sound, media.sound_rate
+        # A silent track says nothing, and the model knows clips without one.
+        if audio and rate and sound is not None and sound_signal(sound, rate) == "present":
+            arrays["audio"] = fit_samples(sound, audio.samples)
+            heard_s = len(sound) / rate
+            signal = "present"
         place = square_place(media.width / width, media.height / height, square) | {
             "times_s": window.times_s,
             "start_s": window.start_s,
             "length_s": min(heard_s, self.recipe.window_s),
         }
-        return Window(arrays, place)
+        return Window(arrays, place, signal)

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from perceiver_cli.report.input_words import input_in_words
+from perceiver_cli.report.input_words import input_in_words, signal_in_words
 from perceiver_cli.report.sentence import attention_in_words
 from perceiver_cli.report.terminal import bar, is_ascii, show
 from perceiver_cli.report.words import (
@@ -28,8 +28,11 @@ _NUMBERS = 42
 
 
 def show_detail(console: Console, result: Classification, verbose: bool = False) -> None:
-    """Prints a classified Classification; verbose adds how long it took."""
+    """Prints a Classification; verbose adds how long it took."""
     show_heading(console, result.path, result.modality, result.detected_by, result.input)
+    if result.signal != "present":
+        show(console, Text(signal_in_words(result.signal), style="yellow"))
+        return
     _show_model(console, result)
     console.print()
     _show_predictions(console, result)
@@ -86,10 +89,10 @@ def _show_segments(console: Console, segments: list[dict[str, Any]]) -> None:
     merged: list[str] = []
     last = None
     for segment in segments:
-        if segment["label"] != last:
-            start = seconds_in_words(segment["start_s"])
-            merged.append(f"{start} {printable(segment['label'])}")
-        last = segment["label"]
+        heard = segment["label"] or segment["signal"]
+        if heard != last:
+            merged.append(f"{seconds_in_words(segment['start_s'])} {printable(heard)}")
+        last = heard
     text = f"{len(segments)} windows: {'; '.join(merged)}"
     console.print()
     show(console, Text(text))

@@ -11,6 +11,19 @@ _CHANNELS = {1: "mono", 2: "stereo"}
 _MODES = {"L": "grey", "1": "black and white", "P": "palette", "LA": "grey with alpha"}
 
 
+_NO_SIGNAL = {
+    "silent": "Silent: there is nothing to classify.",
+    "blank": "Blank: there is nothing to classify.",
+    "too_short": "Too short: there is nothing to classify.",
+    "no_extent": "A point or a line: there is nothing to classify.",
+}
+
+
+def signal_in_words(signal: str) -> str:
+    """Why there is nothing to classify, as a sentence; empty for a signal that is present."""
+    return _NO_SIGNAL.get(signal, "")
+
+
 def input_in_words(modality: str, facts: dict[str, Any]) -> str:
     """The record's `input` of a modality as one phrase."""
     phrase: str = part(modality, "input_words")(facts)

@@ -73,7 +73,8 @@ class RowWriter:
         if not result.ok:
             self._print(path, "-", result.error.kind, "", "failed", style="red")
         elif not result.predictions:
-            self._print(path, result.modality, "-")
+            label = "-" if result.signal == "present" else f"({result.signal.replace('_', ' ')})"
+            self._print(path, result.modality, label)
         else:
             best = result.predictions[0]
             unsure = result.confident is False

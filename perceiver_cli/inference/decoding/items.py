@@ -11,6 +11,7 @@ from perceiver_cli.detect import Detection
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.types import Source
 from perceiver_cli.preparation.base import View, Window
+from perceiver_cli.preparation.signal import Signal
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,12 @@ class PreparedItem:
     notes: tuple[str, ...] = ()
     view: View = field(default_factory=View)
     seconds: float = 0.0
+
+    @property
+    def signal(self) -> Signal:
+        """Whether any of its windows holds something to classify; else why the first does not."""
+        windows = (window.signal for window in self.windows)
+        return "present" if "present" in windows else self.windows[0].signal
 
     @property
     def kind(self) -> Hashable:

@@ -18,7 +18,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from perceiver_cli.report.input_words import input_in_words
+from perceiver_cli.report.input_words import input_in_words, signal_in_words
 from perceiver_cli.report.pictures.thumbnail import Thumbnail
 from perceiver_cli.report.sentence import attention_in_words
 from perceiver_cli.report.words import (
@@ -85,6 +85,7 @@ def card(number: int, result: Result, pictures: Thumbnail | None) -> Card:
         modality=result.modality,
         model=printable(result.model),
         facts=input_in_words(result.modality, result.input),
+        message=signal_in_words(result.signal),
         predictions=[(printable(p.label), p.score) for p in result.predictions],
         # A line may not end between a number and its sign.
         sentence=attention_in_words(result).replace(" %", "\xa0%"),
@@ -145,7 +146,8 @@ def _overview(cards: list[Card]) -> dict[str, Any]:
 
 def _segments(result: Classification) -> str:
     return "; ".join(
-        f"{seconds_in_words(s['start_s'])} {printable(s['label'])}" for s in result.segments
+        f"{seconds_in_words(s['start_s'])} {printable(s['label'] or s['signal'])}"
+        for s in result.segments
     )
 
 

@@ -95,7 +95,9 @@ def _decode(path: Path, index: int, adapter: Adapter) -> list[Window] | LeftOut:
             if not adapter.reads(detection.modality):
                 noun = find_modality(detection.modality).noun
                 return LeftOut(source.path, index, "other_modality", f"is a {noun}")
-            return adapter.prepare(adapter.preparation.load(source, detection.format))
+            windows = adapter.prepare(adapter.preparation.load(source, detection.format))
+            kept = [window for window in windows if window.signal == "present"]
+            return kept or LeftOut(source.path, index, "broken", f"is {windows[0].signal}")
     except InputError as error:
         return why_left_out(source.path, index, error.kind, error.message)
 

@@ -1,0 +1,69 @@
+"""Whether an input holds anything to classify."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+# too_short: a sound of less than SHORTEST_S; no_extent: a shape that is a point or a line.
+Signal = Literal["present", "silent", "blank", "too_short", "no_extent"]
+
+# A sound whose loudest frame is quieter than this holds nothing: -80 dB of full scale, a few steps
+# of 16 bits.
+QUIETEST_RMS = 1e-4
+SHORTEST_S = 0.02
+
+_FRAME_S = 0.02
+# What is left of silence before and behind a sound.
+_MARGIN_S = 0.05
+
+# Standard deviation of 8-bit values: below it a picture is of one colour.
+_PLAINEST = 1.0
+
+_FLATTEST = 1e-6
+
+
+def sound_signal(samples: npt.NDArray[np.float32], rate: int) -> Signal:
+    """Whether mono samples, nominally in [-1, 1], can be heard."""
+    if len(samples) < SHORTEST_S * rate:
+        return "too_short"
+    return "present" if _frame_rms(samples, rate).max() >= QUIETEST_RMS else "silent"
+
+
+def sounding_part(samples: npt.NDArray[np.float32], rate: int, floor_db: float) -> slice:
+    """The samples without silence at both ends.
+
+    Args:
+        samples: Mono, with a signal.
+        rate: Samples per second.
+        floor_db: Frames so far below the loudest are silence.
+    """
+    rms = _frame_rms(samples, rate)
+    loud = np.flatnonzero(rms >= max(QUIETEST_RMS, rms.max() * 10 ** (-floor_db / 20)))
+    frame, margin = round(_FRAME_S * rate), round(_MARGIN_S * rate)
+    start = max(0, int(loud[0]) * frame - margin)
+    return slice(start, min(len(samples), (int(loud[-1]) + 1) * frame + margin))
+
+
+def picture_signal(pixels: npt.NDArray[np.uint8]) -> Signal:
+    """Whether a picture, or the frames of a film, show anything: uint8 [..., H, W, 3]."""
+    spread = pixels.reshape(-1, *pixels.shape[-3:]).std(axis=(1, 2))
+    return "present" if spread.max() >= _PLAINEST else "blank"
+
+
+def shape_signal(points: npt.NDArray[np.float64]) -> Signal:
+    """Whether centred points [N, 3] reach into two dimensions at least."""
+    extents = np.linalg.svd(points, compute_uv=False) if len(points) > 1 else np.zeros(3)
+    flat = len(extents) < 2 or extents[1] <= _FLATTEST * max(float(extents[0]), 1e-300)
+    return "no_extent" if flat else "present"
+
+
+def _frame_rms(samples: npt.NDArray[np.float32], rate: int) -> npt.NDArray[np.float64]:
+    """Root mean square of each 20 ms, the last frame maybe shorter."""
+    starts = np.arange(0, len(samples), round(_FRAME_S * rate))
+    energy = np.add.reduceat(np.square(samples, dtype=np.float64), starts)
+    counts = np.diff(np.append(starts, len(samples)))
+    rms: npt.NDArray[np.float64] = np.sqrt(energy / counts)
+    return rms

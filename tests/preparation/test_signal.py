@@ -1,0 +1,165 @@
+"""What holds nothing to classify, and what is cut off sounds."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+
+from perceiver_cli.media.types import Sound, SoundWindow
+from perceiver_cli.preparation.audio import AudioPreparation, AudioRecipe
+from perceiver_cli.preparation.signal import (
+    picture_signal,
+    shape_signal,
+    sound_signal,
+    sounding_part,
+)
+from tests.samples import make_picture
+
+RATE = 16000
+
+
+def tone(seconds: float, level: float = 0.3) -> np.ndarray:
+    return (level * np.sin(np.arange(round(seconds * RATE)) * 0.3)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("samples", "signal"),
+    [
+        (np.zeros(RATE, np.float32), "silent"),
+        (np.full(RATE, 3e-5, np.float32), "silent"),
+        (tone(1.0, 5e-4), "present"),
+        (np.append(np.zeros(RATE, np.float32), tone(0.02)), "present"),
+        (np.zeros(1, np.float32), "too_short"),
+        (tone(0.019), "too_short"),
+        (tone(0.021), "present"),
+    ],
+)
+def test_sounds(samples, signal):
+    assert sound_signal(samples, RATE) == signal
+
+
+def test_silence_at_both_ends_is_cut_off_and_within_stays():
+    silence = np.zeros(RATE, np.float32)
+    samples = np.concatenate([silence, tone(0.5), silence, tone(0.5), silence])
+    part = sounding_part(samples, RATE, 60.0)
+    assert part.start == pytest.approx(RATE, abs=0.08 * RATE)
+    assert part.stop == pytest.approx(3 * RATE, abs=0.08 * RATE)
+
+
+def test_a_quiet_ending_is_silence_from_the_floor_down():
+    samples = np.concatenate([tone(1.0), tone(1.0, 0.3 * 10 ** (-50 / 20))])
+    assert sounding_part(samples, RATE, 60.0).stop == len(samples)
+    assert sounding_part(samples, RATE, 40.0).stop < 1.1 * RATE
+
+
+def test_a_sound_is_read_without_the_silence_around_it():
+    preparation = AudioPreparation(AudioRecipe())
+    samples = np.concatenate([np.zeros(RATE // 2, np.float32), tone(1.0), np.zeros(8000, "f4")])
+    (window,) = preparation.windows(Sound((SoundWindow(samples, 3.0),), RATE, 5.0, RATE, 1))
+    assert window.signal == "present"
+    assert window.place["start_s"] == pytest.approx(3.45, abs=0.03)
+    assert window.place["length_s"] == pytest.approx(1.1, abs=0.05)
+    # What is left is repeated: no stretch of the window is silent.
+    assert np.abs(window.arrays["audio"]).reshape(10, -1).max(1).min() > 0.1
+
+
+@pytest.mark.parametrize(
+    ("pixels", "signal"),
+    [
+        (np.full((64, 64, 3), 200, np.uint8), "blank"),
+        (np.tile(np.array([255, 0, 90], np.uint8), (8, 8, 1)), "blank"),
+        (np.arange(64 * 64 * 3).reshape(64, 64, 3).astype(np.uint8), "present"),
+        (np.stack([np.zeros((8, 8, 3)), np.eye(8)[..., None].repeat(3, 2) * 99]), "present"),
+        (np.zeros((4, 8, 8, 3)), "blank"),
+    ],
+)
+def test_pictures_and_films(pixels, signal):
+    assert picture_signal(pixels.astype(np.uint8)) == signal
+
+
+@pytest.mark.parametrize(
+    ("points", "signal"),
+    [
+        (np.zeros((50, 3)), "no_extent"),
+        (np.zeros((1, 3)), "no_extent"),
+        (np.outer(np.linspace(-1, 1, 50), [1, 2, 3]), "no_extent"),
+        (np.random.default_rng(0).uniform(-1, 1, (50, 3)) * [1, 1, 0], "present"),
+        (np.random.default_rng(0).uniform(-1, 1, (50, 3)) * [1, 1e-3, 1e-3], "present"),
+    ],
+)
+def test_shapes(points, signal):
+    assert shape_signal(points) == signal
+
+
+def line(path):
+    path.write_text("".join(f"{t} {2 * t} {3 * t}\n" for t in range(40)))
+    return path
+
+
+def plain_picture(path):
+    Image.new("RGB", (320, 240), "navy").save(path)
+    return path
+
+
+def silent_sound(path):
+    soundfile.write(path, np.zeros(5 * RATE), RATE)
+    return path
+
+
+def one_sample(path):
+    soundfile.write(path, [0.5], RATE)
+    return path
+
+
+FILES = {
+    "silent.flac": (silent_sound, "silent"),
+    "one.wav": (one_sample, "too_short"),
+    "plain.png": (plain_picture, "blank"),
+    "line.xyz": (line, "no_extent"),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_record_says_so_and_gives_no_class(run, bundle, tmp_path, name):
+    make, signal = FILES[name]
+    outcome = run("classify", make(tmp_path / name), "--format", "json")
+    assert outcome.exit_code == 0
+    (record,) = json.loads(outcome.stdout)
+    assert (record["status"], record["signal"], record["predictions"]) == ("ok", signal, [])
+    assert record["confident"] is None
+
+
+def test_people_are_told(run, bundle, tmp_path):
+    paths = [make(tmp_path / name) for name, (make, _) in FILES.items()]
+    assert "Silent: there is nothing to classify." in run("classify", paths[0]).stdout
+    rows = run("classify", *paths).stdout
+    assert all(f"({signal})" in rows for signal in ("silent", "too short", "blank", "no extent"))
+    lines = run("classify", *paths, "--format", "labels").stdout.splitlines()
+    assert [line.split("\t")[1] for line in lines] == [""] * len(paths)
+
+
+def test_silent_windows_do_not_vote(run, bundle, tmp_path):
+    path = tmp_path / "late.wav"
+    sound = 0.3 * np.random.default_rng(0).standard_normal(8000)
+    soundfile.write(path, np.concatenate([np.zeros(4 * 8000), sound]), 8000)
+    record = json.loads(run("classify", path, "--format", "jsonl").stdout)
+    heard = [s for s in record["segments"] if s["signal"] == "present"]
+    silent = [s for s in record["segments"] if s["signal"] == "silent"]
+    assert len(heard) >= 1
+    assert len(silent) >= 2
+    assert all(s["label"] is None and s["score"] is None for s in silent)
+    assert record["predictions"][0]["score"] == pytest.approx(
+        np.mean([s["score"] for s in heard]), abs=0.01
+    )
+
+
+def test_explaining_silence_is_refused_in_one_line(run, bundle, tmp_path):
+    path = silent_sound(tmp_path / "silent.flac")
+    outcome = run("explain", path, "-o", tmp_path / "a.png")
+    assert outcome.exit_code == 1
+    assert "nothing to explain (silent)" in outcome.stderr
+    outcome = run("classify", path, make_picture(tmp_path / "b.png"), "--explain", tmp_path / "d")
+    assert outcome.exit_code == 0
+    assert [each.name for each in (tmp_path / "d").iterdir()] == ["b.png.png"]
