@@ -13,6 +13,7 @@ from perceiver_cli.media.pointcloud import load_points
 from perceiver_cli.media.sampling import sample_surface
 from perceiver_cli.media.shapes.obj import read_obj
 from perceiver_cli.media.types import Source
+from perceiver_cli.preparation.pointcloud import PointCloudPreparation, PointCloudRecipe
 from tests import samples
 
 
@@ -223,17 +224,29 @@ def test_other_files_are_not_read(tmp_path):
 @pytest.mark.parametrize(
     ("text", "format", "kind"),
     [
-        ("OFF\n3 1 0\n0 0 0\n1 0 0\n2 0 0\n3 0 1 2\n", "off", "corrupt"),
         ("OFF\n3 1 0\n0 0 0\n1 0 0\n", "off", "corrupt"),
         ("OFF\n3 1 0\n0 0 0\n1 0 0\n0 1 0\n3 0 1 7\n", "off", "corrupt"),
         ("OFF\n0 0 0\n", "off", "empty"),
         ("v nan 0 0\nv nan 0 0\nv nan 1 0\nf 1 2 3\n", "obj", "corrupt"),
-        ("1 2 3\n1 2 3\n1 2 3\n1 2 4\n", "xyz", "corrupt"),
         ("nan nan nan\n" * 9, "xyz", "corrupt"),
     ],
 )
 def test_shapes_without_a_shape(text, format, kind):
     assert refusal(text, format).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("text", "format"),
+    [
+        ("OFF\n3 1 0\n0 0 0\n1 0 0\n2 0 0\n3 0 1 2\n", "off"),
+        ("1 2 3\n1 2 3\n1 2 3\n1 2 4\n", "xyz"),
+        ("1 2 3\n", "xyz"),
+    ],
+)
+def test_a_point_or_a_line_is_loaded_and_has_no_extent(text, format):
+    preparation = PointCloudPreparation(PointCloudRecipe(points=50))
+    (window,) = preparation.windows(preparation.load(Source("a", text.encode()), format))
+    assert window.signal == "no_extent"
 
 
 @pytest.mark.parametrize(
