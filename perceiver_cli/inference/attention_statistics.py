@@ -40,62 +40,62 @@ class AttentionWatch:
     """Give it to Perceiver.forward as `watch`; `measured` then has one entry per cross-attend."""
 
     def __init__(self) -> None:
-        self.measured: list[Measured] = []
+        self._entropies: list[Tensor] = []
+        self._peaks: list[Tensor] = []
+        self._masses: list[Tensor] = []
+        self._mixed: list[Tensor] = []
         self._previous: AttentionWeights | None = None
 
     def __call__(self, number: int, weights: AttentionWeights) -> None:
         """Measures one cross-attend in one pass over its elements."""
-        previous = self._previous
-        if previous is not None and previous.queries.shape[1] != weights.queries.shape[1]:
-            previous = None  # with other heads there is nothing to compare
         assert weights.entropy is not None, "attended without being watched"
-        bits = weights.entropy / math.log(2)
-        entropy = bits.mean((1, 2))
-        mass, joint = _totals(weights, previous)
-        drift = None
-        if joint is not None:
-            before = self.measured[-1].entropy_bits
-            drift = (joint / math.log(2) - (entropy + before) / 2).clamp_min(0)
-        self.measured.append(
-            Measured(
-                entropy_bits=entropy,
-                effective=bits.exp2().mean((1, 2)),
-                peak=weights.peak.mean((1, 2)),
-                drift_bits=drift,
-                mass=mass,
-            )
-        )
+        mass, mixed = _totals(weights, self._previous)
+        self._entropies.append(weights.entropy)
+        self._peaks.append(weights.peak)
+        self._masses.append(mass)
+        if mixed is not None:
+            self._mixed.append(mixed)
         self._previous = weights
+
+    @property
+    def measured(self) -> list[Measured]:
+        """The figures of every cross-attend until now, in order."""
+        if not self._masses:
+            return []
+        bits = torch.stack(self._entropies) / math.log(2)  # [K, B, H, N]
+        entropy = bits.mean((2, 3))
+        effective, peak = bits.exp2().mean((2, 3)), torch.stack(self._peaks).mean((2, 3))
+        drift: list[Tensor | None] = [None]
+        if self._mixed:
+            # The mean of two distributions that add up to s has the entropy
+            # -sum s/2 log(s/2) = log 2 - sum(s log s) / 2.
+            mixed = 1 - torch.stack(self._mixed) / (2 * bits[0, 0].numel() * math.log(2))
+            drift += (mixed - (entropy[1:] + entropy[:-1]) / 2).clamp_min(0).unbind()
+        columns = zip(entropy, effective, peak, drift, self._masses, strict=True)
+        return [Measured(*figures) for figures in columns]
 
 
 def _totals(
     weights: AttentionWeights, previous: AttentionWeights | None
 ) -> tuple[Tensor, Tensor | None]:
-    """Mass [B, M], and the mean entropy [B] in nats of each latent's mean with the previous."""
-    batch, *rows = weights.peak.shape
+    """Mass [B, M]; and of s, the sum of the weights and the previous ones, sum(s log s): [B]."""
+    batch = len(weights.peak)
     # One array: small ones that stay, between large ones that go, would leave holes in memory.
     mass = weights.peak.new_empty(batch, weights.elements, dtype=torch.float32)
-    both = weights.peak.new_zeros(batch)
+    mixed = weights.peak.new_zeros(batch)
     for where in weights.slices():
         part = weights.part(where)
         mass[:, where] = part.mean((1, 2))
         if previous is not None:
-            summed = part + previous.part(where)
-            logs = _log_(summed.clamp_min(_TINY))
-            both += summed.mul_(logs).flatten(1).sum(1)
-    if previous is None:
-        return mass, None
-    # The mean of two distributions that add up to s: -sum s/2 log(s/2) = log 2 - sum(s log s) / 2.
-    return mass, math.log(2) - both / (2 * math.prod(rows))
+            summed = (part + previous.part(where)).clamp_min_(_TINY)
+            mixed += summed.mul_(_log(summed)).flatten(1).sum(1)
+    return mass, None if previous is None else mixed
 
 
-def _log_(x: Tensor) -> Tensor:
-    """The natural logarithm, in place."""
+def _log(x: Tensor) -> Tensor:
     if x.device.type != "cpu":
-        return x.log_()
-    array = x.numpy()
-    np.log(array, out=array)  # in two fifths of torch's time
-    return x
+        return x.log()
+    return torch.from_numpy(np.log(x.numpy()))  # in two fifths of torch's time
 
 
 def summarise(
