@@ -7,14 +7,15 @@ from typing import BinaryIO
 
 _BEHIND = 2**16
 
-# kbit/s by bit rate index, for (MPEG 1?, layer). Layer I is left out: it is extinct, and its
-# first two bytes are the byte-order mark of UTF-16 text.
+# kbit/s by bit rate index, for (MPEG 1?, layer). Layer I stands apart: it is nearly extinct, and
+# its first two bytes are the byte-order mark of UTF-16 text, so that it takes four frames.
 _RATES = {
     (True, 2): (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
     (True, 3): (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
     (False, 2): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
     (False, 3): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
+_LAYER_1_RATES = (32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256)
 _SAMPLE_RATES = (44100, 48000, 32000)
 _VERSION_DIVISORS = {3: 1, 2: 2, 0: 4}
 
@@ -65,7 +66,7 @@ def buried_frames_format(stream: BinaryIO, head: bytes) -> str | None:
     for first in (0xFF, 0x0B):
         at = head.find(first)
         while at >= 0:
-            for name, length_of in _LENGTHS.items():
+            for name, length_of in (*_LENGTHS.items(), ("mp3", _layer_1_length)):
                 if _run_of_frames(head, at, length_of):
                     return name
             at = head.find(first, at + 1)
@@ -132,6 +133,17 @@ def _mpeg_length(head: bytes) -> int:
     padding = head[2] >> 1 & 1
     samples = 72 if layer == 3 and version != 3 else 144
     return samples * rate // sample_rate + padding
+
+
+def _layer_1_length(head: bytes) -> int:
+    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE6 != 0xE6:
+        return 0
+    version, rate_index, sample_index = head[1] >> 3 & 3, head[2] >> 4, head[2] >> 2 & 3
+    if version == 1 or rate_index in (0, 15) or sample_index == 3:
+        return 0
+    rate = 32 * rate_index if version == 3 else _LAYER_1_RATES[rate_index - 1]
+    sample_rate = _SAMPLE_RATES[sample_index] // _VERSION_DIVISORS[version]
+    return 4 * (12_000 * rate // sample_rate + (head[2] >> 1 & 1))
 
 
 def _ac3_length(head: bytes) -> int:

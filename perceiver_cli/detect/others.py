@@ -70,6 +70,7 @@ _KINDS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"BLENDER", "a Blender scene (export it as GLB, OBJ or PLY)"),
     (0, b"LASF", "a LAS point cloud (export it as PLY or XYZ)"),
     (0, b"ASTM-E57", "an E57 point cloud (export it as PLY or XYZ)"),
+    (0, b"ADIF", "an AAC sound in its oldest form (convert it to M4A or WAV)"),
     (0, b"OFR ", "an OptimFROG sound (convert it to FLAC or WAV)"),
     (0, b"#!SILK", "a SILK voice message (convert it to MP3 or WAV)"),
     (0, b"\x02#!SILK", "a SILK voice message (convert it to MP3 or WAV)"),

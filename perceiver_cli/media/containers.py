@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from perceiver_cli.errors import InputError
-from perceiver_cli.media.failures import ForgivingStream, failing_as
+from perceiver_cli.media.failures import ForgivingStream, as_input_error
 from perceiver_cli.media.limits import MAX_RATE
 from perceiver_cli.media.types import Source
 
@@ -71,17 +72,33 @@ _STREAM_LENGTH_GUESSED = frozenset({"mpeg", "mpegts"})
 
 @contextmanager
 def open_container(source: Source, format: str) -> Iterator[InputContainer]:
-    """PyAV's container for a source, at its beginning.
+    """PyAV's container for a source.
 
-    Raises InputError("corrupt") if the demuxer of the format cannot make sense of the file.
+    Args:
+        source: The file.
+        format: A key of DEMUXERS.
+
+    Yields:
+        The container, at its beginning.
+
+    Raises:
+        InputError: "corrupt" if the demuxer of the format cannot make sense of the file,
+            "unsupported" for a variant that it does not know.
     """
     import av
 
     with source.open() as stream:
-        with failing_as("corrupt", f"the {format.upper()} container is cut off or damaged"):
+        try:
             container = av.open(
                 ForgivingStream(stream), format=DEMUXERS[format], metadata_errors="replace"
             )
+        except av.error.PatchWelcomeError as error:
+            problem = f"this variant of {format.upper()} cannot be read"
+            raise InputError("unsupported", problem) from error
+        except Exception as error:
+            problem = f"the {format.upper()} container is cut off or damaged"
+            raise as_input_error(error, "corrupt", problem) from error
+        assert isinstance(container, av.container.InputContainer)
         with container:
             yield container
 
@@ -151,9 +168,14 @@ def frame_length(stream: Any) -> float:
     return float(1 / rate) if rate else 1 / 25
 
 
+def start_of(stream: Any) -> float:
+    """Where a stream begins on the container's clock, in seconds."""
+    return float(stream.start_time * stream.time_base) if stream.start_time else 0.0
+
+
 def stated_extent(container: InputContainer, stream: Any) -> Extent | None:
     """The extent as the header states it, or None if it does not."""
-    start = float(stream.start_time * stream.time_base) if stream.start_time else 0.0
+    start = start_of(stream)
     if stream.duration and container.format.name not in _STREAM_LENGTH_GUESSED:
         duration = float(stream.duration * stream.time_base)
     elif container.duration:
@@ -167,7 +189,7 @@ def stated_extent(container: InputContainer, stream: Any) -> Extent | None:
 def measured_extent(container: InputContainer, stream: Any) -> Extent | None:
     """The extent found by reading all packets without decoding them; None if there are none."""
     length = frame_length(stream) if stream.type == "video" else 0.0
-    first = last = end = None
+    first, last, end = math.inf, -math.inf, -math.inf
     count = 0
     for packet in _packets(container, stream):
         if not packet.size:
@@ -179,12 +201,10 @@ def measured_extent(container: InputContainer, stream: Any) -> Extent | None:
         tick = packet.time_base
         time = stamp * tick.numerator / tick.denominator
         lasts = packet.duration * tick.numerator / tick.denominator or length
-        first = time if first is None else min(first, time)
-        last = time if last is None else max(last, time)
-        end = time + lasts if end is None else max(end, time + lasts)
+        first, last, end = min(first, time), max(last, time), max(end, time + lasts)
     if not count:
         return None
-    if first is None:
+    if first > last:
         return Extent(0.0, (count - 1) * length, count * length, timed=False)
     return Extent(first, last, end)
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.failures import as_input_error
@@ -110,8 +110,8 @@ def check_memory(picture: Image.Image, format: str) -> None:
 def _bytes_a_pixel(picture: Image.Image, format: str) -> int:
     """The memory that decoding takes at its peak, the result included, for each pixel."""
     if format == "tiff":
-        tags = getattr(picture, "tag_v2", {})
-        bits = tags.get(_BITS_A_SAMPLE, (8,))
+        tags: dict[int, Any] = getattr(picture, "tag_v2", {})
+        bits: tuple[int, ...] = tags.get(_BITS_A_SAMPLE, (8,))
         # The compressed strips of a file may be a single one, which its decoder holds whole.
         if tags.get(_COMPRESSION, 1) != 1:
             return max(_USUAL_BYTES, _RESULT_BYTES + sum(bits) // 8)

@@ -84,7 +84,9 @@ class SndfileReader:
         """A stretch of the sound, float32 [S, channels]; see SoundReader."""
         with self._open() as file:
             file.seek(min(round(start_s * self.rate), file.frames))
-            return file.read(round(length_s * self.rate), dtype="float32", always_2d=True)
+            count = round(length_s * self.rate)
+            samples: Samples = file.read(count, dtype="float32", always_2d=True)
+            return samples
 
     @contextmanager
     def _open(self) -> Iterator[Any]:
@@ -105,12 +107,21 @@ class AvReader:
         self._source, self._format = source, format
         with open_container(source, format) as container:
             self._extent = sound_extent(container, format)
+        if not self._extent.timed:
+            self._extent = self._decoded_extent()
         if self._extent.duration_s <= 0:
             raise InputError("empty", "the file holds no sound: 0 samples")
         self.duration_s = self._extent.duration_s
         # Known when something is decoded.
         self.rate = self.channels = 0
         self.bass: int | None = None
+
+    def _decoded_extent(self) -> Extent:
+        """That of a stream without timestamps, whose packets do not say how long they are."""
+        with open_container(self._source, self._format) as container:
+            frames = frames_from(container, sound_stream(container), 0.0, self._extent)
+            length = sum(frame.samples / (frame.sample_rate or 1) for _, frame in frames)
+        return Extent(0.0, length, length, timed=False)
 
     def read(self, start_s: float, length_s: float) -> Samples:
         """A stretch of the sound, float32 [S, channels]; see SoundReader."""
@@ -229,7 +240,9 @@ def _samples(frame: Any) -> Samples:
     channels = frame.layout.nb_channels
     values = values.T if frame.format.is_planar else values.reshape(-1, channels)
     if values.dtype.kind == "f":
-        return values.astype(np.float32)
+        fractions: Samples = values.astype(np.float32)
+        return fractions
     half = float(2 ** (8 * values.dtype.itemsize - 1))
     centre = half if values.dtype.kind == "u" else 0.0
-    return ((values.astype(np.float64) - centre) / half).astype(np.float32)
+    scaled: Samples = ((values.astype(np.float64) - centre) / half).astype(np.float32)
+    return scaled

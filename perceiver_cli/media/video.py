@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +21,7 @@ from perceiver_cli.media.containers import (
     open_container,
     picture_stream,
     sound_stream,
+    start_of,
     stated_extent,
 )
 from perceiver_cli.media.failures import failing_as, hush_libraries
@@ -98,18 +99,18 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
         if found is None:
             continue
         width, height = found.size
-        sound = _decode_sound(source, format, extent, start, span, spec.sound_rate)
-        windows.append(VideoWindow(found.pixels, found.times_s, start, sound))
+        heard = _decode_sound(source, format, extent, start, span, spec.sound_rate)
+        windows.append(VideoWindow(found.pixels, found.times_s, start, heard))
     if not windows:
         raise InputError("corrupt", "no frame of the video can be decoded")
-    heard = any(window.sound is not None for window in windows)
+    with_sound = any(window.sound is not None for window in windows)
     return Video(
         tuple(windows),
         width,
         height,
         float(fps) if fps else None,
         extent.duration_s,
-        spec.sound_rate if heard else None,
+        spec.sound_rate if with_sound else None,
         (undecodable(source, format, "sound"),) if hidden_sound else (),
     )
 
@@ -128,29 +129,40 @@ def _decode_frames(
             if stream is None:
                 return None
             stream.thread_type = "AUTO"
-            aspect = _pixel_aspect(stream)
             timed = frames_from(container, stream, extent.start_s + wanted[0] - run_up, extent)
-            chosen = _on_screen(((time - extent.start_s, frame) for time, frame in timed), wanted)
-        if wanted[0] <= run_up or (chosen and chosen[0][0] <= wanted[0] + _ROUNDING_S):
-            break
-    if not chosen:
+            shown = _on_screen(((time - extent.start_s, frame) for time, frame in timed), wanted)
+            found = _reduced(shown, _pixel_aspect(stream), short_side)
+        if wanted[0] <= run_up or (found and found.times_s[0] <= wanted[0] + _ROUNDING_S):
+            return found
+    return found
+
+
+def _reduced(shown: Iterator[tuple[float, Any]], aspect: float, short_side: int) -> _Frames | None:
+    """The frames in RGB, one at a time, because those of a large video take much memory."""
+    pictures: list[npt.NDArray[np.uint8]] = []
+    times: list[float] = []
+    size = (0, 0)
+    last = None
+    for time, frame in shown:
+        if frame is not last:
+            with failing_as("unsupported", "the pixels of its frames cannot be turned to RGB"):
+                picture = _upright_rgb(frame, aspect, short_side)
+            if last is None:
+                size = (round(frame.width * aspect), frame.height)
+                size = size[::-1] if frame_orientation(frame) >= 5 else size
+            last = frame
+        pictures.append(picture)
+        times.append(time)
+    if not pictures:
         return None
-    pictures: dict[int, npt.NDArray[np.uint8]] = {}
-    with failing_as("unsupported", "the pixel format of its frames cannot be turned to RGB"):
-        for _, frame in chosen:
-            if id(frame) not in pictures:
-                pictures[id(frame)] = _upright_rgb(frame, aspect, short_side)
-    frames = [pictures[id(frame)] for _, frame in chosen]
     # A stream may change its size midway: frames unlike the first give way to the nearest like it.
-    alike = [i for i, frame in enumerate(frames) if frame.shape == frames[0].shape]
-    kept = [min(alike, key=lambda k, i=i: abs(k - i)) for i in range(len(frames))]
-    first = chosen[0][1]
-    size = (round(first.width * aspect), first.height)
-    return _Frames(
-        np.stack([frames[i] for i in kept]),
-        np.array([chosen[i][0] for i in kept]),
-        size[::-1] if frame_orientation(first) >= 5 else size,
-    )
+    alike = [i for i, picture in enumerate(pictures) if picture.shape == pictures[0].shape]
+    kept = [_nearest(alike, i) for i in range(len(pictures))]
+    return _Frames(np.stack([pictures[i] for i in kept]), np.array([times[i] for i in kept]), size)
+
+
+def _nearest(numbers: list[int], to: int) -> int:
+    return min(numbers, key=lambda number: abs(number - to))
 
 
 def _pixel_aspect(stream: Any) -> float:
@@ -161,22 +173,23 @@ def _pixel_aspect(stream: Any) -> float:
 
 def _on_screen(
     timed: Iterable[tuple[float, Any]], wanted: npt.NDArray[np.float64]
-) -> list[tuple[float, Any]]:
+) -> Iterator[tuple[float, Any]]:
     """For each wanted time, in order, the (time, frame) that is on screen then.
 
     The first frame stands in for times before it and the last for times after it.
     """
-    chosen: list[tuple[float, Any]] = []
+    given = 0
     current: tuple[float, Any] | None = None
     for time, frame in timed:
-        while current and len(chosen) < len(wanted) and wanted[len(chosen)] < time - _ROUNDING_S:
-            chosen.append(current)
-        if len(chosen) == len(wanted):
-            return chosen
+        while current and given < len(wanted) and wanted[given] < time - _ROUNDING_S:
+            yield current
+            given += 1
+        if given == len(wanted):
+            return
         current = (time, frame)
     if current:
-        chosen += [current] * (len(wanted) - len(chosen))
-    return chosen
+        for _ in range(len(wanted) - given):
+            yield current
 
 
 def _upright_rgb(frame: Any, aspect: float, short_side: int) -> npt.NDArray[np.uint8]:
@@ -196,9 +209,8 @@ def _decode_sound(
         stream = sound_stream(container)
         if stream is None:
             return None
-        begins = float(stream.start_time * stream.time_base) if stream.start_time else 0.0
-        sound_extent = Extent(begins, extent.last_s, extent.end_s)
-        stretch = decode_stretch(container, stream, sound_extent, extent.start_s + start, span)
+        sound = Extent(start_of(stream), extent.last_s, extent.end_s)
+        stretch = decode_stretch(container, stream, sound, extent.start_s + start, span)
     if not len(stretch.samples):
         return None
     made = resample(to_mono(finite(stretch.samples), stretch.bass), stretch.rate, to)
