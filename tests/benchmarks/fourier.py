@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 from collections.abc import Callable
@@ -24,6 +25,17 @@ ROWS = {
     "OpenVINO, float32": ("openvino", "float32", False),
     "OpenVINO, bfloat16": ("openvino", "bfloat16", False),
 }
+
+
+# What keeps torch from AVX-512; OpenVINO crashes on the latter, ONNX Runtime knows neither.
+LIMITS = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA")
+
+
+def environment_of(name: str) -> dict[str, str]:
+    """The environment for a row's process."""
+    if ROWS[name][0] in ("ours", "transformers"):
+        return dict(os.environ)
+    return {key: value for key, value in os.environ.items() if key not in LIMITS}
 
 
 def rows_here() -> list[str]:
@@ -105,12 +117,14 @@ def _prepare_ours(
 ) -> Callable[[], Any]:
     import torch
 
+    from perceiver_cli.inference.allocator import keep_freed
     from perceiver_cli.inference.engine import Engine
     from perceiver_cli.preparation.base import Window
 
+    keep_freed()  # as in the command's own process
     engine = Engine(folder / "ours.safetensors", torch.device("cpu"), precision)
     place = {"left": 0, "top": 0, "width": 224, "height": 224}
-    return lambda: engine.answer([Window({"image": pixels}, place)], attention=statistics)
+    return lambda: engine.predict([Window({"image": pixels}, place)], attention=statistics)
 
 
 def _prepare_transformers(folder: Path, precision: str, given: np.ndarray) -> Callable[[], Any]:

@@ -130,7 +130,13 @@ class Turns:
         call = command(options, name, "--folder", str(folder))
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(
-            call, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True, bufsize=1
+            call,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            bufsize=1,
+            env=fourier.environment_of(name),
         )
         self.first = self.take()  # also prepares
 
