@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from perceiver_cli.processor import thread_settings
+
 # Rows of the table: who computes, in which precision, and whether with attention statistics.
 ROWS = {
     "perceiver, auto": ("ours", "auto", False),
@@ -33,7 +35,9 @@ LIMITS = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA")
 
 def environment_of(name: str) -> dict[str, str]:
     """The environment for a row's process."""
-    if ROWS[name][0] in ("ours", "transformers"):
+    if ROWS[name][0] == "ours":
+        return os.environ | thread_settings(os.environ)  # as the command sets them
+    if ROWS[name][0] == "transformers":
         return dict(os.environ)
     return {key: value for key, value in os.environ.items() if key not in LIMITS}
 
