@@ -113,7 +113,8 @@ def attend(
 
 def split_heads(x: Tensor, heads: int) -> Tensor:
     """[B, N, H c] -> [B, H, N, c]."""
-    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+    split: Tensor = x.unflatten(-1, (heads, -1)).transpose(1, 2)
+    return split
 
 
 class MLP(nn.Module):
@@ -127,7 +128,8 @@ class MLP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x: [..., D]."""
-        return self.contract(functional.gelu(self.expand(x), approximate=self.approximate))
+        found: Tensor = self.contract(functional.gelu(self.expand(x), approximate=self.approximate))
+        return found
 
 
 class QueriesKeysValues(nn.Linear):
@@ -144,7 +146,7 @@ class QueriesKeysValues(nn.Linear):
 
 def split_qkv(x: Tensor, heads: int) -> Tensor:
     """[B, N, 3 D] -> [3, B, H, N, D / H]."""
-    parts = x.unflatten(-1, (3, heads, -1)).permute(2, 0, 3, 1, 4)
+    parts: Tensor = x.unflatten(-1, (3, heads, -1)).permute(2, 0, 3, 1, 4)
     # Products in bfloat16 are slow where a head's rows do not lie side by side.
     return parts.contiguous() if x.dtype == torch.bfloat16 else parts
 
@@ -165,7 +167,8 @@ class SelfAttend(nn.Module):
         weights, values = self.weigh(latents)
         attended = (weights @ values).transpose(1, 2).flatten(2)
         latents = latents + self.out(attended)
-        return latents + self.mlp(self.mlp_norm(latents))
+        found: Tensor = latents + self.mlp(self.mlp_norm(latents))
+        return found
 
     def weigh(self, latents: Tensor) -> tuple[Tensor, Tensor]:
         """[B, N, D] -> softmax weights [B, H, N, N] and values [B, H, N, D / H]."""

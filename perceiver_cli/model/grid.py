@@ -84,7 +84,8 @@ class GridPart:
         found = (columns.unsqueeze(2) * self.scale).flatten(2)
         found = found.baddbmm_(own, self.values.mT).unflatten(2, self.scale.shape[2:])
         found.addcmul_(rows[:, :, self.rows, None], self.scale)
-        return found.flatten(2).unflatten(1, queries.shape[1:3])
+        joined: Tensor = found.flatten(2).unflatten(1, queries.shape[1:3])
+        return joined
 
     def sums(self, weights: Tensor) -> Tensor:
         """See Part."""
@@ -93,7 +94,8 @@ class GridPart:
         scaled = weights.unflatten(2, self.scale.shape[2:]) * self.scale
         rows = weights.new_zeros(*weights.shape[:2], self.sizes[1])
         rows[:, :, self.rows] = scaled.sum(-1)
-        return torch.cat([own, rows, scaled.sum(-2)], -1).unflatten(1, heads)
+        joined: Tensor = torch.cat([own, rows, scaled.sum(-2)], -1).unflatten(1, heads)
+        return joined
 
 
 def _of_sums(rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:

@@ -69,7 +69,8 @@ class QueryReadout(nn.Module):
     def forward(self, latents: Tensor) -> Tensor:
         """latents: [B, N, D] -> logits [B, classes]."""
         query = self.query.expand(len(latents), 1, -1)
-        return self.head(self.attend(query, normalise(latents, self.eps))[0].squeeze(1))
+        logits: Tensor = self.head(self.attend(query, normalise(latents, self.eps))[0].squeeze(1))
+        return logits
 
 
 class MeanReadout(nn.Module):
@@ -82,7 +83,8 @@ class MeanReadout(nn.Module):
 
     def forward(self, latents: Tensor) -> Tensor:
         """latents: [B, N, D] -> logits [B, classes]."""
-        return self.head(self.norm(latents.mean(1)))
+        logits: Tensor = self.head(self.norm(latents.mean(1)))
+        return logits
 
 
 class Perceiver(nn.Module):
@@ -188,7 +190,8 @@ class Perceiver(nn.Module):
             transformer = self.transformers[shared_index(self.config.share_latent, repeat)]
             for _ in range(self.config.repeats):
                 latents = transformer(latents)
-        return self.readout(latents)
+        logits: Tensor = self.readout(latents)
+        return logits
 
 
 def _initialise(module: nn.Module) -> None:

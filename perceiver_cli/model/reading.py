@@ -109,5 +109,6 @@ class KeysAndValues:
 def product(a: Tensor, b: Tensor) -> Tensor:
     """a b: [B, H, N, k], [B, H or 1, k, m] -> [B, H, N, m]; what heads share is not copied."""
     if b.shape[1] == 1:
-        return (a.flatten(1, 2) @ b.squeeze(1)).unflatten(1, a.shape[1:3])
+        multiplied: Tensor = (a.flatten(1, 2) @ b.squeeze(1)).unflatten(1, a.shape[1:3])
+        return multiplied
     return a @ b

@@ -81,12 +81,14 @@ def pack(weight: Tensor, rows: int) -> Tensor:
         weight: float32 or bfloat16, of a kind in `available().packed`.
         rows: how many rows inputs usually have; any number works.
     """
-    return torch.ops.mkldnn._reorder_linear_weight(weight, rows)
+    found: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight, rows)
+    return found
 
 
 def packed_linear(x: Tensor, packed: Tensor, bias: Tensor | None) -> Tensor:
     """[..., in] -> [..., out], with a weight from `pack` and x of its precision."""
-    return torch.ops.mkldnn._linear_pointwise(x, packed, bias, "none", [], "")
+    found: Tensor = torch.ops.mkldnn._linear_pointwise(x, packed, bias, "none", [], "")
+    return found
 
 
 class Int8Product:
@@ -116,14 +118,16 @@ class Int8Product:
 
 
 def _pack_int8(weight: Tensor, rows: int) -> Tensor:
-    return torch.ops.onednn.qlinear_prepack(weight, [rows, weight.shape[1]])
+    found: Tensor = torch.ops.onednn.qlinear_prepack(weight, [rows, weight.shape[1]])
+    return found
 
 
 def _int8_linear(x: Tensor, zero: int, packed: Tensor, scale: Tensor) -> Tensor:
     zeros = torch.zeros(len(scale), dtype=torch.int32)
-    return torch.ops.onednn.qlinear_pointwise(
+    found: Tensor = torch.ops.onednn.qlinear_pointwise(
         x, 1.0, zero, packed, scale, zeros, None, 1.0, 0, torch.float32, "none", [], ""
     )
+    return found
 
 
 def _runs(trial: Callable[[], bool]) -> bool:
