@@ -5,7 +5,8 @@ variable of the environment changes it: PERCEIVER_MAX_PIXELS=400000000.
 
 | what | limit | why |
 |---|---|---|
-| a picture's or frame's pixels | MAX_PIXELS | 10 bytes each at the peak, 2 GB in all |
+| a picture's pixels | MAX_PIXELS | 10 bytes each at the peak, 2 GB in all |
+| the pixels of a video's frame | a quarter of MAX_PIXELS | decoders keep several frames |
 | a NumPy array | MAX_ARRAY_BYTES | 1 GiB |
 | a shape's file, and its vertices or faces | MAX_SHAPE_BYTES | 768 MiB; each held once |
 | an animation's frames | MAX_FRAMES | later ones are left out |

@@ -26,6 +26,7 @@ from perceiver_cli.media.containers import (
 )
 from perceiver_cli.media.failures import failing_as, hush_libraries
 from perceiver_cli.media.frames import reduced_size, wanted_times
+from perceiver_cli.media.limits import MAX_PIXELS
 from perceiver_cli.media.mixing import to_mono
 from perceiver_cli.media.orientation import frame_orientation
 from perceiver_cli.media.pixels import check_size, turned_upright
@@ -39,6 +40,11 @@ _ROUNDING_S = 1e-3
 # Where seeking lands behind a time, or on frames that need earlier ones, it is tried again from
 # this much before.
 _RUN_UPS_S = (0.0, 10.0, 60.0)
+
+# Decoders keep frames that others are told by: 39 bytes a pixel were measured for the most that
+# H.264 permits, four times as many as a still picture takes.
+_FRAMES_HELD = 4
+_LARGE, _THREADS_FOR_LARGE = 2**24, 2
 
 # Pixels are stated to be this many times as wide as high at most; anything else is damage.
 _WIDEST = 10.0
@@ -71,7 +77,7 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
 
     Raises:
         InputError: "unsupported" without moving pictures that can be decoded, "too_large" beyond
-            MAX_PIXELS, "corrupt" if no frame can be decoded.
+            a quarter of MAX_PIXELS, "corrupt" if no frame can be decoded.
     """
     hush_libraries()
     if format in ANIMATION_FORMATS:
@@ -81,7 +87,7 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
         if stream is None:
             raise InputError("unsupported", "the file holds no moving pictures that can be decoded")
         hidden_sound = sound_stream(container) is None and has_sound(container)
-        check_size(stream.width, stream.height)
+        check_size(stream.width, stream.height, MAX_PIXELS // _FRAMES_HELD)
         length = frame_length(stream)
         fps = stream.average_rate or stream.guessed_rate
         extent = stated_extent(container, stream)
@@ -129,6 +135,9 @@ def _decode_frames(
             if stream is None:
                 return None
             stream.thread_type = "AUTO"
+            if stream.width * stream.height > _LARGE:
+                # Every thread holds a frame of its own.
+                stream.codec_context.thread_count = _THREADS_FOR_LARGE
             timed = frames_from(container, stream, extent.start_s + wanted[0] - run_up, extent)
             shown = _on_screen(((time - extent.start_s, frame) for time, frame in timed), wanted)
             found = _reduced(shown, _pixel_aspect(stream), short_side)
