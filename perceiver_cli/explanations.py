@@ -7,7 +7,7 @@ element of the byte array counted alike), first axis: one map for each of Explan
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
@@ -62,6 +62,7 @@ class VideoMap:
 
 
 Map = PictureMap | SoundMap | ShapeMap | VideoMap
+MapKind = TypeVar("MapKind", PictureMap, SoundMap, ShapeMap, VideoMap)
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,20 @@ class Part:
     maps: dict[str, Map]
     shares: dict[str, np.ndarray]
     frames: np.ndarray | None = None
+
+    def map_of(self, stream: str, kind: type[MapKind]) -> MapKind:
+        """A stream's map, which is of that kind. Raises TypeError for another."""
+        found = self.maps[stream]
+        if not isinstance(found, kind):
+            raise TypeError(f"the map of {stream} is a {type(found).__name__}")
+        return found
+
+    @property
+    def shown(self) -> np.ndarray:
+        """The frames. Raises ValueError for what has none, such as a sound."""
+        if self.frames is None:
+            raise ValueError("there are no frames of it")
+        return self.frames
 
 
 @dataclass(frozen=True)
@@ -90,3 +105,10 @@ class Explanation:
     names: tuple[str, ...]
     parts: tuple[Part, ...]
     size: tuple[int, int] | None = None
+
+    @property
+    def shown_size(self) -> tuple[int, int]:
+        """Width and height of the picture or video. Raises ValueError for what has none."""
+        if self.size is None:
+            raise ValueError("it has no size in pixels")
+        return self.size

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any
 
+from perceiver_cli.choices import Format
 from perceiver_cli.cli.importing import importing
 from perceiver_cli.cli.interrupts import stopping
 from perceiver_cli.cli.output import open_output
@@ -27,7 +28,7 @@ from perceiver_cli.report.words import count, display_path, seconds_in_words
 from perceiver_cli.results import Result
 
 # Formats with room for attention statistics, whether or not there are many inputs.
-_WITH_ATTENTION = ("json", "jsonl")
+_WITH_ATTENTION = (Format.json, Format.jsonl)
 
 # More inputs than this are decoded in processes of their own, each input for at most so long.
 FEW = 4
@@ -49,7 +50,7 @@ class Batch:
         self,
         inputs: Iterator[Input],
         *,
-        form: str,
+        form: Format,
         output: Path | None,
         countable: bool,
         quiet: bool = False,
@@ -63,7 +64,7 @@ class Batch:
         first = list(islice(inputs, FEW + 1)) if countable else []
         self.many = len(first) > 1 or not countable
         self.few = len(first) <= FEW and countable
-        self.inputs = chain(first, inputs)
+        self.inputs: Iterator[Input] = chain(first, inputs)
         self.form = form
         self.output = output
         self.countable = countable
@@ -97,7 +98,7 @@ class Batch:
         in which it was interrupted.
         """
         shows = self.form in _WITH_ATTENTION or (
-            self.form == "table" and (self.full or not self.many)
+            self.form is Format.table and (self.full or not self.many)
         )
         shows |= bool(self.views and self.views.page)
         if timeout is None and not self.few:
@@ -110,7 +111,7 @@ class Batch:
             classifier = Classifier(
                 attention=shows if attention is None else attention,
                 timeout=timeout,
-                view_sides=self.views and self.views.sides,
+                view_sides=self.views.sides if self.views else None,
                 **settings,
             )
             if self.verbose:
@@ -124,7 +125,7 @@ class Batch:
             self._tell(time.perf_counter() - started)
 
     @contextmanager
-    def _open(self) -> Iterator[tuple[Writer, TextIO | None]]:
+    def _open(self) -> Iterator[tuple[Writer, IO[str] | None]]:
         """The writer, and the stream it writes to unless that is the journal."""
         if self.journal:
             with closing(self.journal):
@@ -196,7 +197,7 @@ class Batch:
             say(f"{count(self.done_before, 'input')} {verb} done before{failed}")
         elif self.found_nothing:
             say("nothing to classify")
-        watched = self.form == "table" or sys.stderr.isatty()
+        watched = self.form is Format.table or sys.stderr.isatty()
         if self.many and watched and self.classified + self.failed:
             unsure = f" ({self.unsure} unsure)" if self.unsure else ""
             failed = f", {self.failed} failed" if self.failed else ""

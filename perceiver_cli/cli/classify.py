@@ -238,7 +238,6 @@ def classify(
         shard=parse_shard(shard) if shard else (1, 1),
     )
     inputs = find_inputs(paths or [], files_from=files_from, null=null, file_filter=file_filter)
-    by_ending = ENDINGS.get(output.suffix.lower(), "table") if output else "table"
     if resume:
         _check_resumable(paths or [], form, output)
         if page or explained:
@@ -246,12 +245,13 @@ def classify(
                 "--report and --explain are of one run; perceiver report makes a page of a journal"
             )
         form = Format.jsonl
-    form = form.value if form else by_ending
-    if show and (form != "table" or output):
+    if form is None:
+        form = ENDINGS.get(output.suffix.lower(), Format.table) if output else Format.table
+    if show and (form is not Format.table or output):
         raise UsageError("--show goes below tables on standard output")
     views = None
     if explained or show or page:
-        views = Views(explained, show, page, method and method.value)
+        views = Views(explained, show, page, method)
     batch = Batch(
         inputs,
         form=form,

@@ -19,6 +19,7 @@ def demo() -> None:
     """
     from dataclasses import replace
 
+    from perceiver_cli.choices import Format
     from perceiver_cli.cli.process import set_up
     from perceiver_cli.cli.running import FAILED, say
     from perceiver_cli.inference.classifier import Classifier
@@ -30,7 +31,7 @@ def demo() -> None:
         raise typer.Exit(FAILED)
     failed = False
     set_up()
-    writer = writer_for("table", sys.stdout, many=False)
+    writer = writer_for(Format.table, sys.stdout, many=False)
     writer.begin()
     for result in Classifier().stream(paths):
         name = Path(result.path).name

@@ -116,7 +116,7 @@ def evaluate(
     from perceiver_cli.cli.running import say
     from perceiver_cli.errors import UsageError
 
-    if (model is None) == (modality is None):
+    if bool(model) == bool(modality):
         raise UsageError("say which weights to evaluate: --model or --modality")
     if faithfulness and (robustness or unknown):
         raise UsageError("--faithfulness is measured by itself, without --robustness and --unknown")
@@ -125,13 +125,13 @@ def evaluate(
     from perceiver_cli.cli.process import set_up
     from perceiver_cli.cli.progress import Bar
     from perceiver_cli.cli.train import own_command
-    from perceiver_cli.explain.faithfulness import measure_faithfulness
+    from perceiver_cli.explain.faithfulness import Faithfulness, measure_faithfulness
     from perceiver_cli.inference.classifier import Classifier
     from perceiver_cli.report.evaluation import few_items_warning, show_evaluation
     from perceiver_cli.training import evaluation
     from perceiver_cli.training.data.folder import read_folder, spread
 
-    path = registry.find(model) if model else registry.default_for(modality)
+    path = registry.find(model) if model else registry.default_for(modality or "")
     labelled = read_folder(folder, split)
     if files:
         labelled = spread(labelled, files)
@@ -145,6 +145,7 @@ def evaluate(
         precision=precision.value,
         threads=threads,
     )
+    measured: evaluation.Evaluation | Faithfulness
     with Bar(None, task="Measuring" if faithfulness else "Evaluating") as bar:
         if faithfulness:
             chosen = [file for file, _ in labelled.files]

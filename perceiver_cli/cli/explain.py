@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +18,9 @@ from perceiver_cli.cli.options import (
     ModelOption,
     ThreadsOption,
 )
+
+if TYPE_CHECKING:
+    from perceiver_cli.explanations import Explanation
 
 
 def explain(
@@ -70,7 +73,7 @@ def explain(
     set_up(threads)
     classifier = Classifier(model, modality, device=device.value, threads=threads)
     try:
-        explanation = explain_source(source, classifier, method and method.value)
+        explanation = explain_source(source, classifier, method)
     except InputError as error:
         message = f"{display_path(path)}: {error.message}"
         raise InputError(error.kind, message, error.detail) from None
@@ -80,7 +83,7 @@ def explain(
     _tell(explanation, output)
 
 
-def _tell(explanation, output: Path) -> None:
+def _tell(explanation: Explanation, output: Path) -> None:
     """What was drawn, in words."""
     from perceiver_cli.report.sentence import attention_in_words
     from perceiver_cli.report.words import display_path, printable

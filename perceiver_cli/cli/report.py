@@ -18,9 +18,10 @@ from perceiver_cli.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from perceiver_cli.explanations import Explanation, Method
+    from perceiver_cli.choices import Method
+    from perceiver_cli.explanations import Explanation
     from perceiver_cli.inference.classifier import Classifier
-    from perceiver_cli.results import Result
+    from perceiver_cli.results import Classification, Result
 
 
 def report(
@@ -79,7 +80,7 @@ def report(
     results = _read(records)
     if pictures:
         set_up(threads)
-    explained = _Explained(model, method and method.value, device.value, threads)
+    explained = _Explained(model, method, device.value, threads)
     page = Page(output)
     missing = 0
     with Bar(len(results), task="Drawing") as bar:
@@ -116,7 +117,7 @@ class _Explained:
         self.model, self.method, self.device, self.threads = model, method, device, threads
         self._classifiers: dict[str, Classifier | None] = {}
 
-    def of(self, result: Result) -> Explanation | None:
+    def of(self, result: Classification) -> Explanation | None:
         """None if its file cannot be read, or its weights are not at hand."""
         from perceiver_cli.explain.explanation import explain_item
         from perceiver_cli.inference.decoding.items import FailedItem
@@ -136,10 +137,11 @@ class _Explained:
         from perceiver_cli.preparation.base import SMALL_VIEW
 
         if name not in self._classifiers:
-            wanted = self.model or (name if name in registry.bundled() else None)
-            made = wanted and Classifier(
-                wanted, device=self.device, threads=self.threads, view_sides=SMALL_VIEW
-            )
-            fits = made and made.header.name == name
-            self._classifiers[name] = made if fits else None
+            model = self.model or (name if name in registry.bundled() else None)
+            found = None
+            if model:
+                found = Classifier(
+                    model, device=self.device, threads=self.threads, view_sides=SMALL_VIEW
+                )
+            self._classifiers[name] = found if found and found.header.name == name else None
         return self._classifiers[name]

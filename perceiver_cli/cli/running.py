@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from typing import Any
 
 import typer
@@ -42,7 +43,8 @@ def endings() -> Iterator[None]:
     try:
         for stream in (sys.stdout, sys.stderr):
             # Names of files need not fit the terminal's encoding.
-            stream.reconfigure(errors="backslashreplace")
+            if isinstance(stream, TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
         try:
             yield
         finally:

@@ -1,4 +1,4 @@
-"""What `classify` makes of each Result beside its output: pictures, a heat map, a report."""
+"""Beside the output of `classify`: attention pictures, heat maps in the terminal, a report."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from perceiver_cli.preparation.base import LARGE_VIEW, SMALL_VIEW
 from perceiver_cli.report.words import display_path
 
 if TYPE_CHECKING:
-    from perceiver_cli.explanations import Explanation, Method
+    from perceiver_cli.choices import Method
+    from perceiver_cli.explanations import Explanation
     from perceiver_cli.inference.classifier import Classifier
     from perceiver_cli.report.page import Card
     from perceiver_cli.results import Result
@@ -27,10 +28,16 @@ _LONGEST_NAME = 240
 
 
 class Views:
-    """folder: for an attention picture of each input; show: a heat map after each table; page:
-    where the report goes. method: None is each model's own.
+    """What is shown of each result beside the output.
 
-    Raises UsageError if pictures cannot be drawn or the folder cannot be made.
+    Args:
+        folder: For an attention picture of each input.
+        show: Whether to print a heat map after each table.
+        page: Where the report goes.
+        method: How answers are explained; None is each model's own.
+
+    Raises:
+        UsageError: Pictures cannot be drawn, or the folder cannot be made.
     """
 
     def __init__(
@@ -50,13 +57,13 @@ class Views:
     def add(self, item: Item, result: Result, classifier: Classifier) -> None:
         """Explains one more result, in order; item: what it was predicted from."""
         explanation = None
-        if isinstance(item, PreparedItem) and item.signal == "present":
+        if isinstance(item, PreparedItem) and item.signal == "present" and result.ok:
             from perceiver_cli.explain.explanation import explain_item
 
             engine = classifier.engine_of(item)
             explanation = explain_item(item, result, engine, self.method)
         if explanation and self.folder:
-            self._draw(explanation)
+            self._draw(explanation, self.folder)
         if explanation and self.show:
             _show(explanation)
         if self.page:
@@ -67,11 +74,11 @@ class Views:
         if self.page:
             self.page.write()
 
-    def _draw(self, explanation: Explanation) -> None:
+    def _draw(self, explanation: Explanation, folder: Path) -> None:
         from perceiver_cli.report.pictures import draw
 
         content = draw(explanation, ".png")
-        (self.folder / self._name(explanation.result.path)).write_bytes(content)
+        (folder / self._name(explanation.result.path)).write_bytes(content)
 
     def _name(self, path: str) -> str:
         """A name for the picture, after the file's own; files of the same name are numbered."""
@@ -86,13 +93,14 @@ class Views:
 
 
 class Page:
-    """A report on its way: its cards are kept, and written at the end.
+    """A report in the making: its cards are kept, and written at the end.
 
-    Raises UsageError if there is no place for the file.
+    Raises:
+        UsageError: The folder of the file does not exist, or is not writable.
     """
 
     def __init__(self, path: Path) -> None:
-        # Told now, not after an hour of work.
+        # Checked now, not after an hour of work.
         if not os.access(path.resolve().parent, os.W_OK):
             raise UsageError(f"cannot write {path}: no such folder, or no permission")
         self.path = path

@@ -96,7 +96,8 @@ def area(curve: np.ndarray) -> np.ndarray:
     """The mean height of curves over LEFT, by trapezes: [items, len(LEFT)] -> [items]."""
     x = np.array(LEFT)
     widths = x[:-1] - x[1:]
-    return ((curve[:, :-1] + curve[:, 1:]) / 2) @ widths / widths.sum()
+    heights: np.ndarray = ((curve[:, :-1] + curve[:, 1:]) / 2) @ widths / widths.sum()
+    return heights
 
 
 def measure_faithfulness(

@@ -6,12 +6,15 @@ import errno
 import logging
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from perceiver_cli.errors import ErrorKind, InputError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer as Buffer
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -118,7 +121,8 @@ class ForgivingStream:
     """
 
     def __init__(self, stream: BinaryIO) -> None:
-        self.read, self.readinto, self.tell = stream.read, stream.readinto, stream.tell
+        self.read, self.tell = stream.read, stream.tell
+        self.readinto: Callable[[Buffer], int] = getattr(stream, "readinto")  # noqa: B009
         self.write = stream.write
         self._seek = stream.seek
 

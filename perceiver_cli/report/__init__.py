@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import IO, TYPE_CHECKING, Protocol
+
+from perceiver_cli.choices import Format
 
 if TYPE_CHECKING:
     from perceiver_cli.results import Result
 
 # What the ending of an output file says about its format.
-ENDINGS = {".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
+ENDINGS = {
+    ".json": Format.json,
+    ".jsonl": Format.jsonl,
+    ".ndjson": Format.jsonl,
+    ".csv": Format.csv,
+}
 
 
 class Writer(Protocol):
@@ -24,21 +31,28 @@ class Writer(Protocol):
         """Writes what comes after the last Result."""
 
 
-def writer_for(form: str, stream: TextIO, *, many: bool, verbose: bool = False) -> Writer:
-    """The writer for table, json, jsonl, csv or labels.
+def writer_for(form: Format | str, stream: IO[str], *, many: bool, verbose: bool = False) -> Writer:
+    """The writer of a format.
 
-    many: there is more than one input, so that a table has one row for each; verbose: it shows
-    everything about each instead.
+    Args:
+        form: The format.
+        stream: Where it writes.
+        many: There is more than one input, so that a table has one row for each.
+        verbose: A table shows everything about each instead.
+
+    Raises:
+        ValueError: There is no such format.
     """
-    if form == "table":
+    form = Format(form)
+    if form is Format.table:
         from perceiver_cli.report.table import DetailWriter, RowWriter
 
         return RowWriter(stream) if many and not verbose else DetailWriter(stream, verbose)
-    if form in ("json", "jsonl"):
+    if form in (Format.json, Format.jsonl):
         from perceiver_cli.report.jsonlines import JsonLinesWriter, JsonWriter
 
-        return JsonWriter(stream) if form == "json" else JsonLinesWriter(stream)
-    if form == "csv":
+        return JsonWriter(stream) if form is Format.json else JsonLinesWriter(stream)
+    if form is Format.csv:
         from perceiver_cli.report.csv import CsvWriter
 
         return CsvWriter(stream)

@@ -26,11 +26,11 @@ def show_blocks(console: Console, pixels: np.ndarray, widest: int, tallest: int)
     small = Image.fromarray(pixels).resize((columns, 2 * rows), Image.Resampling.BOX)
     upper, lower = np.asarray(small).reshape(rows, 2, columns, 3).swapaxes(0, 1)
     if console.color_system and not console.no_color and not is_ascii(console):
-        lines = map(_coloured, upper, lower)
+        lines = list(map(_coloured, upper, lower))
     else:
         shades = _SHADES_ASCII if is_ascii(console) else _SHADES
         light = (upper.astype(float) + lower) @ (0.299, 0.587, 0.114) / 2
-        lines = (_shaded(line, shades) for line in light)
+        lines = [_shaded(line, shades) for line in light]
     for line in lines:
         show(console, line)
 

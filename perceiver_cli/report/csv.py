@@ -9,7 +9,7 @@ texts get an apostrophe in front, which makes them text (OWASP, "CSV Injection")
 from __future__ import annotations
 
 import csv
-from typing import Any, TextIO
+from typing import IO, Any
 
 from perceiver_cli.report.words import without_stray_bytes
 from perceiver_cli.results import Result
@@ -35,7 +35,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 class CsvWriter:
     """The best prediction of each input under a header row."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: IO[str]) -> None:
         self.stream = stream
         self._rows = csv.writer(stream)
 

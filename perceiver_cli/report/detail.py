@@ -19,7 +19,7 @@ from perceiver_cli.report.words import (
     seconds_in_words,
     wrap,
 )
-from perceiver_cli.results import Classification, CrossAttendStats
+from perceiver_cli.results import AttentionStats, Classification, CrossAttendStats
 
 _BAR = 30
 _INDENT = (0, 2, 0, 0)
@@ -40,7 +40,7 @@ def show_detail(console: Console, result: Classification, verbose: bool = False)
         _show_segments(console, result.segments)
     if result.attention:
         console.print()
-        _show_attention(console, result)
+        _show_attention(console, result, result.attention)
     if verbose:
         seconds = ", ".join(f"{name} {value:.3f} s" for name, value in result.seconds.items())
         show(console, Text(seconds, style="dim"))
@@ -98,7 +98,7 @@ def _show_segments(console: Console, segments: list[dict[str, Any]]) -> None:
     show(console, Text(text))
 
 
-def _show_attention(console: Console, result: Classification) -> None:
+def _show_attention(console: Console, result: Classification, attention: AttentionStats) -> None:
     elements = result.byte_array["elements"]
     table = Table(
         title=f"Attention of each cross-attend over {elements:,} elements",
@@ -112,7 +112,7 @@ def _show_attention(console: Console, result: Classification) -> None:
     for name in ("#", "effective", "bits", "peak", "top 1%", "drift"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("looked at most", overflow="fold")
-    for number, stats in enumerate(result.attention.cross_attends, 1):
+    for number, stats in enumerate(attention.cross_attends, 1):
         table.add_row(
             str(number),
             f"{stats.effective_elements:,.1f}",

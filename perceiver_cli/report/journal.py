@@ -95,7 +95,7 @@ class Journal:
         weights = self._weights_of(result.modality)
         file = self._claimed.get(result.path)
         record = result.to_dict() | {"file": file, "weights": weights}
-        line = (dumps(record, self._file) + "\n").encode()
+        line = (dumps(record) + "\n").encode()
         end = self._file.seek(0, os.SEEK_END)
         try:
             _write_all(self._file, line)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, TextIO
+from typing import IO, Any
 
 from perceiver_cli.results import Result
 
@@ -14,7 +14,7 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 class JsonLinesWriter:
     """One record a line, each flushed as it is ready."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: IO[str]) -> None:
         self.stream = stream
 
     def begin(self) -> None:
@@ -32,7 +32,7 @@ class JsonLinesWriter:
 class JsonWriter:
     """An array of records, indented, written as they are ready."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: IO[str]) -> None:
         self.stream = stream
         self._before = "[\n"
 
@@ -51,12 +51,19 @@ class JsonWriter:
         self.stream.write("[]\n" if self._before.startswith("[") else "\n]\n")
 
 
-def dumps(values: Any, stream: TextIO, indent: int | None = None) -> str:
-    """JSON that the stream can take: readable text where it is UTF-8, escapes elsewhere."""
-    text = json.dumps(values, ensure_ascii=not _is_utf8(stream), indent=indent, allow_nan=False)
+def dumps(values: Any, stream: IO[str] | None = None, indent: int | None = None) -> str:
+    """JSON that a stream can take: readable text where it is UTF-8, escapes elsewhere.
+
+    Args:
+        values: Plain JSON types.
+        stream: Where the text goes; None stands for UTF-8.
+        indent: As json.dumps has it.
+    """
+    escaped = stream is not None and not _is_utf8(stream)
+    text = json.dumps(values, ensure_ascii=escaped, indent=indent, allow_nan=False)
     # Bytes of a name that are not UTF-8 travel as \udcXX, which os.fsencode turns back.
     return _SURROGATES.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-def _is_utf8(stream: TextIO) -> bool:
+def _is_utf8(stream: IO[str]) -> bool:
     return (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "") == "utf8"

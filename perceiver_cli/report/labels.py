@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TextIO
+from typing import IO
 
 from perceiver_cli.report.words import printable
 from perceiver_cli.results import Result
@@ -15,7 +15,7 @@ class LabelsWriter:
     stderr names them.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: IO[str]) -> None:
         self.stream = stream
 
     def begin(self) -> None:

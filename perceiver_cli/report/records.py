@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from perceiver_cli.errors import UsageError
 from perceiver_cli.results import Result, read_result
@@ -33,14 +33,14 @@ def _line(line: bytes, where: str) -> Result:
     return _result(_parse(line, f"{where}: not JSON"), where)
 
 
-def _parse(text: bytes, message: str):
+def _parse(text: bytes, message: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:
         raise UsageError(message) from None
 
 
-def _result(record, where: str) -> Result:
+def _result(record: Any, where: str) -> Result:
     try:
         return read_result(record)
     except (AttributeError, KeyError, TypeError, ValueError):

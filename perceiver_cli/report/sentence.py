@@ -101,7 +101,7 @@ def _corner(box: dict[str, Any], result: Classification) -> str:
     The shape reaches as far as all the regions together. Front is low y where z is up, and
     high z where y is.
     """
-    looks = result.attention.cross_attends
+    looks = result.attention.cross_attends if result.attention else []
     boxes = [focus.where for look in looks for focus in look.focus]
     low = [min(b["min"][axis] for b in boxes) for axis in range(3)]
     high = [max(b["max"][axis] for b in boxes) for axis in range(3)]

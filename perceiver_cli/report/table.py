@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TextIO
+from typing import IO
 
 from rich.table import Table
 from rich.text import Text
@@ -23,7 +23,7 @@ _ROWS = 20
 class DetailWriter:
     """Everything about each Result. Failed inputs are left to stderr."""
 
-    def __init__(self, stream: TextIO, verbose: bool = False) -> None:
+    def __init__(self, stream: IO[str], verbose: bool = False) -> None:
         self.console = console_for(stream)
         self.verbose = verbose
         self._first = True
@@ -51,7 +51,7 @@ class RowWriter:
     Many rows are followed by the labels given most often and the answers that are least sure.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: IO[str]) -> None:
         self.console = console_for(stream)
         self.ascii = is_ascii(self.console)
         room = self.console.width - _BAR - _MODALITY - _SCORE - _MARK - _GAPS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TextIO
+from typing import IO
 
 from rich.console import Console, RenderableType
 
@@ -10,7 +10,7 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _WIDEST = 100
 
 
-def console_for(stream: TextIO, width: int | None = None) -> Console:
+def console_for(stream: IO[str], width: int | None = None) -> Console:
     """A Rich console on a stream: colour only on a terminal and without NO_COLOR.
 
     File names are data: neither markup nor emoji codes in them mean anything.

@@ -90,7 +90,8 @@ def confusion(predicted: np.ndarray, truth: np.ndarray, classes: int) -> np.ndar
 def recalls(table: np.ndarray) -> np.ndarray:
     """Share found of every class that has items: [classes with items]."""
     counts = table.sum(1)
-    return table.diagonal()[counts > 0] / counts[counts > 0]
+    shares: np.ndarray = table.diagonal()[counts > 0] / counts[counts > 0]
+    return shares
 
 
 def calibration_error(best: np.ndarray, right: np.ndarray) -> float:

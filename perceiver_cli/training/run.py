@@ -243,5 +243,6 @@ def _header(
 
 def _origin(start: Header) -> dict[str, Any]:
     """What a card says of the weights that a training began from, and what those began from."""
-    told = {name: start.card[name] for name in ("command", "minutes", "from") if name in start.card}
-    return {"name": start.name, **told}
+    kept = ("command", "minutes", "from")
+    told: dict[str, Any] = {name: start.card[name] for name in kept if name in start.card}
+    return {"name": start.name} | told

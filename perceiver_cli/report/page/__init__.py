@@ -15,6 +15,7 @@ from datetime import datetime
 from importlib.resources import files
 from typing import Any
 
+import numpy as np
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
@@ -151,7 +152,7 @@ def _segments(result: Classification) -> str:
     )
 
 
-def _address(pixels) -> str:
+def _address(pixels: np.ndarray) -> str:
     from PIL import Image
 
     content = io.BytesIO()

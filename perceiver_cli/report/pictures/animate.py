@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import io
 from fractions import Fraction
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from PIL import Image
+
+if TYPE_CHECKING:
+    from av.video.stream import VideoStream
 
 
 def encode_film(pictures: list[np.ndarray], seconds: list[float], ending: str) -> bytes:
@@ -42,7 +46,7 @@ def _encode_mp4(pictures: list[np.ndarray], seconds: list[float], content: io.By
     # A last picture without a follower would be shown for no time at all.
     shown = [*pictures, pictures[-1]]
     with av.open(content, "w", format="mp4") as container:
-        stream = container.add_stream(_codec(av), rate=25)
+        stream = cast("VideoStream", container.add_stream(_codec(), rate=25))
         stream.height, stream.width = pictures[0].shape[:2]
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = Fraction(1, 1000)
@@ -53,6 +57,8 @@ def _encode_mp4(pictures: list[np.ndarray], seconds: list[float], content: io.By
         container.mux(stream.encode(None))
 
 
-def _codec(av) -> str:
+def _codec() -> str:
     """H.264, which every player knows, or what there is."""
+    import av
+
     return "libx264" if "libx264" in av.codecs_available else "mpeg4"

@@ -21,7 +21,8 @@ _STEPS = 256
 
 def heat(level: np.ndarray | float) -> np.ndarray:
     """Levels in [0, 1], of any shape [...], as colours: float [..., 3] of sRGB in [0, 1]."""
-    return _HEAT[np.rint(np.asarray(level) * (_STEPS - 1)).astype(int)]
+    colours: np.ndarray = _HEAT[np.rint(np.asarray(level) * (_STEPS - 1)).astype(int)]
+    return colours
 
 
 def _heat_colours() -> np.ndarray:
@@ -46,7 +47,10 @@ def _heat_colours() -> np.ndarray:
         (-0.0041960863, -0.7034186147, 1.7076147010),
     ]
     linear = ((lab @ np.transpose(to_cones)) ** 3 @ np.transpose(to_rgb)).clip(0, 1)
-    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    srgb: np.ndarray = np.where(
+        linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055
+    )
+    return srgb
 
 
 _HEAT = _heat_colours()
@@ -73,17 +77,17 @@ class Scale:
 
     def level(self, values: np.ndarray) -> np.ndarray:
         """Values -> [0, 1], where they lie on the scale."""
-        return np.sqrt(np.clip(values / self.top, 0, 1))
+        return np.asarray(np.sqrt(np.clip(values / self.top, 0, 1)))
 
     def colours(self, values: np.ndarray) -> np.ndarray:
         """Values [...] -> uint8 [..., 3]."""
-        return (heat(self.level(values)) * 255).round().astype(np.uint8)
+        return np.asarray((heat(self.level(values)) * 255).round().astype(np.uint8))
 
     def overlay(self, pixels: np.ndarray, values: np.ndarray) -> np.ndarray:
         """Heat on a picture in grey: uint8 [H, W, 3], values [H, W] -> uint8 [H, W, 3]."""
         grey = pixels @ np.array([0.299, 0.587, 0.114])
         mixed = (1 - _HEAT_SHARE) * grey[..., None] + _HEAT_SHARE * self.colours(values)
-        return mixed.round().astype(np.uint8)
+        return np.asarray(mixed.round().astype(np.uint8))
 
     def legend(self, width: int, height: int, *, overlaid: bool) -> np.ndarray:
         """The scale from left to right, plain or as it looks on middle grey: uint8 [h, w, 3]."""
@@ -97,7 +101,8 @@ def enlarge(values: np.ndarray, rows: int, columns: int) -> np.ndarray:
     """A grid [r, c] as [rows, columns]: every cell a plain rectangle, none blended."""
     row = np.arange(rows) * values.shape[0] // rows
     column = np.arange(columns) * values.shape[1] // columns
-    return values[row][:, column]
+    cells: np.ndarray = values[row][:, column]
+    return cells
 
 
 def heat_on_crop(

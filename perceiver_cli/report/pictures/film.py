@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
 from matplotlib.ticker import FuncFormatter
 from PIL import Image, ImageDraw
 
-from perceiver_cli.explanations import Explanation, Part
+from perceiver_cli.explanations import Explanation, Part, SoundMap, VideoMap
 from perceiver_cli.report.pictures.animate import encode_film
 from perceiver_cli.report.pictures.colours import FAINT, INK, Scale, heat_on_crop
 from perceiver_cli.report.pictures.picture import fitted
@@ -17,6 +18,9 @@ from perceiver_cli.report.pictures.track import draw_waveform
 
 _UNIT, _MARGIN, _GAP, _LABEL, _TRACK = 14, 24, 12, 24, 84
 _PANEL, _THUMB, _SIDE = 480, 170, 110
+
+# A sound's track on a page: left, top and right in pixels, begin and length in seconds.
+Track = tuple[float, float, float, float, float]
 
 # Of the streams in the bar of shares; none that heat has.
 _TONES = ((90, 150, 200), (170, 178, 190), (60, 100, 110))
@@ -37,14 +41,14 @@ def draw_film(explanation: Explanation, ending: str) -> bytes:
     scale = _scale(explanation)
     pictures, seconds = [], []
     for index, part in enumerate(explanation.parts, 1):
-        laid = part.maps["video"]
+        laid = part.map_of("video", VideoMap)
         window = f"window {index} of {len(explanation.parts)}, " * (len(explanation.parts) > 1)
         page, place, track = _film_page(explanation, part, scale)
         times = laid.times_s
         for number, time in enumerate(times):
-            frame = fitted(part.frames[number], _PANEL, _PANEL)
+            frame = fitted(part.shown[number], _PANEL, _PANEL)
             values = laid.values[-1, number]
-            heat, _ = heat_on_crop(scale, frame, values, laid.box, explanation.size)
+            heat, _ = heat_on_crop(scale, frame, values, laid.box, explanation.shown_size)
             drawn = Image.fromarray(page)
             for column, pixels in enumerate((frame, heat)):
                 x = place[0] + column * (frame.shape[1] + _GAP)
@@ -74,10 +78,11 @@ def draw_contact_sheet(explanation: Explanation, ending: str) -> bytes:
     scale = _scale(explanation)
     parts = explanation.parts
     # Of several windows one map each, or the page grows out of sight.
-    shown = range(len(explanation.names)) if len(parts) == 1 else [len(explanation.names) - 1]
-    frame = fitted(parts[0].frames[0], _THUMB, _THUMB)
+    last = len(explanation.names) - 1
+    shown: Sequence[int] = range(last + 1) if len(parts) == 1 else [last]
+    frame = fitted(parts[0].shown[0], _THUMB, _THUMB)
     high, wide = frame.shape[:2]
-    count = max(len(part.frames) for part in parts)
+    count = max(len(part.shown) for part in parts)
     page = 2 * _MARGIN + _SIDE + count * (wide + _GAP) - _GAP
     top = round(heading_height(explanation, page - 2 * _MARGIN, _UNIT))
     heights = [
@@ -99,18 +104,23 @@ def draw_contact_sheet(explanation: Explanation, ending: str) -> bytes:
 
 
 def _contact_rows(
-    sheet: Sheet, explanation: Explanation, part: Part, shown, scale: Scale, top: float
+    sheet: Sheet,
+    explanation: Explanation,
+    part: Part,
+    shown: Sequence[int],
+    scale: Scale,
+    top: float,
 ) -> None:
-    laid = part.maps["video"]
+    laid = part.map_of("video", VideoMap)
     for column, time in enumerate(laid.times_s):
-        frame = fitted(part.frames[column], _THUMB, _THUMB)
+        frame = fitted(part.shown[column], _THUMB, _THUMB)
         high, wide = frame.shape[:2]
         x = _MARGIN + _SIDE + column * (wide + _GAP)
         sheet.text(x, top, f"{time:.2f} s", size=0.9, color=FAINT)
         sheet.image(x, top + _LABEL, frame)
         for row, index in enumerate(shown, 1):
             values = laid.values[index, column]
-            heat, _ = heat_on_crop(scale, frame, values, laid.box, explanation.size)
+            heat, _ = heat_on_crop(scale, frame, values, laid.box, explanation.shown_size)
             sheet.image(x, top + _LABEL + row * (high + _GAP), heat)
     for row, index in enumerate(shown, 1):
         y = top + _LABEL + row * (high + _GAP)
@@ -120,12 +130,9 @@ def _contact_rows(
 
 def _film_page(
     explanation: Explanation, part: Part, scale: Scale
-) -> tuple[np.ndarray, tuple[int, int], tuple | None]:
-    """All that stands still: uint8 [h, w, 3], where frames go, and the track to run along.
-
-    The track: left, top, right in pixels, begin and length in seconds.
-    """
-    high, wide = fitted(part.frames[0], _PANEL, _PANEL).shape[:2]
+) -> tuple[np.ndarray, tuple[int, int], Track | None]:
+    """All that stands still: uint8 [h, w, 3], where frames go, and the track to run along."""
+    high, wide = fitted(part.shown[0], _PANEL, _PANEL).shape[:2]
     width = 2 * _MARGIN + 2 * wide + _GAP
     top = round(heading_height(explanation, width - 2 * _MARGIN, _UNIT))
     sounds = "audio" in part.maps
@@ -134,10 +141,10 @@ def _film_page(
     sheet = Sheet(width + width % 2, height + height % 2, _UNIT)
     heading(sheet, explanation, _MARGIN, width - _MARGIN)
     sheet.legend(_MARGIN, sheet.height - 46, scale)
-    track = None
+    track: Track | None = None
     if sounds:
         below = top + high + 16
-        laid = part.maps["audio"]
+        laid = part.map_of("audio", SoundMap)
         _track(sheet, part, scale, _MARGIN, below, width - _MARGIN)
         track = (_MARGIN, below, width - _MARGIN, laid.start_s, laid.length_s)
         _share_bar(sheet, part, below + _TRACK + 36, width)
@@ -145,7 +152,7 @@ def _film_page(
 
 
 def _track(sheet: Sheet, part: Part, scale: Scale, left: float, top: float, right: float) -> None:
-    laid = part.maps["audio"]
+    laid = part.map_of("audio", SoundMap)
     axes = sheet.axes(left, top, right - left, _TRACK)
     draw_waveform(axes, laid, laid.values[-1], scale, round(right - left))
     axes.locator_params(axis="x", nbins=9)

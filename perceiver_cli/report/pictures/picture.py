@@ -18,13 +18,13 @@ SMALLEST, LARGEST = 440, 1600
 def draw_picture(explanation: Explanation, ending: str) -> bytes:
     """One panel for the picture and one for each map, on one scale."""
     (part,) = explanation.parts
-    laid: PictureMap = part.maps["image"]
+    laid = part.map_of("image", PictureMap)
     scale = Scale.over(laid.values)
-    pixels = fitted(part.frames, SMALLEST, LARGEST)
+    pixels = fitted(part.shown, SMALLEST, LARGEST)
     high, wide = pixels.shape[:2]
     panels = [("the picture", pixels)]
     for name, values in zip(explanation.names, laid.values, strict=True):
-        heat, box = heat_on_crop(scale, pixels, values, laid.box, explanation.size)
+        heat, box = heat_on_crop(scale, pixels, values, laid.box, explanation.shown_size)
         panels.append((name, heat))
     whole = (box[2] - box[0], box[3] - box[1]) == (wide, high)
 
@@ -58,7 +58,7 @@ def fitted(pixels: np.ndarray, smallest: int, largest: int) -> np.ndarray:
     factor = min(max(longer, smallest), largest) / longer
     if factor == 1:
         return pixels
-    size = tuple(max(1, round(side * factor)) for side in pixels.shape[1::-1])
+    size = (max(1, round(pixels.shape[1] * factor)), max(1, round(pixels.shape[0] * factor)))
     # Enlarged pixels stay pixels.
     how = Image.Resampling.LANCZOS if factor < 1 else Image.Resampling.NEAREST
     return np.asarray(Image.fromarray(pixels).resize(size, how))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import numpy as np
 
 from perceiver_cli.explanations import Explanation, ShapeMap
@@ -44,7 +46,8 @@ def draw_views(explanation: Explanation, ending: str) -> bytes:
         sheet.text(_MARGIN, y, name)
         for column, (view, elevation, azimuth, zoom) in enumerate(_VIEWS):
             x = _MARGIN + column * _PANEL
-            axes = sheet.axes(x, y + _LABEL, _PANEL, _PANEL, projection="3d")
+            # Axes3D has methods that the plain Axes lacks.
+            axes: Any = sheet.axes(x, y + _LABEL, _PANEL, _PANEL, projection="3d")
             axes.view_init(elevation, azimuth)
             axes.set_box_aspect((1, 1, 1), zoom=zoom)
             _scatter(axes, points, values, scale)
@@ -66,7 +69,8 @@ def coloured_points(explanation: Explanation, ending: str) -> bytes:
     colours = Scale.over(laid.values[-1:]).colours(laid.values[-1])
     colours = np.concatenate([colours, np.full((len(colours), 1), 255, np.uint8)], 1)
     if ending == ".ply":
-        return trimesh.PointCloud(laid.points, colors=colours).export(file_type="ply")
+        cloud = trimesh.PointCloud(laid.points, colors=colours)
+        return cast("bytes", cloud.export(file_type="ply"))
     points = _z_up(laid)[:, [0, 2, 1]] * (1, 1, -1)
     centre = points.mean(0)
     radius = float(np.linalg.norm(points - centre, axis=1).max()) or 1.0
@@ -80,12 +84,12 @@ def coloured_points(explanation: Explanation, ending: str) -> bytes:
         vertex_colors=colours.repeat(count, 0),
         process=False,
     )
-    return mesh.export(file_type="glb")
+    return cast("bytes", mesh.export(file_type="glb"))
 
 
 def _laid(explanation: Explanation) -> ShapeMap:
     (part,) = explanation.parts
-    return part.maps["pointcloud"]
+    return part.map_of("pointcloud", ShapeMap)
 
 
 def _z_up(laid: ShapeMap) -> np.ndarray:
@@ -94,7 +98,7 @@ def _z_up(laid: ShapeMap) -> np.ndarray:
     return np.stack([laid.points[:, 0], -laid.points[:, 2], laid.points[:, 1]], 1)
 
 
-def _scatter(axes, points: np.ndarray, values: np.ndarray, scale: Scale) -> None:
+def _scatter(axes: Any, points: np.ndarray, values: np.ndarray, scale: Scale) -> None:
     """Points over their shape's cube, so that no axis is stretched."""
     low, high = points.min(0), points.max(0)
     half = float((high - low).max()) / 2 or 1.0

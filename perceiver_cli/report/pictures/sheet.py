@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import textwrap
 import warnings
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -19,7 +20,11 @@ from perceiver_cli.report.words import display_path, printable
 
 _DPI = 100
 _FORMATS = {".png": "PNG", ".webp": "WEBP", ".jpg": "JPEG", ".jpeg": "JPEG", ".gif": "GIF"}
-_SAVING = {"WEBP": {"quality": 90}, "JPEG": {"quality": 92}, "PNG": {"optimize": True}}
+_SAVING: dict[str, dict[str, Any]] = {
+    "WEBP": {"quality": 90},
+    "JPEG": {"quality": 92},
+    "PNG": {"optimize": True},
+}
 
 
 class Sheet:
@@ -28,12 +33,12 @@ class Sheet:
     def __init__(self, width: int, height: int, unit: float = 14) -> None:
         self.width, self.height, self.unit = width, height, unit
         self.figure = Figure((width / _DPI, height / _DPI), dpi=_DPI, facecolor=BACKGROUND)
-        FigureCanvasAgg(self.figure)
+        self._canvas = FigureCanvasAgg(self.figure)
 
-    def text(self, left: float, top: float, words: str, **style) -> None:
+    def text(self, left: float, top: float, words: str, **style: Any) -> None:
         """Words whose top left is there. style: size (in units), color, weight, ha, va."""
         size = style.pop("size", 1.0) * self.unit * 72 / _DPI
-        style = {"color": INK, "va": "top", "parse_math": False} | style
+        style = dict[str, Any]({"color": INK, "va": "top", "parse_math": False} | style)
         self.figure.text(left / self.width, 1 - top / self.height, words, fontsize=size, **style)
 
     def image(self, left: float, top: float, pixels: np.ndarray) -> None:
@@ -50,7 +55,7 @@ class Sheet:
             )
         )
 
-    def axes(self, left: float, top: float, width: float, height: float, **options) -> Axes:
+    def axes(self, left: float, top: float, width: float, height: float, **options: Any) -> Axes:
         """Axes in that rectangle, in the page's colours."""
         place = (
             left / self.width,
@@ -83,8 +88,8 @@ class Sheet:
         with warnings.catch_warnings():
             # A name in a script that the font lacks is shown as boxes.
             warnings.simplefilter("ignore")
-            self.figure.canvas.draw()
-        return np.asarray(self.figure.canvas.buffer_rgba())[..., :3].copy()
+            self._canvas.draw()
+        return np.asarray(self._canvas.buffer_rgba())[..., :3].copy()
 
     def save(self, ending: str) -> bytes:
         """The page as a file of that kind."""

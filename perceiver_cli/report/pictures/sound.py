@@ -19,7 +19,7 @@ _ONE, _EACH = 900, 420
 
 def draw_sound(explanation: Explanation, ending: str) -> bytes:
     """A row for the waveform and one for each map; a column for each window."""
-    windows: list[SoundMap] = [part.maps["audio"] for part in explanation.parts]
+    windows = [part.map_of("audio", SoundMap) for part in explanation.parts]
     scale = Scale.over(window.values for window in windows)
     width = _ONE if len(windows) == 1 else _EACH * len(windows)
     rows = 1 + len(explanation.names)

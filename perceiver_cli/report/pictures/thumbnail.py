@@ -8,7 +8,14 @@ import numpy as np
 from PIL import Image
 
 from perceiver_cli import modalities
-from perceiver_cli.explanations import Explanation, Part, SoundMap
+from perceiver_cli.explanations import (
+    Explanation,
+    Part,
+    PictureMap,
+    ShapeMap,
+    SoundMap,
+    VideoMap,
+)
 from perceiver_cli.report.pictures.colours import BACKGROUND, Scale, enlarge, heat_on_crop
 from perceiver_cli.results import Classification
 
@@ -43,7 +50,7 @@ def thumbnail(explanation: Explanation, side: int) -> Thumbnail:
 
 def picture_thumbnail(explanation: Explanation, part: Part, scale: Scale, side: int) -> Thumbnail:
     """The picture, its longer side `side` pixels."""
-    return _pair(explanation, part, part.frames, part.maps["image"].values[-1], scale, side)
+    return _pair(explanation, part, part.shown, part.maps["image"].values[-1], scale, side)
 
 
 def _clearest(result: Classification) -> int:
@@ -66,22 +73,22 @@ def _pair(
     factor = side / max(height, width)
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     small = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
-    (laid,) = (m for name, m in part.maps.items() if name != "audio")
-    seen, _ = heat_on_crop(scale, small, values, laid.box, explanation.size)
+    (box,) = (m.box for m in part.maps.values() if isinstance(m, (PictureMap, VideoMap)))
+    seen, _ = heat_on_crop(scale, small, values, box, explanation.shown_size)
     return Thumbnail(small, seen)
 
 
 def video_thumbnail(explanation: Explanation, part: Part, scale: Scale, side: int) -> Thumbnail:
     """The first, a middle and the last frame side by side; the track of the sound below."""
-    count = len(part.frames)
+    count = len(part.shown)
     chosen = sorted({0, count // 2, count - 1})[:_FRAMES]
     each = 2 * side // _FRAMES
     values = part.maps["video"].values[-1]
-    pairs = [_pair(explanation, part, part.frames[i], values[i], scale, each) for i in chosen]
+    pairs = [_pair(explanation, part, part.shown[i], values[i], scale, each) for i in chosen]
     plain = np.concatenate([pair.plain for pair in pairs], 1)
     seen = np.concatenate([pair.seen for pair in pairs], 1)
     if "audio" in part.maps:
-        laid = part.maps["audio"]
+        laid = part.map_of("audio", SoundMap)
         wide, high = plain.shape[1], side // 4
         level = laid.values[-1].mean(0)
         plain = np.concatenate([plain, _wave(laid, wide, high, None, scale)])
@@ -91,7 +98,7 @@ def video_thumbnail(explanation: Explanation, part: Part, scale: Scale, side: in
 
 def sound_thumbnail(explanation: Explanation, part: Part, scale: Scale, side: int) -> Thumbnail:
     """The waveform; for the heat, the spectrogram under it with low frequencies below."""
-    laid, wide, high = part.maps["audio"], 2 * side, side * 2 // 3
+    laid, wide, high = part.map_of("audio", SoundMap), 2 * side, side * 2 // 3
     low, top = np.quantile(laid.spectrum, [0.02, 0.995])
     grey = np.clip((laid.spectrum - low) / max(top - low, 1e-6), 0, 1) * 255
     pixels = np.repeat(enlarge(grey, high, wide)[::-1, :, None], 3, -1)
@@ -117,7 +124,7 @@ def _wave(
 
 def shape_thumbnail(explanation: Explanation, part: Part, scale: Scale, side: int) -> Thumbnail:
     """The points from the front, a little from the right and above, near ones over far ones."""
-    laid = part.maps["pointcloud"]
+    laid = part.map_of("pointcloud", ShapeMap)
     x, y, z = laid.points.T
     if laid.up == "y":
         y, z = -z, y

@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -97,45 +98,51 @@ def _write_arrays(
     decoded: Iterable[tuple[int, int, list[Window]]],
     left_out: list[LeftOut],
 ) -> None:
-    columns: dict[str, list[bool]] = {}
-    shapes: dict[str, tuple[int, ...]] = {}
-    kinds: dict[str, np.dtype] = {}
-    raw: dict[str, object] = {}
+    streams: dict[str, _StreamFile] = {}
     classes: list[int] = []
     files: list[int] = []
     for file_index, class_index, windows in decoded:
         for window in windows:
             for name, array in window.arrays.items():
-                if name not in raw:
-                    raw[name] = open(folder / f"{name}.raw", "wb")  # noqa: SIM115
-                    shapes[name] = array.shape
-                    kinds[name] = array.dtype
-                    blank = np.zeros(array.shape, kinds[name]).tobytes()
-                    for _ in classes:
-                        raw[name].write(blank)
-                    columns[name] = [False] * len(classes)
-            for name, file in raw.items():
-                array = window.arrays.get(name)
-                columns[name].append(array is not None)
-                stored = np.zeros(shapes[name]) if array is None else array
-                file.write(stored.astype(kinds[name]).tobytes())
+                if name not in streams:
+                    streams[name] = _StreamFile(folder / f"{name}.raw", array, len(classes))
+            for name, stream in streams.items():
+                stream.append(window.arrays.get(name))
             classes.append(class_index)
             files.append(file_index)
-    for name, file in raw.items():
-        file.close()
-        _raw_to_npy(folder / f"{name}.raw", (len(classes), *shapes[name]), kinds[name])
-    np.savez(
-        folder / "rows.npz",
-        classes=np.array(classes, np.int64),
-        files=np.array(files, np.int64),
-        **{f"present_{n}": np.array(v, bool) for n, v in columns.items()},
-    )
+    rows: dict[str, Any] = {f"present_{n}": stream.close() for n, stream in streams.items()}
+    rows |= {"classes": np.array(classes, np.int64), "files": np.array(files, np.int64)}
+    np.savez(folder / "rows.npz", **rows)
     index = {
         "fingerprint": expected,
-        "streams": sorted(raw),
+        "streams": sorted(streams),
         "left_out": [asdict(entry) for entry in left_out],
     }
     (folder / "index.json").write_text(json.dumps(index))
+
+
+class _StreamFile:
+    """One stream's rows on their way into an .npy file; rows that lack it are zeros."""
+
+    def __init__(self, raw: Path, first: np.ndarray, rows_before: int) -> None:
+        self._raw = raw
+        self._file = open(raw, "wb")  # noqa: SIM115
+        self._blank = np.zeros_like(first)
+        self._present: list[bool] = []
+        for _ in range(rows_before):
+            self.append(None)
+
+    def append(self, array: np.ndarray | None) -> None:
+        """Writes one row."""
+        self._present.append(array is not None)
+        row = self._blank if array is None else array.astype(self._blank.dtype, copy=False)
+        self._file.write(row.tobytes())
+
+    def close(self) -> np.ndarray:
+        """Completes the file. Returns which rows have the stream, bool [rows]."""
+        self._file.close()
+        _raw_to_npy(self._raw, (len(self._present), *self._blank.shape), self._blank.dtype)
+        return np.array(self._present, bool)
 
 
 def _raw_to_npy(raw: Path, shape: tuple[int, ...], kind: np.dtype) -> None:
