@@ -54,4 +54,4 @@ def binary_stl_state(head: bytes, size: int) -> Literal["exact", "short", "long"
     stated = triangles.to_bytes(4, "little") == head[HEADER_BYTES - 4 : HEADER_BYTES]
     if needed == size and triangles and stated:
         return "exact"
-    return "short" if size < needed or not triangles else "long"
+    return "short" if size < needed else "long"

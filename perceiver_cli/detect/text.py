@@ -22,8 +22,8 @@ _OFF = re.compile(r"\s*(?:ST)?C?N?4?n?(?:OFF|off)(?:\s*BINARY)?(?:\s*\d+\s+\d+|(
 _OFF_COUNTS = re.compile(r"\s*\d+[ \t]+\d+[ \t]+\d+[ \t]*\n")
 _PLY = re.compile(r"ply[ \t]{0,80}[\r\n]", re.IGNORECASE)
 _STL = re.compile(r"solid\b|facet\s+normal\b", re.IGNORECASE)
-_FACET = re.compile(r"\bfacet\s+normal\b", re.IGNORECASE)
-_OBJ_VERTEX = re.compile(rf"^[ \t]*v(?:[ \t]+{_NUMBER}){{3}}", re.MULTILINE | re.IGNORECASE)
+_FACET = re.compile(r"\bfacet\s+normal\b|\Asolid\b[^\n]*\s+endsolid\b", re.IGNORECASE)
+_OBJ_VERTEX = re.compile(rf"^[ \t]*v(?:[ \t]+{_NUMBER}){{2}}", re.MULTILINE | re.IGNORECASE)
 _OBJ_WORD = re.compile(
     r"#.*|v|vt|vn|vp|f|fo|l|p|o|g|s|sg|mg|usemtl|mtllib|usemap|maplib|lod|bevel|[cd]_interp"
     r"|shadow_obj|trace_obj|deg|bmat|step|cstype|curv2?|surf|parm|trim|hole|scrv|sp|end|con"
@@ -46,6 +46,7 @@ _KINDS: tuple[tuple[str, str], ...] = (
     (r"<\?xml|<[a-z]\w*[ >]", "XML"),
     (r"#vrml|#x3d", "a VRML model (export it as GLB, OBJ or PLY)"),
     (r"newmtl|# .*\n+newmtl", "the materials of an OBJ (MTL), not its shape"),
+    (r"(?:999\n.*\n\s*)*0\s*\n\s*section\b", "a DXF drawing (export a 3D model as OBJ, STL or PLY)"),
     (r"#extm3u", "a playlist"),
     (r"webvtt|1\s*\n\d\d:\d\d:\d\d", "subtitles"),
     (r"-----begin ", "a key or certificate"),

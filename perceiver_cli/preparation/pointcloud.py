@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from perceiver_cli.media.types import Media, PointCloud, Source
 from perceiver_cli.preparation.base import Preparation, Window
@@ -17,8 +18,14 @@ from perceiver_cli.settings import Count, CountOrZero, Positive
 class PointCloudRecipe:
     """How a shape becomes a byte array.
 
-    points: elements M; bands, highest, spacing: see fourier.Bands. Positions are the centred
-    coordinates over the largest radius, z up.
+    Positions are the coordinates relative to their mean, over the largest distance from it, z up.
+
+    Attributes:
+        modality: "pointcloud".
+        points: Elements M of the byte array.
+        bands: See fourier.Bands, as for the two that follow.
+        highest: Highest frequency.
+        spacing: Of the frequencies.
     """
 
     modality: Literal["pointcloud"] = "pointcloud"
@@ -30,7 +37,7 @@ class PointCloudRecipe:
 
 @dataclass(frozen=True)
 class PointCloudPreparation(Preparation):
-    """One window with "pointcloud"."""
+    """One window that holds "pointcloud"."""
 
     recipe: PointCloudRecipe
 
@@ -41,7 +48,14 @@ class PointCloudPreparation(Preparation):
         return load_points(source, format, self.recipe.points)
 
     def windows(self, media: Media) -> list[Window]:
-        """PointCloud -> one window with "pointcloud": float32 [points, 3] in the unit ball."""
+        """The points that the model reads, moved and scaled into the unit ball.
+
+        Args:
+            media: A PointCloud, whose points float64 [N, 3] are in the file's units, z up.
+
+        Returns:
+            One window with "pointcloud", float32 [points, 3].
+        """
         assert isinstance(media, PointCloud)
         points = media.points.astype(np.float64)
         chosen = choose_points(len(points), self.recipe.points)
@@ -53,8 +67,17 @@ class PointCloudPreparation(Preparation):
         return [Window({"pointcloud": normalised}, place, shape_signal(centred[chosen] / radius))]
 
 
-def choose_points(have: int, want: int, seed: int = 0) -> np.ndarray:
-    """Indices [want] into `have` points: a fixed random subset, or all with some drawn again."""
+def choose_points(have: int, want: int, seed: int = 0) -> npt.NDArray[np.int64]:
+    """A fixed random subset of points, or all of them and some once more.
+
+    Args:
+        have: Number of points.
+        want: How many are chosen.
+        seed: Of the choice.
+
+    Returns:
+        int64 [want], indices into the points.
+    """
     rng = np.random.default_rng(seed)
     if have >= want:
         return rng.permutation(have)[:want]

@@ -62,6 +62,7 @@ def npy(array: np.ndarray) -> bytes:
         ("Grüße aus München\n".encode("latin-1") * 9, "plain text"),
         ("schön\r\n".encode("utf-16"), "plain text"),
         (b"newmtl a\nKd 1 0 0\n", "MTL"),
+        (b"  0\r\nSECTION\r\n  2\r\nENTITIES\r\n", "DXF"),
         (b"filename,label\na.jpg,cat\nb.jpg,dog\nc.jpg,cat\n", "table"),
         (b"date,open,high,low\n1,2,3,4\n2,3,4,5\n3,4,5,6\n", "table"),
         (b"1.0 2.0\n2.0 3.0\n3.0 4.0\n", "2 columns"),

@@ -43,7 +43,10 @@ def read_obj(stream: BinaryIO) -> Shape:
         before = vertices.count
         found = _VERTEX.findall(block)
         if found:
-            vertices.append(read_rows(b"\n".join(found)).columns(0, 1, 2))
+            rows = read_rows(b"\n".join(found))
+            points = rows.columns(0, 1, 2)
+            points[rows.counts == 2, 2] = 0  # drawn in the plane
+            vertices.append(points)
         polygons = _polygons(block, before)
         if polygons:
             faces.append(triangulate(*polygons))

@@ -39,7 +39,7 @@ def read_stl(stream: BinaryIO) -> Shape:
     if not exact and find_encoding(head):
         stream.seek(0)
         return _read_text(stream)
-    if not count:
+    if count is None:
         raise InputError("corrupt", "cut off: the STL header is not complete")
     stream.seek(HEADER_BYTES)
     return _read_binary(stream, count)

@@ -133,6 +133,12 @@ def test_polygons_and_lines_of_two():
     assert read((square + "f 1 2 3 5 4\nf 1 2\nl 1 2 3\np 1\n").encode()).faces == 3
 
 
+def test_vertices_in_the_plane():
+    cloud = read(b"v 0 0\nv 1 0\nv 1 1\nv 0 1\nf 1 2 3 4\n")
+    assert counts(cloud) == ("mesh", 4, 2)
+    assert not cloud.points[:, 1].any()  # z of the file, which has y up
+
+
 def test_faces_that_name_no_vertices_are_left_out():
     wrong = "f 1 2 9999\nf 0 1 2\nf -9999 1 2\nf 1 2 99999999999999999999\n"
     cloud = read((V_LINES + wrong + F_LINES).encode())

@@ -63,6 +63,11 @@ def test_encodings(encoding):
     check(TEXT.replace("solid", "solid 表面", 1).encode(encoding))
 
 
+def test_files_without_a_triangle():
+    assert refusal(BINARY[:80] + bytes(4), "a.stl").kind == "empty"
+    assert refusal(b"solid nothing\nendsolid nothing\n").kind == "empty"
+
+
 def test_several_solids():
     assert read((TEXT + TEXT).encode()).faces == 2 * len(FACES)
 
