@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from perceiver_cli.checkpoints.format import read_header
+from perceiver_cli.checkpoints.format import Header, read_header
 from perceiver_cli.detect import Detection, detect
 from perceiver_cli.errors import CheckpointError, InputError
 from perceiver_cli.inference.decoding.items import FailedItem, Item, PreparedItem
@@ -48,6 +48,7 @@ class Preparer:
     strict: bool = False
     view_sides: tuple[int, int] | None = None
     corruption: Corruption | None = None
+    _headers: dict[Path, Header] = field(default_factory=dict, repr=False)
     _preparations: dict[Path, Preparation] = field(default_factory=dict, repr=False)
 
     def prepare(self, source: Source) -> Item:
@@ -93,7 +94,7 @@ class Preparer:
                 "unsupported", f"is {modality} ({detection.reason}), not {self.modality}"
             )
         if isinstance(self.weights, Path):
-            header = read_header(self.weights)
+            header = self._header(self.weights)
             reads = header.recipe.get("modality")
             if serving(modality) != reads:
                 raise InputError("unsupported", f"is {modality}, but {header.name} reads {reads}")
@@ -103,10 +104,16 @@ class Preparer:
             raise found
         return found
 
+    def _header(self, weights: Path) -> Header:
+        """What a checkpoint says of itself, read once: it takes longer than a small picture."""
+        if weights not in self._headers:
+            self._headers[weights] = read_header(weights)
+        return self._headers[weights]
+
     def _preparation(self, weights: Path) -> Preparation:
         if weights not in self._preparations:
             try:
-                self._preparations[weights] = preparation_for(read_header(weights).recipe)
+                self._preparations[weights] = preparation_for(self._header(weights).recipe)
             except ValueError as error:
                 raise CheckpointError(f"{weights}: {error}") from None
         return self._preparations[weights]
