@@ -46,7 +46,7 @@ _KINDS: tuple[tuple[str, str], ...] = (
     (r"<\?xml|<[a-z]\w*[ >]", "XML"),
     (r"#vrml|#x3d", "a VRML model (export it as GLB, OBJ or PLY)"),
     (r"newmtl|# .*\n+newmtl", "the materials of an OBJ (MTL), not its shape"),
-    (r"(?:999\n.*\n\s*)*0\s*\n\s*section\b", "a DXF drawing (export a 3D model as OBJ, STL or PLY)"),
+    (r"(?:999\n.*\n\s*)*0\s*\n\s*section\b", "a DXF drawing (export a model as OBJ or STL)"),
     (r"#extm3u", "a playlist"),
     (r"webvtt|1\s*\n\d\d:\d\d:\d\d", "subtitles"),
     (r"-----begin ", "a key or certificate"),

@@ -57,7 +57,8 @@ def load_points(source: Source, format: str, points: int, seed: int = 0) -> Poin
         seed: Of the random choices.
 
     Raises:
-        InputError: "corrupt" for damage, or no finite coordinates, "empty" without vertices, "too_large" beyond MAX_SHAPE_BYTES.
+        InputError: "corrupt" for damage or no finite coordinates, "empty" without vertices,
+            "too_large" beyond MAX_SHAPE_BYTES.
     """
     # Coordinates without bounds are found by what comes out of them, not by NumPy's warnings.
     with np.errstate(all="ignore"):

@@ -227,7 +227,7 @@ def test_gltf_with_embedded_buffers(tmp_path):
     tree = json.loads(files.pop("model.gltf"))
     path = tmp_path / "a.gltf"
     path.write_text(json.dumps(tree))
-    with pytest.raises(InputError, match="a file that is missing: gltf_buffer_0.bin"):
+    with pytest.raises(InputError, match=r"a file that is missing: gltf_buffer_0\.bin"):
         found(path)
     for buffer in tree["buffers"]:
         content = base64.b64encode(files[buffer["uri"]]).decode()

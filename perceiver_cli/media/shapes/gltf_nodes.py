@@ -100,8 +100,8 @@ def _world_matrices(document: dict[str, Any]) -> list[Floats]:
 
 def _local_matrix(node: dict[str, Any]) -> Floats:
     if "matrix" in node:
-        stored: Floats = np.array(node["matrix"], np.float64)
-        return stored.reshape(4, 4).T
+        matrix: Floats = np.array(node["matrix"], np.float64).reshape(4, 4).T
+        return matrix
     return _compose(
         np.array([node.get("translation", (0, 0, 0))], np.float64),
         np.array([node.get("rotation", (0, 0, 0, 1))], np.float64),
