@@ -98,6 +98,7 @@ class AudioAdapter(Adapter):
 
     def elements(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         """float [B, 1, mels, frames] -> "audio": [B, M, C]."""
+        assert self.fixed is not None
         return {"audio": with_positions(self.bare(features)["audio"], self.fixed)}
 
     def bare(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -159,7 +160,8 @@ class AudioAdapter(Adapter):
         cell = self.recipe.window_s / steps
         used = min(steps, max(1, math.ceil(length_s / cell)))
         middle = (np.arange(steps) + 0.5) * cell
-        return np.minimum((middle % length_s) / cell, used - 1).astype(int)
+        result: np.ndarray = np.minimum((middle % length_s) / cell, used - 1).astype(int)
+        return result
 
 
 def mel_filters(rate: int, n_fft: int, mels: int, low_hz: float) -> Tensor:

@@ -28,7 +28,7 @@ class ChannelGroup(NamedTuple):
 
     stream: str
     name: str
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple.count
 
 
 class Adapter(ABC):

@@ -85,4 +85,5 @@ def _waves(side: int) -> Tensor:
     frequency, place = torch.arange(side).unsqueeze(1), torch.arange(side) + 0.5
     waves = (math.pi / side * frequency * place).cos() * (2 / side) ** 0.5
     waves[0] /= 2**0.5
-    return waves
+    result: Tensor = waves
+    return result

@@ -151,7 +151,8 @@ def pooled_windows(pixels: Tensor, side: int, before: int) -> Tensor:
     columns = columns.unflatten(-1, (places, places))
     nearest = (2 * torch.arange(side)[:, None] + torch.arange(3)).clamp_max(places - 1)
     seen = columns[:, :, nearest][..., nearest]  # [B, 147, s, 3, s, 3]
-    return seen.permute(0, 2, 4, 3, 5, 1).flatten(3)
+    result: Tensor = seen.permute(0, 2, 4, 3, 5, 1).flatten(3)
+    return result
 
 
 def with_positions(values: Tensor, positions: GridFeatures) -> Tensor:

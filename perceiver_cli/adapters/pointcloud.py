@@ -73,4 +73,7 @@ class PointCloudAdapter(Adapter):
 def _in_file(points: np.ndarray, window: Window) -> np.ndarray:
     """Points [..., 3] as the model reads them -> float64 in the file's own coordinates."""
     placed = points * window.place["radius"] + window.place["centre"]
-    return placed[..., [0, 2, 1]] * (1, 1, -1) if window.place["up"] == "y" else placed
+    result: np.ndarray = (
+        placed[..., [0, 2, 1]] * (1, 1, -1) if window.place["up"] == "y" else placed
+    )
+    return result

@@ -68,7 +68,7 @@ class Checkpoint:
     half: bool = True
 
 
-class StoredTensors(Mapping):
+class StoredTensors(Mapping[str, Any]):
     """A file's tensors, each read, and made float32, when it is asked for."""
 
     def __init__(self, path: Path, names: list[str]) -> None:
@@ -241,7 +241,7 @@ def _parse(path: Path, metadata: dict[str, str] | None) -> Header:
     return header
 
 
-def _unreadable(path: Path, error: Exception) -> str:
+def _unreadable(path: Path, error: OSError | SafetensorError) -> str:
     if isinstance(error, FileNotFoundError):
         return f"{path}: no such file"
     if isinstance(error, SafetensorError):

@@ -90,7 +90,7 @@ class SndfileReader:
 
     @contextmanager
     def _open(self) -> Iterator[Any]:
-        import soundfile
+        import soundfile  # type: ignore[import-untyped]
 
         with (
             self._source.open() as stream,

@@ -58,10 +58,11 @@ def _interpolate(pixels: np.ndarray, size: int, how: Resample) -> np.ndarray:
     distance = np.abs(place[:, None] - before[:, None] - offsets)
     weights = (_cubic(distance) if how == "cubic" else 1 - distance).astype(np.float32)
     nearest = np.clip(before[:, None] + offsets, 0, length - 1)
-    mixed = np.einsum("sk,sktc->tsc", weights, pixels[nearest].astype(np.float32))
+    mixed: np.ndarray = np.einsum("sk,sktc->tsc", weights, pixels[nearest].astype(np.float32))
     if pixels.dtype == np.uint8:
         return mixed
-    return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
+    whole: np.ndarray = np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
+    return whole
 
 
 def _cubic(distance: np.ndarray) -> np.ndarray:
@@ -69,4 +70,5 @@ def _cubic(distance: np.ndarray) -> np.ndarray:
     d, a = distance, -0.75
     near = ((a + 2) * d - (a + 3)) * d * d + 1
     far = ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
-    return np.where(d <= 1, near, far)
+    result: np.ndarray = np.where(d <= 1, near, far)
+    return result

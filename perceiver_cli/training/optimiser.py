@@ -21,7 +21,8 @@ def build_optimisers(
     beside: nn.Module | None = None,
 ) -> list[Optimizer]:
     """Muon for weight matrices; AdamW for vectors, latents, the head and what stands beside."""
-    inner, other = [], []
+    inner: list[nn.Parameter] = []
+    other: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():
         matrix = parameter.dim() == 2 and not name.startswith("readout.head")
         (inner if matrix and name != "latents" else other).append(parameter)

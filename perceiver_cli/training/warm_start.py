@@ -57,7 +57,7 @@ def take_over(model: Perceiver, adapter: Adapter, start: Checkpoint) -> None:
     for video from pictures: it begins as what sees the picture in every frame. In the same way,
     what read a spectrum's levels begins as what finds them in their cosines.
     """
-    tensors = start.tensors
+    tensors: dict[str, Tensor] = dict(start.tensors)
     if (start.header.recipe["modality"], adapter.modality) == ("image", "av"):
         picture = build_adapter(start.header.recipe).recipe
         reading = frame_channels(picture, adapter.recipe, model.config.channels)

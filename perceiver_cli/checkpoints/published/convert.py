@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from perceiver_cli.adapters import build_adapter
 from perceiver_cli.checkpoints.format import Checkpoint, Header, Label, build_model
@@ -54,11 +54,11 @@ def convert(path: Path, name: str, labels: list[Label] | None = None) -> Checkpo
     tensors = foreign.tensors
     kind = kind_of(tensors)
     settings = _settings(foreign, kind)
-    config, weights = network(tensors, kind, settings)
-    recipe = asdict(_recipe(kind, config, settings))
+    values, weights = network(tensors, kind, settings)
+    recipe = asdict(_recipe(kind, values, settings))
     try:
         streams = build_adapter(recipe).streams
-        config = PerceiverConfig.from_dict({"streams": streams, **config})
+        config = PerceiverConfig.from_dict({"streams": streams, **values})
     except ValueError as error:
         raise CheckpointError(f"{foreign.path}: sizes that do not go together: {error}") from None
     tensors.finish()
@@ -101,7 +101,7 @@ def _settings(foreign: Foreign, kind: Kind) -> dict[str, Any]:
             "hidden_act": "gelu_new",
         }
     port = {"port": True, "num_blocks": 1, "num_cross_attention_heads": 8, "hidden_act": "gelu"}
-    settings = own | port | foreign.settings
+    settings: dict[str, Any] = own | port | foreign.settings
     path = foreign.path.parent / "config.json"
     for key in (*own, "num_blocks", "num_cross_attention_heads"):
         if not isinstance(settings[key], int) or settings[key] < 1:
@@ -128,7 +128,7 @@ def _recipe(
     if kind == "fourier":
         return ImageRecipe(**common, bands=64, highest=112.0)
     if kind == "conv":
-        windows = "valid" if port else "same"
+        windows: Literal["valid", "same"] = "valid" if port else "same"
         return ImageRecipe(**common, bands=64, highest=28.0, windows=windows)
     common["size"] = math.isqrt(config["position_rows"])
     return ImageRecipe(**common, positions=False)

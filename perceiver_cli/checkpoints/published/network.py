@@ -5,6 +5,7 @@ Names are those of the transformers port; haiku.py brings DeepMind's own to them
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -72,14 +73,14 @@ def network(
         if layers
         else 1,
     }
-    read = {
+    read: dict[str, Callable[[], tuple[dict[str, Any], dict[str, Any]]]] = {
         "fourier": lambda: ({}, {}),
         "learned": lambda: _learned_preprocessor(tensors),
         "conv": lambda: _conv_preprocessor(tensors),
         "multimodal": lambda: _multimodal_preprocessor(tensors, channels),
-    }[kind]()
+    }
     head = _multimodal_readout if kind == "multimodal" else _readout
-    for more_config, more_weights in (read, head(tensors, width)):
+    for more_config, more_weights in (read[kind](), head(tensors, width)):
         config |= more_config
         weights |= more_weights
     config["readout_residual"] = kind in ("fourier", "conv") or (

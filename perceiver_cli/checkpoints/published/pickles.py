@@ -50,7 +50,7 @@ def _encoded(text: str, encoding: str) -> bytes:
 
 def _admitted() -> dict[tuple[str, str], Any]:
     from numpy._core.multiarray import _reconstruct, scalar
-    from numpy._core.numeric import _frombuffer
+    from numpy._core.numeric import _frombuffer  # type: ignore[attr-defined]
 
     names: dict[tuple[str, str], Any] = {
         ("numpy", "ndarray"): np.ndarray,

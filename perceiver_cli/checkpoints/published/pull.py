@@ -43,10 +43,11 @@ def _fetch(entry: Published) -> Path:
     """config.json and the weights, side by side in the hub's cache; the path of the weights."""
     import huggingface_hub
     from huggingface_hub.errors import EntryNotFoundError
+    from huggingface_hub.utils.tqdm import disable_progress_bars
 
-    huggingface_hub.logging.set_verbosity_error()
+    huggingface_hub.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     if not sys.stderr.isatty():
-        huggingface_hub.utils.disable_progress_bars()
+        disable_progress_bars()
     offline = _why_offline(entry)
 
     def fetch(name: str) -> Path:

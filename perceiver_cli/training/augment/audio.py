@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from perceiver_cli.adapters.audio import AudioAdapter
 from perceiver_cli.training.augment.base import Augment
@@ -26,7 +27,9 @@ class AugmentAudio(Augment):
     adapter: AudioAdapter
     guided = True
 
-    def __call__(self, arrays, targets):
+    def __call__(
+        self, arrays: dict[str, Tensor], targets: Tensor
+    ) -> tuple[dict[str, Tensor], Tensor]:
         """Features and targets of the changed batch."""
         recipe = self.adapter.recipe
         wave, middle = random_windows(arrays["audio"].float(), recipe.samples, recipe.rate)

@@ -20,7 +20,9 @@ from perceiver_cli.training.augment.mixing import blend, mix, teach
 class AugmentImage(Augment):
     """Another storage or sharpness, random views and flips, colour, then mixup or cutmix."""
 
-    def __call__(self, arrays, targets):
+    def __call__(
+        self, arrays: dict[str, Tensor], targets: Tensor
+    ) -> tuple[dict[str, Tensor], Tensor]:
         """Features and targets of the changed batch."""
         views = random_views(len(targets))
         seen = self.adapter.features({"image": degraded(arrays["image"])})["image"]

@@ -18,7 +18,9 @@ class AugmentPoints(Augment):
     (PointCutMix-R, Zhang et al. 2021).
     """
 
-    def __call__(self, arrays, targets):
+    def __call__(
+        self, arrays: dict[str, Tensor], targets: Tensor
+    ) -> tuple[dict[str, Tensor], Tensor]:
         """Features and targets of the changed batch."""
         points = arrays["pointcloud"].float()
         if torch.rand(()) < 0.5:

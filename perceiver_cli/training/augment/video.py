@@ -22,7 +22,9 @@ class AugmentVideo(Augment):
 
     adapter: VideoAdapter
 
-    def __call__(self, arrays, targets):
+    def __call__(
+        self, arrays: dict[str, Tensor], targets: Tensor
+    ) -> tuple[dict[str, Tensor], Tensor]:
         """Features and targets of the changed batch."""
         choice = float(torch.rand(()))
         audio = arrays.get("audio")
@@ -34,7 +36,7 @@ class AugmentVideo(Augment):
             frames = look(frames, random_views(batch))
             frames = frames.view(batch, channels, steps, side, side)
             features["video"] = jitter_colour(frames, self.adapter.recipe)
-        if choice < 0.6 and audio is not None:
+        if choice < 0.6 and audio is not None and self.adapter.audio:
             wave = torch.roll(audio.float(), int(torch.randint(audio.shape[1], ())), 1)
             wave = pair_anew(wave, targets)
             features["audio"] = changed_features(self.adapter.audio, wave)

@@ -21,7 +21,8 @@ def heard(wave: Tensor, rate: int) -> Tensor:
     power = wave[:, : wave.shape[1] // size * size].unflatten(1, (-1, size)).square().mean(2)
     loudest = power.amax(1, keepdim=True)
     # A recording of nothing at all is heard in full: there is no better part of it.
-    return (power >= loudest * 10 ** (-_QUIET_DB / 10)) | (loudest <= 0)
+    result: Tensor = (power >= loudest * 10 ** (-_QUIET_DB / 10)) | (loudest <= 0)
+    return result
 
 
 def random_windows(wave: Tensor, samples: int, rate: int) -> tuple[Tensor, Tensor]:

@@ -29,7 +29,8 @@ def _turned(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """By any angle about the vertical."""
     angle = rng.uniform(0, 2 * np.pi)
     sin, cos = np.sin(angle), np.cos(angle)
-    return points @ np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]])
+    result: np.ndarray = points @ np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]])
+    return result
 
 
 def _partly_hidden(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -18,18 +18,19 @@ def _on_samples(
 
     def corrupt(media: Sound | Video, rng: np.random.Generator) -> Sound | Video:
         if isinstance(media, Sound):
-            windows = tuple(
+            heard = tuple(
                 replace(w, samples=edit(w.samples, media.rate, rng).astype(np.float32))
                 for w in media.windows
             )
-        else:
-            windows = tuple(
-                w
-                if w.sound is None
-                else replace(w, sound=edit(w.sound, media.sound_rate, rng).astype(np.float32))
-                for w in media.windows
-            )
-        return replace(media, windows=windows)
+            return replace(media, windows=heard)
+        rate = media.sound_rate
+        seen = tuple(
+            w
+            if w.sound is None or rate is None
+            else replace(w, sound=edit(w.sound, rate, rng).astype(np.float32))
+            for w in media.windows
+        )
+        return replace(media, windows=seen)
 
     return corrupt
 
@@ -42,7 +43,8 @@ def _telephone(samples: np.ndarray, rate: int, rng: np.random.Generator) -> np.n
 
 
 def _clipped(samples: np.ndarray, rate: int, rng: np.random.Generator) -> np.ndarray:
-    return np.clip(8 * samples / max(1e-9, np.abs(samples).max()), -1, 1)
+    result: np.ndarray = np.clip(8 * samples / max(1e-9, np.abs(samples).max()), -1, 1)
+    return result
 
 
 def _short(samples: np.ndarray, rate: int, rng: np.random.Generator) -> np.ndarray:
@@ -56,7 +58,8 @@ def _short(samples: np.ndarray, rate: int, rng: np.random.Generator) -> np.ndarr
 
 
 def _noisy(samples: np.ndarray, rate: int, rng: np.random.Generator) -> np.ndarray:
-    return samples + _at_10_db(samples, rng.standard_normal(len(samples)))
+    result: np.ndarray = samples + _at_10_db(samples, rng.standard_normal(len(samples)))
+    return result
 
 
 def _with_music(samples: np.ndarray, rate: int, rng: np.random.Generator) -> np.ndarray:
@@ -64,13 +67,15 @@ def _with_music(samples: np.ndarray, rate: int, rng: np.random.Generator) -> np.
     seconds = np.arange(len(samples)) / rate
     pitches = rng.choice([98, 110, 131, 147, 165, 196]) * np.array([1, 1.25, 1.5, 2])
     chord = sum(np.sin(2 * np.pi * p * h * seconds) / h for p in pitches for h in (1, 2, 3, 4))
-    return samples + _at_10_db(samples, chord * np.exp(-3 * (seconds % 0.5)))
+    result: np.ndarray = samples + _at_10_db(samples, chord * np.exp(-3 * (seconds % 0.5)))
+    return result
 
 
 def _at_10_db(samples: np.ndarray, beside: np.ndarray) -> np.ndarray:
     """`beside`, 10 dB quieter than the samples."""
     loudness = np.sqrt(np.mean(np.square(samples))) / max(1e-9, np.sqrt(np.mean(beside**2)))
-    return beside * loudness * 10 ** (-10 / 20)
+    result: np.ndarray = beside * loudness * 10 ** (-10 / 20)
+    return result
 
 
 CORRUPTIONS: dict[str, Corruption] = {
