@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+from threadpoolctl import ThreadpoolController
 
 from perceiver_cli.processor import usable_cores
 

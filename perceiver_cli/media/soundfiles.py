@@ -90,7 +90,7 @@ class SndfileReader:
 
     @contextmanager
     def _open(self) -> Iterator[Any]:
-        import soundfile  # type: ignore[import-untyped]
+        import soundfile
 
         with (
             self._source.open() as stream,
