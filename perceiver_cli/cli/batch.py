@@ -13,11 +13,11 @@ from typing import IO, Any
 
 from perceiver_cli.choices import Format
 from perceiver_cli.cli.importing import importing
-from perceiver_cli.cli.interrupts import stopping
+from perceiver_cli.cli.interrupts import stop_on_interrupt
 from perceiver_cli.cli.output import open_output
 from perceiver_cli.cli.process import set_up
 from perceiver_cli.cli.progress import Bar
-from perceiver_cli.cli.running import FAILED, say
+from perceiver_cli.cli.running import INPUT_FAILED, print_message
 from perceiver_cli.cli.views import Views
 from perceiver_cli.inference.decoding.items import Item
 from perceiver_cli.inputs.paths import Input, has_no_bytes
@@ -88,7 +88,7 @@ class Batch:
     @property
     def exit_code(self) -> int:
         """0 if every input was classified."""
-        return FAILED if self.failed or self.failed_before else 0
+        return INPUT_FAILED if self.failed or self.failed_before else 0
 
     def run(self, attention: bool | None, timeout: float | None, **settings: Any) -> None:
         """Classifies everything. settings: the Classifier's, but for attention and timeout.
@@ -115,14 +115,14 @@ class Batch:
                 **settings,
             )
             if self.verbose:
-                say(f"computing on {classifier.device} in {classifier.precision}")
+                print_message(f"computing on {classifier.device} in {classifier.precision}")
             started = time.perf_counter()
             # Rows that come to the terminal themselves need no bar beside them.
             wanted = self.many and not self.quiet and not (stream and stream.isatty())
-            with Bar(self._total(), wanted=wanted) as bar, stopping(classifier.stop):
+            with Bar(self._total(), wanted=wanted) as bar, stop_on_interrupt(classifier.stop):
                 self._write_all(classifier, writer, bar)
         if not self.quiet:
-            self._tell(time.perf_counter() - started)
+            self._print_summary(time.perf_counter() - started)
 
     @contextmanager
     def _open(self) -> Iterator[tuple[Writer, IO[str] | None]]:
@@ -146,7 +146,7 @@ class Batch:
         writer.begin()
         with closing(classifier.stream_items(self._sources())) as results:
             for item, result in results:
-                self._take(item, result, writer, classifier)
+                self._handle(item, result, writer, classifier)
                 bar.advance()
                 if self.fail_fast and self.failed:
                     break
@@ -163,45 +163,47 @@ class Batch:
             self._waiting.append(each)
             yield each.source
 
-    def _take(self, item: Item, result: Result, writer: Writer, classifier: Any) -> None:
+    def _handle(self, item: Item, result: Result, writer: Writer, classifier: Any) -> None:
         _, named = self._waiting.popleft()
         if result.ok:
             self.classified += 1
             self.unsure += result.confident is False
             if not self.quiet:
                 for note in result.notes:
-                    say(f"{display_path(result.path)}: {note}")
+                    print_message(f"{display_path(result.path)}: {note}")
         elif not named and _is_no_media(result):
             self.passed_over += 1
             if self.verbose:
-                say(f"passed over {display_path(result.path)}: {result.error.message}")
+                print_message(f"passed over {display_path(result.path)}: {result.error.message}")
             return
         else:
             self.failed += 1
-            say(f"{display_path(result.path)}: {result.error.message}")
+            print_message(f"{display_path(result.path)}: {result.error.message}")
             if self.verbose and result.error.detail:
-                say(f"  {result.error.detail}")
+                print_message(f"  {result.error.detail}")
         writer.write(result)
         if self.views:
             self.views.add(item, result, classifier)
 
-    def _tell(self, seconds: float) -> None:
+    def _print_summary(self, seconds: float) -> None:
         """The closing notes: what was passed over and, for many inputs, how it all went."""
         if self.passed_over:
             verb = "is" if self.passed_over == 1 else "are"
             wanted = "of the kind asked for" if self.one_kind else "media"
-            say(f"passed over {count(self.passed_over, 'file')} that {verb} not {wanted}")
+            print_message(f"passed over {count(self.passed_over, 'file')} that {verb} not {wanted}")
         if self.done_before:
             verb = "was" if self.done_before == 1 else "were"
             failed = f" ({self.failed_before} failed)" if self.failed_before else ""
-            say(f"{count(self.done_before, 'input')} {verb} done before{failed}")
+            print_message(f"{count(self.done_before, 'input')} {verb} done before{failed}")
         elif self.found_nothing:
-            say("nothing to classify")
+            print_message("nothing to classify")
         watched = self.form is Format.table or sys.stderr.isatty()
         if self.many and watched and self.classified + self.failed:
             unsure = f" ({self.unsure} unsure)" if self.unsure else ""
             failed = f", {self.failed} failed" if self.failed else ""
-            say(f"{self.classified} classified{unsure}{failed} in {seconds_in_words(seconds)}")
+            print_message(
+                f"{self.classified} classified{unsure}{failed} in {seconds_in_words(seconds)}"
+            )
 
 
 def _is_no_media(result: Result) -> bool:

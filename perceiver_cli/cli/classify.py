@@ -24,7 +24,7 @@ from perceiver_cli.cli.options import (
     ShardOption,
     ThreadsOption,
 )
-from perceiver_cli.cli.running import say
+from perceiver_cli.cli.running import print_message
 
 if TYPE_CHECKING:
     from perceiver_cli.inputs.filters import FileFilter
@@ -291,7 +291,7 @@ def _suggest_recursive(paths: list[str], file_filter: FileFilter) -> None:
 
     for path in paths:
         if folders_in(path, file_filter):
-            say(f"{display_path(path)} holds folders: -r enters them")
+            print_message(f"{display_path(path)} holds folders: -r enters them")
 
 
 def _check_resumable(paths: list[str], form: Format | None, output: Path | None) -> None:

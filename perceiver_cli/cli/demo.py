@@ -21,14 +21,14 @@ def demo() -> None:
 
     from perceiver_cli.choices import Format
     from perceiver_cli.cli.process import set_up
-    from perceiver_cli.cli.running import FAILED, say
+    from perceiver_cli.cli.running import INPUT_FAILED, print_message
     from perceiver_cli.inference.classifier import Classifier
     from perceiver_cli.report import writer_for
 
     paths = sorted(p for p in SAMPLES.iterdir() if _is_sample(p)) if SAMPLES.is_dir() else []
     if not paths:
-        say(f"{SAMPLES}: no samples are there")
-        raise typer.Exit(FAILED)
+        print_message(f"{SAMPLES}: no samples are there")
+        raise typer.Exit(INPUT_FAILED)
     failed = False
     set_up()
     writer = writer_for(Format.table, sys.stdout, many=False)
@@ -37,12 +37,12 @@ def demo() -> None:
         name = Path(result.path).name
         if not result.ok:
             failed = True
-            say(f"{name}: {result.error.message}")
+            print_message(f"{name}: {result.error.message}")
         writer.write(replace(result, path=name))
     writer.end()
     print(f"\nThe samples are in {SAMPLES}")
     if failed:
-        raise typer.Exit(FAILED)
+        raise typer.Exit(INPUT_FAILED)
 
 
 def _is_sample(path: Path) -> bool:

@@ -22,7 +22,7 @@ def doctor() -> None:
 
     from perceiver_cli.checkpoints.registry import bundled_folder
     from perceiver_cli.cli import environment
-    from perceiver_cli.cli.running import WEIGHTS
+    from perceiver_cli.cli.running import BAD_WEIGHTS
     from perceiver_cli.inference.verification import check_all
     from perceiver_cli.report.terminal import console_for, show
 
@@ -50,5 +50,5 @@ def doctor() -> None:
     for problem in problems:
         console.print(Text(f"  FAILED  {problem}", style="red"), soft_wrap=True)
     if problems:
-        raise typer.Exit(WEIGHTS)
+        raise typer.Exit(BAD_WEIGHTS)
     console.print(Text("Everything is in place.", style="green"))

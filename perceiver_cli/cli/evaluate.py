@@ -113,7 +113,7 @@ def evaluate(
       perceiver evaluate shapes/ -m pointcloud --split test --robustness
       perceiver evaluate pets/ --model pets.safetensors --faithfulness
     """
-    from perceiver_cli.cli.running import say
+    from perceiver_cli.cli.running import print_message
     from perceiver_cli.errors import UsageError
 
     if bool(model) == bool(modality):
@@ -156,7 +156,7 @@ def evaluate(
     if name:
         measured.record(path, name, own_command())
     if warning := few_items_warning(split, measured.to_dict()["items"]):
-        say(warning)
+        print_message(warning)
     if form is Format.json:
         from perceiver_cli.report.jsonlines import dumps
 

@@ -80,10 +80,10 @@ def explain(
     content = pictures.draw(explanation, ending)
     with open_output(output, binary=True) as stream:
         stream.write(content)
-    _tell(explanation, output)
+    _print_answer(explanation, output)
 
 
-def _tell(explanation: Explanation, output: Path) -> None:
+def _print_answer(explanation: Explanation, output: Path) -> None:
     """What was drawn, in words."""
     from perceiver_cli.report.sentence import attention_in_words
     from perceiver_cli.report.words import display_path, printable

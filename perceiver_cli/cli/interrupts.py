@@ -14,7 +14,7 @@ _HINT = b"perceiver: ending after the batch in hand; Ctrl-C again to leave at on
 
 
 @contextmanager
-def stopping(stop: Callable[[], None]) -> Iterator[None]:
+def stop_on_interrupt(stop: Callable[[], None]) -> Iterator[None]:
     """Inside the block the first SIGINT calls `stop` and the second ends the process.
 
     If there was one, KeyboardInterrupt is raised at the end of the block. Does nothing outside
@@ -25,7 +25,7 @@ def stopping(stop: Callable[[], None]) -> Iterator[None]:
         return
     interrupted = False
 
-    def take(*_: Any) -> None:
+    def handle(*_: Any) -> None:
         nonlocal interrupted
         interrupted = True
         # Left to the system, which needs no Python code to be reached.
@@ -35,7 +35,7 @@ def stopping(stop: Callable[[], None]) -> Iterator[None]:
             os.write(2, _HINT)
         stop()
 
-    before = signal.signal(signal.SIGINT, take)
+    before = signal.signal(signal.SIGINT, handle)
     try:
         yield
     finally:

@@ -17,7 +17,7 @@ from perceiver_cli.cli.options import (
     modality_names,
     parse_modality,
 )
-from perceiver_cli.cli.running import say
+from perceiver_cli.cli.running import print_message
 
 if TYPE_CHECKING:
     from perceiver_cli.checkpoints.summary import Summary
@@ -47,7 +47,7 @@ def list_weights(form: PlainFormatOption = Format.table) -> None:
     from perceiver_cli.report.weights import show_weights
 
     show_weights(console_for(sys.stdout), records)
-    _say_what_else_there_is({record["name"] for record in records})
+    _name_published({record["name"] for record in records})
 
 
 @models.command("info", cls=Command)
@@ -98,9 +98,9 @@ def verify(
         bad |= problem is not None
         print(f"FAILED  {problem}" if problem else f"ok      {name}  {digest}", flush=True)
     if bad:
-        from perceiver_cli.cli.running import WEIGHTS
+        from perceiver_cli.cli.running import BAD_WEIGHTS
 
-        raise typer.Exit(WEIGHTS)
+        raise typer.Exit(BAD_WEIGHTS)
 
 
 @models.command("pull", cls=Command)
@@ -194,11 +194,11 @@ def choose_default(
     home.choose_default(modality, name)
 
 
-def _say_what_else_there_is(names: set[str]) -> None:
+def _name_published(names: set[str]) -> None:
     from perceiver_cli.checkpoints.published.catalogue import PUBLISHED
 
     if more := [name for name in PUBLISHED if name not in names]:
-        say(f"more with perceiver models pull: {', '.join(more)}")
+        print_message(f"more with perceiver models pull: {', '.join(more)}")
 
 
 def record_of(summary: Summary) -> dict[str, Any]:

@@ -73,25 +73,27 @@ def report(
     """
     from perceiver_cli.cli.process import set_up
     from perceiver_cli.cli.progress import Bar
-    from perceiver_cli.cli.running import say
+    from perceiver_cli.cli.running import print_message
     from perceiver_cli.cli.views import Page
     from perceiver_cli.report.words import count
 
     results = _read(records)
     if pictures:
         set_up(threads)
-    explained = _Explained(model, method, device.value, threads)
+    explainer = _Explainer(model, method, device.value, threads)
     page = Page(output)
     missing = 0
     with Bar(len(results), task="Drawing") as bar:
         for result in results:
-            explanation = explained.of(result) if pictures and result.ok else None
+            explanation = explainer.explain(result) if pictures and result.ok else None
             missing += pictures and result.ok and explanation is None
             page.add(result, explanation)
             bar.advance()
     page.write()
     if missing:
-        say(f"{count(missing, 'file')} without a picture: moved, changed, or of other weights")
+        print_message(
+            f"{count(missing, 'file')} without a picture: moved, changed, or of other weights"
+        )
 
 
 def _read(records: str) -> list[Result]:
@@ -108,7 +110,7 @@ def _read(records: str) -> list[Result]:
         raise UsageError(f"{records}: {error.strerror}") from None
 
 
-class _Explained:
+class _Explainer:
     """Explanations of recorded Results, by the weights that gave them."""
 
     def __init__(
@@ -117,7 +119,7 @@ class _Explained:
         self.model, self.method, self.device, self.threads = model, method, device, threads
         self._classifiers: dict[str, Classifier | None] = {}
 
-    def of(self, result: Classification) -> Explanation | None:
+    def explain(self, result: Classification) -> Explanation | None:
         """None if its file cannot be read, or its weights are not at hand."""
         from perceiver_cli.explain.explanation import explain_item
         from perceiver_cli.inference.decoding.items import FailedItem

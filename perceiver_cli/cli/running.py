@@ -1,4 +1,4 @@
-"""How every command ends: the one place where errors become messages and exit codes."""
+"""Errors as messages and exit codes, in one place for all commands."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import typer
 from perceiver_cli.cli.help import Group
 from perceiver_cli.errors import CheckpointError, InputError, UsageError
 
-FAILED, USAGE, WEIGHTS, FULL, INTERRUPTED, CLOSED_PIPE = 1, 2, 3, 4, 130, 141
+INPUT_FAILED, USAGE, BAD_WEIGHTS, DISK_FULL, INTERRUPTED, CLOSED_PIPE = 1, 2, 3, 4, 130, 141
 
 # No room on the disk, beyond a quota, or beyond the largest file that may be written.
 _NO_ROOM = frozenset(
@@ -24,16 +24,16 @@ _NO_ROOM = frozenset(
 
 
 class Commands(Group):
-    """The group of all commands, ending as `endings` says."""
+    """The group of all commands; see exit_on_errors."""
 
     def invoke(self, ctx: Any) -> Any:
         """Runs a command."""
-        with endings():
+        with exit_on_errors():
             return super().invoke(ctx)
 
 
 @contextmanager
-def endings() -> Iterator[None]:
+def exit_on_errors() -> Iterator[None]:
     """Turns the errors a user can meet into one line on stderr and an exit code.
 
     1: an input failed; 2: wrong usage; 3: weights missing or corrupt; 4: results could not be
@@ -50,35 +50,35 @@ def endings() -> Iterator[None]:
         finally:
             sys.stdout.flush()
     except BrokenPipeError:
-        _drop_output()
+        _discard_output()
         raise typer.Exit(CLOSED_PIPE) from None
     except KeyboardInterrupt:
-        say("interrupted")
+        print_message("interrupted")
         raise typer.Exit(INTERRUPTED) from None
     except UsageError as error:
-        say(str(error))
+        print_message(str(error))
         raise typer.Exit(USAGE) from None
     except CheckpointError as error:
-        say(str(error))
-        raise typer.Exit(WEIGHTS) from None
+        print_message(str(error))
+        raise typer.Exit(BAD_WEIGHTS) from None
     except InputError as error:
-        say(error.message)
-        raise typer.Exit(FAILED) from None
+        print_message(error.message)
+        raise typer.Exit(INPUT_FAILED) from None
     except OSError as error:
         name = f"{error.filename}: " if error.filename else ""
-        say(f"{name}{error.strerror or error}")
-        _drop_output()
-        raise typer.Exit(FULL if error.errno in _NO_ROOM else FAILED) from None
+        print_message(f"{name}{error.strerror or error}")
+        _discard_output()
+        raise typer.Exit(DISK_FULL if error.errno in _NO_ROOM else INPUT_FAILED) from None
 
 
-def say(message: str) -> None:
+def print_message(message: str) -> None:
     """One line on stderr, in one write: processes that share it do not write into each other's."""
     from perceiver_cli.report.words import printable
 
     sys.stderr.write(f"perceiver: {printable(message)}\n")
 
 
-def _drop_output() -> None:
+def _discard_output() -> None:
     """What is still buffered goes nowhere, so that Python does not fail on it at exit."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())

@@ -221,7 +221,7 @@ def train(
       perceiver train pets/ -m image --from image --minutes 5 -o pets.safetensors
       perceiver train sounds/ -m audio --minutes 60 -o sounds.safetensors
     """
-    from perceiver_cli.cli.running import say
+    from perceiver_cli.cli.running import print_message
     from perceiver_cli.errors import UsageError
 
     if minutes is None and steps is None:
@@ -282,9 +282,11 @@ def train(
             f"top-5 {figures['top5']:.1%}, class mean {figures['class_mean']:.1%}"
         )
         if warning := few_items_warning(split, figures["items"]):
-            say(warning)
+            print_message(warning)
     if not measured:
-        say("no file was held out: the scores are not calibrated, and nothing was measured")
+        print_message(
+            "no file was held out: the scores are not calibrated, and nothing was measured"
+        )
     print(f"wrote {output}")
 
 
