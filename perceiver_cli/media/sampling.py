@@ -85,17 +85,26 @@ def sample_cloud(
     Raises:
         InputError: "corrupt" if none is finite.
     """
-    usable = np.concatenate(
-        [_usable(points[begin : begin + _AT_ONCE]) for begin in range(0, len(points), _AT_ONCE)]
-    )
+    usable = np.empty(len(points), np.bool_)
+    begins = range(0, len(points), _AT_ONCE)
+    for begin in begins:
+        usable[begin : begin + _AT_ONCE] = _usable(points[begin : begin + _AT_ONCE])
     number = int(usable.sum())
     if not number:
         raise InputError("corrupt", "no point of the cloud has finite coordinates")
-    chosen = np.arange(number)
-    if number > most:
-        chosen = np.sort(rng.choice(number, most, replace=False))
+    many = number > most
+    chosen = np.sort(rng.choice(number, most, replace=False)) if many else np.arange(number)
     if number < len(points):
-        chosen = np.flatnonzero(usable)[chosen]
+        # From a place among the usable points to one among all, without an index of all.
+        counts = [int(usable[begin : begin + _AT_ONCE].sum()) for begin in begins]
+        ends = np.cumsum(counts)
+        parts = np.split(chosen, np.searchsorted(chosen, ends[:-1]))
+        chosen = np.concatenate(
+            [
+                begin + np.flatnonzero(usable[begin : begin + _AT_ONCE])[part - (end - count)]
+                for begin, part, end, count in zip(begins, parts, ends, counts, strict=True)
+            ]
+        )
     return points[chosen].astype(np.float64), len(points) - number
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.pointcloud import load_points
-from perceiver_cli.media.sampling import sample_surface
+from perceiver_cli.media.sampling import sample_cloud, sample_surface
 from perceiver_cli.media.shapes.obj import read_obj
 from perceiver_cli.media.types import Source
 from perceiver_cli.preparation.pointcloud import PointCloudPreparation, PointCloudRecipe
@@ -169,6 +169,18 @@ def test_large_clouds_are_thinned_evenly(tmp_path):
     assert cloud.vertices == 50_000
     assert cloud.points.mean(0) == pytest.approx((0.5, 1, 1.5), abs=0.05)
     assert load(tmp_path / "a.npy", points=6000).points.shape == (24_000, 3)
+
+
+def test_thinning_passes_over_what_is_not_finite(monkeypatch):
+    monkeypatch.setattr("perceiver_cli.media.sampling._AT_ONCE", 7)
+    points = np.arange(300.0).reshape(100, 3)
+    points[::4, 1] = np.nan
+    kept = points[np.isfinite(points).all(1)]
+    every, left_out = sample_cloud(points, 1000, np.random.default_rng(0))
+    assert (every.tolist(), left_out) == (kept.tolist(), 25)
+    some, _ = sample_cloud(points, 30, np.random.default_rng(0))
+    expected = np.sort(np.random.default_rng(0).choice(75, 30, replace=False))
+    assert some.tolist() == kept[expected].tolist()
 
 
 def test_distant_shapes_keep_their_detail(tmp_path):
