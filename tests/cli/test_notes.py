@@ -1,0 +1,32 @@
+"""What had to be repaired is told with the result; --strict fails it."""
+
+import json
+
+
+def cut_photo(tmp_path, media):
+    """A photo as a broken download leaves it: its last bytes are missing."""
+    path = tmp_path / "cut.jpg"
+    with open(media["image"], "rb") as photo:
+        path.write_bytes(photo.read()[:-2])
+    return str(path)
+
+
+def test_notes_are_in_the_record_and_on_stderr(perceiver, weights, media, tmp_path):
+    call = ["classify", cut_photo(tmp_path, media), "--model", weights["image"], "--format", "json"]
+    outcome = perceiver(*call)
+    assert outcome.returncode == 0
+    (record,) = json.loads(outcome.stdout)
+    assert record["notes"] == ["the JPEG file lacks its end"]
+    assert b"cut.jpg: the JPEG file lacks its end" in outcome.stderr
+
+
+def test_strict_fails_what_was_repaired(perceiver, weights, media, tmp_path):
+    call = ["classify", cut_photo(tmp_path, media), media["image"], "--model", weights["image"]]
+    outcome = perceiver(*call, "--strict", "--format", "jsonl")
+    assert outcome.returncode == 1
+    cut, whole = map(json.loads, outcome.stdout.splitlines())
+    assert cut["error"] == {"kind": "corrupt", "message": "the JPEG file lacks its end"} | {
+        key: None for key in cut["error"] if key not in ("kind", "message")
+    }
+    assert whole["status"] == "ok"
+    assert whole["notes"] == []
