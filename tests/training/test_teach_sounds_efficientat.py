@@ -96,7 +96,12 @@ def test_what_it_teaches_can_be_learned_from(network, tmp_path, run):
     rows = "".join(f'{i},/m/{i},"{name}"\n' for i, name in enumerate(names))
     (tmp_path / "names.csv").write_text(f"index,mid,display_name\n{rows}")
 
-    call = [sys.executable, RECIPES / "teach_sounds.py", network, tmp_path / "names.csv"]
+    call = [
+        sys.executable,
+        RECIPES / "teach_sounds_efficientat.py",
+        network,
+        tmp_path / "names.csv",
+    ]
     call += [tmp_path / "sounds", tmp_path / "teacher"]
     done = subprocess.run(call, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
