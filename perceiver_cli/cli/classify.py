@@ -223,12 +223,15 @@ def classify(
     Exit code: 0 all classified, 1 at least one input failed, 2 wrong usage,
     3 weights missing or corrupt, 4 no room for the results, 130 interrupted.
     """
-    from perceiver_cli.cli.batch import Batch
-    from perceiver_cli.cli.views import Views
-    from perceiver_cli.errors import UsageError
-    from perceiver_cli.inputs.filters import FileFilter, parse_shard
-    from perceiver_cli.inputs.paths import find_inputs
-    from perceiver_cli.report import ENDINGS
+    from perceiver_cli.cli.importing import importing
+
+    with importing():
+        from perceiver_cli.cli.batch import Batch
+        from perceiver_cli.cli.views import Views
+        from perceiver_cli.errors import UsageError
+        from perceiver_cli.inputs.filters import FileFilter, parse_shard
+        from perceiver_cli.inputs.paths import find_inputs
+        from perceiver_cli.report import ENDINGS
 
     file_filter = FileFilter(
         recursive=recursive,
