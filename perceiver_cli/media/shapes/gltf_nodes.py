@@ -99,14 +99,16 @@ def _world_matrices(document: dict[str, Any]) -> list[Floats]:
 
 
 def _local_matrix(node: dict[str, Any]) -> Floats:
+    matrix: Floats
     if "matrix" in node:
-        matrix: Floats = np.array(node["matrix"], np.float64).reshape(4, 4).T
+        matrix = np.array(node["matrix"], np.float64).reshape(4, 4).T
         return matrix
-    return _compose(
+    (matrix,) = _compose(
         np.array([node.get("translation", (0, 0, 0))], np.float64),
         np.array([node.get("rotation", (0, 0, 0, 1))], np.float64),
         np.array([node.get("scale", (1, 1, 1))], np.float64),
-    )[0]
+    )
+    return matrix
 
 
 def _instances(file: GltfFile, node: dict[str, Any]) -> Floats:
