@@ -10,9 +10,9 @@ import numpy.typing as npt
 # too_short: a sound of less than SHORTEST_S; no_extent: a shape that is a point or a line.
 Signal = Literal["present", "silent", "blank", "too_short", "no_extent"]
 
-# A sound whose loudest frame is quieter than this holds nothing: -80 dB of full scale, a few steps
-# of 16 bits.
-QUIETEST_RMS = 1e-4
+# A sound whose loudest frame is quieter than this holds nothing: one step of 16 bits, so that the
+# dither of a silent file is silence.
+QUIETEST_RMS = 2**-15
 SHORTEST_S = 0.02
 
 _FRAME_S = 0.02
@@ -41,7 +41,7 @@ def sounding_part(samples: npt.NDArray[np.float32], rate: int, floor_db: float) 
         floor_db: Frames so far below the loudest are silence.
     """
     rms = _frame_rms(samples, rate)
-    loud = np.flatnonzero(rms >= max(QUIETEST_RMS, rms.max() * 10 ** (-floor_db / 20)))
+    loud = np.flatnonzero(rms >= rms.max() * 10 ** (-floor_db / 20))
     frame, margin = round(_FRAME_S * rate), round(_MARGIN_S * rate)
     start = max(0, int(loud[0]) * frame - margin)
     return slice(start, min(len(samples), (int(loud[-1]) + 1) * frame + margin))

@@ -29,7 +29,7 @@ def tone(seconds: float, level: float = 0.3) -> np.ndarray:
     [
         (np.zeros(RATE, np.float32), "silent"),
         (np.full(RATE, 3e-5, np.float32), "silent"),
-        (tone(1.0, 5e-4), "present"),
+        (tone(1.0, 1e-4), "present"),
         (np.append(np.zeros(RATE, np.float32), tone(0.02)), "present"),
         (np.zeros(1, np.float32), "too_short"),
         (tone(0.019), "too_short"),
