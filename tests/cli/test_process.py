@@ -50,7 +50,7 @@ def test_waiting_threads_sleep_unless_the_user_says_otherwise(own, policy):
 
 
 def test_decoding_processes_wait_asleep_too(media, monkeypatch):
-    from perceiver_cli.inference.decoding import subprocesses
+    from perceiver_cli.inference.decoding import subprocess_decoder
 
     started = []
     real = subprocess.Popen
@@ -59,11 +59,10 @@ def test_decoding_processes_wait_asleep_too(media, monkeypatch):
         started.append(options["env"])
         return real(*arguments, **options)
 
-    monkeypatch.setattr(subprocesses.subprocess, "Popen", start)
+    monkeypatch.setattr(subprocess_decoder.subprocess, "Popen", start)
     for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "KMP_LIBRARY"):
         monkeypatch.delenv(name, raising=False)
-    worker = subprocesses.Worker()
-    worker.end()
+    subprocess_decoder.DecodingProcess().end()
     (environment,) = started
     assert environment["OMP_WAIT_POLICY"] == "passive"
     assert environment["OMP_NUM_THREADS"] == "1"

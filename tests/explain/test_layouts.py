@@ -35,8 +35,9 @@ def sound_adapter(**changes):
 def test_a_sound_that_is_loud_at_one_moment_and_one_pitch():
     adapter = sound_adapter()
     t = np.arange(8000) / 8000
-    samples = np.where((t > 0.5) & (t < 0.54), np.sin(2 * np.pi * 3000 * t), 0).astype(np.float32)
-    media = Sound((SoundWindow(samples, 7.0),), 8000, 20.0, 8000, 1)
+    noise = np.random.default_rng(0).normal(0, 2e-3, 8000)
+    samples = np.where((t > 0.5) & (t < 0.54), np.sin(2 * np.pi * 3000 * t), noise)
+    media = Sound((SoundWindow(samples.astype(np.float32), 7.0),), 8000, 20.0, 8000, 1)
     (window,) = adapter.prepare(media)
     loudness = elements_of(adapter, window)["audio"][0, :, :16].mean(-1).numpy()
     laid = adapter.layout("audio", loudness[None], window)
