@@ -18,7 +18,7 @@ from perceiver_cli.inputs.filters import FileFilter
 from perceiver_cli.inputs.paths import walk
 from perceiver_cli.modalities import part
 from perceiver_cli.training.data.folder import LabelledFolder
-from perceiver_cli.training.data.usage import LeftOut, why_left_out
+from perceiver_cli.training.data.usage import LeftOut, left_out_without_signal, why_left_out
 from perceiver_cli.training.metrics import Measures, confusion, measure
 
 
@@ -154,7 +154,7 @@ def _evaluate_unknown(
     unsure = []
     for result in classifier.stream(walk(str(folder), FileFilter(recursive=True))):
         if result.ok:
-            unsure.append(result.confident is False)
+            unsure.append(result.confident is False or result.signal != "present")
         tell()
     if not unsure:
         raise UsageError(f"{folder}: nothing in it could be classified")
@@ -178,12 +178,15 @@ def _evaluate_files(
     results = classifier.stream((path for path, _ in labelled.files), decoder)
     for (path, own), result in zip(labelled.files, results, strict=True):
         tell()
-        if result.error is None:
+        if result.ok and result.signal == "present":
             row = np.zeros(len(header.labels))
             for prediction in result.predictions:
                 row[prediction.index] = prediction.score
             scores.append(row)
             truth.append(classes[own])
+            continue
+        if result.ok:
+            failed.append(left_out_without_signal(str(path), classes[own], result.signal))
             continue
         error = result.error
         entry = why_left_out(str(path), classes[own], error.kind, error.message)

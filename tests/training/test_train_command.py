@@ -282,3 +282,22 @@ def test_evaluate_prints_tables_that_fit(tmp_path, run):
     for words in ("top-1", "class mean", "calibration error", "red", "blue"):
         assert words in outcome.stdout
     assert max(len(line) for line in outcome.stdout.splitlines()) <= 80
+
+
+def test_files_that_hold_nothing_are_neither_learned_nor_measured(pictures, tmp_path, run):
+    blank = pictures / "train" / "blue" / "blank.png"
+    Image.new("RGB", (40, 40), "white").save(blank)
+    target = tmp_path / "own.safetensors"
+    outcome = train(run, pictures, target)
+    assert outcome.exit_code == 0
+    assert "holds nothing to classify (blank)" in outcome.stderr
+    call = ["evaluate", pictures, "--split", "train", "--model", target, "--format", "json"]
+    measured = json.loads(run(*call).stdout)
+    assert measured["items"] == 12
+    assert measured["failed_files"] == [
+        {
+            "path": str(blank),
+            "kind": "broken",
+            "message": "holds nothing to classify (blank)",
+        }
+    ]

@@ -11,14 +11,14 @@ from pathlib import Path
 from perceiver_cli.adapters.base import Adapter
 from perceiver_cli.detect import detect
 from perceiver_cli.errors import InputError
-from perceiver_cli.media.failures import failing_as
+from perceiver_cli.media.failures import UNREADABLE_CONTENT, failing_as
 from perceiver_cli.media.types import Source
 from perceiver_cli.modalities import find_modality
 from perceiver_cli.preparation.base import Window
 from perceiver_cli.processor import usable_cores
 from perceiver_cli.training.data.cache import Cache, fingerprint, open_cache, write_cache
 from perceiver_cli.training.data.folder import LabelledFolder
-from perceiver_cli.training.data.usage import LeftOut, why_left_out
+from perceiver_cli.training.data.usage import LeftOut, left_out_without_signal, why_left_out
 
 _AHEAD = 64
 
@@ -90,14 +90,14 @@ def _decode_all(
 def _decode(path: Path, index: int, adapter: Adapter) -> list[Window] | LeftOut:
     source = Source(str(path))
     try:
-        with failing_as("corrupt", "its content makes no sense to the decoder"):
+        with failing_as("corrupt", UNREADABLE_CONTENT):
             detection = detect(source)
             if not adapter.reads(detection.modality):
                 noun = find_modality(detection.modality).noun
                 return LeftOut(source.path, index, "other_modality", f"is a {noun}")
             windows = adapter.prepare(adapter.preparation.load(source, detection.format))
             kept = [window for window in windows if window.signal == "present"]
-            return kept or LeftOut(source.path, index, "broken", f"is {windows[0].signal}")
+            return kept or left_out_without_signal(source.path, index, windows[0].signal)
     except InputError as error:
         return why_left_out(source.path, index, error.kind, error.message)
 

@@ -49,6 +49,12 @@ def why_left_out(path: str, class_index: int, kind: ErrorKind, message: str) -> 
     return LeftOut(path, class_index, "passed_over" if passed_over else "broken", message)
 
 
+def left_out_without_signal(path: str, class_index: int, signal: str) -> LeftOut:
+    """A file that holds nothing to classify: neither right nor wrong, and nothing to learn from."""
+    reason = f"holds nothing to classify ({signal.replace('_', ' ')})"
+    return LeftOut(path, class_index, "broken", reason)
+
+
 def usage_by_class(
     labels: list[Label],
     training: Iterable[int],
