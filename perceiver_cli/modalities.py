@@ -19,7 +19,7 @@ STILL_PICTURES = (".png", ".webp", ".jpg", ".jpeg")
 class Modality:
     """One kind of input.
 
-    name: in records and on the command line; noun: what people call one; plural: several;
+    name: in records and on the command line; noun: what people call one;
     aliases: other names that the command line takes.
     described_as: what a sentence about attention calls the whole input.
     stream_nouns: what people call the byte array's streams, where there are several.
@@ -40,7 +40,6 @@ class Modality:
 
     name: str
     noun: str
-    plural: str
     recipe: str
     preparation: str
     adapter: str
@@ -62,7 +61,6 @@ class Modality:
 _IMAGE = Modality(
     name="image",
     noun="picture",
-    plural="pictures",
     aliases=("picture",),
     default_weights="pictures-200",
     recipe="perceiver_cli.preparation.image:ImageRecipe",
@@ -78,7 +76,6 @@ _IMAGE = Modality(
 _AUDIO = Modality(
     name="audio",
     noun="sound",
-    plural="sounds",
     aliases=("sound",),
     default_weights="sounds-47",
     recipe="perceiver_cli.preparation.audio:AudioRecipe",
@@ -93,7 +90,6 @@ _AUDIO = Modality(
 _POINTCLOUD = Modality(
     name="pointcloud",
     noun="shape",
-    plural="shapes",
     aliases=("shape",),
     default_weights="shapes-40",
     text_detector="perceiver_cli.detect.text:detect_shape_text",
@@ -110,7 +106,6 @@ _POINTCLOUD = Modality(
 _AV = Modality(
     name="av",
     noun="video with sound",
-    plural="videos with sound",
     described_as="video and its sound",
     stream_nouns={"video": "pictures", "audio": "sound"},
     default_weights="everyday-av",
@@ -128,7 +123,6 @@ _AV = Modality(
 _VIDEO = Modality(
     name="video",
     noun="video",
-    plural="videos",
     stream_nouns=_AV.stream_nouns,
     served_by="av",
     recipe=_AV.recipe,

@@ -31,6 +31,9 @@ _READ_ERRORS = frozenset(
     if hasattr(errno, name)
 )
 
+# For content that no loader foresaw.
+UNREADABLE_CONTENT = "its content makes no sense to the decoder"
+
 _PYPI_NAMES = {"PIL": "pillow", "pillow_heif": "pillow-heif"}
 
 

@@ -143,7 +143,6 @@ def series_thumbnail(explanation: Explanation, part: Part, scale: Scale, side: i
 ROW = Modality(
     name="series",
     noun="time series",
-    plural="time series",
     aliases=("timeseries",),
     text_detector=f"{HERE}:detect_series",
     recipe=f"{HERE}:SeriesRecipe",

@@ -18,15 +18,13 @@ from perceiver_cli.checkpoints.format import Header, read_header
 from perceiver_cli.detect import Detection, detect
 from perceiver_cli.errors import CheckpointError, InputError
 from perceiver_cli.inference.decoding.items import FailedItem, Item, PreparedItem
-from perceiver_cli.media.failures import failing_as
+from perceiver_cli.media.failures import UNREADABLE_CONTENT, failing_as
 from perceiver_cli.media.types import Source
 from perceiver_cli.modalities import serving
 from perceiver_cli.preparation.base import Preparation, View
 from perceiver_cli.preparation.recipes import preparation_for
 
 Corruption = Callable[[Any, np.random.Generator], Any]
-
-_UNREADABLE_CONTENT = "its content makes no sense to the decoder"
 
 
 @dataclass(frozen=True)
@@ -64,14 +62,14 @@ class Preparer:
             return FailedItem(source, error, time.perf_counter() - started)
 
     def _prepare(self, source: Source, started: float) -> PreparedItem:
-        with failing_as("corrupt", _UNREADABLE_CONTENT):
+        with failing_as("corrupt", UNREADABLE_CONTENT):
             asked = source if self.modality == "auto" else replace(source, wanted=self.modality)
             detection = detect(asked)
         weights = self._weights_for(detection)
         preparation = self._preparation(weights)
         if self.view_sides:
             preparation = preparation.for_viewing(*self.view_sides)
-        with failing_as("corrupt", _UNREADABLE_CONTENT):
+        with failing_as("corrupt", UNREADABLE_CONTENT):
             media = preparation.load(asked, detection.format)
         if self.corruption:
             seed = zlib.crc32(source.path.encode(errors="surrogateescape"))
