@@ -7,7 +7,7 @@ import zipfile
 from perceiver_cli.detect.detection import Detection
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.arrays import choose_array
-from perceiver_cli.media.failures import failing_as
+from perceiver_cli.media.failures import wrap_errors
 from perceiver_cli.media.types import Source
 
 # A member that tells what a ZIP archive really is.
@@ -34,7 +34,7 @@ def detect_array(source: Source, format: str) -> Detection:
 def detect_archive(source: Source) -> Detection:
     """An .npz; any other ZIP archive is unsupported."""
     with (
-        failing_as("corrupt", "a ZIP or NPZ archive that is cut off or damaged"),
+        wrap_errors("corrupt", "a ZIP or NPZ archive that is cut off or damaged"),
         source.open() as stream,
         zipfile.ZipFile(stream) as archive,
     ):

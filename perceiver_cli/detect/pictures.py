@@ -8,7 +8,7 @@ from perceiver_cli.detect.detection import Detection
 from perceiver_cli.detect.signatures import Family, Signature
 from perceiver_cli.detect.tiff import is_raw_photo
 from perceiver_cli.errors import InputError
-from perceiver_cli.media.failures import hush_libraries
+from perceiver_cli.media.failures import silence_libraries
 from perceiver_cli.media.pillow import decoding, open_picture
 from perceiver_cli.media.types import Source
 
@@ -44,7 +44,7 @@ def detect_picture(source: Source, signature: Signature) -> Detection:
         InputError: "unsupported" for raw photos, otherwise as open_picture raises it.
     """
     format = signature.format
-    hush_libraries()
+    silence_libraries()
     if format == "tiff":
         _check_raw(source)
     if format == "heic":

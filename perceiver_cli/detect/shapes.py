@@ -6,7 +6,7 @@ from typing import Literal
 
 from perceiver_cli.detect.detection import Detection
 from perceiver_cli.detect.signatures import Signature
-from perceiver_cli.media.failures import failing_as
+from perceiver_cli.media.failures import wrap_errors
 from perceiver_cli.media.pointcloud import folder_of
 from perceiver_cli.media.shapes.gltf import check_gltf
 from perceiver_cli.media.shapes.ply import check_header
@@ -29,14 +29,14 @@ def detect_binary_shape(source: Source, signature: Signature) -> Detection:
 
 def detect_ply(source: Source) -> Detection:
     """A PLY file by its header."""
-    with failing_as("corrupt", "the PLY header is damaged"), source.open() as stream:
+    with wrap_errors("corrupt", "the PLY header is damaged"), source.open() as stream:
         kind = check_header(stream)
     return Detection("pointcloud", "ply", f"{kind} PLY header")
 
 
 def detect_gltf(source: Source) -> Detection:
     """A glTF file by its JSON, of which the buffers are within reach."""
-    with failing_as("corrupt", "the glTF file is cut off or damaged"), source.open() as stream:
+    with wrap_errors("corrupt", "the glTF file is cut off or damaged"), source.open() as stream:
         place = check_gltf(stream, folder_of(source))
     return Detection("pointcloud", "gltf", f"glTF with its buffers {place}")
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perceiver_cli.errors import InputError
-from perceiver_cli.media.failures import failing_as
+from perceiver_cli.media.failures import wrap_errors
 from perceiver_cli.media.limits import MAX_ARRAY_BYTES, most
 from perceiver_cli.media.types import Source
 
@@ -82,7 +82,7 @@ def read_array(source: Source, format: str, header: ArrayHeader) -> npt.NDArray[
     if math.prod(header.shape) * header.dtype.itemsize > MAX_ARRAY_BYTES:
         raise InputError("too_large", f"an {header}; {most('MAX_ARRAY_BYTES')}")
     with (
-        failing_as("corrupt", "the array is cut off or damaged"),
+        wrap_errors("corrupt", "the array is cut off or damaged"),
         source.open() as stream,
         _member(stream, format, header.name) as member,
     ):
@@ -198,7 +198,7 @@ def _sample(source: Source, format: str, header: ArrayHeader) -> npt.NDArray[Any
     """The first values of an array. Raises InputError("corrupt")."""
     size = header.dtype.itemsize
     with (
-        failing_as("corrupt", "the array is cut off or damaged"),
+        wrap_errors("corrupt", "the array is cut off or damaged"),
         source.open() as stream,
         _member(stream, format, header.name) as member,
     ):
@@ -208,7 +208,7 @@ def _sample(source: Source, format: str, header: ArrayHeader) -> npt.NDArray[Any
 
 
 def _headers(source: Source, format: str) -> list[ArrayHeader]:
-    with failing_as("corrupt", "the NumPy header is cut off or damaged"), source.open() as stream:
+    with wrap_errors("corrupt", "the NumPy header is cut off or damaged"), source.open() as stream:
         if format == "npy":
             return [_read_header(stream, "")]
         headers = []

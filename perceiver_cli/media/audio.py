@@ -11,7 +11,7 @@ import numpy.typing as npt
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.codecs import undecodable
 from perceiver_cli.media.containers import has_pictures, open_container, picture_stream
-from perceiver_cli.media.failures import failing_as, hush_libraries
+from perceiver_cli.media.failures import silence_libraries, wrap_errors
 from perceiver_cli.media.mixing import full_scale, to_mono
 from perceiver_cli.media.ogg import chain_links
 from perceiver_cli.media.soundfiles import AvReader, SndfileReader, SoundReader
@@ -47,7 +47,7 @@ def load_sound(source: Source, format: str, spec: SoundSpec) -> Sound:
             finite, "unsupported" if there is no sound that can be decoded, "too_large" beyond
             MAX_RATE.
     """
-    hush_libraries()
+    silence_libraries()
     links = chain_links(source) if format == "ogg" else [source]
     if format not in SNDFILE_FORMATS:
         return _load([AvReader(link, format) for link in links], spec, _notes(source, format))
@@ -80,7 +80,7 @@ def resample(samples: Mono, rate: int, to: int) -> Mono:
     """
     if rate == to or not len(samples):
         return np.ascontiguousarray(samples, dtype=np.float32)
-    with failing_as("corrupt", f"a sound of {rate} samples a second cannot be turned to {to}"):
+    with wrap_errors("corrupt", f"a sound of {rate} samples a second cannot be turned to {to}"):
         return _resample_with_av(samples, rate, to)
 
 

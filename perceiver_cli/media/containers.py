@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from perceiver_cli.errors import InputError
-from perceiver_cli.media.failures import ForgivingStream, as_input_error
+from perceiver_cli.media.failures import SafeSeekStream, to_input_error
 from perceiver_cli.media.limits import MAX_RATE
 from perceiver_cli.media.types import Source
 
@@ -90,14 +90,14 @@ def open_container(source: Source, format: str) -> Iterator[InputContainer]:
     with source.open() as stream:
         try:
             container = av.open(
-                ForgivingStream(stream), format=DEMUXERS[format], metadata_errors="replace"
+                SafeSeekStream(stream), format=DEMUXERS[format], metadata_errors="replace"
             )
         except av.error.PatchWelcomeError as error:
             problem = f"this variant of {format.upper()} cannot be read"
             raise InputError("unsupported", problem) from error
         except Exception as error:
             problem = f"the {format.upper()} container is cut off or damaged"
-            raise as_input_error(error, "corrupt", problem) from error
+            raise to_input_error(error, "corrupt", problem) from error
         assert isinstance(container, av.container.InputContainer)
         with container:
             yield container

@@ -38,11 +38,11 @@ _PYPI_NAMES = {"PIL": "pillow", "pillow_heif": "pillow-heif"}
 
 
 @contextmanager
-def failing_as(kind: ErrorKind, message: str) -> Iterator[None]:
+def wrap_errors(kind: ErrorKind, message: str) -> Iterator[None]:
     """Turns any exception inside the block into an InputError.
 
     Decoders raise exceptions of every type on damaged files, hence the broad net. What is no damage
-    is told apart: an InputError passes unchanged; see `as_input_error` for the others.
+    is told apart: an InputError passes unchanged; see `to_input_error` for the others.
 
     Args:
         kind: For a library that could not read the content.
@@ -56,10 +56,10 @@ def failing_as(kind: ErrorKind, message: str) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:
-        raise as_input_error(error, kind, message) from error
+        raise to_input_error(error, kind, message) from error
 
 
-def as_input_error(error: Exception, kind: ErrorKind, message: str) -> InputError:
+def to_input_error(error: Exception, kind: ErrorKind, message: str) -> InputError:
     """What an exception means for the file: `kind` and `message`, unless it is none of its faults.
 
     Those are: too little memory ("too_large"), a decoder that is not installed
@@ -107,7 +107,7 @@ def _missing(error: ImportError) -> str:
     return f"the Python package {package} cannot be loaded; install it again"
 
 
-def hush_libraries() -> None:
+def silence_libraries() -> None:
     """Keep the decoders' own warnings off stderr: what matters is told by an InputError."""
     warnings.filterwarnings("ignore", module=r"(PIL|trimesh|soundfile)(\.|$)")
     for name in ("trimesh", "PIL"):
@@ -116,7 +116,7 @@ def hush_libraries() -> None:
             logger.setLevel(logging.CRITICAL)
 
 
-class ForgivingStream:
+class SafeSeekStream:
     """A stream that answers an impossible seek with -1 instead of an exception.
 
     Decoders try such seeks on damaged files, and cannot pass on an exception of their callback:

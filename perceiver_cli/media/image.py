@@ -9,7 +9,7 @@ import numpy as np
 
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.arrays import choose_array, read_array
-from perceiver_cli.media.failures import hush_libraries
+from perceiver_cli.media.failures import silence_libraries
 from perceiver_cli.media.jpeg import what_is_missing
 from perceiver_cli.media.pillow import check_memory, decoding, open_picture
 from perceiver_cli.media.pixels import check_size, to_8_bit, to_rgb_array
@@ -48,7 +48,7 @@ def load_picture(source: Source, format: str, at_least: int | None = None) -> Pi
             file is damaged, "unsupported" for a variant that cannot be read, "missing_library"
             for HEIC without pillow-heif.
     """
-    hush_libraries()
+    silence_libraries()
     if format in ("npy", "npz"):
         return _array_picture(source, format)
     try:

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from perceiver_cli.errors import InputError
-from perceiver_cli.media.failures import as_input_error
+from perceiver_cli.media.failures import to_input_error
 from perceiver_cli.media.jpeg import unusual_process, with_end
 from perceiver_cli.media.limits import MAX_PIXELS, most
 from perceiver_cli.media.pixels import check_size
@@ -128,7 +128,7 @@ def decoding(format: str, part: str = "data") -> Iterator[None]:
 
     Raises:
         InputError: "unsupported" for a variant that Pillow does not know, otherwise as
-            as_input_error tells it: "corrupt" for damage.
+            to_input_error tells it: "corrupt" for damage.
     """
     try:
         yield
@@ -144,8 +144,8 @@ def _meaning(error: Exception, format: str, part: str) -> InputError:
     if isinstance(error, Image.DecompressionBombError):
         return InputError("too_large", f"too many pixels: {most('MAX_PIXELS')}")
     if isinstance(error, NotImplementedError) or _UNSUPPORTED.search(str(error)):
-        return as_input_error(error, "unsupported", _UNKNOWN_VARIANT.format(format.upper()))
-    return as_input_error(error, "corrupt", f"the {format.upper()} {part} is cut off or damaged")
+        return to_input_error(error, "unsupported", _UNKNOWN_VARIANT.format(format.upper()))
+    return to_input_error(error, "corrupt", f"the {format.upper()} {part} is cut off or damaged")
 
 
 def _registered(format: str) -> tuple[str, ...]:

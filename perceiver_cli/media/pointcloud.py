@@ -10,7 +10,7 @@ import numpy as np
 
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.arrays import read_array_points
-from perceiver_cli.media.failures import failing_as
+from perceiver_cli.media.failures import wrap_errors
 from perceiver_cli.media.limits import MAX_SHAPE_BYTES, most
 from perceiver_cli.media.sampling import sample_cloud, sample_surface
 from perceiver_cli.media.shapes.gltf import read_gltf
@@ -87,7 +87,7 @@ def _load(source: Source, format: str, points: int, rng: np.random.Generator) ->
 
 
 def _read(source: Source, format: str) -> Shape:
-    with failing_as("corrupt", f"the {format.upper()} data is cut off or damaged"):
+    with wrap_errors("corrupt", f"the {format.upper()} data is cut off or damaged"):
         if format in ("npy", "npz"):
             return Shape(read_array_points(source, format))
         with source.open() as stream:

@@ -18,7 +18,7 @@ from perceiver_cli.media.containers import (
     sound_stream,
     stated_extent,
 )
-from perceiver_cli.media.failures import ForgivingStream, failing_as
+from perceiver_cli.media.failures import SafeSeekStream, wrap_errors
 from perceiver_cli.media.limits import MAX_RATE, most
 from perceiver_cli.media.types import Source
 
@@ -94,8 +94,8 @@ class SndfileReader:
 
         with (
             self._source.open() as stream,
-            failing_as("corrupt", "the sound data is cut off or damaged"),
-            soundfile.SoundFile(ForgivingStream(stream)) as file,
+            wrap_errors("corrupt", "the sound data is cut off or damaged"),
+            soundfile.SoundFile(SafeSeekStream(stream)) as file,
         ):
             yield file
 

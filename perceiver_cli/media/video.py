@@ -24,7 +24,7 @@ from perceiver_cli.media.containers import (
     start_of,
     stated_extent,
 )
-from perceiver_cli.media.failures import failing_as, hush_libraries
+from perceiver_cli.media.failures import silence_libraries, wrap_errors
 from perceiver_cli.media.frames import reduced_size, wanted_times
 from perceiver_cli.media.limits import MAX_PIXELS
 from perceiver_cli.media.mixing import to_mono
@@ -79,7 +79,7 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
         InputError: "unsupported" without moving pictures that can be decoded, "too_large" beyond
             a quarter of MAX_PIXELS, "corrupt" if no frame can be decoded.
     """
-    hush_libraries()
+    silence_libraries()
     if format in ANIMATION_FORMATS:
         return load_animation(source, format, spec)
     with open_container(source, format) as container:
@@ -154,7 +154,7 @@ def _reduced(shown: Iterator[tuple[float, Any]], aspect: float, short_side: int)
     last = None
     for time, frame in shown:
         if frame is not last:
-            with failing_as("unsupported", "the pixels of its frames cannot be turned to RGB"):
+            with wrap_errors("unsupported", "the pixels of its frames cannot be turned to RGB"):
                 picture = _upright_rgb(frame, aspect, short_side)
             if last is None:
                 size = (round(frame.width * aspect), frame.height)

@@ -8,11 +8,11 @@ import pytest
 
 from perceiver_cli.errors import InputError
 from perceiver_cli.media import failures
-from perceiver_cli.media.failures import failing_as
+from perceiver_cli.media.failures import wrap_errors
 
 
 def failure(act) -> InputError:
-    with pytest.raises(InputError) as caught, failing_as("corrupt", "cut off or damaged"):
+    with pytest.raises(InputError) as caught, wrap_errors("corrupt", "cut off or damaged"):
         act()
     return caught.value
 

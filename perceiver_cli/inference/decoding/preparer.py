@@ -18,7 +18,7 @@ from perceiver_cli.checkpoints.format import Header, read_header
 from perceiver_cli.detect import Detection, detect
 from perceiver_cli.errors import CheckpointError, InputError
 from perceiver_cli.inference.decoding.items import FailedItem, Item, PreparedItem
-from perceiver_cli.media.failures import UNREADABLE_CONTENT, failing_as
+from perceiver_cli.media.failures import UNREADABLE_CONTENT, wrap_errors
 from perceiver_cli.media.types import Source
 from perceiver_cli.modalities import serving
 from perceiver_cli.preparation.base import Preparation, View
@@ -62,19 +62,19 @@ class Preparer:
             return FailedItem(source, error, time.perf_counter() - started)
 
     def _prepare(self, source: Source, started: float) -> PreparedItem:
-        with failing_as("corrupt", UNREADABLE_CONTENT):
+        with wrap_errors("corrupt", UNREADABLE_CONTENT):
             asked = source if self.modality == "auto" else replace(source, wanted=self.modality)
             detection = detect(asked)
         weights = self._weights_for(detection)
         preparation = self._preparation(weights)
         if self.view_sides:
             preparation = preparation.for_viewing(*self.view_sides)
-        with failing_as("corrupt", UNREADABLE_CONTENT):
+        with wrap_errors("corrupt", UNREADABLE_CONTENT):
             media = preparation.load(asked, detection.format)
         if self.corruption:
             seed = zlib.crc32(source.path.encode(errors="surrogateescape"))
             media = self.corruption(media, np.random.default_rng(seed))
-        with failing_as("corrupt", "what it holds cannot be brought into the model's form"):
+        with wrap_errors("corrupt", "what it holds cannot be brought into the model's form"):
             windows = tuple(preparation.windows(media))
             view = preparation.view(media) if self.view_sides else View()
         if self.strict and media.notes:

@@ -11,7 +11,7 @@ from pathlib import Path
 from perceiver_cli.adapters.base import Adapter
 from perceiver_cli.detect import detect
 from perceiver_cli.errors import InputError
-from perceiver_cli.media.failures import UNREADABLE_CONTENT, failing_as
+from perceiver_cli.media.failures import UNREADABLE_CONTENT, wrap_errors
 from perceiver_cli.media.types import Source
 from perceiver_cli.modalities import find_modality
 from perceiver_cli.preparation.base import Window
@@ -90,7 +90,7 @@ def _decode_all(
 def _decode(path: Path, index: int, adapter: Adapter) -> list[Window] | LeftOut:
     source = Source(str(path))
     try:
-        with failing_as("corrupt", UNREADABLE_CONTENT):
+        with wrap_errors("corrupt", UNREADABLE_CONTENT):
             detection = detect(source)
             if not adapter.reads(detection.modality):
                 noun = find_modality(detection.modality).noun
