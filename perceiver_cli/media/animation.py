@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from perceiver_cli.errors import InputError
-from perceiver_cli.media.frames import reduced_size, wanted_times
+from perceiver_cli.media.frames import frame_times, reduced_size
 from perceiver_cli.media.image import exif_orientation
-from perceiver_cli.media.limits import MAX_FRAMES, most
+from perceiver_cli.media.limits import MAX_FRAMES, limit_text
 from perceiver_cli.media.pillow import check_memory, decoding, open_picture
-from perceiver_cli.media.pixels import to_rgb_array, turned_upright
+from perceiver_cli.media.pixels import apply_orientation, to_rgb_array
 from perceiver_cli.media.types import Source, Video, VideoSpec, VideoWindow
 from perceiver_cli.media.windows import window_starts
 
@@ -53,7 +53,7 @@ def load_animation(source: Source, format: str, spec: VideoSpec) -> Video:
     plans = []
     for start in window_starts(duration, spec.window_s, spec.max_windows):
         last = float(begins[begins < start + spec.window_s].max())
-        wanted = wanted_times(start, max(start, last), spec.frames)
+        wanted = frame_times(start, max(start, last), spec.frames)
         plans.append((start, np.searchsorted(ends, wanted + 1e-6, side="right")))
     needed = {int(index) for _, indices in plans for index in indices}
     size = reduced_size(width, height, spec.short_side)
@@ -102,7 +102,7 @@ def _notes(picture: Image.Image, found: int) -> tuple[str, ...]:
     if found >= stated:
         return ()
     if found == MAX_FRAMES:
-        return (f"of {stated:,} frames the first are read: {most('MAX_FRAMES')}",)
+        return (f"of {stated:,} frames the first are read: {limit_text('MAX_FRAMES')}",)
     return (f"the animation is cut off or damaged: {found:,} of {stated:,} frames can be decoded",)
 
 
@@ -118,4 +118,4 @@ def _upright(
     from PIL import Image
 
     stored = np.asarray(Image.fromarray(to_rgb_array(frame)).resize(size))
-    return turned_upright(stored, orientation)
+    return apply_orientation(stored, orientation)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.failures import wrap_errors
-from perceiver_cli.media.limits import MAX_ARRAY_BYTES, most
+from perceiver_cli.media.limits import MAX_ARRAY_BYTES, limit_text
 from perceiver_cli.media.types import Source
 
 Meaning = Literal["image", "pointcloud"]
@@ -80,7 +80,7 @@ def choose_array(source: Source, format: str) -> tuple[Meaning, ArrayHeader]:
 def read_array(source: Source, format: str, header: ArrayHeader) -> npt.NDArray[Any]:
     """The array that choose_array found. Raises InputError "too_large" or "corrupt"."""
     if math.prod(header.shape) * header.dtype.itemsize > MAX_ARRAY_BYTES:
-        raise InputError("too_large", f"an {header}; {most('MAX_ARRAY_BYTES')}")
+        raise InputError("too_large", f"an {header}; {limit_text('MAX_ARRAY_BYTES')}")
     with (
         wrap_errors("corrupt", "the array is cut off or damaged"),
         source.open() as stream,
@@ -117,8 +117,8 @@ def _meaning(source: Source, format: str, header: ArrayHeader) -> Meaning:
         return "pointcloud"
     if kind not in "uif":
         raise InputError("unsupported", f"an {header}, which is neither picture nor points")
-    if source.wanted in ("image", "pointcloud") and _could_be(source.wanted, shape):
-        return "image" if source.wanted == "image" else "pointcloud"
+    if source.modality in ("image", "pointcloud") and _could_be(source.modality, shape):
+        return "image" if source.modality == "image" else "pointcloud"
     if len(shape) == 3:
         return _meaning_of_3d(header, partial(_sample, source, format, header))
     if len(shape) == 2:

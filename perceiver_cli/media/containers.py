@@ -218,12 +218,12 @@ def frames_from(
     left out; the iteration ends where nothing more can be read.
     """
     if extent.timed and start_s > extent.start_s:
-        with _tolerating_damage():
+        with _ignore_damage():
             container.seek(int(start_s / stream.time_base), stream=stream)
     clock = extent.start_s
     for packet in _packets(container, stream):
         frames: list[Any] = []
-        with _tolerating_damage():
+        with _ignore_damage():
             frames = packet.decode()
         for frame in frames:
             time = clock if frame.time is None or not extent.timed else frame.time
@@ -240,7 +240,7 @@ def _packets(container: InputContainer, stream: Any) -> Iterator[Any]:
     while True:
         packet = None
         try:
-            with _tolerating_damage():
+            with _ignore_damage():
                 packet = next(packets, None)
         except IndexError:
             # The packet of a stream that turned up midway, which PyAV cannot name: read on.
@@ -252,7 +252,7 @@ def _packets(container: InputContainer, stream: Any) -> Iterator[Any]:
 
 
 @contextmanager
-def _tolerating_damage() -> Iterator[None]:
+def _ignore_damage() -> Iterator[None]:
     import av
 
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 
-def wanted_times(first_s: float, last_s: float, count: int) -> np.ndarray:
+def frame_times(first_s: float, last_s: float, count: int) -> np.ndarray:
     """float64 [count] evenly spaced times with both ends; a single one lies in the middle."""
     if count == 1:
         return np.array([(first_s + last_s) / 2])

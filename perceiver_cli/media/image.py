@@ -10,7 +10,7 @@ import numpy as np
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.arrays import choose_array, read_array
 from perceiver_cli.media.failures import silence_libraries
-from perceiver_cli.media.jpeg import what_is_missing
+from perceiver_cli.media.jpeg import note_missing_rows
 from perceiver_cli.media.pillow import check_memory, decoding, open_picture
 from perceiver_cli.media.pixels import check_size, to_8_bit, to_rgb_array
 from perceiver_cli.media.types import Picture, Source
@@ -82,7 +82,7 @@ def _load(source: Source, format: str, at_least: int | None, ended: bool = False
         orientation = exif_orientation(picture)
         if format != "jpeg":
             width, height = picture.size
-        notes = (what_is_missing(picture),) if ended else ()
+        notes = (note_missing_rows(picture),) if ended else ()
         factor = _factor(picture, at_least) if at_least else 1
         with decoding(format):
             pixels = to_rgb_array(picture, orientation, factor)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from perceiver_cli.errors import InputError
-from perceiver_cli.media.parts import joined
+from perceiver_cli.media.parts import join_parts
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -38,7 +38,7 @@ _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
 _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
 
 
-def unusual_process(stream: BinaryIO) -> str | None:
+def unsupported_process(stream: BinaryIO) -> str | None:
     """What kind of JPEG a file is if libjpeg reads no such thing, as "a JPEG-LS picture".
 
     Args:
@@ -71,7 +71,7 @@ def unusual_process(stream: BinaryIO) -> str | None:
         stream.seek(0)
 
 
-def with_end(stream: BinaryIO) -> BinaryIO:
+def append_end_marker(stream: BinaryIO) -> BinaryIO:
     """The same file with an end marker, up to which the decoder then reads.
 
     Args:
@@ -81,10 +81,10 @@ def with_end(stream: BinaryIO) -> BinaryIO:
         The stream with a marker behind it.
     """
     size = stream.seek(0, 2)
-    return joined(stream, [(0, size), _END_MARKER])
+    return join_parts(stream, [(0, size), _END_MARKER])
 
 
-def what_is_missing(picture: Image.Image) -> str:
+def note_missing_rows(picture: Image.Image) -> str:
     """What a decoded JPEG lacks that was read with an end marker of our own.
 
     Args:

@@ -24,7 +24,7 @@ import os
 from perceiver_cli.errors import UsageError
 
 
-def most(name: str, limit: int | None = None) -> str:
+def limit_text(name: str, limit: int | None = None) -> str:
     """A limit in words, with what changes it.
 
     Args:

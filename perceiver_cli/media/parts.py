@@ -63,7 +63,7 @@ class _Parts(io.RawIOBase):
         super().close()
 
 
-def joined(stream: BinaryIO, parts: Sequence[Part]) -> BinaryIO:
+def join_parts(stream: BinaryIO, parts: Sequence[Part]) -> BinaryIO:
     """A stream that reads the parts of another, one after another.
 
     Args:
@@ -85,4 +85,4 @@ class SourcePart(Source):
 
     def open(self) -> BinaryIO:
         """A fresh stream of these bytes. Raises InputError as Source.open does."""
-        return joined(super().open(), [(self.start, self.length)])
+        return join_parts(super().open(), [(self.start, self.length)])

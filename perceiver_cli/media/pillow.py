@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.failures import to_input_error
-from perceiver_cli.media.jpeg import unusual_process, with_end
-from perceiver_cli.media.limits import MAX_PIXELS, most
+from perceiver_cli.media.jpeg import append_end_marker, unsupported_process
+from perceiver_cli.media.limits import MAX_PIXELS, limit_text
 from perceiver_cli.media.pixels import check_size
-from perceiver_cli.media.png import without_extras
+from perceiver_cli.media.png import strip_ancillary_chunks
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -76,12 +76,12 @@ def open_picture(stream: BinaryIO, format: str, ended: bool = False) -> Image.Im
     # Pillow refuses twice this many; usually that is its own choice too.
     Image.MAX_IMAGE_PIXELS = (MAX_PIXELS + 1) // 2
     if format == "jpeg":
-        process = unusual_process(stream)
+        process = unsupported_process(stream)
         if process:
             raise InputError("unsupported", f"{process}, which cannot be read; save it as PNG")
-        stream = with_end(stream) if ended else stream
+        stream = append_end_marker(stream) if ended else stream
     if format == "png":
-        stream = without_extras(stream)
+        stream = strip_ancillary_chunks(stream)
     try:
         with decoding(format, "header"):
             return Image.open(stream, formats=_registered(format))
@@ -142,7 +142,7 @@ def _meaning(error: Exception, format: str, part: str) -> InputError:
     from PIL import Image
 
     if isinstance(error, Image.DecompressionBombError):
-        return InputError("too_large", f"too many pixels: {most('MAX_PIXELS')}")
+        return InputError("too_large", f"too many pixels: {limit_text('MAX_PIXELS')}")
     if isinstance(error, NotImplementedError) or _UNSUPPORTED.search(str(error)):
         return to_input_error(error, "unsupported", _UNKNOWN_VARIANT.format(format.upper()))
     return to_input_error(error, "corrupt", f"the {format.upper()} {part} is cut off or damaged")

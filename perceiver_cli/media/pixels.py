@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from perceiver_cli.errors import InputError
-from perceiver_cli.media.limits import MAX_PIXELS, most
+from perceiver_cli.media.limits import MAX_PIXELS, limit_text
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -38,7 +38,7 @@ def check_size(width: int, height: int, most_pixels: int | None = None) -> None:
         raise InputError("corrupt", f"the picture has no area ({width} x {height} pixels)")
     limit = min(MAX_PIXELS, most_pixels or MAX_PIXELS)
     if width * height > limit:
-        problem = f"a picture of {width} x {height}: {most('MAX_PIXELS', limit)}"
+        problem = f"a picture of {width} x {height}: {limit_text('MAX_PIXELS', limit)}"
         raise InputError("too_large", problem)
 
 
@@ -124,7 +124,7 @@ def stored_view(upright: Array, orientation: int) -> Array:
     return views.get(orientation, upright)
 
 
-def turned_upright(stored: Array, orientation: int) -> Array:
+def apply_orientation(stored: Array, orientation: int) -> Array:
     """A copy of a picture, turned upright.
 
     Args:

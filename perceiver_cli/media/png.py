@@ -6,7 +6,7 @@ import zlib
 from typing import BinaryIO
 
 from perceiver_cli.errors import InputError
-from perceiver_cli.media.parts import Part, joined
+from perceiver_cli.media.parts import Part, join_parts
 
 _SIGNATURE = 8
 _OVERHEAD = 12  # length, name and checksum
@@ -23,7 +23,7 @@ _TELLING = (b"Raw profile type exif\0", b"Raw profile type APP1\0", b"XML:com.ad
 _LONGEST = 2**20
 
 
-def without_extras(stream: BinaryIO) -> BinaryIO:
+def strip_ancillary_chunks(stream: BinaryIO) -> BinaryIO:
     """The same picture without texts, colour profiles and other ancillary chunks.
 
     Their size, their compression and their checksums are then no reason to refuse a picture, as
@@ -60,7 +60,7 @@ def without_extras(stream: BinaryIO) -> BinaryIO:
         if name == b"IEND":
             break
     stream.seek(0)
-    return joined(stream, _merged(parts))
+    return join_parts(stream, _merged(parts))
 
 
 def _is_kept(stream: BinaryIO, name: bytes, length: int) -> bool:
@@ -73,10 +73,10 @@ def _is_kept(stream: BinaryIO, name: bytes, length: int) -> bool:
     content, checksum = stream.read(length), stream.read(4)
     if zlib.crc32(name + content) != int.from_bytes(checksum, "big"):
         return False
-    return name in _KEPT_IF_SOUND or _tells_orientation(name, content)
+    return name in _KEPT_IF_SOUND or _holds_orientation(name, content)
 
 
-def _tells_orientation(name: bytes, content: bytes) -> bool:
+def _holds_orientation(name: bytes, content: bytes) -> bool:
     telling = next((word for word in _TELLING if content.startswith(word)), None)
     if telling is None:
         return False

@@ -11,7 +11,7 @@ import numpy as np
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.arrays import read_array_points
 from perceiver_cli.media.failures import wrap_errors
-from perceiver_cli.media.limits import MAX_SHAPE_BYTES, most
+from perceiver_cli.media.limits import MAX_SHAPE_BYTES, limit_text
 from perceiver_cli.media.sampling import sample_cloud, sample_surface
 from perceiver_cli.media.shapes.gltf import read_gltf
 from perceiver_cli.media.shapes.obj import read_obj
@@ -92,7 +92,7 @@ def _read(source: Source, format: str) -> Shape:
             return Shape(read_array_points(source, format))
         with source.open() as stream:
             if stream.seek(0, os.SEEK_END) > MAX_SHAPE_BYTES:
-                told = f"the shape's file is too large: {most('MAX_SHAPE_BYTES')}"
+                told = f"the shape's file is too large: {limit_text('MAX_SHAPE_BYTES')}"
                 raise InputError("too_large", told)
             stream.seek(0)
             if format in ("gltf", "glb"):

@@ -19,7 +19,7 @@ from perceiver_cli.media.containers import (
     stated_extent,
 )
 from perceiver_cli.media.failures import SafeSeekStream, wrap_errors
-from perceiver_cli.media.limits import MAX_RATE, most
+from perceiver_cli.media.limits import MAX_RATE, limit_text
 from perceiver_cli.media.types import Source
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class AvReader:
     def read(self, start_s: float, length_s: float) -> Samples:
         """A stretch of the sound, float32 [S, channels]; see SoundReader."""
         with open_container(self._source, self._format) as container:
-            stretch = decode_stretch(
+            stretch = decode_samples(
                 container,
                 sound_stream(container),
                 self._extent,
@@ -139,7 +139,7 @@ class AvReader:
         return stretch.samples
 
 
-class Stretch:
+class SampleBuffer:
     """Samples of a stretch as they are decoded.
 
     samples: float32 [S, C] at `rate`, up to the last one decoded; bass: see to_mono.
@@ -149,13 +149,13 @@ class Stretch:
         self.rate = 0
         self.bass: int | None = None
         self._length_s = length_s
-        self._room: Samples = np.zeros((0, 1), np.float32)
+        self._buffer: Samples = np.zeros((0, 1), np.float32)
         self._cursor = self._end = 0
 
     @property
     def samples(self) -> Samples:
         """float32 [S, C]."""
-        return self._room[: self._end]
+        return self._buffer[: self._end]
 
     def add(self, frame: Any, offset_s: float) -> bool:
         """Takes an AudioFrame that begins offset_s into the stretch; False when it is full."""
@@ -165,20 +165,20 @@ class Stretch:
             check_rate(self.rate, channels)
             names = [channel.name for channel in frame.layout.channels]
             self.bass = names.index("LFE") if "LFE" in names else None
-            self._room = np.zeros((round(self._length_s * self.rate), channels), np.float32)
+            self._buffer = np.zeros((round(self._length_s * self.rate), channels), np.float32)
         place = round(offset_s * self.rate)
         if not self._end or abs(place - self._cursor) > _GAP_S * self.rate:
             self._cursor = place
-        if part.shape[1] != self._room.shape[1]:  # some streams change midway
+        if part.shape[1] != self._buffer.shape[1]:  # some streams change midway
             part = part.mean(axis=1, keepdims=True)
         skipped = max(0, -self._cursor)
         begin, end = max(0, self._cursor), max(0, self._cursor + len(part))
-        room = self._room[begin:end]
+        room = self._buffer[begin:end]
         room[:] = part[skipped : skipped + len(room)]
         self._cursor += len(part)
         if len(room):
-            self._end = min(self._cursor, len(self._room))
-        return self._cursor < len(self._room)
+            self._end = min(self._cursor, len(self._buffer))
+        return self._cursor < len(self._buffer)
 
 
 def check_rate(rate: int, channels: int) -> None:
@@ -190,7 +190,9 @@ def check_rate(rate: int, channels: int) -> None:
     if not 0 < rate <= MAX_RATE:
         raise InputError("corrupt", f"states {rate:,} samples a second")
     if rate * channels > MAX_RATE:
-        raise InputError("too_large", f"{rate:,} x {channels} samples a second: {most('MAX_RATE')}")
+        raise InputError(
+            "too_large", f"{rate:,} x {channels} samples a second: {limit_text('MAX_RATE')}"
+        )
 
 
 def sound_extent(container: InputContainer, format: str) -> Extent:
@@ -212,9 +214,9 @@ def sound_extent(container: InputContainer, format: str) -> Extent:
     return extent
 
 
-def decode_stretch(
+def decode_samples(
     container: InputContainer, stream: Any, extent: Extent, start_s: float, length_s: float
-) -> Stretch:
+) -> SampleBuffer:
     """Decodes the stretch [start_s, start_s + length_s) of the container's clock.
 
     Args:
@@ -227,7 +229,7 @@ def decode_stretch(
     Returns:
         What was decoded, shorter than the stretch if the sound ends before it.
     """
-    stretch = Stretch(length_s)
+    stretch = SampleBuffer(length_s)
     for time, frame in frames_from(container, stream, start_s, extent):
         if not stretch.add(frame, time - start_s):
             break

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol
 
 from perceiver_cli.errors import InputError
-from perceiver_cli.media.limits import MAX_PIPE_BYTES, most
+from perceiver_cli.media.limits import MAX_PIPE_BYTES, limit_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,12 +32,12 @@ class Source:
     Attributes:
         path: On disk, or the name of what came another way.
         data: The content that came over standard input, or None.
-        wanted: The modality that the caller says it has, for content that may have several.
+        modality: The one that the caller says it has, for content that may have several.
     """
 
     path: str
     data: bytes | None = None
-    wanted: str | None = None
+    modality: str | None = None
 
     def open(self) -> BinaryIO:
         """A fresh, seekable binary stream at the beginning of the content.
@@ -48,7 +48,7 @@ class Source:
         """
         if self.data is not None:
             if len(self.data) > MAX_PIPE_BYTES:
-                problem = f"does not end in time: {most('MAX_PIPE_BYTES')}; save it as a file"
+                problem = f"does not end in time: {limit_text('MAX_PIPE_BYTES')}; save it as a file"
                 raise InputError("too_large", problem)
             return io.BytesIO(self.data)
         try:

@@ -25,12 +25,12 @@ from perceiver_cli.media.containers import (
     stated_extent,
 )
 from perceiver_cli.media.failures import silence_libraries, wrap_errors
-from perceiver_cli.media.frames import reduced_size, wanted_times
+from perceiver_cli.media.frames import frame_times, reduced_size
 from perceiver_cli.media.limits import MAX_PIXELS
 from perceiver_cli.media.mixing import to_mono
 from perceiver_cli.media.orientation import frame_orientation
-from perceiver_cli.media.pixels import check_size, turned_upright
-from perceiver_cli.media.soundfiles import decode_stretch
+from perceiver_cli.media.pixels import apply_orientation, check_size
+from perceiver_cli.media.soundfiles import decode_samples
 from perceiver_cli.media.types import Source, Video, VideoSpec, VideoWindow
 from perceiver_cli.media.windows import window_starts
 
@@ -39,7 +39,7 @@ _ROUNDING_S = 1e-3
 
 # Where seeking lands behind a time, or on frames that need earlier ones, it is tried again from
 # this much before.
-_RUN_UPS_S = (0.0, 10.0, 60.0)
+_SEEK_MARGINS_S = (0.0, 10.0, 60.0)
 
 # Decoders keep frames that others are told by: 39 bytes a pixel were measured for the most that
 # H.264 permits, four times as many as a still picture takes.
@@ -100,7 +100,7 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
     for start in window_starts(extent.duration_s, spec.window_s, spec.max_windows):
         span = min(spec.window_s, extent.duration_s)
         last = min(start + span - length, extent.last_s - extent.start_s)
-        wanted = wanted_times(start, max(start, last), spec.frames)
+        wanted = frame_times(start, max(start, last), spec.frames)
         found = _decode_frames(source, format, extent, wanted, spec.short_side)
         if found is None:
             continue
@@ -129,7 +129,7 @@ def _decode_frames(
     short_side: int,
 ) -> _Frames | None:
     """The frames on screen at the wanted times of the video, or None if none can be decoded."""
-    for run_up in _RUN_UPS_S:
+    for margin in _SEEK_MARGINS_S:
         with open_container(source, format) as container:
             stream = picture_stream(container)
             if stream is None:
@@ -138,10 +138,10 @@ def _decode_frames(
             if stream.width * stream.height > _LARGE:
                 # Every thread holds a frame of its own.
                 stream.codec_context.thread_count = _THREADS_FOR_LARGE
-            timed = frames_from(container, stream, extent.start_s + wanted[0] - run_up, extent)
+            timed = frames_from(container, stream, extent.start_s + wanted[0] - margin, extent)
             shown = _on_screen(((time - extent.start_s, frame) for time, frame in timed), wanted)
             found = _reduced(shown, _pixel_aspect(stream), short_side)
-        if wanted[0] <= run_up or (found and found.times_s[0] <= wanted[0] + _ROUNDING_S):
+        if wanted[0] <= margin or (found and found.times_s[0] <= wanted[0] + _ROUNDING_S):
             return found
     return found
 
@@ -205,7 +205,7 @@ def _upright_rgb(frame: Any, aspect: float, short_side: int) -> npt.NDArray[np.u
     """uint8 [h, w, 3], reduced so that the shorter side is short_side."""
     width, height = reduced_size(round(frame.width * aspect), frame.height, short_side)
     reduced = frame.reformat(width=width, height=height, format="rgb24", interpolation="AREA")
-    return turned_upright(reduced.to_ndarray(), frame_orientation(frame))
+    return apply_orientation(reduced.to_ndarray(), frame_orientation(frame))
 
 
 def _decode_sound(
@@ -219,7 +219,7 @@ def _decode_sound(
         if stream is None:
             return None
         sound = Extent(start_of(stream), extent.last_s, extent.end_s)
-        stretch = decode_stretch(container, stream, sound, extent.start_s + start, span)
+        stretch = decode_samples(container, stream, sound, extent.start_s + start, span)
     if not len(stretch.samples):
         return None
     made = resample(to_mono(finite(stretch.samples), stretch.bass), stretch.rate, to)

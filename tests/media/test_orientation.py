@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from perceiver_cli.media.orientation import orientation_of
-from perceiver_cli.media.pixels import stored_view, turned_upright
+from perceiver_cli.media.pixels import apply_orientation, stored_view
 from perceiver_cli.media.types import Source, VideoSpec
 from perceiver_cli.media.video import load_video
 from tests import samples
@@ -66,4 +66,4 @@ def test_no_matrix_at_all():
 def test_upright_and_stored_are_each_others_inverse(orientation):
     upright = np.arange(24).reshape(4, 6)
     stored = stored_view(upright, orientation)
-    assert np.array_equal(turned_upright(stored, orientation), upright)
+    assert np.array_equal(apply_orientation(stored, orientation), upright)

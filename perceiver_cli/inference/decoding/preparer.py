@@ -63,7 +63,7 @@ class Preparer:
 
     def _prepare(self, source: Source, started: float) -> PreparedItem:
         with wrap_errors("corrupt", UNREADABLE_CONTENT):
-            asked = source if self.modality == "auto" else replace(source, wanted=self.modality)
+            asked = source if self.modality == "auto" else replace(source, modality=self.modality)
             detection = detect(asked)
         weights = self._weights_for(detection)
         preparation = self._preparation(weights)

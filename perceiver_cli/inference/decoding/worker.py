@@ -16,7 +16,7 @@ from perceiver_cli.inference.allocator import keep_freed
 from perceiver_cli.inference.decoding.items import FailedItem, Item
 from perceiver_cli.inference.decoding.messages import receive, send
 from perceiver_cli.inference.decoding.preparer import Preparer
-from perceiver_cli.media.limits import MAX_WORKER_BYTES, most
+from perceiver_cli.media.limits import MAX_WORKER_BYTES, limit_text
 from perceiver_cli.media.types import Source
 
 READY = "ready"
@@ -48,7 +48,7 @@ def _prepare(preparer: Preparer, source: Source) -> Item | CheckpointError:
         return error
     item = replace(item, source=Source(source.path))
     if isinstance(item, FailedItem) and isinstance(item.error.__cause__, MemoryError):
-        message = f"needs more memory than a decoding process: {most('MAX_WORKER_BYTES')}"
+        message = f"needs more memory than a decoding process: {limit_text('MAX_WORKER_BYTES')}"
         return replace(item, error=InputError(item.error.kind, message, item.error.detail))
     return item
 

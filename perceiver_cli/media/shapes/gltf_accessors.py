@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perceiver_cli.errors import InputError
-from perceiver_cli.media.limits import MAX_SHAPE_BYTES, most
+from perceiver_cli.media.limits import MAX_SHAPE_BYTES, limit_text
 from perceiver_cli.media.shapes.gltf_file import GltfFile, compressed, item
 from perceiver_cli.media.shapes.shape import Floats, Integers
 
@@ -44,7 +44,7 @@ def _read(file: GltfFile, index: Any) -> npt.NDArray[Any]:
     kind = np.dtype(_TYPES[accessor["componentType"]])
     width, count = _WIDTHS[accessor["type"]], accessor["count"]
     if count * width * kind.itemsize > MAX_SHAPE_BYTES:
-        raise InputError("too_large", f"the shape is too large: {most('MAX_SHAPE_BYTES')}")
+        raise InputError("too_large", f"the shape is too large: {limit_text('MAX_SHAPE_BYTES')}")
     view, offset = accessor.get("bufferView"), accessor.get("byteOffset", 0)
     if view is None:
         values = np.zeros((count, width), kind)

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 from urllib.parse import unquote, unquote_to_bytes
 
 from perceiver_cli.errors import InputError
-from perceiver_cli.media.limits import MAX_SHAPE_BYTES, most
+from perceiver_cli.media.limits import MAX_SHAPE_BYTES, limit_text
 from perceiver_cli.media.shapes.shape import read_exactly
 from perceiver_cli.media.text import printable
 
@@ -133,7 +133,7 @@ class GltfFile:
     def _read_text(self) -> bytes:
         content = self._stream.read(MAX_SHAPE_BYTES + 1)
         if len(content) > MAX_SHAPE_BYTES:
-            raise InputError("too_large", f"the glTF is too large: {most('MAX_SHAPE_BYTES')}")
+            raise InputError("too_large", f"the glTF is too large: {limit_text('MAX_SHAPE_BYTES')}")
 
         def leave(found: re.Match[bytes]) -> bytes:
             name = f"data:{len(self._inside)}"

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perceiver_cli.errors import InputError
-from perceiver_cli.media.limits import MAX_SHAPE_BYTES, most
+from perceiver_cli.media.limits import MAX_SHAPE_BYTES, limit_text
 from perceiver_cli.media.shapes.rows import RowReader
 from perceiver_cli.media.shapes.shape import GrowingArray, Shape, read_exactly
 from perceiver_cli.media.text import line_blocks
@@ -38,7 +38,7 @@ def read_pcd(stream: BinaryIO) -> Shape:
     if not {"x", "y", "z"} <= set(record.names or ()):
         raise InputError("unsupported", "a PCD whose points have no x, y and z")
     if count * record.itemsize > MAX_SHAPE_BYTES:
-        raise InputError("too_large", f"the cloud is too large: {most('MAX_SHAPE_BYTES')}")
+        raise InputError("too_large", f"the cloud is too large: {limit_text('MAX_SHAPE_BYTES')}")
     stream.seek(found.end())
     stored = found[1].lower()
     if stored == b"ascii":

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perceiver_cli.errors import InputError
-from perceiver_cli.media.limits import MAX_SHAPE_BYTES, most
+from perceiver_cli.media.limits import MAX_SHAPE_BYTES, limit_text
 from perceiver_cli.media.shapes.ply_header import Element, Type
 from perceiver_cli.media.shapes.shape import Integers, ragged_range
 
@@ -36,7 +36,9 @@ class BinaryReader:
         types = [element.properties[place].type for place in places]
         records = self._even(element)
         if 8 * len(places) * element.count > 2 * MAX_SHAPE_BYTES and len(set(types)) > 1:
-            raise InputError("too_large", f"the shape is too large: {most('MAX_SHAPE_BYTES')}")
+            raise InputError(
+                "too_large", f"the shape is too large: {limit_text('MAX_SHAPE_BYTES')}"
+            )
         if records is None:
             starts, _ = self._uneven(element, places)
             found = zip(starts.T, types, strict=True)
@@ -104,7 +106,9 @@ class BinaryReader:
         """Where the values of some properties begin, and how many there are: [records, places]."""
         count = element.count
         if 16 * count * len(places) > MAX_SHAPE_BYTES // 2:
-            raise InputError("too_large", f"the shape is too large: {most('MAX_SHAPE_BYTES')}")
+            raise InputError(
+                "too_large", f"the shape is too large: {limit_text('MAX_SHAPE_BYTES')}"
+            )
         self._check(self._at + count, element)
         steps = [
             (each.length, each.type.itemsize, place in places)

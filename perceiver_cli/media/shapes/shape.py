@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perceiver_cli.errors import InputError
-from perceiver_cli.media.limits import MAX_SHAPE_BYTES, most
+from perceiver_cli.media.limits import MAX_SHAPE_BYTES, limit_text
 
 Floats = npt.NDArray[np.floating[Any]]
 Integers = npt.NDArray[np.integer[Any]]
@@ -45,7 +45,9 @@ class GrowingArray:
         """Adds rows [N, width]. Raises InputError("too_large") beyond MAX_SHAPE_BYTES."""
         width, count = self._rows.shape[1], self.count + len(rows)
         if count * width * self._rows.itemsize > MAX_SHAPE_BYTES:
-            raise InputError("too_large", f"the shape is too large: {most('MAX_SHAPE_BYTES')}")
+            raise InputError(
+                "too_large", f"the shape is too large: {limit_text('MAX_SHAPE_BYTES')}"
+            )
         if count > len(self._rows):
             self._rows.resize((max(count, 5 * self.count // 4), width), refcheck=False)
         self._rows[self.count : count] = rows
@@ -108,7 +110,7 @@ def valid_faces(faces: Integers, vertices: int) -> tuple[Integers, tuple[str, ..
 def read_exactly(stream: BinaryIO, size: int, what: str) -> bytes:
     """`size` bytes. Raises InputError("corrupt") if fewer follow, "too_large" for too many."""
     if size > MAX_SHAPE_BYTES:
-        raise InputError("too_large", f"the shape is too large: {most('MAX_SHAPE_BYTES')}")
+        raise InputError("too_large", f"the shape is too large: {limit_text('MAX_SHAPE_BYTES')}")
     content = stream.read(size)
     if len(content) < size:
         raise InputError("corrupt", f"cut off: {what} are missing")
