@@ -31,7 +31,7 @@ class AudioAdapter(Adapter):
         self.grid = (recipe.mels // recipe.patch_mels, recipe.frames // recipe.patch_frames)
         self.cosines = cosines_of_levels(recipe.values, (recipe.patch_mels, recipe.patch_frames))
         self.bands = Bands(recipe.bands, recipe.highest, recipe.spacing)
-        self.fixed = GridFeatures(self.bands, *self.grid)
+        self.fixed_positions = GridFeatures(self.bands, *self.grid)
         self.hop = recipe.rate // 100
         self.taper = torch.hann_window(self.hop * 5 // 2)
         self.filters = mel_filters(recipe.rate, 4 * self.hop, recipe.mels, recipe.low_hz)
@@ -57,7 +57,7 @@ class AudioAdapter(Adapter):
             ChannelGroup("audio", "sin, cos of position", 4 * self.bands.count),
         ]
 
-    def roomy(self) -> AudioAdapter:
+    def for_training(self) -> AudioAdapter:
         """Five seconds instead of one window: enough for most recorded sounds."""
         return type(self)(replace(self.recipe, window_s=max(5.0, self.recipe.window_s)))
 
@@ -98,10 +98,10 @@ class AudioAdapter(Adapter):
 
     def elements(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         """float [B, 1, mels, frames] -> "audio": [B, M, C]."""
-        assert self.fixed is not None
-        return {"audio": with_positions(self.bare(features)["audio"], self.fixed)}
+        assert self.fixed_positions is not None
+        return {"audio": with_positions(self.element_values(features)["audio"], self.fixed_positions)}
 
-    def bare(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+    def element_values(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         """float [B, 1, mels, frames] -> "audio": [B, M, values]."""
         patch = (self.recipe.patch_mels, self.recipe.patch_frames)
         values = patchify(features["audio"], patch).flatten(1, -2)
@@ -111,7 +111,7 @@ class AudioAdapter(Adapter):
         """The heaviest regions of the stream in each look, heaviest first."""
         over_time = mass.reshape(-1, *self.grid).sum(1)
         cell = self.recipe.window_s / self.grid[1]
-        start, length = window.place["start_s"], window.place["length_s"]
+        start, length = window.location["start_s"], window.location["length_s"]
         original = self._original_steps(length)
         if len(original) > (used := original.max() + 1):
             over_time = over_time @ np.eye(used)[original]
@@ -129,12 +129,12 @@ class AudioAdapter(Adapter):
             for found in heaviest_blocks(over_time, (10,))
         ]
 
-    def layout(self, stream: str, values: np.ndarray, window: Window) -> SoundMap:
+    def attribution_map(self, stream: str, values: np.ndarray, window: Window) -> SoundMap:
         """Values of the elements over frequency and time; repeats of a short sound are averaged.
 
         values: float [maps, M] -> [maps, bands, steps].
         """
-        start, length = window.place["start_s"], window.place["length_s"]
+        start, length = window.location["start_s"], window.location["length_s"]
         original = self._original_steps(length)
         fold = np.eye(original.max() + 1)[original]
         folded = values.reshape(-1, *self.grid) @ (fold / fold.sum(0))

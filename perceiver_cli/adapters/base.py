@@ -40,7 +40,7 @@ class Adapter(ABC):
 
     modality: str
     recipe: Any
-    fixed: GridFeatures | None = None
+    fixed_positions: GridFeatures | None = None
 
     @property
     @abstractmethod
@@ -72,7 +72,7 @@ class Adapter(ABC):
         """
 
     @abstractmethod
-    def layout(self, stream: str, values: np.ndarray, window: Window) -> Map:
+    def attribution_map(self, stream: str, values: np.ndarray, window: Window) -> Map:
         """Values of a stream's elements where they belong in the input.
 
         values: float [maps, M_s], in multiples of an even share.
@@ -82,11 +82,11 @@ class Adapter(ABC):
         """Whether inputs of that modality are this adapter's."""
         return serving(modality) == self.modality
 
-    def roomy(self) -> Adapter:
+    def for_training(self) -> Adapter:
         """The adapter whose `prepare` leaves room for random crops while training."""
         return self
 
-    def bare(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+    def element_values(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         """As `elements`, without the channels that are `fixed`."""
         return self.elements(features)
 

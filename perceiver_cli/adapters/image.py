@@ -40,9 +40,9 @@ class ImageAdapter(Adapter):
         self.cosines = cosines_of(recipe.values, (recipe.patch, recipe.patch))
         self.bands = Bands(recipe.bands, recipe.highest, recipe.spacing)
         grid = (self.side, self.side)
-        self.fixed = GridFeatures(self.bands, *grid) if recipe.positions else None
+        self.fixed_positions = GridFeatures(self.bands, *grid) if recipe.positions else None
 
-    def roomy(self) -> ImageAdapter:
+    def for_training(self) -> ImageAdapter:
         """Of the whole square, from which random views are drawn."""
         return ImageAdapter(replace(self.recipe, crop=1.0))
 
@@ -74,10 +74,10 @@ class ImageAdapter(Adapter):
 
     def elements(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         """float [B, 3, S, S] -> "image": [B, M, values + position]."""
-        values = self.bare(features)["image"]
-        return {"image": with_positions(values, self.fixed) if self.fixed else values}
+        values = self.element_values(features)["image"]
+        return {"image": with_positions(values, self.fixed_positions) if self.fixed_positions else values}
 
-    def bare(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+    def element_values(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         """float [B, 3, S, S] -> "image": [B, M, values]."""
         recipe, pixels = self.recipe, features["image"]
         if recipe.windows == "none":
@@ -89,18 +89,18 @@ class ImageAdapter(Adapter):
 
     def focus(self, stream: str, mass: np.ndarray, window: Window) -> list[list[Focus]]:
         """The heaviest regions of the stream in each look, heaviest first."""
-        place = window.place
+        location = window.location
         return [
             [
-                Focus(pixel_box(rows, columns, self.side, place), round(share, 4))
+                Focus(pixel_box(rows, columns, self.side, location), round(share, 4))
                 for (rows, columns), share in found
             ]
             for found in heaviest_blocks(mass.reshape(-1, self.side, self.side), (4, 4))
         ]
 
-    def layout(self, stream: str, values: np.ndarray, window: Window) -> PictureMap:
+    def attribution_map(self, stream: str, values: np.ndarray, window: Window) -> PictureMap:
         """Values of the elements on the crop: float [maps, M] -> [maps, side, side]."""
-        return PictureMap(values.reshape(-1, self.side, self.side), crop_box(window.place))
+        return PictureMap(values.reshape(-1, self.side, self.side), crop_box(window.location))
 
 
 def normalise_pixels(pixels: Tensor, recipe: ImageRecipe | VideoRecipe) -> Tensor:
@@ -160,17 +160,17 @@ def with_positions(values: Tensor, positions: GridFeatures) -> Tensor:
     return torch.cat([values, positions[:].expand(len(values), *positions.shape)], -1)
 
 
-def crop_box(place: dict[str, float]) -> tuple[float, float, float, float]:
+def crop_box(location: dict[str, float]) -> tuple[float, float, float, float]:
     """Left, top, width and height of the crop in the original's pixels."""
-    return place["left"], place["top"], place["width"], place["height"]
+    return location["left"], location["top"], location["width"], location["height"]
 
 
-def pixel_box(rows: slice, columns: slice, side: int, place: dict[str, float]) -> dict[str, int]:
+def pixel_box(rows: slice, columns: slice, side: int, location: dict[str, float]) -> dict[str, int]:
     """A block of a side x side grid over a square crop -> a box in the original's pixels."""
-    across, down = place["width"] / side, place["height"] / side
+    across, down = location["width"] / side, location["height"] / side
     return {
-        "x0": round(place["left"] + columns.start * across),
-        "y0": round(place["top"] + rows.start * down),
-        "x1": round(place["left"] + columns.stop * across),
-        "y1": round(place["top"] + rows.stop * down),
+        "x0": round(location["left"] + columns.start * across),
+        "y0": round(location["top"] + rows.start * down),
+        "x1": round(location["left"] + columns.stop * across),
+        "y1": round(location["top"] + rows.stop * down),
     }

@@ -65,15 +65,15 @@ class PointCloudAdapter(Adapter):
             for own in shares.tolist()
         ]
 
-    def layout(self, stream: str, values: np.ndarray, window: Window) -> ShapeMap:
+    def attribution_map(self, stream: str, values: np.ndarray, window: Window) -> ShapeMap:
         """Values of the points, float [maps, M]; a point that was drawn twice appears twice."""
-        return ShapeMap(values, _in_file(window.arrays["pointcloud"], window), window.place["up"])
+        return ShapeMap(values, _in_file(window.arrays["pointcloud"], window), window.location["up"])
 
 
 def _in_file(points: np.ndarray, window: Window) -> np.ndarray:
     """Points [..., 3] as the model reads them -> float64 in the file's own coordinates."""
-    placed = points * window.place["radius"] + window.place["centre"]
+    placed = points * window.location["radius"] + window.location["centre"]
     result: np.ndarray = (
-        placed[..., [0, 2, 1]] * (1, 1, -1) if window.place["up"] == "y" else placed
+        placed[..., [0, 2, 1]] * (1, 1, -1) if window.location["up"] == "y" else placed
     )
     return result

@@ -28,7 +28,7 @@ class SamplesAdapter(AudioAdapter):
         steps = recipe.samples // recipe.patch_samples
         self.grid = (1, steps)
         self.bands = Bands(recipe.bands, recipe.highest, recipe.spacing)
-        self.fixed = GridFeatures(self.bands, steps)
+        self.fixed_positions = GridFeatures(self.bands, steps)
 
     @property
     def channels(self) -> list[ChannelGroup]:
@@ -44,7 +44,7 @@ class SamplesAdapter(AudioAdapter):
         """float32 [B, samples] -> [B, 1, samples]."""
         return {"audio": arrays["audio"].float().unsqueeze(1)}
 
-    def bare(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+    def element_values(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         """float [B, 1, samples] -> "audio": [B, M, samples of a patch]."""
         patches = patchify(features["audio"], (self.recipe.patch_samples,))
         return {"audio": patches.flatten(1, -2)}

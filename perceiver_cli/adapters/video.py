@@ -45,7 +45,7 @@ class VideoAdapter(Adapter):
         self.positions = GridFeatures(self.bands, *self.grid)
         self.audio = sound_adapter(recipe.audio) if recipe.audio else None
 
-    def roomy(self) -> VideoAdapter:
+    def for_training(self) -> VideoAdapter:
         """Of the whole squares, from which random views are drawn."""
         return VideoAdapter(replace(self.recipe, crop=1.0))
 
@@ -92,11 +92,11 @@ class VideoAdapter(Adapter):
         if stream == "audio" and self.audio:
             return self.audio.focus(stream, mass, window)
         steps, side, _ = self.grid
-        times = window.place["times_s"]
+        times = window.location["times_s"]
 
         def region(step: slice, rows: slice, columns: slice) -> dict[str, float]:
             frame = min(len(times) - 1, step.start * self.recipe.patch_frames)
-            box = pixel_box(rows, columns, side, window.place)
+            box = pixel_box(rows, columns, side, window.location)
             return {"time_s": round(float(times[frame]), 3), **box}
 
         return [
@@ -104,10 +104,10 @@ class VideoAdapter(Adapter):
             for found in heaviest_blocks(mass.reshape(-1, *self.grid), (steps, 4, 4))
         ]
 
-    def layout(self, stream: str, values: np.ndarray, window: Window) -> VideoMap | SoundMap:
+    def attribution_map(self, stream: str, values: np.ndarray, window: Window) -> VideoMap | SoundMap:
         """Values of the elements on the crop of every frame: [maps, M] -> [maps, T, side, side]."""
         if stream == "audio" and self.audio:
-            return self.audio.layout(stream, values, window)
+            return self.audio.attribution_map(stream, values, window)
         on_frames = values.reshape(-1, *self.grid).repeat(self.recipe.patch_frames, axis=1)
-        times = window.place["times_s"]
-        return VideoMap(on_frames, crop_box(window.place), times)
+        times = window.location["times_s"]
+        return VideoMap(on_frames, crop_box(window.location), times)

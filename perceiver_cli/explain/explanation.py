@@ -71,7 +71,7 @@ def explain_item(
         for stream, size in sizes.items():
             own = mass[:, start : start + size]
             shares[stream] = own.sum(1)
-            maps[stream] = engine.adapter.layout(stream, own * mass.shape[1], window)
+            maps[stream] = engine.adapter.attribution_map(stream, own * mass.shape[1], window)
             start += size
         frames = item.view.frames[index] if item.view.frames else None
         parts.append(Part(maps, shares, frames))

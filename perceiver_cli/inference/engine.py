@@ -73,7 +73,7 @@ class Engine:
             raise CheckpointError(f"{path}: its input recipe does not fit its model")
         self.device = device
         self.precision = pick_precision(precision, device, self.header.model.width)
-        fixed = self.adapter.fixed
+        fixed = self.adapter.fixed_positions
         self._positions = None if fixed is None else fixed.to(device)
         self._checkpoint = checkpoint
         self.path = path
@@ -122,7 +122,7 @@ class Engine:
     def _largest_batch(self, shapes: Shapes, window: Window) -> int:
         """How many windows like this one, of these shapes, the model reads in one pass."""
         if shapes not in self._largest_batches:
-            streams = self.adapter.bare(self.adapter.features(_stacked([window])))
+            streams = self.adapter.element_values(self.adapter.features(_stacked([window])))
             elements = sum(x.shape[1] for x in streams.values())
             each = elements * self.header.model.channels * 4
             _ = self.inference_model  # its weights have their place first
@@ -170,8 +170,8 @@ class Engine:
 
     def streams(self, windows: list[Window]) -> dict[str, Tensor]:
         """Windows with the same shapes as `run` takes them: name -> [B, M_s, C_s]."""
-        bare = self.adapter.bare(self.adapter.features(_stacked(windows)))
-        return {name: to_device(x, self.device) for name, x in bare.items()}
+        values = self.adapter.element_values(self.adapter.features(_stacked(windows)))
+        return {name: to_device(x, self.device) for name, x in values.items()}
 
     def run(self, streams: dict[str, Tensor], watch: AttentionWatch | None = None) -> Tensor:
         """Logits float32 [B, classes] of the inference model.

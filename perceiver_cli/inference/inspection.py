@@ -91,7 +91,7 @@ def inspect_source(source: Source, classifier: Classifier) -> Inspection:
         width=engine.header.model.channels,
         channels=_ranges(engine.adapter, streams),
         recipe=asdict(engine.adapter.recipe),
-        windows=[_place(window) for window in item.windows],
+        windows=[_location(window) for window in item.windows],
     )
 
 
@@ -108,9 +108,9 @@ def _ranges(adapter: Adapter, streams: dict[str, Tensor]) -> list[ChannelRange]:
     return ranges
 
 
-def _place(window: Window) -> dict[str, Any]:
+def _location(window: Window) -> dict[str, Any]:
     """Where a window lies, in plain types."""
-    return {name: _plain(value) for name, value in window.place.items()}
+    return {name: _plain(value) for name, value in window.location.items()}
 
 
 def _plain(value: Any) -> Any:

@@ -108,7 +108,7 @@ def _segments(
         if prediction is not None:
             label = header.labels[int(prediction.scores.argmax())].label
             score = round(float(prediction.scores.max()), 4)
-        start_s = round(window.place["start_s"], 3)
+        start_s = round(window.location["start_s"], 3)
         segments.append(
             {"start_s": start_s, "label": label, "score": score, "signal": window.signal}
         )

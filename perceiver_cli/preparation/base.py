@@ -17,12 +17,12 @@ class Window:
     """One stretch of one input in the shape that the model reads.
 
     arrays: stream -> numpy array of a fixed shape (one item, no batch dimension).
-    place: what the adapter needs to lead an element's index back to natural coordinates.
+    location: what the adapter needs to lead an element's index back to natural coordinates.
     signal: whether it holds anything to classify.
     """
 
     arrays: dict[str, np.ndarray]
-    place: dict[str, Any] = field(default_factory=dict)
+    location: dict[str, Any] = field(default_factory=dict)
     signal: Signal = "present"
 
 

@@ -78,8 +78,8 @@ class ImagePreparation(Preparation):
         pixels = resample(
             media.pixels, square, recipe.size, recipe.resample, crop_first=recipe.crop_first
         )
-        place = square_place(media.width / width, media.height / height, square)
-        return [Window({"image": pixels}, place, picture_signal(pixels))]
+        location = square_location(media.width / width, media.height / height, square)
+        return [Window({"image": pixels}, location, picture_signal(pixels))]
 
     def for_viewing(self, picture_side: int, frame_side: int) -> ImagePreparation:
         """See Preparation."""
@@ -91,7 +91,7 @@ class ImagePreparation(Preparation):
         return View((media.pixels,), (media.width, media.height))
 
 
-def square_place(across: float, down: float, square: Square) -> dict[str, float]:
+def square_location(across: float, down: float, square: Square) -> dict[str, float]:
     """Where a square of a reduced decode lies in the original, in pixels.
 
     across, down: original pixels per decoded pixel.

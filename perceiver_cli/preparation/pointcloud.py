@@ -63,8 +63,8 @@ class PointCloudPreparation(Preparation):
         centred = points - centre
         radius = float(np.linalg.norm(centred, axis=1).max()) or 1.0
         normalised = (centred[chosen] / radius).astype(np.float32)
-        place = {"centre": centre, "radius": radius, "up": media.up}
-        return [Window({"pointcloud": normalised}, place, shape_signal(centred[chosen] / radius))]
+        location = {"centre": centre, "radius": radius, "up": media.up}
+        return [Window({"pointcloud": normalised}, location, shape_signal(centred[chosen] / radius))]
 
 
 def choose_points(have: int, want: int, seed: int = 0) -> npt.NDArray[np.int64]:

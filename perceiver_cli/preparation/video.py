@@ -10,7 +10,7 @@ import numpy as np
 from perceiver_cli.media.types import Media, Source, Video, VideoSpec, VideoWindow
 from perceiver_cli.preparation.audio import AudioRecipe, fit_samples
 from perceiver_cli.preparation.base import Preparation, View, Window
-from perceiver_cli.preparation.image import square_place
+from perceiver_cli.preparation.image import square_location
 from perceiver_cli.preparation.resampling import Resample, centre_square, resample
 from perceiver_cli.preparation.signal import picture_signal, sound_signal
 from perceiver_cli.settings import Count, CountOrZero, Positive, Share
@@ -102,9 +102,9 @@ class VideoPreparation(Preparation):
             arrays["audio"] = fit_samples(sound, audio.samples)
             heard_s = len(sound) / rate
             signal = "present"
-        place = square_place(media.width / width, media.height / height, square) | {
+        location = square_location(media.width / width, media.height / height, square) | {
             "times_s": window.times_s,
             "start_s": window.start_s,
             "length_s": min(heard_s, self.recipe.window_s),
         }
-        return Window(arrays, place, signal)
+        return Window(arrays, location, signal)

@@ -108,11 +108,11 @@ def train(request: Request, listener: Listener) -> Header:
     adapter, config = _design(request, start, len(kept.labels))
 
     request.run.mkdir(parents=True, exist_ok=True)
-    roomy = adapter.roomy()
+    for_training = adapter.for_training()
     data = cached(
         request.run / "train",
         kept,
-        roomy,
+        for_training,
         lambda done, total: listener.decoded("training files", done, total),
         fail_fast=request.fail_fast,
     )

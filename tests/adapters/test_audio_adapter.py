@@ -152,5 +152,5 @@ def test_a_short_sound_is_repeated_and_a_long_one_cut():
 def test_every_window_is_prepared_with_its_place():
     windows = tuple(SoundWindow(np.full(32000, i, np.float32), 5.0 * i) for i in range(3))
     prepared = DEFAULT.prepare(Sound(windows, 16000, 15.0, 44100, 2))
-    assert [w.place["start_s"] for w in prepared] == [0, 5, 10]
+    assert [w.location["start_s"] for w in prepared] == [0, 5, 10]
     assert [w.arrays["audio"][0] for w in prepared] == [0, 1, 2]

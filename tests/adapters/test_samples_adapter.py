@@ -45,6 +45,6 @@ def test_the_way_back_is_in_seconds():
     mass[160:192] = 1 / 32
     heaviest = adapter.focus("audio", mass[None], read)[0][0]
     assert heaviest.where == {"start_s": pytest.approx(0.82), "end_s": pytest.approx(0.884)}
-    layout = adapter.layout("audio", np.ones((2, 320)), read)
+    layout = adapter.attribution_map("audio", np.ones((2, 320)), read)
     assert layout.values.shape == (2, 1, 320)
     assert layout.spectrum.shape == (16, 64)

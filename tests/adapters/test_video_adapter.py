@@ -136,7 +136,7 @@ def test_every_window_is_prepared_with_its_own_times():
     mass[-1] = 1
     assert ADAPTER.focus("video", mass[None], first)[0][0].where["time_s"] == pytest.approx(4.3)
     assert ADAPTER.focus("video", mass[None], second)[0][0].where["time_s"] == pytest.approx(14.3)
-    assert second.place["start_s"] == 13
+    assert second.location["start_s"] == 13
 
 
 def test_what_the_loader_is_asked_for():
@@ -152,12 +152,12 @@ def test_a_crop_keeps_the_middle_and_training_gets_the_whole():
     middle = ADAPTER.prepare(video(frames[:, 16:48, 16:48].copy()))[0]
     window = cropping.prepare(video(frames))[0]
     np.testing.assert_array_equal(window.arrays["video"], middle.arrays["video"])
-    assert {n: window.place[n] for n in ("left", "top", "width", "height")} == {
+    assert {n: window.location[n] for n in ("left", "top", "width", "height")} == {
         "left": 16,
         "top": 16,
         "width": 32,
         "height": 32,
     }
-    whole = cropping.roomy().prepare(video(frames))[0]
+    whole = cropping.for_training().prepare(video(frames))[0]
     expected = ADAPTER.prepare(video(frames))[0]
     np.testing.assert_array_equal(whole.arrays["video"], expected.arrays["video"])

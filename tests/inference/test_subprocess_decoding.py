@@ -82,7 +82,7 @@ def test_items_arrive_as_they_are_in_this_process(decoder, media):
     here = InProcessDecoder(decoder(60).preparer).prepare(Source(str(media["image"])))
     (window,), (expected,) = there.windows, here.windows
     assert (window.arrays["image"] == expected.arrays["image"]).all()
-    assert window.place == expected.place
+    assert window.location == expected.location
     for name in ("source", "detection", "weights", "facts", "notes", "kind"):
         assert getattr(there, name) == getattr(here, name)
 

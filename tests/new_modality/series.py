@@ -66,7 +66,7 @@ class SeriesAdapter(Adapter):
 
     def __init__(self, recipe: SeriesRecipe) -> None:
         self.recipe = recipe
-        self.fixed = GridFeatures(Bands(recipe.bands, recipe.points / 2), recipe.points)
+        self.fixed_positions = GridFeatures(Bands(recipe.bands, recipe.points / 2), recipe.points)
 
     @property
     def preparation(self) -> SeriesPreparation:
@@ -83,14 +83,14 @@ class SeriesAdapter(Adapter):
     def features(self, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
         return {"series": arrays["series"].float().unsqueeze(-1)}
 
-    def bare(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+    def element_values(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         return features
 
     def elements(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
-        return {"series": with_positions(features["series"], self.fixed)}
+        return {"series": with_positions(features["series"], self.fixed_positions)}
 
     def focus(self, stream: str, mass: np.ndarray, window: Window) -> list[list[Focus]]:
-        step = window.place["length"] / mass.shape[1]
+        step = window.location["length"] / mass.shape[1]
         return [
             [
                 Focus({"start_s": where.start * step, "end_s": where.stop * step}, round(share, 4))
@@ -99,7 +99,7 @@ class SeriesAdapter(Adapter):
             for found in heaviest_blocks(mass, (4,))
         ]
 
-    def layout(self, stream: str, values: np.ndarray, window: Window) -> SeriesMap:
+    def attribution_map(self, stream: str, values: np.ndarray, window: Window) -> SeriesMap:
         return SeriesMap(values, window.arrays["series"])
 
 

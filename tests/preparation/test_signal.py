@@ -59,8 +59,8 @@ def test_a_sound_is_read_without_the_silence_around_it():
     samples = np.concatenate([np.zeros(RATE // 2, np.float32), tone(1.0), np.zeros(8000, "f4")])
     (window,) = preparation.windows(Sound((SoundWindow(samples, 3.0),), RATE, 5.0, RATE, 1))
     assert window.signal == "present"
-    assert window.place["start_s"] == pytest.approx(3.45, abs=0.03)
-    assert window.place["length_s"] == pytest.approx(1.1, abs=0.05)
+    assert window.location["start_s"] == pytest.approx(3.45, abs=0.03)
+    assert window.location["length_s"] == pytest.approx(1.1, abs=0.05)
     # What is left is repeated: no stretch of the window is silent.
     assert np.abs(window.arrays["audio"]).reshape(10, -1).max(1).min() > 0.1
 

@@ -20,7 +20,7 @@ def test_a_picture_with_a_bright_corner():
     pixels[:12, 16:28] = 255  # the top left of the crop
     (window,) = adapter.prepare(Picture(pixels, 160, 96))
     brightness = elements_of(adapter, window)["image"][0, :, :48].mean(-1).numpy()
-    laid = adapter.layout("image", np.stack([brightness, -brightness]), window)
+    laid = adapter.attribution_map("image", np.stack([brightness, -brightness]), window)
     assert laid.values.shape == (2, 4, 4)
     assert np.unravel_index(laid.values[0].argmax(), (4, 4)) == (0, 0)
     assert laid.box == (32, 0, 96, 96)
@@ -40,7 +40,7 @@ def test_a_sound_that_is_loud_at_one_moment_and_one_pitch():
     media = Sound((SoundWindow(samples.astype(np.float32), 7.0),), 8000, 20.0, 8000, 1)
     (window,) = adapter.prepare(media)
     loudness = elements_of(adapter, window)["audio"][0, :, :16].mean(-1).numpy()
-    laid = adapter.layout("audio", loudness[None], window)
+    laid = adapter.attribution_map("audio", loudness[None], window)
     assert laid.values.shape == (1, 4, 25)
     band, step = np.unravel_index(laid.values[0].argmax(), (4, 25))
     assert laid.start_s + step * laid.step_s == pytest.approx(7.5, abs=0.06)
@@ -56,7 +56,7 @@ def test_a_short_sound_is_folded_onto_itself():
     (window,) = adapter.prepare(Sound((SoundWindow(samples, 0.0),), 8000, 0.4, 8000, 1))
     values = np.zeros((1, 4, 25))
     values[0, 0, [2, 12, 22]] = 3.0  # the same moment in all its repeats, 10 steps apart
-    laid = adapter.layout("audio", values.reshape(1, -1), window)
+    laid = adapter.attribution_map("audio", values.reshape(1, -1), window)
     assert laid.values.shape == (1, 4, 10)
     assert laid.values[0, 0, 2] == pytest.approx(3.0)
     assert laid.values.sum() == pytest.approx(3.0)
@@ -78,7 +78,7 @@ def test_points_lie_where_the_file_has_them(up):
     z_up = in_file if up == "z" else np.stack([in_file[:, 0], -in_file[:, 2], in_file[:, 1]], 1)
     adapter = build_adapter({"modality": "pointcloud", "points": 64})
     (window,) = adapter.prepare(PointCloud(z_up, "cloud", up, 64, 0))
-    laid = adapter.layout("pointcloud", np.arange(64.0)[None], window)
+    laid = adapter.attribution_map("pointcloud", np.arange(64.0)[None], window)
     assert laid.up == up
     nearest = np.linalg.norm(laid.points[:, None] - in_file[None], axis=-1)
     assert nearest.min(1).max() < 1e-4
@@ -95,7 +95,7 @@ def test_a_video_that_lights_up_late_and_below():
     media = Video((VideoWindow(frames, times, 5.0),), 64, 64, 2.0, 9.0)
     (window,) = adapter.prepare(media)
     brightness = elements_of(adapter, window)["video"][0, :, :96].mean(-1).numpy()
-    laid = adapter.layout("video", brightness[None], window)
+    laid = adapter.attribution_map("video", brightness[None], window)
     assert laid.values.shape == (1, 4, 4, 4)
     for frame in (2, 3):
         assert np.unravel_index(laid.values[0, frame].argmax(), (4, 4)) == (3, 0)
