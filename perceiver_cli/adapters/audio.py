@@ -1,4 +1,4 @@
-"""Sounds: a log-mel picture of a short window, in patches, or raw samples, with positions."""
+"""Sounds: patches of a log-mel spectrogram with 2D position features."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from perceiver_cli.adapters.base import Adapter, ChannelGroup, heaviest_blocks
-from perceiver_cli.adapters.cosines import cosines_of_levels
+from perceiver_cli.adapters.cosine_transform import spectrogram_transform
 from perceiver_cli.adapters.fourier import Bands, GridFeatures
-from perceiver_cli.adapters.image import check_divides, patchify, with_positions
+from perceiver_cli.adapters.image import append_positions, check_divides, patchify
 from perceiver_cli.explanations import SoundMap
 from perceiver_cli.preparation.audio import AudioPreparation, AudioRecipe
 from perceiver_cli.preparation.base import Window
@@ -29,16 +29,18 @@ class AudioAdapter(Adapter):
         check_divides("patch_mels", recipe.patch_mels, "mels", recipe.mels)
         check_divides("patch_frames", recipe.patch_frames, "frames of a window", recipe.frames)
         self.grid = (recipe.mels // recipe.patch_mels, recipe.frames // recipe.patch_frames)
-        self.cosines = cosines_of_levels(recipe.values, (recipe.patch_mels, recipe.patch_frames))
+        self.transform = spectrogram_transform(
+            recipe.values, (recipe.patch_mels, recipe.patch_frames)
+        )
         self.bands = Bands(recipe.bands, recipe.highest, recipe.spacing)
         self.fixed_positions = GridFeatures(self.bands, *self.grid)
         self.hop = recipe.rate // 100
-        self.taper = torch.hann_window(self.hop * 5 // 2)
+        self.stft_window = torch.hann_window(self.hop * 5 // 2)
         self.filters = mel_filters(recipe.rate, 4 * self.hop, recipe.mels, recipe.low_hz)
 
     @property
     def preparation(self) -> AudioPreparation:
-        """What brings an input into the arrays that `features` takes."""
+        """What cuts inputs into the arrays that `features` takes."""
         return AudioPreparation(self.recipe)
 
     @property
@@ -48,7 +50,7 @@ class AudioAdapter(Adapter):
         values = recipe.patch_mels * recipe.patch_frames
         name = f"log-mel, {recipe.patch_mels} bands x {10 * recipe.patch_frames} ms"
         groups = [ChannelGroup("audio", name, values)]
-        if self.cosines:
+        if self.transform:
             waves = [(f"cosines of {name}", values), ("their magnitudes", values)]
             groups = [ChannelGroup("audio", *wave) for wave in waves]
         return [
@@ -58,7 +60,7 @@ class AudioAdapter(Adapter):
         ]
 
     def for_training(self) -> AudioAdapter:
-        """Five seconds instead of one window: enough for most recorded sounds."""
+        """See Adapter: windows of at least five seconds, from which shorter ones are drawn."""
         return type(self)(replace(self.recipe, window_s=max(5.0, self.recipe.window_s)))
 
     def features(self, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -67,30 +69,30 @@ class AudioAdapter(Adapter):
 
     def spectrum(self, wave: Tensor) -> Tensor:
         """float32 [B, samples] -> log-mel [B, mels, frames], zero mean and unit variance."""
-        return self.normalised(self.log_mel(wave))
+        return self.normalise(self.log_mel(wave))
 
     def log_mel(self, wave: Tensor) -> Tensor:
-        """float32 [B, samples] -> [B, mels, frames] in nats below the loudest cell.
+        """float32 [B, samples] -> log power [B, mels, frames] in nats relative to the loudest cell.
 
-        So loudness does not matter and silence stays finite.
+        Relative, so that loudness does not matter; clamped, so that silence stays finite.
         """
         spectrum = torch.stft(
             wave,
             n_fft=4 * self.hop,
             hop_length=self.hop,
-            win_length=len(self.taper),
-            window=self.taper,
+            win_length=len(self.stft_window),
+            window=self.stft_window,
             center=True,
             return_complex=True,
         )
-        # In the order in which it lies in memory, frame by frame: three times as fast.
+        # Frame by frame, the order in memory, is three times as fast.
         parts = torch.view_as_real(spectrum.mT[:, : self.recipe.frames])
         power = parts[..., 0].square().addcmul_(parts[..., 1], parts[..., 1])
         mel = (power @ self.filters.T).mT
         return (mel / mel.amax((1, 2), keepdim=True).clamp_min(1e-12)).clamp_min(1e-12).log()
 
-    def normalised(self, log: Tensor) -> Tensor:
-        """Nats [B, mels, frames] -> zero mean, unit variance, after what is too low is lifted."""
+    def normalise(self, log: Tensor) -> Tensor:
+        """Log power [B, mels, frames], raised to the floor -> zero mean and unit variance."""
         floor = -self.recipe.floor_db * math.log(10) / 10
         log = (log - log.amax((1, 2), keepdim=True)).clamp_min(floor)
         centred = log - log.mean((1, 2), keepdim=True)
@@ -99,16 +101,18 @@ class AudioAdapter(Adapter):
     def elements(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         """float [B, 1, mels, frames] -> "audio": [B, M, C]."""
         assert self.fixed_positions is not None
-        return {"audio": with_positions(self.element_values(features)["audio"], self.fixed_positions)}
+        return {
+            "audio": append_positions(self.element_values(features)["audio"], self.fixed_positions)
+        }
 
     def element_values(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         """float [B, 1, mels, frames] -> "audio": [B, M, values]."""
         patch = (self.recipe.patch_mels, self.recipe.patch_frames)
         values = patchify(features["audio"], patch).flatten(1, -2)
-        return {"audio": self.cosines(values) if self.cosines else values}
+        return {"audio": self.transform(values) if self.transform else values}
 
     def focus(self, stream: str, mass: np.ndarray, window: Window) -> list[list[Focus]]:
-        """The heaviest regions of the stream in each look, heaviest first."""
+        """See Adapter. Regions are seconds of the sound."""
         over_time = mass.reshape(-1, *self.grid).sum(1)
         cell = self.recipe.window_s / self.grid[1]
         start, length = window.location["start_s"], window.location["length_s"]
@@ -130,9 +134,9 @@ class AudioAdapter(Adapter):
         ]
 
     def attribution_map(self, stream: str, values: np.ndarray, window: Window) -> SoundMap:
-        """Values of the elements over frequency and time; repeats of a short sound are averaged.
+        """See Adapter: float [maps, M] -> [maps, bands, steps] over frequency and time.
 
-        values: float [maps, M] -> [maps, bands, steps].
+        Repeats of a short sound are averaged.
         """
         start, length = window.location["start_s"], window.location["length_s"]
         original = self._original_steps(length)
@@ -152,9 +156,9 @@ class AudioAdapter(Adapter):
         )
 
     def _original_steps(self, length_s: float) -> np.ndarray:
-        """Which step of the sound itself each step of the window shows, int [steps].
+        """The step of the original sound that each step of the window repeats, int [steps].
 
-        A sound shorter than the window was repeated: each repeat leads back to the one original.
+        Sounds shorter than the window are repeated to fill it.
         """
         steps = self.grid[1]
         cell = self.recipe.window_s / steps

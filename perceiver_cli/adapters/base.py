@@ -1,7 +1,7 @@
-"""What every adapter offers: natural arrays in, byte arrays [B, M, C] out, and the way back.
+"""The interface of adapters: natural arrays to byte arrays [B, M, C], and elements back to them.
 
-The way of a file to the model, with the preparation on the loading side (numpy, one file) and the
-adapter on the model's side (torch, batches):
+From a file to the model. Preparation runs where the file is loaded (numpy, one file at a time),
+adapters where the model runs (torch, batches):
 
     media -> preparation -> arrays of fixed shape -> features -> elements -> byte array per stream
 """
@@ -24,7 +24,7 @@ from perceiver_cli.results import Focus
 
 
 class ChannelGroup(NamedTuple):
-    """Neighbouring channels of a stream's byte array that mean the same kind of thing."""
+    """Neighbouring channels of a stream's byte array with one meaning."""
 
     stream: str
     name: str
@@ -34,8 +34,11 @@ class ChannelGroup(NamedTuple):
 class Adapter(ABC):
     """Turns one modality into byte arrays under one recipe.
 
-    recipe: a frozen dataclass of plain values, kept in the checkpoint; fixed: positions [M, P],
-    where the last channels of every input are these.
+    Attributes:
+        modality: Its name in the table of modalities.
+        recipe: A frozen dataclass of plain values, kept in the checkpoint.
+        fixed_positions: Position features [M, P], if the last P channels are the same for every
+            input.
     """
 
     modality: str
@@ -45,10 +48,10 @@ class Adapter(ABC):
     @property
     @abstractmethod
     def preparation(self) -> Preparation:
-        """What brings an input into the arrays that `features` takes."""
+        """What cuts inputs into the arrays that `features` takes."""
 
     def prepare(self, media: Media) -> list[Window]:
-        """Fixed-shape arrays of each window of an input."""
+        """The windows of an input as arrays of fixed shape."""
         return self.preparation.windows(media)
 
     @property
@@ -58,7 +61,7 @@ class Adapter(ABC):
 
     @abstractmethod
     def features(self, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Batched arrays -> batched float features, still in the input's own layout."""
+        """Batched arrays -> float features in the layout of the input, such as a grid of pixels."""
 
     @abstractmethod
     def elements(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -66,28 +69,37 @@ class Adapter(ABC):
 
     @abstractmethod
     def focus(self, stream: str, mass: np.ndarray, window: Window) -> list[list[Focus]]:
-        """The heaviest regions of a stream in each of K looks, heaviest first.
+        """The regions of a stream with the most attention in each of K cross-attends.
 
-        mass: float [K, M_s], each element's share of attention over the whole byte array.
+        Args:
+            stream: Its name.
+            mass: float [K, M_s], each element's share of the attention over the whole byte array.
+            window: What the byte array was made of.
+
+        Returns:
+            For each cross-attend, regions in natural coordinates, the heaviest first.
         """
 
     @abstractmethod
     def attribution_map(self, stream: str, values: np.ndarray, window: Window) -> Map:
-        """Values of a stream's elements where they belong in the input.
+        """Attribution of a stream's elements, laid out in natural coordinates.
 
-        values: float [maps, M_s], in multiples of an even share.
+        Args:
+            stream: Its name.
+            values: float [maps, M_s], in multiples of an even share.
+            window: What the byte array was made of.
         """
 
     def reads(self, modality: str) -> bool:
-        """Whether inputs of that modality are this adapter's."""
+        """Whether this adapter reads inputs of that modality."""
         return serving(modality) == self.modality
 
     def for_training(self) -> Adapter:
-        """The adapter whose `prepare` leaves room for random crops while training."""
+        """The adapter that decodes training files: its windows leave room for random crops."""
         return self
 
     def element_values(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
-        """As `elements`, without the channels that are `fixed`."""
+        """As `elements`, without the channels of `fixed_positions`."""
         return self.elements(features)
 
     def byte_array(self, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -106,10 +118,15 @@ class Adapter(ABC):
 def heaviest_blocks(
     mass: np.ndarray, blocks: tuple[int, ...], top: int = 3
 ) -> list[list[tuple[tuple[slice, ...], float]]]:
-    """The heaviest of the blocks that a grid of masses is cut into, in each of K grids.
+    """The heaviest blocks of each of K grids of masses.
 
-    mass: float [K, s_1, ..., s_d]; blocks: how many blocks along each dimension (at most s_i).
-    Returns up to `top` (one slice per dimension, mass) pairs for each grid, heaviest first.
+    Args:
+        mass: float [K, s_1, ..., s_d].
+        blocks: Into how many blocks each dimension is cut (at most s_i).
+        top: How many blocks are returned at most.
+
+    Returns:
+        For each grid, pairs (one slice per dimension, mass), the heaviest first.
     """
     pooled = mass
     slices = []
@@ -120,11 +137,11 @@ def heaviest_blocks(
     shape = pooled.shape[1:]
     pooled = pooled.reshape(len(mass), -1)
     order = np.argsort(pooled, axis=1)[:, ::-1][:, :top]
-    places = [index.tolist() for index in np.unravel_index(order, shape)]
+    indices = [index.tolist() for index in np.unravel_index(order, shape)]
     return [
         [
             (tuple(along[i] for along, i in zip(slices, index, strict=True)), share)
-            for *index, share in zip(*(place[row] for place in places), shares, strict=True)
+            for *index, share in zip(*(index[row] for index in indices), shares, strict=True)
         ]
         for row, shares in enumerate(np.take_along_axis(pooled, order, 1).tolist())
     ]
@@ -132,7 +149,7 @@ def heaviest_blocks(
 
 @cache
 def _blocks(size: int, count: int) -> tuple[np.ndarray, list[slice]]:
-    """Where each of the blocks that `size` places are cut into begins, and its places."""
+    """`size` cells cut into `count` blocks: where each begins, and its slice."""
     edges = np.linspace(0, size, count + 1).round().astype(int)
     pairs = zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
     return edges[:-1], [slice(*pair) for pair in pairs]

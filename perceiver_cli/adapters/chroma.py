@@ -1,8 +1,7 @@
-"""Colour at the resolution at which JPEG files and films keep it (chroma subsampling 4:2:0).
+"""Chroma subsampling 4:2:0, as JPEG files and videos store colour.
 
-Nearly every stored picture has its chroma, the two differences of colour, averaged over 2x2
-pixels, and its luma at full resolution. A picture that was never stored so is brought to the same,
-so that a clean file and a compressed one give the same byte array.
+Most stored pictures have chroma averaged over 2x2 pixels and luma at full resolution. The same is
+done with all others, so that a lossless file and a compressed one give nearly the same byte array.
 """
 
 from __future__ import annotations
@@ -11,18 +10,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-# How much red, green and blue count in luma (ITU-R BT.601, as in JFIF).
+# Weights of red, green and blue in luma (ITU-R BT.601, as in JFIF).
 _LUMA = (0.299, 0.587, 0.114)
 
 
 def subsample_chroma(pixels: Tensor) -> Tensor:
-    """Averages chroma over 2x2 pixels and brings it back by linear interpolation; luma stays.
+    """Averages chroma over 2x2 pixels and interpolates it linearly; luma stays as it is.
 
     Args:
         pixels: float [B, 3, ..., S, S], RGB from 0 to 255, S even.
 
     Returns:
-        The same shape, rounded to whole levels as a file's pixels are.
+        The same shape, rounded to whole numbers.
     """
     luma = luma_of(pixels)
     differences = (pixels - luma).flatten(0, -3).unsqueeze(1)

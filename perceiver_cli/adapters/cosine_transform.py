@@ -1,7 +1,7 @@
-"""Patches as waves: their cosine transform, in three colours for pixels, and its magnitudes.
+"""The discrete cosine transform of patches, and the magnitudes of its coefficients.
 
-What a patch shows and how strongly it shows it, whichever way round. A cross-attend reads elements
-linearly; without the magnitudes no mean over elements could tell stripes from a plain area.
+A cross-attend's values are linear in the elements: without the magnitudes, a mean over elements
+could not tell a texture from a plain area.
 """
 
 from __future__ import annotations
@@ -14,64 +14,70 @@ from torch import Tensor
 
 from perceiver_cli.adapters.base import ChannelGroup
 
-# Grey, red against blue, green against both.
-_COLOURS = ((1.0, 1.0, 1.0), (1.0, 0.0, -1.0), (1.0, -2.0, 1.0))
-# How large the coefficients of photographs are: about that, by colour, times the patch's side over
-# the frequency in half waves a patch, of which none counts as a quarter.
-_SIZES = (0.45, 0.15, 0.07)
-# A spectrogram has one value in a cell, and its waves are about this large.
-_LEVEL, _LEVEL_SIZE = ((1.0,),), (0.2,)
+# Weights of red, green and blue: grey, red against blue, green against both.
+_COLOUR_AXES = ((1.0, 1.0, 1.0), (1.0, 0.0, -1.0), (1.0, -2.0, 1.0))
+# Typical size of a coefficient in photographs, by colour axis: this times the patch's side over the
+# frequency in half waves per patch (at least a quarter).
+_PHOTO_SCALES = (0.45, 0.15, 0.07)
+# The same for spectrograms, which have one value per cell.
+_LEVEL_AXES, _LEVEL_SCALES = ((1.0,),), (0.2,)
 
 
-class Cosines:
-    """The cosine transform (DCT-II, as in JPEG) of patches, every coefficient near size 1.
+class CosineTransform:
+    """The cosine transform (DCT-II, as in JPEG) of patches, with coefficients of about size 1.
 
-    patch: sides of a patch in frames (where it has some), rows and columns. Over frames the first
-    coefficient is the mean, so that of a still it is what a picture's patch has. mixes: what is
-    made of the values in one place, by weights; sizes: how large the coefficients of each are.
+    Over frames the first coefficient is the mean: a still video gives a picture's coefficients.
     """
 
     def __init__(
         self,
         patch: tuple[int, ...],
-        mixes: tuple[tuple[float, ...], ...] = _COLOURS,
-        sizes: tuple[float, ...] = _SIZES,
+        axes: tuple[tuple[float, ...], ...] = _COLOUR_AXES,
+        scales: tuple[float, ...] = _PHOTO_SCALES,
     ) -> None:
-        colours = torch.tensor(mixes)
-        over_frames = [_waves(side) / side**0.5 for side in patch[:-2]]
-        over_pixels = [_waves(side) for side in patch[-2:]]
+        """Builds the matrix of the transform.
+
+        Args:
+            patch: Sides of a patch: frames (for videos), rows and columns.
+            axes: Linear combinations of a cell's values, by weights.
+            scales: The typical size of the coefficients of each.
+        """
+        colours = torch.tensor(axes)
+        over_frames = [_dct_matrix(side) / side**0.5 for side in patch[:-2]]
+        over_pixels = [_dct_matrix(side) for side in patch[-2:]]
         over_colours = colours / colours.norm(dim=1, keepdim=True)
         matrix = reduce(torch.kron, [*over_frames, *over_pixels, over_colours])
         halves = torch.stack(torch.meshgrid(*(torch.arange(s) for s in patch), indexing="ij"))
         frequency = halves.float().square().sum(0).sqrt().clamp_min(0.25)
-        expected = patch[-1] / frequency.reshape(-1, 1) * torch.tensor(sizes)
+        expected = patch[-1] / frequency.reshape(-1, 1) * torch.tensor(scales)
         self.matrix = (matrix / expected.reshape(-1, 1)).T.contiguous()
 
     def __call__(self, values: Tensor) -> Tensor:
-        """Values by place and then by colour: [..., V] -> coefficients, magnitudes [..., 2V].
+        """Values [..., V] -> coefficients and magnitudes [..., 2V].
 
-        The coefficients are ordered by frequency (frames, rows, columns) and then by colour.
+        Values are ordered by cell, then by colour; coefficients by frequency (frames, rows,
+        columns), then by colour.
         """
         coefficients = values @ self.matrix.to(values)
         return torch.cat([coefficients, coefficients.abs()], -1)
 
 
-def cosines_of(values: str, patch: tuple[int, ...]) -> Cosines | None:
-    """What makes of pixels the values that a recipe names; None for the pixels themselves."""
+def pixel_transform(values: str, patch: tuple[int, ...]) -> CosineTransform | None:
+    """The transform that a recipe for pixels names, or None for "pixels"."""
     if values not in ("pixels", "cosines"):
         raise ValueError(f'values ({values}) must be "pixels" or "cosines"')
-    return Cosines(patch) if values == "cosines" else None
+    return CosineTransform(patch) if values == "cosines" else None
 
 
-def cosines_of_levels(values: str, patch: tuple[int, int]) -> Cosines | None:
-    """As cosines_of, for patches of a spectrogram; None for its levels themselves."""
+def spectrogram_transform(values: str, patch: tuple[int, int]) -> CosineTransform | None:
+    """The transform that a recipe for spectrograms names, or None for "levels"."""
     if values not in ("levels", "cosines"):
         raise ValueError(f'values ({values}) must be "levels" or "cosines"')
-    return Cosines(patch, _LEVEL, _LEVEL_SIZE) if values == "cosines" else None
+    return CosineTransform(patch, _LEVEL_AXES, _LEVEL_SCALES) if values == "cosines" else None
 
 
 def value_groups(stream: str, values: str, patch: str, count: int) -> list[ChannelGroup]:
-    """The channels that hold the values of a patch of `count` of them, before the position."""
+    """The channels for a patch's `count` values, which come before its position."""
     if values == "pixels":
         return [ChannelGroup(stream, f"RGB of {patch}", count)]
     return [
@@ -80,10 +86,10 @@ def value_groups(stream: str, values: str, patch: str, count: int) -> list[Chann
     ]
 
 
-def _waves(side: int) -> Tensor:
-    """The orthonormal DCT-II: [frequencies, places]."""
-    frequency, place = torch.arange(side).unsqueeze(1), torch.arange(side) + 0.5
-    waves = (math.pi / side * frequency * place).cos() * (2 / side) ** 0.5
-    waves[0] /= 2**0.5
-    result: Tensor = waves
+def _dct_matrix(side: int) -> Tensor:
+    """The orthonormal DCT-II: [frequencies, cells]."""
+    frequency, cell = torch.arange(side).unsqueeze(1), torch.arange(side) + 0.5
+    matrix = (math.pi / side * frequency * cell).cos() * (2 / side) ** 0.5
+    matrix[0] /= 2**0.5
+    result: Tensor = matrix
     return result

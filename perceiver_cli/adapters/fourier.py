@@ -15,11 +15,12 @@ from torch import Tensor
 class Bands:
     """The frequencies of one set of position features.
 
-    count: K, bands per dimension.
-    highest: the highest frequency in half cycles over [-1, 1] per unit; res/2 in the paper. One
-        for all dimensions, or one for each.
-    spacing: linear from 1 to `highest` (the paper), or logarithmic, which suits points whose
-        neighbourhoods matter at several scales.
+    Attributes:
+        count: K, bands per dimension.
+        highest: The highest frequency in half cycles per unit of position; res/2 in the paper.
+            One for all dimensions, or one for each.
+        spacing: Linear from 1 to `highest` (the paper), or logarithmic, which suits points with
+            structure at several scales.
     """
 
     count: int
@@ -47,7 +48,7 @@ def fourier_features(positions: Tensor, bands: Bands) -> Tensor:
 
     Channel order: all positions, all sines (dimension-major), all cosines.
     """
-    # In the source's order: at high frequencies float32's rounding of it can be seen.
+    # Multiplied in the source's order: rounding in float32 shows at high frequencies.
     angles = math.pi * (positions.unsqueeze(-1) * bands.frequencies().to(positions)).flatten(-2)
     return torch.cat([positions, angles.sin(), angles.cos()], -1)
 
@@ -62,10 +63,10 @@ def grid_positions(*sizes: int) -> Tensor:
 
 
 class GridFeatures:
-    """fourier_features of a grid's places, a matrix [M, d + 2 K d] kept as a table for each axis.
+    """Fourier features of a grid's cells, [M, d + 2 K d], stored as one table per axis.
 
-    A table has zeros where the channels of other axes are, so that a row is the sum of one row of
-    each: at 224 x 224 pixels half a megabyte for fifty. Places are in 'ij' order.
+    A table is zero in the channels of other axes, so a row of the matrix is the sum of one row of
+    each table. At 224 x 224 pixels this takes 0.5 MB instead of 50 MB. Cells are in 'ij' order.
     """
 
     def __init__(self, bands: Bands, *sizes: int) -> None:
@@ -90,9 +91,9 @@ class GridFeatures:
 
     def __getitem__(self, where: slice) -> Tensor:
         """Rows of the matrix: float32 [m, d + 2 K d]."""
-        places = torch.arange(self.shape[0], device=self.tables[0].device)[where]
-        rows = self.tables[-1].index_select(0, places % self.sizes[-1])
+        cells = torch.arange(self.shape[0], device=self.tables[0].device)[where]
+        rows = self.tables[-1].index_select(0, cells % self.sizes[-1])
         for table, size in zip(self.tables[-2::-1], self.sizes[:0:-1], strict=True):
-            places = places // size
-            rows += table.index_select(0, places % len(table))
+            cells = cells // size
+            rows += table.index_select(0, cells % len(table))
         return rows

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from perceiver_cli.adapters.base import Adapter, ChannelGroup, heaviest_blocks
 from perceiver_cli.adapters.chroma import subsample_chroma
-from perceiver_cli.adapters.cosines import cosines_of, value_groups
+from perceiver_cli.adapters.cosine_transform import pixel_transform, value_groups
 from perceiver_cli.adapters.fourier import Bands, GridFeatures
 from perceiver_cli.explanations import PictureMap
 from perceiver_cli.preparation.base import Window
@@ -37,18 +37,18 @@ class ImageAdapter(Adapter):
             if recipe.values != "pixels":
                 raise ValueError(f"windows are of pixels, not of {recipe.values}")
             self.side = recipe.size // 4 - (recipe.windows == "valid")
-        self.cosines = cosines_of(recipe.values, (recipe.patch, recipe.patch))
+        self.transform = pixel_transform(recipe.values, (recipe.patch, recipe.patch))
         self.bands = Bands(recipe.bands, recipe.highest, recipe.spacing)
         grid = (self.side, self.side)
         self.fixed_positions = GridFeatures(self.bands, *grid) if recipe.positions else None
 
     def for_training(self) -> ImageAdapter:
-        """Of the whole square, from which random views are drawn."""
+        """See Adapter: the whole centre square is decoded, and random crops are taken from it."""
         return ImageAdapter(replace(self.recipe, crop=1.0))
 
     @property
     def preparation(self) -> ImagePreparation:
-        """What brings an input into the arrays that `features` takes."""
+        """What cuts inputs into the arrays that `features` takes."""
         return ImagePreparation(self.recipe)
 
     @property
@@ -75,20 +75,24 @@ class ImageAdapter(Adapter):
     def elements(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         """float [B, 3, S, S] -> "image": [B, M, values + position]."""
         values = self.element_values(features)["image"]
-        return {"image": with_positions(values, self.fixed_positions) if self.fixed_positions else values}
+        return {
+            "image": append_positions(values, self.fixed_positions)
+            if self.fixed_positions
+            else values
+        }
 
     def element_values(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         """float [B, 3, S, S] -> "image": [B, M, values]."""
         recipe, pixels = self.recipe, features["image"]
         if recipe.windows == "none":
             values = patchify(pixels, (recipe.patch, recipe.patch))
-            values = self.cosines(values) if self.cosines else values
+            values = self.transform(values) if self.transform else values
         else:
             values = pooled_windows(pixels, self.side, before=2 if recipe.windows == "same" else 3)
         return {"image": values.flatten(1, -2)}
 
     def focus(self, stream: str, mass: np.ndarray, window: Window) -> list[list[Focus]]:
-        """The heaviest regions of the stream in each look, heaviest first."""
+        """See Adapter. Regions are pixel boxes in the original picture."""
         location = window.location
         return [
             [
@@ -99,7 +103,7 @@ class ImageAdapter(Adapter):
         ]
 
     def attribution_map(self, stream: str, values: np.ndarray, window: Window) -> PictureMap:
-        """Values of the elements on the crop: float [maps, M] -> [maps, side, side]."""
+        """See Adapter: float [maps, M] -> [maps, side, side] over the crop."""
         return PictureMap(values.reshape(-1, self.side, self.side), crop_box(window.location))
 
 
@@ -126,7 +130,7 @@ def check_divides(part: str, size: int, whole: str, total: int) -> None:
 def patchify(grid: Tensor, patch: tuple[int, ...]) -> Tensor:
     """Cuts [B, channels, s_1, ..., s_d] into patches: [B, s_1/p_1, ..., s_d/p_d, values].
 
-    A patch's values are ordered by place first, then by channel.
+    A patch's values are ordered by cell first, then by channel.
     """
     d = len(patch)
     shape = list(grid.shape[:2])
@@ -138,24 +142,29 @@ def patchify(grid: Tensor, patch: tuple[int, ...]) -> Tensor:
 
 
 def pooled_windows(pixels: Tensor, side: int, before: int) -> Tensor:
-    """What a convolution with max pooling sees for each output: [B, 3, S, S] -> [B, s, s, 9 147].
+    """The pixels that a 7x7 convolution with 3x3 max pooling reads for each output.
 
-    Nine 7x7 windows, 2 pixels apart, for each of side x side outputs 4 pixels apart; a window's
-    values are ordered as a kernel's [3, 7, 7]. before: zeros to the left and the top; to the right
-    and the bottom there are 3. A window beyond the last place is the last again, which leaves the
-    maximum what it is.
+    Windows beyond the last position repeat the last one, which does not change the maximum.
+
+    Args:
+        pixels: float [B, 3, S, S].
+        side: s, outputs along each side, 4 pixels apart.
+        before: Zeros padded to the left and the top. To the right and the bottom it is 3.
+
+    Returns:
+        [B, s, s, 9 * 147]: nine windows, 2 pixels apart, each ordered as a kernel's [3, 7, 7].
     """
     size = pixels.shape[-1]
     columns = functional.unfold(functional.pad(pixels, (before, 3, before, 3)), 7, stride=2)
-    places = (size + before + 3 - 7) // 2 + 1
-    columns = columns.unflatten(-1, (places, places))
-    nearest = (2 * torch.arange(side)[:, None] + torch.arange(3)).clamp_max(places - 1)
-    seen = columns[:, :, nearest][..., nearest]  # [B, 147, s, 3, s, 3]
-    result: Tensor = seen.permute(0, 2, 4, 3, 5, 1).flatten(3)
+    positions = (size + before + 3 - 7) // 2 + 1
+    columns = columns.unflatten(-1, (positions, positions))
+    nearest = (2 * torch.arange(side)[:, None] + torch.arange(3)).clamp_max(positions - 1)
+    windows = columns[:, :, nearest][..., nearest]  # [B, 147, s, 3, s, 3]
+    result: Tensor = windows.permute(0, 2, 4, 3, 5, 1).flatten(3)
     return result
 
 
-def with_positions(values: Tensor, positions: GridFeatures) -> Tensor:
+def append_positions(values: Tensor, positions: GridFeatures) -> Tensor:
     """[B, M, c] and [M, p] -> the byte array [B, M, c + p]."""
     return torch.cat([values, positions[:].expand(len(values), *positions.shape)], -1)
 

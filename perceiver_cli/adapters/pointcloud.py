@@ -24,7 +24,7 @@ class PointCloudAdapter(Adapter):
 
     @property
     def preparation(self) -> PointCloudPreparation:
-        """What brings an input into the arrays that `features` takes."""
+        """What cuts inputs into the arrays that `features` takes."""
         return PointCloudPreparation(self.recipe)
 
     @property
@@ -44,14 +44,14 @@ class PointCloudAdapter(Adapter):
         return {"pointcloud": fourier_features(features["pointcloud"], self.bands)}
 
     def focus(self, stream: str, mass: np.ndarray, window: Window) -> list[list[Focus]]:
-        """The heaviest octants in each look, heaviest first: the boxes of their points."""
+        """See Adapter. Regions are octants, as the boxes of their points."""
         points = window.arrays["pointcloud"]
         octant = np.packbits(points >= 0, axis=1, bitorder="little")[:, 0]
         order = np.argsort(octant, kind="stable")
         _, starts = np.unique(octant[order], return_index=True)
         shares = np.add.reduceat(mass[:, order], starts, axis=1)
         points = points[order]
-        corners = _in_file(
+        corners = _to_file_coordinates(
             np.stack([np.minimum.reduceat(points, starts), np.maximum.reduceat(points, starts)]),
             window,
         )
@@ -66,12 +66,14 @@ class PointCloudAdapter(Adapter):
         ]
 
     def attribution_map(self, stream: str, values: np.ndarray, window: Window) -> ShapeMap:
-        """Values of the points, float [maps, M]; a point that was drawn twice appears twice."""
-        return ShapeMap(values, _in_file(window.arrays["pointcloud"], window), window.location["up"])
+        """See Adapter: float [maps, M]. A point that was sampled twice appears twice."""
+        return ShapeMap(
+            values, _to_file_coordinates(window.arrays["pointcloud"], window), window.location["up"]
+        )
 
 
-def _in_file(points: np.ndarray, window: Window) -> np.ndarray:
-    """Points [..., 3] as the model reads them -> float64 in the file's own coordinates."""
+def _to_file_coordinates(points: np.ndarray, window: Window) -> np.ndarray:
+    """Points [..., 3] as the model reads them -> float64 in the file's coordinates."""
     placed = points * window.location["radius"] + window.location["centre"]
     result: np.ndarray = (
         placed[..., [0, 2, 1]] * (1, 1, -1) if window.location["up"] == "y" else placed

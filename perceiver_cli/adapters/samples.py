@@ -1,4 +1,4 @@
-"""Sounds as they are: patches of raw samples with 1D position features."""
+"""Raw audio: patches of samples with 1D position features."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from perceiver_cli.preparation.audio import AudioRecipe
 
 
 def sound_adapter(recipe: AudioRecipe) -> AudioAdapter:
-    """The adapter that a recipe asks for: of a spectrum, or of raw samples."""
+    """The adapter for a recipe: of a spectrogram, or of raw samples."""
     return (SamplesAdapter if recipe.patch_samples else AudioAdapter)(recipe)
 
 
 class SamplesAdapter(AudioAdapter):
     """One stream "audio": patches of patch_samples neighbouring samples.
 
-    The spectrum that people see beside it is AudioAdapter's.
+    Explanations show the spectrogram of AudioAdapter beside it.
     """
 
     def __init__(self, recipe: AudioRecipe) -> None:

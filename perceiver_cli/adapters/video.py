@@ -9,15 +9,15 @@ import numpy as np
 from torch import Tensor
 
 from perceiver_cli.adapters.base import Adapter, ChannelGroup, heaviest_blocks
-from perceiver_cli.adapters.cosines import cosines_of, value_groups
+from perceiver_cli.adapters.cosine_transform import pixel_transform, value_groups
 from perceiver_cli.adapters.fourier import Bands, GridFeatures
 from perceiver_cli.adapters.image import (
+    append_positions,
     check_divides,
     crop_box,
     normalise_pixels,
     patchify,
     pixel_box,
-    with_positions,
 )
 from perceiver_cli.adapters.samples import sound_adapter
 from perceiver_cli.explanations import SoundMap, VideoMap
@@ -27,7 +27,7 @@ from perceiver_cli.results import Focus
 
 
 class VideoAdapter(Adapter):
-    """Streams "video" and, where the recipe has a sound, "audio"; a file may lack the latter."""
+    """Streams "video" and, if the recipe has it, "audio", which a file may lack."""
 
     modality = "av"
 
@@ -40,18 +40,18 @@ class VideoAdapter(Adapter):
         side = recipe.size // recipe.patch
         self.grid = (recipe.frames // recipe.patch_frames, side, side)
         self.patch = (recipe.patch_frames, recipe.patch, recipe.patch)
-        self.cosines = cosines_of(recipe.values, self.patch)
+        self.transform = pixel_transform(recipe.values, self.patch)
         self.bands = Bands(recipe.bands, recipe.highest, recipe.spacing)
         self.positions = GridFeatures(self.bands, *self.grid)
         self.audio = sound_adapter(recipe.audio) if recipe.audio else None
 
     def for_training(self) -> VideoAdapter:
-        """Of the whole squares, from which random views are drawn."""
+        """See Adapter: whole centre squares are decoded, and random crops are taken from them."""
         return VideoAdapter(replace(self.recipe, crop=1.0))
 
     @property
     def preparation(self) -> VideoPreparation:
-        """What brings an input into the arrays that `features` takes."""
+        """What cuts inputs into the arrays that `features` takes."""
         return VideoPreparation(self.recipe)
 
     @property
@@ -81,14 +81,14 @@ class VideoAdapter(Adapter):
         streams = {}
         if "video" in features:
             values = patchify(features["video"], self.patch)
-            values = self.cosines(values) if self.cosines else values
-            streams["video"] = with_positions(values.flatten(1, -2), self.positions)
+            values = self.transform(values) if self.transform else values
+            streams["video"] = append_positions(values.flatten(1, -2), self.positions)
         if "audio" in features and self.audio:
             streams |= self.audio.elements(features)
         return streams
 
     def focus(self, stream: str, mass: np.ndarray, window: Window) -> list[list[Focus]]:
-        """The heaviest regions of the stream in each look, heaviest first."""
+        """See Adapter. Regions are a frame's time and pixel box, or seconds of the sound."""
         if stream == "audio" and self.audio:
             return self.audio.focus(stream, mass, window)
         steps, side, _ = self.grid
@@ -104,8 +104,10 @@ class VideoAdapter(Adapter):
             for found in heaviest_blocks(mass.reshape(-1, *self.grid), (steps, 4, 4))
         ]
 
-    def attribution_map(self, stream: str, values: np.ndarray, window: Window) -> VideoMap | SoundMap:
-        """Values of the elements on the crop of every frame: [maps, M] -> [maps, T, side, side]."""
+    def attribution_map(
+        self, stream: str, values: np.ndarray, window: Window
+    ) -> VideoMap | SoundMap:
+        """See Adapter: [maps, M] -> [maps, T, side, side] over the crop of every frame."""
         if stream == "audio" and self.audio:
             return self.audio.attribution_map(stream, values, window)
         on_frames = values.reshape(-1, *self.grid).repeat(self.recipe.patch_frames, axis=1)

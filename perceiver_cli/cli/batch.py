@@ -111,7 +111,7 @@ class Batch:
             classifier = Classifier(
                 attention=shows if attention is None else attention,
                 timeout=timeout,
-                view_sides=self.views.sides if self.views else None,
+                preview_sides=self.views.sides if self.views else None,
                 **settings,
             )
             if self.verbose:

@@ -136,14 +136,14 @@ class _Explainer:
     def _classifier(self, name: str) -> Classifier | None:
         from perceiver_cli.checkpoints import registry
         from perceiver_cli.inference.classifier import Classifier
-        from perceiver_cli.preparation.base import SMALL_VIEW
+        from perceiver_cli.preparation.base import SMALL_PREVIEW
 
         if name not in self._classifiers:
             model = self.model or (name if name in registry.bundled() else None)
             found = None
             if model:
                 found = Classifier(
-                    model, device=self.device, threads=self.threads, view_sides=SMALL_VIEW
+                    model, device=self.device, threads=self.threads, preview_sides=SMALL_PREVIEW
                 )
             self._classifiers[name] = found if found and found.header.name == name else None
         return self._classifiers[name]

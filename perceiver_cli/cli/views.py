@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from perceiver_cli.cli.output import open_output
 from perceiver_cli.errors import UsageError
 from perceiver_cli.inference.decoding.items import Item, PreparedItem
-from perceiver_cli.preparation.base import LARGE_VIEW, SMALL_VIEW
+from perceiver_cli.preparation.base import LARGE_PREVIEW, SMALL_PREVIEW
 from perceiver_cli.report.words import display_path
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ class Views:
 
     @property
     def sides(self) -> tuple[int, int]:
-        """How large pictures and frames must be loaded; see Preparer.view_sides."""
-        return LARGE_VIEW if self.folder else SMALL_VIEW
+        """How large pictures and frames must be loaded; see Preparer.preview_sides."""
+        return LARGE_PREVIEW if self.folder else SMALL_PREVIEW
 
     def add(self, item: Item, result: Result, classifier: Classifier) -> None:
         """Explains one more result, in order; item: what it was predicted from."""

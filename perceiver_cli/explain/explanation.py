@@ -15,7 +15,7 @@ from perceiver_cli.inference.classifier import Classifier
 from perceiver_cli.inference.decoding.items import FailedItem, PreparedItem
 from perceiver_cli.inference.engine import Engine
 from perceiver_cli.media.types import Source
-from perceiver_cli.preparation.base import LARGE_VIEW, Window
+from perceiver_cli.preparation.base import LARGE_PREVIEW, Window
 from perceiver_cli.results import Classification
 
 ABOUT: dict[Method, str] = {
@@ -39,7 +39,7 @@ def explain(source: Source, classifier: Classifier, method: Method | None = None
         InputError: The file cannot be classified.
         CheckpointError: There are no weights for it.
     """
-    item = replace(classifier.preparer, view_sides=LARGE_VIEW).prepare(source)
+    item = replace(classifier.preparer, preview_sides=LARGE_PREVIEW).prepare(source)
     if isinstance(item, FailedItem):
         raise item.error
     if item.signal != "present":
@@ -73,9 +73,9 @@ def explain_item(
             shares[stream] = own.sum(1)
             maps[stream] = engine.adapter.attribution_map(stream, own * mass.shape[1], window)
             start += size
-        frames = item.view.frames[index] if item.view.frames else None
+        frames = item.preview.frames[index] if item.preview.frames else None
         parts.append(Part(maps, shares, frames))
-    return Explanation(result, method, ABOUT[method], names, tuple(parts), item.view.size)
+    return Explanation(result, method, ABOUT[method], names, tuple(parts), item.preview.size)
 
 
 def usual_method(header: Header) -> Method:

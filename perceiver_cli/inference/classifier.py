@@ -35,7 +35,7 @@ SMALLEST_BATCH = 4
 MOST_DECODERS = 16
 
 # Pictures for people take a thousand times the memory of what a model reads.
-VIEWED_AHEAD = 4
+PREVIEWS_AHEAD = 4
 
 
 class Classifier:
@@ -57,7 +57,7 @@ class Classifier:
         timeout: Seconds for decoding one input, 0 is no limit: streams then decode in processes of
             their own, which are replaced when they hang or crash. None decodes in this process.
         strict: Whether an input fails of which something had to be left out or repaired.
-        view_sides: Items hold what people see, too: see Preparer.
+        preview_sides: Items hold what people see, too: see Preparer.
 
     Raises:
         UsageError: A name is unknown, or the device or precision is not available.
@@ -78,7 +78,7 @@ class Classifier:
         threads: int | None = None,
         timeout: float | None = None,
         strict: bool = False,
-        view_sides: tuple[int, int] | None = None,
+        preview_sides: tuple[int, int] | None = None,
     ) -> None:
         self.batch_size = batch_size
         self.timeout = timeout
@@ -92,7 +92,7 @@ class Classifier:
         self._stopping = False
         self._named = self._engine(registry.find(model)) if model else None
         weights = _default_weights() if self._named is None else self._named.path
-        self.preparer = Preparer(weights, modality, strict, view_sides)
+        self.preparer = Preparer(weights, modality, strict, preview_sides)
 
     @property
     def header(self) -> Header:
@@ -139,7 +139,7 @@ class Classifier:
             (s if isinstance(s, Source) else Source(os.fspath(s)) for s in inputs),
             decoder.prepare,
             self._predict_in_thread,
-            capacity=VIEWED_AHEAD if self.preparer.view_sides else capacity,
+            capacity=PREVIEWS_AHEAD if self.preparer.preview_sides else capacity,
             decoders=min(MOST_DECODERS, usable_cores()),
             workers=workers,
             batch_size=size,

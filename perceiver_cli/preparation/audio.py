@@ -9,7 +9,7 @@ import numpy as np
 
 from perceiver_cli.media.types import Media, Sound, SoundSpec, SoundWindow, Source
 from perceiver_cli.preparation.base import Preparation, Window
-from perceiver_cli.preparation.signal import sound_signal, sounding_part
+from perceiver_cli.preparation.signal import non_silent_part, sound_signal
 from perceiver_cli.settings import Count, CountOrZero, Limits, Positive
 
 
@@ -17,13 +17,23 @@ from perceiver_cli.settings import Count, CountOrZero, Limits, Positive
 class AudioRecipe:
     """How a sound becomes a byte array.
 
-    rate: samples per second; window_s: seconds the model reads at once; max_windows: how many
-    windows of a longer sound are read; mels x (100 frames a second) log-mel bands from low_hz to
-    rate/2, none more than floor_db below the loudest (a telephone leaves nothing in many bands,
-    and nothing must not look like much); patch_mels x patch_frames: one element, values: what it
-    holds, the spectrum's "levels" or their "cosines" (see cosines.py); bands, highest, spacing: see
-    fourier.Bands. patch_samples: 0, or the samples that make one element where no
-    spectrum is read: see adapters/samples.py.
+    Attributes:
+        modality: "audio".
+        rate: Samples per second.
+        window_s: Seconds that the model reads at once.
+        max_windows: How many windows of a longer sound are read.
+        mels: Bands of the log-mel spectrogram, which has 100 frames a second.
+        low_hz: Lower end of the lowest band; the highest band ends at rate / 2.
+        floor_db: Values further below the loudest are raised to this level. Band-limited sounds
+            (a telephone) have empty bands, whose log would otherwise dominate.
+        patch_mels: Bands in one element.
+        patch_frames: Frames in one element.
+        values: What an element holds: the spectrogram's "levels", or their "cosines" (see
+            adapters/cosine_transform.py).
+        bands: See fourier.Bands, as for the two that follow.
+        highest: Highest frequency.
+        spacing: Of the frequencies.
+        patch_samples: 0, or the samples in one element of raw audio (see adapters/samples.py).
     """
 
     modality: Literal["audio"] = "audio"
@@ -54,13 +64,13 @@ class AudioRecipe:
 
 @dataclass(frozen=True)
 class AudioPreparation(Preparation):
-    """Per window of the sound one with "audio"."""
+    """Cuts a sound into windows with one stream, "audio"."""
 
     recipe: AudioRecipe
 
     @property
     def needs(self) -> SoundSpec:
-        """What the loader must deliver."""
+        """What the loader has to return."""
         return SoundSpec(self.recipe.rate, self.recipe.window_s, self.recipe.max_windows)
 
     def load(self, source: Source, format: str) -> Sound:
@@ -75,11 +85,11 @@ class AudioPreparation(Preparation):
         return [self._window(window, media.rate) for window in media.windows]
 
     def _window(self, window: SoundWindow, rate: int) -> Window:
-        """Without silence at its ends, which would say more of the file than of the sound."""
+        """Silence at the ends is cut off: it depends on the recording, not on the sound."""
         samples, start_s = window.samples, window.start_s
         signal = sound_signal(samples, rate)
         if signal == "present":
-            part = sounding_part(samples, rate, self.recipe.floor_db)
+            part = non_silent_part(samples, rate, self.recipe.floor_db)
             samples, start_s = samples[part], start_s + part.start / rate
         length_s = min(len(samples) / rate, self.recipe.window_s)
         arrays = {"audio": fit_samples(samples, self.recipe.samples)}

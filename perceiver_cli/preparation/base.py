@@ -14,11 +14,13 @@ from perceiver_cli.preparation.signal import Signal
 
 @dataclass(frozen=True)
 class Window:
-    """One stretch of one input in the shape that the model reads.
+    """A part of one input, as arrays of the shapes that the model reads.
 
-    arrays: stream -> numpy array of a fixed shape (one item, no batch dimension).
-    location: what the adapter needs to lead an element's index back to natural coordinates.
-    signal: whether it holds anything to classify.
+    Attributes:
+        arrays: Stream -> array of a fixed shape, without batch dimension.
+        location: Where the window lies in the input: what the adapter needs to map an element's
+            index to natural coordinates.
+        signal: Whether the window holds anything to classify.
     """
 
     arrays: dict[str, np.ndarray]
@@ -26,17 +28,19 @@ class Window:
     signal: Signal = "present"
 
 
-# The shorter side in pixels of pictures and of a video's frames, for people to see: drawn large, or
-# as thumbnails.
-LARGE_VIEW, SMALL_VIEW = (1500, 480), (200, 200)
+# Shorter sides, in pixels, of previews: (of pictures, of a video's frames). Large ones for
+# attention pictures, small ones for thumbnails.
+LARGE_PREVIEW, SMALL_PREVIEW = (1500, 480), (200, 200)
 
 
 @dataclass(frozen=True)
-class View:
-    """What people see of an input.
+class Preview:
+    """An input as people see it, to draw an explanation on.
 
-    frames: for each window uint8 [T, h, w, 3] of a video, or one picture [h, w, 3]; empty where
-    there is nothing to see but what the model reads. size: width and height of the original.
+    Attributes:
+        frames: For each window, uint8 [T, h, w, 3] of a video or [h, w, 3] of a picture; empty
+            for sounds and shapes, which are drawn from what the model reads.
+        size: Width and height of the original in pixels.
     """
 
     frames: tuple[np.ndarray, ...] = ()
@@ -44,7 +48,7 @@ class View:
 
 
 class Preparation(ABC):
-    """What is done with one input beside the model, under one recipe: loading and cutting.
+    """Loads inputs and cuts them into windows, under one recipe.
 
     Runs in decoding processes, so it imports no torch and can be pickled.
     """
@@ -54,7 +58,8 @@ class Preparation(ABC):
         """Decodes what the recipe needs of a file.
 
         Args:
-            format: the name that detection gives the file's format.
+            source: The file.
+            format: Its format, as detection names it.
 
         Raises:
             InputError: The file cannot be decoded.
@@ -64,15 +69,15 @@ class Preparation(ABC):
     def windows(self, media: Media) -> list[Window]:
         """Fixed-shape arrays of each window of an input."""
 
-    def for_viewing(self, picture_side: int, frame_side: int) -> Preparation:
-        """The same, loading pictures and frames large enough for people to see.
+    def for_preview(self, picture_side: int, frame_side: int) -> Preparation:
+        """The same preparation, which loads pictures and frames large enough for people to see.
 
         Args:
-            picture_side: pixels of the shorter side of a still picture, at least.
-            frame_side: the same of a video's frames.
+            picture_side: Least number of pixels of a still picture's shorter side.
+            frame_side: The same of a video's frames.
         """
         return self
 
-    def view(self, media: Media) -> View:
-        """What people see of an input beside the model's arrays."""
-        return View()
+    def preview(self, media: Media) -> Preview:
+        """The input as people see it."""
+        return Preview()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from perceiver_cli.media.types import Media, Picture, PictureSpec, Source
-from perceiver_cli.preparation.base import Preparation, View, Window
+from perceiver_cli.preparation.base import Preparation, Preview, Window
 from perceiver_cli.preparation.resampling import Resample, Square, centre_square, resample
 from perceiver_cli.preparation.signal import picture_signal
 from perceiver_cli.settings import Count, CountOrZero, Positive, Share
@@ -16,18 +16,28 @@ from perceiver_cli.settings import Count, CountOrZero, Positive, Share
 class ImageRecipe:
     """How a picture becomes a byte array.
 
-    size: side of the square the model reads, in pixels; crop: the share of the shorter side that
-    the centre crop keeps; mean, std: of RGB in [0, 1]; patch: side of a patch (1: single pixels);
-    chroma: the resolution at which colour is read, that of the pixels ("full") or "half" of it, as
-    JPEG files keep it (see chroma.py);
-    values: what of a patch its element holds, its "pixels" or their "cosines" (see cosines.py);
-    bands, highest, spacing: see fourier.Bands, over the grid of elements.
-    positions: whether elements have position features; without, the model has learned ones.
-    windows: "none" for patches; else each element is the nine windows that a 7x7 convolution with
-    stride 2 and a 3x3 max pooling with stride 2 see for one output, "same" with the padding of
-    DeepMind's source (56 outputs a side for 224 pixels), "valid" with that of its port (55).
-    crop_first, round_up, resample: see resampling.py. crop_first also decodes pictures in full,
-    where a large JPEG is otherwise decoded reduced.
+    Attributes:
+        modality: "image".
+        size: Side of the square that the model reads, in pixels.
+        crop: Share of the shorter side that the centre crop keeps.
+        mean: Mean of RGB in [0, 1].
+        std: Standard deviation of RGB in [0, 1].
+        chroma: Resolution of colour: that of the pixels ("full"), or "half" of it, as JPEG files
+            store it (see adapters/chroma.py).
+        patch: Side of a patch in pixels; 1 for single pixels.
+        values: What an element holds: a patch's "pixels", or their "cosines" (see
+            adapters/cosine_transform.py).
+        bands: See fourier.Bands, as for the two that follow; over the grid of elements.
+        highest: Highest frequency.
+        spacing: Of the frequencies.
+        positions: Whether elements have position features. Without, the model has learned ones.
+        windows: "none" for patches. Otherwise an element holds the nine windows that a 7x7
+            convolution with stride 2 and a 3x3 max pooling with stride 2 read for one output:
+            "same" with the padding of DeepMind's source (56 outputs a side for 224 pixels),
+            "valid" with that of its port (55).
+        crop_first: See resampling.resample. Also, large JPEG files are decoded at full size.
+        round_up: See resampling.centre_square.
+        resample: See resampling.resample.
     """
 
     modality: Literal["image"] = "image"
@@ -50,14 +60,19 @@ class ImageRecipe:
 
 @dataclass(frozen=True)
 class ImagePreparation(Preparation):
-    """One window with "image". shorter_side: of the decoded picture, at least."""
+    """Cuts the centre square out of a picture: one window with the stream "image".
+
+    Attributes:
+        recipe: How.
+        shorter_side: The least number of pixels of the decoded picture's shorter side.
+    """
 
     recipe: ImageRecipe
     shorter_side: int = 0
 
     @property
     def needs(self) -> PictureSpec:
-        """At least twice the model's size, so that the final resampling is what counts."""
+        """At least twice the model's size, so that a reduced decode changes little."""
         if self.recipe.crop_first:
             return PictureSpec(at_least=None)
         usual = round(2 * self.recipe.size / self.recipe.crop)
@@ -81,14 +96,14 @@ class ImagePreparation(Preparation):
         location = square_location(media.width / width, media.height / height, square)
         return [Window({"image": pixels}, location, picture_signal(pixels))]
 
-    def for_viewing(self, picture_side: int, frame_side: int) -> ImagePreparation:
+    def for_preview(self, picture_side: int, frame_side: int) -> ImagePreparation:
         """See Preparation."""
         return replace(self, shorter_side=picture_side)
 
-    def view(self, media: Media) -> View:
+    def preview(self, media: Media) -> Preview:
         """See Preparation."""
         assert isinstance(media, Picture)
-        return View((media.pixels,), (media.width, media.height))
+        return Preview((media.pixels,), (media.width, media.height))
 
 
 def square_location(across: float, down: float, square: Square) -> dict[str, float]:

@@ -37,7 +37,7 @@ class PointCloudRecipe:
 
 @dataclass(frozen=True)
 class PointCloudPreparation(Preparation):
-    """One window that holds "pointcloud"."""
+    """Moves and scales a shape's points into the unit ball: one window with "pointcloud"."""
 
     recipe: PointCloudRecipe
 
@@ -58,27 +58,29 @@ class PointCloudPreparation(Preparation):
         """
         assert isinstance(media, PointCloud)
         points = media.points.astype(np.float64)
-        chosen = choose_points(len(points), self.recipe.points)
+        chosen = sample_indices(len(points), self.recipe.points)
         centre = points.mean(0)
         centred = points - centre
         radius = float(np.linalg.norm(centred, axis=1).max()) or 1.0
         normalised = (centred[chosen] / radius).astype(np.float32)
         location = {"centre": centre, "radius": radius, "up": media.up}
-        return [Window({"pointcloud": normalised}, location, shape_signal(centred[chosen] / radius))]
+        return [
+            Window({"pointcloud": normalised}, location, shape_signal(centred[chosen] / radius))
+        ]
 
 
-def choose_points(have: int, want: int, seed: int = 0) -> npt.NDArray[np.int64]:
-    """A fixed random subset of points, or all of them and some once more.
+def sample_indices(available: int, count: int, seed: int = 0) -> npt.NDArray[np.int64]:
+    """A fixed random subset of points; where there are too few, all and some of them again.
 
     Args:
-        have: Number of points.
-        want: How many are chosen.
-        seed: Of the choice.
+        available: Number of points.
+        count: How many are chosen.
+        seed: Seed of the random choice.
 
     Returns:
-        int64 [want], indices into the points.
+        int64 [count], indices into the points.
     """
     rng = np.random.default_rng(seed)
-    if have >= want:
-        return rng.permutation(have)[:want]
-    return np.concatenate([np.arange(have), rng.integers(0, have, want - have)])
+    if available >= count:
+        return rng.permutation(available)[:count]
+    return np.concatenate([np.arange(available), rng.integers(0, available, count - available)])

@@ -19,9 +19,13 @@ class Square(NamedTuple):
 
 
 def centre_square(height: int, width: int, share: float, *, round_up: bool) -> Square:
-    """The middle square with that share of the shorter side.
+    """The centre square of a picture.
 
-    round_up: whether an odd margin's extra pixel lies to the left and the top.
+    Args:
+        height: Of the picture, in pixels.
+        width: Of the picture, in pixels.
+        share: The square's side as a share of the shorter side.
+        round_up: Whether an odd margin's extra pixel lies to the left and the top.
     """
     side = max(1, int(share * min(height, width)))
     left, top = ((length - side + round_up) // 2 for length in (width, height))
@@ -31,12 +35,19 @@ def centre_square(height: int, width: int, share: float, *, round_up: bool) -> S
 def resample(
     pixels: np.ndarray, square: Square, size: int, how: Resample, *, crop_first: bool
 ) -> np.ndarray:
-    """uint8 [H, W, 3] -> uint8 [size, size, 3] of the square.
+    """Resamples a square of a picture.
 
-    how: "bicubic" is Pillow's, which averages over all pixels that fall into one; "cubic" and
-    "linear" are OpenCV's, which look at the nearest four or two alone in each direction.
-    crop_first: whether the square is cut out before, so that nothing beside it shows through at
-    its edge. OpenCV's know no other way.
+    Args:
+        pixels: uint8 [H, W, 3].
+        square: What is cut out.
+        size: Side of the result in pixels.
+        how: "bicubic" is Pillow's, with antialiasing; "cubic" and "linear" are OpenCV's, which
+            use only the nearest four or two pixels in each direction.
+        crop_first: Whether the square is cut out first, so that pixels outside of it do not
+            influence its edge. Always so for "cubic" and "linear".
+
+    Returns:
+        uint8 [size, size, 3].
     """
     left, top, side = square
     box = (left, top, left + side, top + side)
@@ -52,10 +63,10 @@ def resample(
 def _interpolate(pixels: np.ndarray, size: int, how: Resample) -> np.ndarray:
     """[S, T, c] -> [T, size, c], so that twice is both directions; uint8 at the end."""
     length = pixels.shape[0]
-    place = (np.arange(size, dtype=np.float64) + 0.5) * (length / size) - 0.5
-    before = np.floor(place).astype(int)
+    position = (np.arange(size, dtype=np.float64) + 0.5) * (length / size) - 0.5
+    before = np.floor(position).astype(int)
     offsets = np.array([-1, 0, 1, 2] if how == "cubic" else [0, 1])
-    distance = np.abs(place[:, None] - before[:, None] - offsets)
+    distance = np.abs(position[:, None] - before[:, None] - offsets)
     weights = (_cubic(distance) if how == "cubic" else 1 - distance).astype(np.float32)
     nearest = np.clip(before[:, None] + offsets, 0, length - 1)
     mixed: np.ndarray = np.einsum("sk,sktc->tsc", weights, pixels[nearest].astype(np.float32))

@@ -10,29 +10,30 @@ import numpy.typing as npt
 # too_short: a sound of less than SHORTEST_S; no_extent: a shape that is a point or a line.
 Signal = Literal["present", "silent", "blank", "too_short", "no_extent"]
 
-# A sound whose loudest frame is quieter than this holds nothing: one step of 16 bits, so that the
-# dither of a silent file is silence.
-QUIETEST_RMS = 2**-15
+# A sound is silent if its loudest frame is quieter than this: one step of 16 bits, so that dither
+# is silence.
+SILENCE_RMS = 2**-15
 SHORTEST_S = 0.02
 
 _FRAME_S = 0.02
-# What is left of silence before and behind a sound.
+# Silence that is kept before and after a sound.
 _MARGIN_S = 0.05
 
-# Standard deviation of 8-bit values: below it a picture is of one colour.
-_PLAINEST = 1.0
+# Below this standard deviation of 8-bit values a picture is of one colour.
+_BLANK_STD = 1.0
 
-_FLATTEST = 1e-6
+# Below this ratio of the second largest to the largest extent, points lie on a line.
+_FLAT_RATIO = 1e-6
 
 
 def sound_signal(samples: npt.NDArray[np.float32], rate: int) -> Signal:
     """Whether mono samples, nominally in [-1, 1], can be heard."""
     if len(samples) < SHORTEST_S * rate:
         return "too_short"
-    return "present" if _frame_rms(samples, rate).max() >= QUIETEST_RMS else "silent"
+    return "present" if _frame_rms(samples, rate).max() >= SILENCE_RMS else "silent"
 
 
-def sounding_part(samples: npt.NDArray[np.float32], rate: int, floor_db: float) -> slice:
+def non_silent_part(samples: npt.NDArray[np.float32], rate: int, floor_db: float) -> slice:
     """The samples without silence at both ends.
 
     Args:
@@ -48,17 +49,17 @@ def sounding_part(samples: npt.NDArray[np.float32], rate: int, floor_db: float) 
 
 
 def picture_signal(pixels: npt.NDArray[np.uint8]) -> Signal:
-    """Whether a picture, or the frames of a film, show anything: uint8 [..., H, W, 3]."""
+    """Whether a picture, or the frames of a video, show anything: uint8 [..., H, W, 3]."""
     rows = pixels.reshape(-1, pixels.shape[-3] * pixels.shape[-2], 3)
-    # Each channel side by side: a tenth to a quarter of the time that interleaved ones take.
+    # Contiguous channels take a tenth to a quarter of the time that interleaved ones take.
     channels = np.ascontiguousarray(rows.transpose(0, 2, 1), np.float32)
-    return "present" if channels.std(axis=-1).max() >= _PLAINEST else "blank"
+    return "present" if channels.std(axis=-1).max() >= _BLANK_STD else "blank"
 
 
 def shape_signal(points: npt.NDArray[np.float64]) -> Signal:
     """Whether centred points [N, 3] reach into two dimensions at least."""
     extents = np.linalg.svd(points, compute_uv=False) if len(points) > 1 else np.zeros(3)
-    flat = len(extents) < 2 or extents[1] <= _FLATTEST * max(float(extents[0]), 1e-300)
+    flat = len(extents) < 2 or extents[1] <= _FLAT_RATIO * max(float(extents[0]), 1e-300)
     return "no_extent" if flat else "present"
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from perceiver_cli.media.types import Media, Source, Video, VideoSpec, VideoWindow
 from perceiver_cli.preparation.audio import AudioRecipe, fit_samples
-from perceiver_cli.preparation.base import Preparation, View, Window
+from perceiver_cli.preparation.base import Preparation, Preview, Window
 from perceiver_cli.preparation.image import square_location
 from perceiver_cli.preparation.resampling import Resample, centre_square, resample
 from perceiver_cli.preparation.signal import picture_signal, sound_signal
@@ -20,10 +20,24 @@ from perceiver_cli.settings import Count, CountOrZero, Positive, Share
 class VideoRecipe:
     """How a video becomes byte arrays, with sound ("av") or without ("video").
 
-    frames: evenly spaced over window_s seconds; size: side of the centre square in pixels; crop:
-    the share of the shorter side that it keeps; patch_frames x patch x patch: one element; chroma,
-    values: what it holds of them, as in ImageRecipe; bands, highest, spacing: see fourier.Bands;
-    resample: see resampling.py; audio: the recipe of the sound of the same window.
+    Attributes:
+        modality: "av".
+        frames: Frames of a window, evenly spaced over window_s.
+        window_s: Seconds that the model reads at once.
+        max_windows: How many windows of a longer video are read.
+        size: Side of the centre square in pixels.
+        crop: Share of the shorter side that the centre crop keeps.
+        mean: Mean of RGB in [0, 1].
+        std: Standard deviation of RGB in [0, 1].
+        chroma: See ImageRecipe.
+        patch_frames: Frames in one element.
+        patch: Side of an element's patch in pixels.
+        values: See ImageRecipe.
+        bands: See fourier.Bands, as for the two that follow.
+        highest: Highest frequency.
+        spacing: Of the frequencies.
+        resample: See resampling.resample.
+        audio: The recipe of the window's sound; None for video alone.
     """
 
     modality: Literal["av"] = "av"
@@ -47,9 +61,11 @@ class VideoRecipe:
 
 @dataclass(frozen=True)
 class VideoPreparation(Preparation):
-    """Per window of the video one with "video" and, where there is a sound, "audio".
+    """Cuts a video into windows with the streams "video" and, where there is sound, "audio".
 
-    shorter_side: of the decoded frames, at least.
+    Attributes:
+        recipe: How.
+        shorter_side: The least number of pixels of the decoded frames' shorter side.
     """
 
     recipe: VideoRecipe
@@ -57,7 +73,7 @@ class VideoPreparation(Preparation):
 
     @property
     def needs(self) -> VideoSpec:
-        """What the loader must deliver."""
+        """What the loader has to return."""
         return VideoSpec(
             frames=self.recipe.frames,
             window_s=self.recipe.window_s,
@@ -77,14 +93,14 @@ class VideoPreparation(Preparation):
         assert isinstance(media, Video)
         return [self._window(media, window) for window in media.windows]
 
-    def for_viewing(self, picture_side: int, frame_side: int) -> VideoPreparation:
+    def for_preview(self, picture_side: int, frame_side: int) -> VideoPreparation:
         """See Preparation."""
         return replace(self, shorter_side=frame_side)
 
-    def view(self, media: Media) -> View:
+    def preview(self, media: Media) -> Preview:
         """See Preparation."""
         assert isinstance(media, Video)
-        return View(tuple(w.frames for w in media.windows), (media.width, media.height))
+        return Preview(tuple(w.frames for w in media.windows), (media.width, media.height))
 
     def _window(self, media: Video, window: VideoWindow) -> Window:
         height, width = window.frames.shape[1:3]
@@ -97,7 +113,7 @@ class VideoPreparation(Preparation):
         signal = picture_signal(arrays["video"])
         heard_s = 0.0
         audio, sound, rate = self.recipe.audio, window.sound, media.sound_rate
-        # A silent track says nothing, and the model knows clips without one.
+        # A silent track holds nothing; the model is trained on clips without sound, too.
         if audio and rate and sound is not None and sound_signal(sound, rate) == "present":
             arrays["audio"] = fit_samples(sound, audio.samples)
             heard_s = len(sound) / rate

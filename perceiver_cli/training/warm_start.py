@@ -10,7 +10,7 @@ from torch import Tensor
 
 from perceiver_cli.adapters import build_adapter
 from perceiver_cli.adapters.base import Adapter
-from perceiver_cli.adapters.cosines import cosines_of_levels
+from perceiver_cli.adapters.cosine_transform import spectrogram_transform
 from perceiver_cli.checkpoints.format import Checkpoint
 from perceiver_cli.modalities import find_modality
 from perceiver_cli.model.perceiver import Perceiver
@@ -105,7 +105,7 @@ def level_channels(before: AudioRecipe, now: AudioRecipe) -> Tensor | None:
     """
     if before.values != "levels" or replace(before, values="cosines") != now or now.patch_samples:
         return None
-    cosines = cosines_of_levels(now.values, (now.patch_mels, now.patch_frames))
+    cosines = spectrogram_transform(now.values, (now.patch_mels, now.patch_frames))
     assert cosines is not None
     levels, positions = len(cosines.matrix), 2 + 4 * now.bands
     reading = torch.zeros(levels + positions, 2 * levels + positions)

@@ -6,14 +6,14 @@ import torch
 from PIL import Image
 
 from perceiver_cli.adapters import build_adapter
-from perceiver_cli.adapters.cosines import Cosines, cosines_of_levels
+from perceiver_cli.adapters.cosine_transform import CosineTransform, spectrogram_transform
 
 SAMPLES = Path(__file__).parents[2] / "perceiver_cli" / "samples"
 
 
 @pytest.mark.parametrize("patch", [(4, 4), (8, 8), (1, 1), (2, 4, 4)])
 def test_pixels_come_back_from_the_coefficients(patch):
-    cosines = Cosines(patch)
+    cosines = CosineTransform(patch)
     values = torch.randn(5, 7, len(cosines.matrix))
     coefficients, magnitudes = cosines(values).chunk(2, -1)
     assert torch.equal(coefficients.abs(), magnitudes)
@@ -26,7 +26,7 @@ def test_coefficients_are_those_of_the_transform():
     across, down = torch.arange(4) + 0.5, (torch.arange(4) + 0.5).unsqueeze(1)
     wave = (torch.pi / 4 * across).cos() * (torch.pi / 2 * down).cos()
     grey = wave.unsqueeze(-1).expand(4, 4, 3).flatten()
-    found = Cosines((4, 4))(grey)[:48].view(4, 4, 3)
+    found = CosineTransform((4, 4))(grey)[:48].view(4, 4, 3)
     expected = torch.zeros(4, 4, 3)
     # The sum of each wave's squares is 2, of grey's 3; its frequency is (2, 1).
     expected[2, 1, 0] = (2 * 2 * 3) ** 0.5 / (0.45 * 4 / 5**0.5)
@@ -35,14 +35,16 @@ def test_coefficients_are_those_of_the_transform():
 
 def test_red_against_blue_is_a_colour_of_its_own():
     red, green, blue = torch.eye(3).repeat(1, 16).unbind(0)
-    flat = Cosines((4, 4))(torch.stack([red + green + blue, red - blue, red - 2 * green + blue]))
+    flat = CosineTransform((4, 4))(
+        torch.stack([red + green + blue, red - blue, red - 2 * green + blue])
+    )
     assert torch.equal(flat[:, :48].abs() > 1e-4, torch.eye(3, 48) > 0)
 
 
 def test_a_still_has_the_same_coefficients_as_its_picture_and_no_others():
     picture = torch.randn(48)
-    still = Cosines((2, 4, 4))(picture.repeat(2))
-    torch.testing.assert_close(still[:48], Cosines((4, 4))(picture)[:48])
+    still = CosineTransform((2, 4, 4))(picture.repeat(2))
+    torch.testing.assert_close(still[:48], CosineTransform((4, 4))(picture)[:48])
     assert still[48:96].abs().max() < 1e-5
 
 
@@ -61,11 +63,11 @@ def test_unknown_values_are_refused():
 
 
 def test_a_spectrograms_levels_are_waves_too():
-    cosines = cosines_of_levels("cosines", (4, 4))
+    cosines = spectrogram_transform("cosines", (4, 4))
     values = torch.randn(5, 16)
     coefficients, magnitudes = cosines(values).chunk(2, -1)
     assert torch.equal(coefficients.abs(), magnitudes)
     torch.testing.assert_close(coefficients @ torch.linalg.inv(cosines.matrix), values)
-    assert cosines_of_levels("levels", (4, 4)) is None
+    assert spectrogram_transform("levels", (4, 4)) is None
     with pytest.raises(ValueError, match='must be "levels" or "cosines"'):
-        cosines_of_levels("pixels", (4, 4))
+        spectrogram_transform("pixels", (4, 4))

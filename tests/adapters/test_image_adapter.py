@@ -159,4 +159,6 @@ def test_training_gets_the_whole_square():
     picture = Picture(pixels, 64, 64)
     cropping = ImageAdapter(ImageRecipe(size=64, crop=0.5))
     assert not np.array_equal(cropping.prepare(picture)[0].arrays["image"], pixels)
-    np.testing.assert_array_equal(cropping.for_training().prepare(picture)[0].arrays["image"], pixels)
+    np.testing.assert_array_equal(
+        cropping.for_training().prepare(picture)[0].arrays["image"], pixels
+    )

@@ -6,7 +6,7 @@ import torch
 
 from perceiver_cli.adapters.pointcloud import PointCloudAdapter
 from perceiver_cli.media.types import PointCloud
-from perceiver_cli.preparation.pointcloud import PointCloudRecipe, choose_points
+from perceiver_cli.preparation.pointcloud import PointCloudRecipe, sample_indices
 
 SMALL = PointCloudAdapter(PointCloudRecipe(points=64, bands=6))
 
@@ -66,16 +66,16 @@ def test_all_points_stand_in_the_middle_and_the_farthest_at_one():
 
 
 def test_fewer_points_are_all_used_and_more_are_drawn_without_repeats():
-    few = choose_points(10, 64)
+    few = sample_indices(10, 64)
     assert len(few) == 64
     assert few[:10].tolist() == list(range(10))
     assert few.max() < 10
-    many = choose_points(1000, 64)
+    many = sample_indices(1000, 64)
     assert len(set(many.tolist())) == 64
     assert many.max() > 500
-    assert (choose_points(1000, 64) == many).all()
-    assert (choose_points(1000, 64, seed=1) != many).any()
-    assert sorted(choose_points(64, 64).tolist()) == list(range(64))
+    assert (sample_indices(1000, 64) == many).all()
+    assert (sample_indices(1000, 64, seed=1) != many).any()
+    assert sorted(sample_indices(64, 64).tolist()) == list(range(64))
 
 
 def test_identical_points_are_finite():
@@ -90,7 +90,7 @@ def test_a_point_leads_back_to_a_box_in_the_files_coordinates(have):
         mass = np.zeros(64)
         mass[element] = 1
         ((found,),) = SMALL.focus("pointcloud", mass[None], window)
-        own = points[choose_points(have, 64)[element]]
+        own = points[sample_indices(have, 64)[element]]
         assert found.mass == 1
         assert (np.asarray(found.where["min"]) <= own + 1e-3).all()
         assert (own - 1e-3 <= np.asarray(found.where["max"])).all()

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from perceiver_cli.adapters.fourier import Bands, GridFeatures, fourier_features, grid_positions
-from perceiver_cli.adapters.image import with_positions
+from perceiver_cli.adapters.image import append_positions
 from perceiver_cli.model.attention import CrossAttend, SelfAttend
 from perceiver_cli.model.config import PerceiverConfig
 from perceiver_cli.model.elements import normalise
@@ -203,7 +203,7 @@ def test_image_classifier_equals_the_source(case, residual, dtype):
 def test_image_byte_array_equals_the_source():
     arrays = golden("classifier", "residual/")
     pixels = torch.from_numpy(arrays["in/pixels"])
-    elements = with_positions(pixels.flatten(1, -2), GridFeatures(Bands(2, 5.0), 6, 10))
+    elements = append_positions(pixels.flatten(1, -2), GridFeatures(Bands(2, 5.0), 6, 10))
     assert farthest(elements, arrays["out/elements"]) < 5e-6
 
 
@@ -212,8 +212,8 @@ def test_sound_with_picture_equals_the_source(dtype):
     arrays = golden("multimodal")
     sound, picture = (torch.from_numpy(arrays[f"in/{name}"]) for name in ("audio", "image"))
     streams = {
-        "audio": with_positions(sound.reshape(2, 6, 4), GridFeatures(Bands(2, 6.0), 6)),
-        "image": with_positions(picture.flatten(1, -2), GridFeatures(Bands(2, 3.0), 4, 6)),
+        "audio": append_positions(sound.reshape(2, 6, 4), GridFeatures(Bands(2, 6.0), 6)),
+        "image": append_positions(picture.flatten(1, -2), GridFeatures(Bands(2, 3.0), 4, 6)),
     }
     weights = model_weights(arrays)
     for name in streams:

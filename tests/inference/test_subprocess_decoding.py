@@ -100,12 +100,12 @@ def test_the_content_of_a_pipe_stays_with_its_item(decoder, media):
 
 
 def test_pictures_for_people_come_along(decoder, media, weights):
-    preparer = Preparer(dict(weights), view_sides=(250, 250))
+    preparer = Preparer(dict(weights), preview_sides=(250, 250))
     place = decoder(60)
     place.preparer = preparer
-    view = prepare(place, media["image"]).view
-    assert view.size == (451, 300)
-    assert min(view.frames[0].shape[:2]) >= 250
+    preview = prepare(place, media["image"]).preview
+    assert preview.size == (451, 300)
+    assert min(preview.frames[0].shape[:2]) >= 250
 
 
 def test_errors_arrive_as_they_are_in_this_process(decoder, tmp_path):

@@ -37,7 +37,9 @@ def test_positions_apart_and_any_slices_change_nothing(randomise, monkeypatch, c
         plain = model(ADAPTER.elements(features()), watches[0])
         monkeypatch.setattr(reading, "CHUNK", chunk)
         monkeypatch.setattr(grid, "PLACES", chunk)
-        quick = model(ADAPTER.element_values(features()), watches[1], positions=ADAPTER.fixed_positions)
+        quick = model(
+            ADAPTER.element_values(features()), watches[1], positions=ADAPTER.fixed_positions
+        )
     torch.testing.assert_close(quick, plain, rtol=0, atol=3e-5)
     for one, other in zip(watches[0].measured, watches[1].measured, strict=True):
         for name in ("entropy_bits", "peak", "mass", "effective"):

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from perceiver_cli.adapters.base import Adapter, ChannelGroup, heaviest_blocks
 from perceiver_cli.adapters.fourier import Bands, GridFeatures
-from perceiver_cli.adapters.image import with_positions
+from perceiver_cli.adapters.image import append_positions
 from perceiver_cli.detect import Detection
 from perceiver_cli.explanations import Explanation, Part
 from perceiver_cli.media.types import Source
@@ -87,7 +87,7 @@ class SeriesAdapter(Adapter):
         return features
 
     def elements(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
-        return {"series": with_positions(features["series"], self.fixed_positions)}
+        return {"series": append_positions(features["series"], self.fixed_positions)}
 
     def focus(self, stream: str, mass: np.ndarray, window: Window) -> list[list[Focus]]:
         step = window.location["length"] / mass.shape[1]

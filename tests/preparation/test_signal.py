@@ -10,10 +10,10 @@ from PIL import Image
 from perceiver_cli.media.types import Sound, SoundWindow
 from perceiver_cli.preparation.audio import AudioPreparation, AudioRecipe
 from perceiver_cli.preparation.signal import (
+    non_silent_part,
     picture_signal,
     shape_signal,
     sound_signal,
-    sounding_part,
 )
 from tests.samples import make_picture
 
@@ -43,15 +43,15 @@ def test_sounds(samples, signal):
 def test_silence_at_both_ends_is_cut_off_and_within_stays():
     silence = np.zeros(RATE, np.float32)
     samples = np.concatenate([silence, tone(0.5), silence, tone(0.5), silence])
-    part = sounding_part(samples, RATE, 60.0)
+    part = non_silent_part(samples, RATE, 60.0)
     assert part.start == pytest.approx(RATE, abs=0.08 * RATE)
     assert part.stop == pytest.approx(3 * RATE, abs=0.08 * RATE)
 
 
 def test_a_quiet_ending_is_silence_from_the_floor_down():
     samples = np.concatenate([tone(1.0), tone(1.0, 0.3 * 10 ** (-50 / 20))])
-    assert sounding_part(samples, RATE, 60.0).stop == len(samples)
-    assert sounding_part(samples, RATE, 40.0).stop < 1.1 * RATE
+    assert non_silent_part(samples, RATE, 60.0).stop == len(samples)
+    assert non_silent_part(samples, RATE, 40.0).stop < 1.1 * RATE
 
 
 def test_a_sound_is_read_without_the_silence_around_it():

@@ -31,10 +31,10 @@ def test_a_cut_leaves_nothing_in_some_bands_of_some_sounds(log):
     assert torch.equal(cut.isinf().any(2), gone)
     assert 0.3 < gone[:, -1].float().mean() < 0.5
     assert 0.1 < gone[:, 0].float().mean() < 0.3
-    lowest = ADAPTER.normalised(cut)[gone[:, -1]].amin((1, 2))
-    loudest = ADAPTER.normalised(cut)[gone[:, -1]].amax((1, 2))
+    lowest = ADAPTER.normalise(cut)[gone[:, -1]].amin((1, 2))
+    loudest = ADAPTER.normalise(cut)[gone[:, -1]].amax((1, 2))
     assert (loudest - lowest > 2).all()
-    assert ADAPTER.normalised(cut).isfinite().all()
+    assert ADAPTER.normalise(cut).isfinite().all()
 
 
 def test_noise_adds_power_and_takes_none(log):
@@ -85,7 +85,7 @@ def test_nothing_is_lower_than_the_floor(floor):
     tone = torch.sin(torch.arange(32000) * 0.3).unsqueeze(0)
     log = adapter.log_mel(tone)
     lifted = log.clamp_min(-floor * math.log(10) / 10)
-    spread = adapter.normalised(log)
+    spread = adapter.normalise(log)
     expected = (lifted.max() - lifted.min()) / (lifted.std() + 0.1)
     torch.testing.assert_close(spread.max() - spread.min(), expected)
 

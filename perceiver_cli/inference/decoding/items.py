@@ -10,7 +10,7 @@ from typing import Any
 from perceiver_cli.detect import Detection
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.types import Source
-from perceiver_cli.preparation.base import View, Window
+from perceiver_cli.preparation.base import Preview, Window
 from perceiver_cli.preparation.signal import Signal
 
 
@@ -25,7 +25,7 @@ class PreparedItem:
         windows: Its stretches as arrays of fixed shape; at least one.
         facts: The record's `input`.
         notes: One line for each thing that was left out or repaired.
-        view: What people see of it, where that was asked for.
+        preview: What people see of it, where that was asked for.
         seconds: How long decoding took.
     """
 
@@ -35,7 +35,7 @@ class PreparedItem:
     windows: tuple[Window, ...]
     facts: dict[str, Any]
     notes: tuple[str, ...] = ()
-    view: View = field(default_factory=View)
+    preview: Preview = field(default_factory=Preview)
     seconds: float = 0.0
 
     @property

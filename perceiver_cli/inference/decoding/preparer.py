@@ -21,7 +21,7 @@ from perceiver_cli.inference.decoding.items import FailedItem, Item, PreparedIte
 from perceiver_cli.media.failures import UNREADABLE_CONTENT, wrap_errors
 from perceiver_cli.media.types import Source
 from perceiver_cli.modalities import serving
-from perceiver_cli.preparation.base import Preparation, View
+from perceiver_cli.preparation.base import Preparation, Preview
 from perceiver_cli.preparation.recipes import preparation_for
 
 Corruption = Callable[[Any, np.random.Generator], Any]
@@ -36,7 +36,7 @@ class Preparer:
             serves every input.
         modality: What every input has to be; "auto": whatever its content says.
         strict: Fail an input of which something was left out or repaired.
-        view_sides: Load for people to see, too: the shorter side of pictures and of a video's
+        preview_sides: Load for people to see, too: the shorter side of pictures and of a video's
             frames, at least, in pixels.
         corruption: Changes what was loaded, the same file always in the same way.
     """
@@ -44,7 +44,7 @@ class Preparer:
     weights: Path | Mapping[str, Path | CheckpointError]
     modality: str = "auto"
     strict: bool = False
-    view_sides: tuple[int, int] | None = None
+    preview_sides: tuple[int, int] | None = None
     corruption: Corruption | None = None
     _headers: dict[Path, Header] = field(default_factory=dict, repr=False)
     _preparations: dict[Path, Preparation] = field(default_factory=dict, repr=False)
@@ -67,8 +67,8 @@ class Preparer:
             detection = detect(asked)
         weights = self._weights_for(detection)
         preparation = self._preparation(weights)
-        if self.view_sides:
-            preparation = preparation.for_viewing(*self.view_sides)
+        if self.preview_sides:
+            preparation = preparation.for_preview(*self.preview_sides)
         with wrap_errors("corrupt", UNREADABLE_CONTENT):
             media = preparation.load(asked, detection.format)
         if self.corruption:
@@ -76,12 +76,12 @@ class Preparer:
             media = self.corruption(media, np.random.default_rng(seed))
         with wrap_errors("corrupt", "what it holds cannot be brought into the model's form"):
             windows = tuple(preparation.windows(media))
-            view = preparation.view(media) if self.view_sides else View()
+            preview = preparation.preview(media) if self.preview_sides else Preview()
         if self.strict and media.notes:
             raise InputError("corrupt", "; ".join(media.notes))
         seconds = time.perf_counter() - started
         return PreparedItem(
-            source, detection, weights, windows, media.describe(), media.notes, view, seconds
+            source, detection, weights, windows, media.describe(), media.notes, preview, seconds
         )
 
     def _weights_for(self, detection: Detection) -> Path:

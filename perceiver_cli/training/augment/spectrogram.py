@@ -24,7 +24,7 @@ def changed_features(adapter: AudioAdapter, wave: Tensor) -> Tensor:
     log = equalise(stretch(adapter.log_mel(wave)))
     log = cut_bands(over_telephones(log, adapter.recipe.low_hz, adapter.recipe.rate))
     log = add_noise(log, adapter.filters.sum(1))
-    return mask(adapter.normalised(log)).unsqueeze(1)
+    return mask(adapter.normalise(log)).unsqueeze(1)
 
 
 def stretch(log: Tensor, most: float = 0.15, shift: float = 0.05) -> Tensor:
