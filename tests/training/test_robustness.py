@@ -115,3 +115,19 @@ def test_evaluate_reports_robustness_and_unknown_things(tmp_path, run):
     outcome = run("evaluate", data, "--model", target, "--unknown", other)
     assert outcome.exit_code == 2
     assert "nothing in it could be classified" in outcome.stderr
+
+
+def test_a_phone_photo_is_large_and_a_picture_that_is_large_is_not_enlarged():
+    rng = np.random.default_rng(1)
+    photo = CORRUPTIONS["image"]["phone photo"](media("image"), rng)
+    assert (photo.width, photo.height) == (3750, 3000)
+    large = Picture(np.zeros((520, 600, 3), np.uint8), 600, 520)
+    assert CORRUPTIONS["image"]["full-size, clean"](large, rng).pixels.shape == (520, 600, 3)
+
+
+def test_a_screenshot_has_the_whole_picture_in_its_middle():
+    picture = Picture(np.full((50, 100, 3), 200, np.uint8), 100, 50)
+    screen = CORRUPTIONS["image"]["screenshot of it"](picture, np.random.default_rng(1)).pixels
+    rows, columns = np.nonzero((screen == 200).all(2))
+    assert (np.ptp(columns) + 1, np.ptp(rows) + 1) == (1200, 600)
+    assert columns.min() + columns.max() + 1 == 1280

@@ -30,7 +30,37 @@ def _off_centre(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
     return sheet
 
 
+def _enlarged(picture: Image.Image, shorter: int) -> Image.Image:
+    """With a shorter side of at least so many pixels."""
+    scale = shorter / min(picture.size)
+    if scale <= 1:
+        return picture
+    size = (round(scale * picture.width), round(scale * picture.height))
+    return picture.resize(size, Image.Resampling.LANCZOS)
+
+
+def _phone_photo(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """3,000 pixels high or wide (12 megapixels at 4:3), slightly out of focus, JPEG 90."""
+    photo = _enlarged(picture, 3000)
+    return as_jpeg(photo.filter(ImageFilter.GaussianBlur(min(photo.size) / 500)), 90)
+
+
+def _screenshot(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """In a window with a title bar, on a dark screen of 1280x800 pixels."""
+    screen = Image.new("RGB", (1280, 800), (32, 33, 36))
+    scale = min(1200 / picture.width, 700 / picture.height)
+    size = (max(1, round(scale * picture.width)), max(1, round(scale * picture.height)))
+    left, top = (1280 - size[0]) // 2, 60 + (700 - size[1]) // 2
+    screen.paste((225, 227, 230), (left, top - 32, left + size[0], top))
+    screen.paste(picture.resize(size, Image.Resampling.BICUBIC), (left, top))
+    return screen
+
+
 CORRUPTIONS: dict[str, Corruption] = {
+    "full-size, clean": _on_picture(lambda p, rng: _enlarged(p, 512)),
+    "PNG of 256 colours": _on_picture(lambda p, rng: p.quantize(256).convert("RGB")),
+    "phone photo": _on_picture(_phone_photo),
+    "screenshot of it": _on_picture(_screenshot),
     "off centre": _on_picture(_off_centre),
     "turned by up to 15 degrees": _on_picture(
         lambda p, rng: p.rotate(rng.uniform(-15, 15), Image.Resampling.BICUBIC)
