@@ -253,8 +253,8 @@ def train(
         smoothing=smoothing,
         latents=latent_share,
         elements=element_share,
-        taught=teacher_share,
-        guided=feature_weight,
+        teacher_share=teacher_share,
+        feature_weight=feature_weight,
         precision=str(chosen).removeprefix("torch."),
         seed=seed,
     )

@@ -1,7 +1,7 @@
-"""What another model says of the training files, place by place: soft targets for any crop.
+"""Knowledge distillation from a teacher's logits on a coarse grid over each training file.
 
-After ReLabel (Yun et al. 2021): one pass of a teacher over whole pictures gives its logits on a
-coarse grid; the target of a crop is the softmax of their mean over the crop.
+As in ReLabel (Yun et al. 2021): the teacher reads each whole picture once; the soft target of a
+crop is the softmax of the logits' mean over the crop.
 """
 
 from __future__ import annotations
@@ -19,53 +19,66 @@ from perceiver_cli.training.data.folder import LabelledFolder
 
 @dataclass(frozen=True)
 class Teacher:
-    """logits: float16 [any number of files, classes, h, w], memory-mapped; rows: int [files of
-    the training], which of them is a file's; features: float16 [files, F, h, w], what the teacher
-    makes its answer of, if it is given.
+    """A teacher's outputs for the training files.
+
+    Attributes:
+        logits: float16 [rows, classes, h, w], memory-mapped.
+        rows: int [training files], the row of each.
+        features: float16 [rows, F, h, w], the inputs of the teacher's last layer, if given.
     """
 
     logits: np.ndarray
     rows: np.ndarray
     features: np.ndarray | None = None
 
-    def of(self, files: np.ndarray) -> dict[str, Tensor]:
-        """Of some files of the training, by their numbers: "teacher", float32 [B, classes, h, w],
-        and "teacher_features", float32 [B, F, h, w], if there are some.
+    def outputs(self, files: np.ndarray) -> dict[str, Tensor]:
+        """The outputs for some files.
+
+        Args:
+            files: int [B], their indices among the training files.
+
+        Returns:
+            "teacher": logits float32 [B, classes, h, w]; "teacher_features": float32
+            [B, F, h, w], if given.
         """
         rows = self.rows[files]
         arrays = {"teacher": torch.from_numpy(self.logits[rows].astype(np.float32))}
         if self.features is not None:
-            found = self.features[rows].astype(np.float32)
-            arrays["teacher_features"] = torch.from_numpy(found)
+            features = self.features[rows].astype(np.float32)
+            arrays["teacher_features"] = torch.from_numpy(features)
         return arrays
 
 
-def read_teacher(place: Path, folder: LabelledFolder) -> Teacher:
-    """Reads place/files.txt (CLASS/NAME in each line) and place/logits.npy, one row per line, and
-    place/features.npy in the same way where there is one.
+def read_teacher(path: Path, folder: LabelledFolder) -> Teacher:
+    """Reads a teacher's outputs.
 
-    The classes of the logits are those of the folder, in order. Raises UsageError if the two do
-    not fit each other or a file of the folder is missing.
+    Args:
+        path: A folder with files.txt (CLASS/NAME per line), logits.npy (a row per line) and
+            perhaps features.npy (a row per line).
+        folder: The training files. Its classes are those of the logits, in order.
+
+    Raises:
+        UsageError: The outputs cannot be read, their shapes do not fit, or a file is missing.
     """
     try:
-        lines = (place / "files.txt").read_text(encoding="utf-8").splitlines()
-        logits = np.load(place / "logits.npy", mmap_mode="r", allow_pickle=False)
+        lines = (path / "files.txt").read_text(encoding="utf-8").splitlines()
+        logits = np.load(path / "logits.npy", mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:
-        raise UsageError(f"{place}: no teacher to be read ({error})") from None
+        raise UsageError(f"{path}: the teacher cannot be read ({error})") from None
     if logits.ndim != 4 or logits.shape[:2] != (len(lines), len(folder.labels)):
         raise UsageError(
-            f"{place}: logits of shape {list(logits.shape)} do not fit {len(lines)} files and "
+            f"{path}: logits of shape {list(logits.shape)} do not fit {len(lines)} files and "
             f"{len(folder.labels)} classes"
         )
     row_of = {line: row for row, line in enumerate(lines)}
-    names = [f"{folder.labels[index].id}/{path.name}" for path, index in folder.files]
+    names = [f"{folder.labels[index].id}/{file.name}" for file, index in folder.files]
     if missing := [name for name in names if name not in row_of]:
-        raise UsageError(f"{place}: says nothing of {missing[0]} and {len(missing) - 1} more files")
+        raise UsageError(f"{path}: lacks {missing[0]} and {len(missing) - 1} more files")
     features = None
-    if (place / "features.npy").exists():
-        features = np.load(place / "features.npy", mmap_mode="r", allow_pickle=False)
+    if (path / "features.npy").exists():
+        features = np.load(path / "features.npy", mmap_mode="r", allow_pickle=False)
         if features.ndim != 4 or len(features) != len(lines):
             raise UsageError(
-                f"{place}: features of shape {list(features.shape)} do not fit {len(lines)} files"
+                f"{path}: features of shape {list(features.shape)} do not fit {len(lines)} files"
             )
     return Teacher(logits, np.array([row_of[name] for name in names]), features)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +24,7 @@ from perceiver_cli.modalities import part
 from perceiver_cli.model.perceiver import Perceiver
 from perceiver_cli.training.data.cache import Cache
 from perceiver_cli.training.distillation import Teacher
-from perceiver_cli.training.guide import FeatureGuide
+from perceiver_cli.training.feature_loss import FeatureLoss
 from perceiver_cli.training.optimiser import Average, build_optimisers, rate_at
 
 SAVE_EVERY_S = 60.0
@@ -35,15 +34,24 @@ SAVE_EVERY_S = 60.0
 class Plan:
     """How long and how to train.
 
-    minutes, steps: whichever is reached first ends the training; None does not limit.
-    rate, decay: peak learning rate and weight decay; balance: 0 draws files as they come, 1 draws
-    every class equally often; mixup: probability of a mixed batch; smoothing: of the targets;
-    average: decay of the shipped moving average; precision: "float32" or "bfloat16".
-    latents: share of the latents, drawn anew each step, that training runs with until the last
-    tenth, which has them all: a step's cost falls with it (as FLIP drops patches, Li et al. 2023).
-    elements: share of every stream's elements, drawn in the same way, that a step reads.
-    taught: share of every target that the teacher says, where there is one; guided: weight of what
-    its features add to the loss, where it gives some: see guide.py.
+    Attributes:
+        minutes: Time limit; None for no limit.
+        steps: Limit of steps; None for no limit. The training ends at the first limit reached.
+        batch: Items per step.
+        rate: Peak learning rate.
+        decay: Weight decay.
+        balance: How classes are sampled: 0 in proportion to their files, 1 all equally often.
+        mixup: Probability of a mixed batch.
+        smoothing: Label smoothing.
+        average: Decay of the moving average of the weights, which is what gets saved.
+        precision: "float32" or "bfloat16".
+        latents: Share of the latents that a step uses, drawn at random, except for the last tenth
+            of the training. It makes steps faster, as FLIP's dropped patches do (Li et al. 2023).
+        elements: Share of every stream's elements that a step uses, drawn in the same way.
+        teacher_share: Share of each target that comes from the teacher's logits, if there are any.
+        feature_weight: Weight of the feature loss, if the teacher has features: see
+            feature_loss.py.
+        seed: Of all randomness.
     """
 
     minutes: float | None = None
@@ -58,14 +66,14 @@ class Plan:
     precision: str = "float32"
     latents: float = 1.0
     elements: float = 1.0
-    taught: float = 0.5
-    guided: float = 1.0
+    teacher_share: float = 0.5
+    feature_weight: float = 1.0
     seed: int = 0
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a training stands: told after every step."""
+    """The state of a training, reported after every step."""
 
     step: int
     elapsed_s: float
@@ -77,23 +85,25 @@ class Progress:
 
 @dataclass(frozen=True)
 class Batch:
-    """What one step learns from, on the model's device.
+    """The data of one step, on the model's device.
 
-    elements: name -> byte array [B, M_s, C_s]; targets: [B, classes]; described: the teacher's
-    features [B, F], where it gives some (F may be 0); chosen: the latents of this step, None for
-    all.
+    Attributes:
+        elements: Stream -> byte array [B, M_s, C_s].
+        targets: [B, classes].
+        teacher_features: [B, F]; F is 0 without a teacher's features.
+        latents: Indices of the latents that the step uses; None for all.
     """
 
     elements: dict[str, Tensor]
     targets: Tensor
-    described: Tensor
-    chosen: Tensor | None
+    teacher_features: Tensor
+    latents: Tensor | None
 
 
 class Training:
-    """One training run, resumable from its folder after a kill at any moment.
+    """One training run. Killed at any time, it resumes from its folder.
 
-    It learns on the device that the model is on.
+    It runs on the model's device.
     """
 
     def __init__(
@@ -111,51 +121,52 @@ class Training:
         self.cache = cache
         self.plan = plan
         self.state_file = run / "state.safetensors"
-        self.metrics_file = run / "metrics.jsonl"
-        self.augment = part(adapter.modality, "augmentation")(adapter, plan.mixup, plan.taught)
+        self.augment = part(adapter.modality, "augmentation")(
+            adapter, plan.mixup, plan.teacher_share
+        )
         self.adapter = adapter
-        self.guide: FeatureGuide | None = None
-        if teacher and teacher.features is not None and plan.guided and self.augment.guided:
-            self.guide = FeatureGuide(model, teacher.features.shape[1]).to(self.device)
+        self.feature_loss: FeatureLoss | None = None
+        if (
+            teacher
+            and teacher.features is not None
+            and plan.feature_weight
+            and self.augment.returns_teacher_features
+        ):
+            self.feature_loss = FeatureLoss(model, teacher.features.shape[1]).to(self.device)
         self.optimisers = build_optimisers(
-            model, plan.rate, plan.decay, getattr(torch, plan.precision), self.guide
+            model, plan.rate, plan.decay, getattr(torch, plan.precision), self.feature_loss
         )
         self.average = Average(model, plan.average)
         self.step = 0
         self.elapsed_s = 0.0
         counts = np.bincount(cache.classes, minlength=model.config.classes)
         weights = counts[cache.classes].astype(float) ** -plan.balance
-        self.chances = torch.from_numpy(weights / weights.sum())
+        self.sampling_weights = torch.from_numpy(weights / weights.sum())
 
-    def run(self, tell: Callable[[Progress], None]) -> None:
+    def run(self, on_step: Callable[[Progress], None]) -> None:
         """Trains to the end of the plan. Starts from the saved state if there is one."""
         self._restore()
         self.model.train()
         saved_at = begun = time.monotonic() - self.elapsed_s
         saved_at = time.monotonic()
         with closing(self._batches()) as batches:
-            while (share := self._share(self.step)) < 1:
+            while (share := self._progress(self.step)) < 1:
                 factor = rate_at(share)
                 started = time.monotonic()
-                loss = float(self._learn(next(batches), factor))
+                loss = float(self._train_step(next(batches), factor))
                 self.step += 1
                 self.elapsed_s = time.monotonic() - begun
                 self.average.update(self.model, self.step)
                 speed = self.plan.batch / (time.monotonic() - started)
-                rate, share = factor * self.plan.rate, self._share(self.step)
-                tell(Progress(self.step, self.elapsed_s, share, loss, rate, speed))
+                rate, share = factor * self.plan.rate, self._progress(self.step)
+                on_step(Progress(self.step, self.elapsed_s, share, loss, rate, speed))
                 if time.monotonic() - saved_at > SAVE_EVERY_S:
                     self._save()
                     saved_at = time.monotonic()
         self._save()
 
-    def note(self, **values: float | int | str) -> None:
-        """Appends one line to the run's metrics."""
-        with open(self.metrics_file, "a", encoding="utf-8") as file:
-            file.write(json.dumps(values) + "\n")
-
-    def _share(self, step: int) -> float:
-        """How much of the plan is done before that step."""
+    def _progress(self, step: int) -> float:
+        """The share of the plan that is done before that step, 0 to 1."""
         by_time = self.elapsed_s / (60 * self.plan.minutes) if self.plan.minutes else 0.0
         by_steps = step / self.plan.steps if self.plan.steps else 0.0
         return min(1.0, max(by_time, by_steps))
@@ -165,52 +176,57 @@ class Training:
         if self.device.type != "cpu":
             yield from self._batches_ahead()
         for step in count(self.step):
-            yield self._draw(step)
+            yield self._draw_batch(step)
 
     def _batches_ahead(self) -> Generator[Batch, None, None]:
-        """The same. While the device learns from one, the next is drawn by a thread."""
+        """The same; a thread draws the next batch while the device trains on one."""
         steps = count(self.step)
         with ThreadPoolExecutor(1) as thread:
-            coming = thread.submit(self._draw, next(steps))
+            coming = thread.submit(self._draw_batch, next(steps))
             for step in steps:
-                batch, coming = coming.result(), thread.submit(self._draw, step)
+                batch, coming = coming.result(), thread.submit(self._draw_batch, step)
                 yield batch
 
-    def _draw(self, step: int) -> Batch:
-        """The batch of a step, which is the same in every run."""
+    def _draw_batch(self, step: int) -> Batch:
+        """The batch of a step. It depends on the seed and the step alone."""
         torch.manual_seed(self.plan.seed * 1_000_003 + step)
-        rows = torch.multinomial(self.chances, self.plan.batch, replacement=True).sort()[0].numpy()
+        rows = (
+            torch.multinomial(self.sampling_weights, self.plan.batch, replacement=True)
+            .sort()[0]
+            .numpy()
+        )
         arrays = {n: torch.from_numpy(a) for n, a in self.cache.rows(rows).items()}
         if self.teacher:
-            arrays |= self.teacher.of(self.cache.files[rows])
+            arrays |= self.teacher.outputs(self.cache.files[rows])
         classes = self.model.config.classes
         targets = functional.one_hot(torch.from_numpy(self.cache.classes[rows]), classes).float()
         with torch.no_grad():
             features, targets = self.augment(arrays, targets)
-            targets, described = targets[:, :classes], targets[:, classes:]
+            targets, teacher_features = targets[:, :classes], targets[:, classes:]
             targets = targets * (1 - self.plan.smoothing) + self.plan.smoothing / targets.shape[1]
             elements = self.adapter.elements(features)
             for name, array in elements.items():
-                if (read := self._drawn(step, self.plan.elements, array.shape[1])) is not None:
-                    elements[name] = array[:, read]
-        chosen = self._drawn(step, self.plan.latents, self.model.config.latents)
+                kept = self._random_subset(step, self.plan.elements, array.shape[1])
+                if kept is not None:
+                    elements[name] = array[:, kept]
+        latents = self._random_subset(step, self.plan.latents, self.model.config.latents)
         return Batch(
             {name: to_device(array, self.device) for name, array in elements.items()},
             to_device(targets, self.device),
-            to_device(described, self.device),
-            None if chosen is None else to_device(chosen, self.device),
+            to_device(teacher_features, self.device),
+            None if latents is None else to_device(latents, self.device),
         )
 
-    def _learn(self, batch: Batch, factor: float) -> Tensor:
-        """One step; returns the loss."""
-        with self._lowered():
+    def _train_step(self, batch: Batch, factor: float) -> Tensor:
+        """One step of the optimisers. Returns the loss of the targets."""
+        with self._autocast():
             dtype = getattr(torch, self.plan.precision)
-            logits = self.model(batch.elements, chosen=batch.chosen, dtype=dtype)
+            logits = self.model(batch.elements, chosen=batch.latents, dtype=dtype)
         loss = functional.cross_entropy(logits.float(), batch.targets)
-        whole = loss
-        if self.guide is not None:
-            whole = loss + self.plan.guided * self.guide(batch.described)
-        whole.backward()
+        total = loss
+        if self.feature_loss is not None:
+            total = loss + self.plan.feature_weight * self.feature_loss(batch.teacher_features)
+        total.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
@@ -219,15 +235,15 @@ class Training:
             optimiser.zero_grad()
         return loss.detach()
 
-    def _lowered(self) -> AbstractContextManager[object]:
-        """Products in bfloat16 on the model's device, if that is the plan's precision."""
+    def _autocast(self) -> AbstractContextManager[object]:
+        """Mixed precision, unless the plan's precision is float32."""
         if self.plan.precision == "float32":
             return nullcontext()
         return torch.autocast(self.device.type, getattr(torch, self.plan.precision))
 
-    def _drawn(self, step: int, share: float, count: int) -> Tensor | None:
-        """Which of so many a step uses: a random share, in order; None for all of them."""
-        if share >= 1 or self._share(step) > 0.9:
+    def _random_subset(self, step: int, share: float, count: int) -> Tensor | None:
+        """A random share of `count` indices, sorted; None for all, as in the last tenth."""
+        if share >= 1 or self._progress(step) > 0.9:
             return None
         return torch.randperm(count)[: max(1, round(share * count))].sort()[0]
 
@@ -235,8 +251,8 @@ class Training:
         tensors: dict[str, Tensor] = {}
         for name, value in self.model.state_dict().items():
             tensors[f"model/{name}"] = value.contiguous()
-        if self.guide is not None:
-            for name, value in self.guide.state_dict().items():
+        if self.feature_loss is not None:
+            for name, value in self.feature_loss.state_dict().items():
                 tensors[f"guide/{name}"] = value
         for name, value in self.average.values.items():
             tensors[f"average/{name}"] = value.contiguous()
@@ -261,8 +277,8 @@ class Training:
             kind, rest = name.split("/", 1)
             parts[kind][rest] = value
         self.model.load_state_dict(parts["model"])
-        if self.guide is not None:
-            self.guide.load_state_dict(parts["guide"])
+        if self.feature_loss is not None:
+            self.feature_loss.load_state_dict(parts["guide"])
         average = {name: value.to(self.device) for name, value in parts["average"].items()}
         self.average.values = average
         for number, optimiser in enumerate(self.optimisers):

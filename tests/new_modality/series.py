@@ -20,7 +20,7 @@ from perceiver_cli.preparation.base import Preparation, Window
 from perceiver_cli.report.pictures.colours import Scale
 from perceiver_cli.report.pictures.thumbnail import Thumbnail
 from perceiver_cli.results import Focus
-from perceiver_cli.training.augment.base import Augment
+from perceiver_cli.training.augment.base import Augmentation
 
 HERE = __name__
 
@@ -109,7 +109,7 @@ class SeriesMap:
     series: np.ndarray
 
 
-class AugmentSeries(Augment):
+class SeriesAugmentation(Augmentation):
     def __call__(self, arrays, targets):
         noisy = arrays["series"] + 0.01 * torch.randn_like(arrays["series"])
         return self.adapter.features({"series": noisy}), targets
@@ -148,7 +148,7 @@ ROW = Modality(
     recipe=f"{HERE}:SeriesRecipe",
     preparation=f"{HERE}:SeriesPreparation",
     adapter=f"{HERE}:SeriesAdapter",
-    augmentation=f"{HERE}:AugmentSeries",
+    augmentation=f"{HERE}:SeriesAugmentation",
     corruptions=f"{HERE}:CORRUPTIONS",
     input_words=f"{HERE}:series_in_words",
     drawing=f"{HERE}:draw_series",

@@ -3,7 +3,7 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
-from perceiver_cli.training.augment.compression import degraded, resampled
+from perceiver_cli.training.augment.compression import degrade, resample
 
 
 def noise(count=300):
@@ -15,7 +15,7 @@ def noise(count=300):
 def test_a_share_of_the_pictures_loses_detail_and_the_rest_nothing():
     pixels = noise()
     before = pixels.clone()
-    changed = degraded(pixels)
+    changed = degrade(pixels)
     assert torch.equal(pixels, before)
     assert changed.dtype == torch.uint8
     error = (changed.float() - pixels.float()).abs().mean((1, 2, 3))
@@ -27,13 +27,13 @@ def test_a_share_of_the_pictures_loses_detail_and_the_rest_nothing():
 
 
 def test_no_share_changes_nothing():
-    assert torch.equal(degraded(noise(20), 0.0), noise(20))
+    assert torch.equal(degrade(noise(20), 0.0), noise(20))
 
 
 def test_a_resampled_picture_has_less_detail_and_the_same_size():
     torch.manual_seed(0)
     pixels = torch.randint(0, 256, (20, 30, 3), dtype=torch.uint8).numpy()
-    found = [np.asarray(resampled(Image.fromarray(pixels), 0.4)) for _ in range(10)]
+    found = [np.asarray(resample(Image.fromarray(pixels), 0.4)) for _ in range(10)]
     assert {each.shape for each in found} == {pixels.shape}
     steps = [np.abs(np.diff(each.astype(int), axis=0)).mean() for each in (pixels, *found)]
     assert max(steps[1:]) < 0.7 * steps[0]

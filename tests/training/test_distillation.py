@@ -5,8 +5,8 @@ import torch
 from perceiver_cli.adapters import build_adapter
 from perceiver_cli.errors import UsageError
 from perceiver_cli.modalities import part
-from perceiver_cli.training.augment.affine import look, random_views
-from perceiver_cli.training.augment.mixing import along
+from perceiver_cli.training.augment.affine import random_affine_crops, warp
+from perceiver_cli.training.augment.mixup import interpolate
 from perceiver_cli.training.data.folder import read_folder
 from perceiver_cli.training.distillation import read_teacher
 
@@ -31,14 +31,14 @@ def test_a_file_gets_its_own_logits(folder, tmp_path):
     lines = ["dog/1.png", "cat/0.png", "dog/0.png", "cat/1.png", "cat/2.png"]
     logits = np.arange(5)[:, None, None, None] * np.ones((1, 2, 3, 3))
     teacher = read_teacher(write_teacher(tmp_path / "teacher", lines, logits), folder)
-    found = teacher.of(np.array([0, 1, 2, 3]))
+    found = teacher.outputs(np.array([0, 1, 2, 3]))
     assert found["teacher"][:, 0, 0, 0].tolist() == [1, 3, 2, 0]
 
 
 @pytest.mark.parametrize(
     ("lines", "shape", "words"),
     [
-        (["cat/0.png"], (1, 2, 3, 3), "says nothing of cat/1.png and 2 more"),
+        (["cat/0.png"], (1, 2, 3, 3), "lacks cat/1.png and 2 more"),
         (["cat/0.png"], (1, 3, 3, 3), "do not fit 1 files and 2 classes"),
         (["cat/0.png"], (2, 2, 3, 3), "do not fit"),
         (["cat/0.png"], (1, 2), "do not fit"),
@@ -51,7 +51,7 @@ def test_a_teacher_that_does_not_fit(folder, tmp_path, lines, shape, words):
 
 
 def test_no_teacher_there(folder, tmp_path):
-    with pytest.raises(UsageError, match="no teacher to be read"):
+    with pytest.raises(UsageError, match="the teacher cannot be read"):
         read_teacher(tmp_path, folder)
 
 
@@ -93,13 +93,13 @@ def test_of_clips_only_those_without_sound_ask_the_teacher():
 def test_views_show_parts_of_the_picture_mirrored_turned_or_the_whole_on_a_sheet():
     torch.manual_seed(0)
     ramp = torch.linspace(1, 2, 32).expand(400, 1, 32, 32)
-    views = random_views(400)
-    seen = look(ramp, views)
-    turned = views[:, 0, 1] != 0
+    crops = random_affine_crops(400)
+    seen = warp(ramp, crops)
+    turned = crops[:, 0, 1] != 0
     assert 0.25 < turned.float().mean() < 0.42
-    degrees = torch.atan2(views[:, 0, 1], views[:, 1, 1]).rad2deg().abs()
+    degrees = torch.atan2(crops[:, 0, 1], crops[:, 1, 1]).rad2deg().abs()
     assert 13 < degrees.max() < 15.1
-    apart = views[:, :, :2].det().abs() > 1
+    apart = crops[:, :, :2].det().abs() > 1
     assert 0.1 < apart.float().mean() < 0.3
     assert (seen[apart].amin((1, 2, 3)) < 1).all()
     part = seen[~apart & ~turned][..., 1:-1, 1:-1]
@@ -114,7 +114,7 @@ def test_features_are_read_where_there_are_some(folder, tmp_path):
     place = write_teacher(tmp_path / "teacher", lines, np.zeros((4, 2, 1, 3)))
     assert read_teacher(place, folder).features is None
     np.save(place / "features.npy", np.arange(4)[:, None, None, None] * np.ones((1, 6, 1, 3)))
-    found = read_teacher(place, folder).of(np.array([2, 0]))
+    found = read_teacher(place, folder).outputs(np.array([2, 0]))
     assert found["teacher_features"].shape == (2, 6, 1, 3)
     assert found["teacher_features"][:, 5, 0, 2].tolist() == [2, 0]
     np.save(place / "features.npy", np.zeros((3, 6, 1, 3)))
@@ -143,6 +143,6 @@ def test_features_are_those_of_what_is_heard():
 
 def test_between_windows_lies_what_is_between_them():
     logits = torch.tensor([0.0, 2.0, 6.0]).expand(4, 5, 1, 3)
-    found = along(logits, torch.tensor([0.0, 0.25, 0.75, 1.0]))
+    found = interpolate(logits, torch.tensor([0.0, 0.25, 0.75, 1.0]))
     assert found[:, 2, 0, 0].tolist() == [0.0, 1.0, 4.0, 6.0]
-    assert along(logits[..., :1], torch.rand(4)).unique().tolist() == [0.0]
+    assert interpolate(logits[..., :1], torch.rand(4)).unique().tolist() == [0.0]

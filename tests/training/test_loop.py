@@ -129,7 +129,7 @@ def test_balance_draws_rare_classes_as_often(tmp_path):
     for balance, share in ((1.0, 0.5), (0.0, 2 / 22)):
         plan = Plan(steps=1, balance=balance)
         training = Training(model, adapter, rare, plan, tmp_path)
-        assert float(training.chances[20:].sum()) == pytest.approx(share)
+        assert float(training.sampling_weights[20:].sum()) == pytest.approx(share)
 
 
 ARRAYS = {
@@ -174,12 +174,12 @@ def test_a_step_leaves_nothing_on_another_device_than_the_models(tmp_path, monke
 
     monkeypatch.setattr(torch, "autocast", autocast)
     training = new_training(tmp_path, device="meta", latents=0.5, elements=0.5, precision=precision)
-    batch = training._draw(0)
-    for tensor in (*batch.elements.values(), batch.targets, batch.chosen):
+    batch = training._draw_batch(0)
+    for tensor in (*batch.elements.values(), batch.targets, batch.latents):
         assert tensor.device.type == "meta"
     assert batch.elements["pointcloud"].shape[0] == 8
-    assert batch.chosen.shape == (2,)
-    loss = training._learn(batch, 0.5)
+    assert batch.latents.shape == (2,)
+    loss = training._train_step(batch, 0.5)
     training.average.update(training.model, 1)
     assert loss.device.type == "meta"
     assert all(value.device.type == "meta" for value in training.average.values.values())
@@ -189,7 +189,7 @@ def test_a_step_leaves_nothing_on_another_device_than_the_models(tmp_path, monke
 def test_batches_that_are_drawn_ahead_are_those_of_their_steps(tmp_path):
     plan = {"steps": 9, "latents": 0.5, "mixup": 1.0}
     here, ahead = new_training(tmp_path / "a", **plan), new_training(tmp_path / "b", **plan)
-    drawn = [here._draw(step) for step in range(8)]
+    drawn = [here._draw_batch(step) for step in range(8)]
     batches = ahead._batches_ahead()
     for expected, found in zip(drawn, batches, strict=False):
         assert torch.equal(found.targets, expected.targets)

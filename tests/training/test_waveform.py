@@ -4,11 +4,11 @@ import torch
 
 from perceiver_cli.training.augment import waveform
 from perceiver_cli.training.augment.waveform import (
-    heard,
-    in_rooms,
-    levelled,
-    over_others,
-    overdriven,
+    active_frames,
+    add_reverberation,
+    clip_peaks,
+    mix_background,
+    normalise_loudness,
     random_windows,
 )
 
@@ -29,7 +29,7 @@ def bursts(count, at_s, length_s=0.5, whole_s=5.0):
 
 
 def test_only_the_sound_is_heard(seeded):
-    where = heard(bursts(3, 1.0), RATE)
+    where = active_frames(bursts(3, 1.0), RATE)
     assert where.shape == (3, 250)
     assert where[:, 50:75].all()
     assert not where[:, :50].any()
@@ -37,7 +37,7 @@ def test_only_the_sound_is_heard(seeded):
 
 
 def test_of_nothing_all_is_heard():
-    assert heard(torch.zeros(2, RATE), RATE).all()
+    assert active_frames(torch.zeros(2, RATE), RATE).all()
 
 
 @pytest.mark.parametrize("at_s", [0.0, 2.2, 4.5])
@@ -73,16 +73,19 @@ def test_a_recording_that_is_as_long_as_the_window(seeded):
 
 def test_silence_around_a_sound_does_not_count_for_its_level(seeded):
     sound = torch.randn(2, RATE) * torch.tensor([[0.01], [3.0]])
-    alone, beside = levelled(sound), levelled(torch.cat([sound, torch.zeros(2, RATE // 4)], 1))
+    alone, beside = (
+        normalise_loudness(sound),
+        normalise_loudness(torch.cat([sound, torch.zeros(2, RATE // 4)], 1)),
+    )
     torch.testing.assert_close(alone[0].std(), alone[1].std(), rtol=0.05, atol=0)
     torch.testing.assert_close(beside[:, :RATE].std(1), alone.std(1), rtol=0.15, atol=0)
-    assert levelled(torch.zeros(1, RATE)).abs().max() == 0
+    assert normalise_loudness(torch.zeros(1, RATE)).abs().max() == 0
 
 
 def test_rooms_add_a_tail_that_fades(seeded):
     clicks = torch.zeros(200, 2 * RATE)
     clicks[:, 100] = 1
-    returned = in_rooms(clicks, RATE)
+    returned = add_reverberation(clicks, RATE)
     other = (returned != clicks).any(1)
     assert 0.15 < other.float().mean() < 0.35
     power = returned[other].square()
@@ -94,7 +97,7 @@ def test_rooms_add_a_tail_that_fades(seeded):
 
 def test_overdriven_sounds_lose_their_peaks_alone(seeded):
     wave = torch.randn(400, 1000)
-    driven = overdriven(wave, 0.5)
+    driven = clip_peaks(wave, 0.5)
     changed = (driven != wave).any(1)
     assert 0.35 < changed.float().mean() < 0.6
     assert (driven.abs() <= wave.abs()).all()
@@ -103,15 +106,19 @@ def test_overdriven_sounds_lose_their_peaks_alone(seeded):
 
 def test_another_sound_lies_well_below(seeded):
     wave = torch.randn(300, 4000)
-    added = over_others(wave, 0.5) - wave
+    added = mix_background(wave, 0.5) - wave
     share = added.square().mean(1)
     assert 0.4 < (share > 0).float().mean() < 0.6
     assert share.max() < 10**-0.6 * 1.2
     assert share[share > 0].min() > 10**-2.4 * 0.8
 
 
-@pytest.mark.parametrize("change", ["in_rooms", "overdriven", "over_others"])
+@pytest.mark.parametrize("change", ["add_reverberation", "clip_peaks", "mix_background"])
 def test_silence_stays_finite(seeded, change):
     made = getattr(waveform, change)
-    out = made(torch.zeros(8, RATE), RATE) if change == "in_rooms" else made(torch.zeros(8, RATE))
+    out = (
+        made(torch.zeros(8, RATE), RATE)
+        if change == "add_reverberation"
+        else made(torch.zeros(8, RATE))
+    )
     assert np.isfinite(out.numpy()).all()

@@ -1,4 +1,4 @@
-"""Looking at parts of pictures, grids and spectrograms: affine views of a batch."""
+"""Random affine crops of pictures, and affine maps of any grids."""
 
 from __future__ import annotations
 
@@ -9,37 +9,51 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def random_views(batch: int, smallest: float = 0.35, largest: float = 2.0) -> Tensor:
-    """A random part of each picture, maybe mirrored: affine maps [B, 2, 3] for `look`.
+def random_affine_crops(batch: int, smallest: float = 0.35, largest: float = 2.0) -> Tensor:
+    """Random resized crops, flips and rotations as affine maps for `warp`.
 
-    Four of five are a part of the picture with an area share from `smallest` to 1; the fifth is
-    the whole picture somewhere on a sheet of up to `largest` its area. A third of all are turned by
-    up to 15 degrees.
+    Four of five are crops with a share of the area from `smallest` to 1; the fifth is the whole
+    picture within a frame of up to `largest` times its area. Half are mirrored, and a third
+    rotated by up to 15 degrees.
+
+    Args:
+        batch: B, number of pictures.
+        smallest: Share of the area of the smallest crop.
+        largest: Area of the largest frame around a whole picture, in multiples of its own.
+
+    Returns:
+        float32 [B, 2, 3], as torch's affine_grid takes them.
     """
     area = torch.empty(batch).uniform_(smallest, 1)
     ratio = torch.empty(batch).uniform_(math.log(3 / 4), math.log(4 / 3)).exp().sqrt()
-    sheet = torch.empty(batch).uniform_(1, largest).sqrt()
-    apart = torch.rand(batch) < 0.2
-    width = torch.where(apart, sheet, (area.sqrt() * ratio).clamp(max=1))
-    height = torch.where(apart, sheet, (area.sqrt() / ratio).clamp(max=1))
+    frame = torch.empty(batch).uniform_(1, largest).sqrt()
+    framed = torch.rand(batch) < 0.2
+    width = torch.where(framed, frame, (area.sqrt() * ratio).clamp(max=1))
+    height = torch.where(framed, frame, (area.sqrt() / ratio).clamp(max=1))
     flip = 1 - 2.0 * (torch.rand(batch) < 0.5)
     angle = torch.empty(batch).uniform_(-math.pi / 12, math.pi / 12)
     angle = angle * (torch.rand(batch) < 1 / 3)
-    views = torch.zeros(batch, 2, 3)
-    views[:, 0, 0] = width * flip * angle.cos()
-    views[:, 0, 1] = -height * angle.sin()
-    views[:, 1, 0] = width * flip * angle.sin()
-    views[:, 1, 1] = height * angle.cos()
-    views[:, 0, 2] = (1 - width) * torch.empty(batch).uniform_(-1, 1)
-    views[:, 1, 2] = (1 - height) * torch.empty(batch).uniform_(-1, 1)
-    return views
+    crops = torch.zeros(batch, 2, 3)
+    crops[:, 0, 0] = width * flip * angle.cos()
+    crops[:, 0, 1] = -height * angle.sin()
+    crops[:, 1, 0] = width * flip * angle.sin()
+    crops[:, 1, 1] = height * angle.cos()
+    crops[:, 0, 2] = (1 - width) * torch.empty(batch).uniform_(-1, 1)
+    crops[:, 1, 2] = (1 - height) * torch.empty(batch).uniform_(-1, 1)
+    return crops
 
 
-def look(grids: Tensor, views: Tensor, beyond: str = "zeros") -> Tensor:
-    """What lies in each view, bilinear: [B, C, h, w] -> the same shape.
+def warp(grids: Tensor, maps: Tensor, padding: str = "zeros") -> Tensor:
+    """Applies an affine map to each grid, with bilinear interpolation.
 
-    beyond: what lies outside of a grid, "zeros" (the mean colour), its "border" or its
-    "reflection".
+    Args:
+        grids: float [B, C, h, w].
+        maps: float [B, 2, 3], from positions in the result to positions in the grid.
+        padding: What lies outside of a grid: "zeros" (the mean colour), its "border" or its
+            "reflection".
+
+    Returns:
+        The shape of `grids`.
     """
-    places = functional.affine_grid(views, list(grids.shape), align_corners=False)
-    return functional.grid_sample(grids, places, align_corners=False, padding_mode=beyond)
+    positions = functional.affine_grid(maps, list(grids.shape), align_corners=False)
+    return functional.grid_sample(grids, positions, align_corners=False, padding_mode=padding)

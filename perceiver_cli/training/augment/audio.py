@@ -1,4 +1,4 @@
-"""Sounds: windows, mixtures, and what differs between recordings."""
+"""Augmentation of sounds: random windows, mixup, and differences between recordings."""
 
 from __future__ import annotations
 
@@ -6,38 +6,39 @@ import torch
 from torch import Tensor
 
 from perceiver_cli.adapters.audio import AudioAdapter
-from perceiver_cli.training.augment.base import Augment
-from perceiver_cli.training.augment.mixing import along, mix, teach
-from perceiver_cli.training.augment.spectrogram import changed_features
+from perceiver_cli.training.augment.base import Augmentation
+from perceiver_cli.training.augment.mixup import distil, interpolate, mixup
+from perceiver_cli.training.augment.spectrogram import augmented_features
 from perceiver_cli.training.augment.waveform import (
-    in_rooms,
-    levelled,
-    over_others,
-    overdriven,
+    add_reverberation,
+    clip_peaks,
+    mix_background,
+    normalise_loudness,
     random_windows,
 )
 
 
-class AugmentAudio(Augment):
-    """Random windows, mixtures, and what waveform.py and spectrogram.py do: as recordings differ.
+class AudioAugmentation(Augmentation):
+    """Random windows, mixup, and the changes of waveform.py and spectrogram.py.
 
-    A teacher's logits and features are of windows, evenly from a recording's start to its end.
+    A teacher's logits and features, [B, ..., 1, w], belong to w evenly spaced windows, the first
+    at a recording's start and the last at its end.
     """
 
     adapter: AudioAdapter
-    guided = True
+    returns_teacher_features = True
 
     def __call__(
         self, arrays: dict[str, Tensor], targets: Tensor
     ) -> tuple[dict[str, Tensor], Tensor]:
-        """Features and targets of the changed batch."""
+        """See Augmentation."""
         recipe = self.adapter.recipe
         wave, middle = random_windows(arrays["audio"].float(), recipe.samples, recipe.rate)
         if "teacher" in arrays:
-            targets = teach(targets, along(arrays["teacher"], middle), self.taught)
+            targets = distil(targets, interpolate(arrays["teacher"], middle), self.teacher_share)
         if "teacher_features" in arrays:
-            described = along(arrays["teacher_features"], middle)
-            targets = torch.cat([targets, described.flatten(1)], 1)
-        wave, targets = mix(levelled(wave), targets, self.mixup)
-        wave = overdriven(over_others(in_rooms(wave, recipe.rate)))
-        return {"audio": changed_features(self.adapter, wave)}, targets
+            features = interpolate(arrays["teacher_features"], middle)
+            targets = torch.cat([targets, features.flatten(1)], 1)
+        wave, targets = mixup(normalise_loudness(wave), targets, self.mixup_probability)
+        wave = clip_peaks(mix_background(add_reverberation(wave, recipe.rate)))
+        return {"audio": augmented_features(self.adapter, wave)}, targets

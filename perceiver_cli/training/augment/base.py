@@ -1,4 +1,4 @@
-"""What every augmentation offers: arrays of a batch in, features and soft targets out."""
+"""The interface of augmentations: a batch of arrays in, features and soft targets out."""
 
 from __future__ import annotations
 
@@ -9,21 +9,40 @@ from torch import Tensor
 from perceiver_cli.adapters.base import Adapter
 
 
-class Augment(ABC):
-    """Arrays and targets of one batch -> features and targets.
+class Augmentation(ABC):
+    """Changes batches at random.
 
-    Where `guided`, "teacher_features" [B, F, h, w] among the arrays are appended to the targets.
+    Attributes:
+        adapter: Whose features are returned.
+        mixup_probability: Of a batch that is mixed with itself (Zhang et al. 2018).
+        teacher_share: Share of each target that comes from the teacher's logits, if the arrays
+            have them.
+        returns_teacher_features: Whether "teacher_features" among the arrays are appended to the
+            targets.
     """
 
-    guided = False
+    returns_teacher_features = False
 
-    def __init__(self, adapter: Adapter, mixup: float, taught: float = 0.5) -> None:
+    def __init__(
+        self, adapter: Adapter, mixup_probability: float, teacher_share: float = 0.5
+    ) -> None:
         self.adapter = adapter
-        self.mixup = mixup
-        self.taught = taught
+        self.mixup_probability = mixup_probability
+        self.teacher_share = teacher_share
 
     @abstractmethod
     def __call__(
         self, arrays: dict[str, Tensor], targets: Tensor
     ) -> tuple[dict[str, Tensor], Tensor]:
-        """Features of the changed batch, and its targets [B, classes]."""
+        """Changes a batch.
+
+        Args:
+            arrays: By stream, as the cache has them, [B, ...]. "teacher": a teacher's logits
+                [B, classes, h, w], where there is one; "teacher_features": its features
+                [B, F, h, w].
+            targets: Soft targets [B, classes].
+
+        Returns:
+            Features, as the adapter's `features` gives them, and targets [B, classes], or
+            [B, classes + F] with the teacher's features.
+        """

@@ -1,4 +1,4 @@
-"""Pictures: another storage or sharpness, views, colour, mixtures."""
+"""Augmentation of pictures: degradations, affine crops, colour, mixup and CutMix."""
 
 from __future__ import annotations
 
@@ -11,33 +11,42 @@ from perceiver_cli.adapters.chroma import luma_of
 from perceiver_cli.adapters.image import channel_statistics
 from perceiver_cli.preparation.image import ImageRecipe
 from perceiver_cli.preparation.video import VideoRecipe
-from perceiver_cli.training.augment.affine import look, random_views
-from perceiver_cli.training.augment.base import Augment
-from perceiver_cli.training.augment.compression import degraded
-from perceiver_cli.training.augment.mixing import blend, mix, teach
+from perceiver_cli.training.augment.affine import random_affine_crops, warp
+from perceiver_cli.training.augment.base import Augmentation
+from perceiver_cli.training.augment.compression import degrade
+from perceiver_cli.training.augment.mixup import blend, distil, mixup
 
 
-class AugmentImage(Augment):
-    """Another storage or sharpness, random views and flips, colour, then mixup or cutmix."""
+class ImageAugmentation(Augmentation):
+    """Degradations, random affine crops and flips, colour, then mixup or CutMix."""
 
     def __call__(
         self, arrays: dict[str, Tensor], targets: Tensor
     ) -> tuple[dict[str, Tensor], Tensor]:
-        """Features and targets of the changed batch."""
-        views = random_views(len(targets))
-        seen = self.adapter.features({"image": degraded(arrays["image"])})["image"]
-        pixels = jitter_colour(look(seen, views), self.adapter.recipe)
+        """See Augmentation."""
+        crops = random_affine_crops(len(targets))
+        pixels = self.adapter.features({"image": degrade(arrays["image"])})["image"]
+        pixels = jitter_colour(warp(pixels, crops), self.adapter.recipe)
         if "teacher" in arrays:
-            logits = look(arrays["teacher"], views, beyond="border")
-            targets = teach(targets, logits, self.taught)
-        pixels, targets = mix_pictures(pixels, targets, self.mixup)
+            logits = warp(arrays["teacher"], crops, padding="border")
+            targets = distil(targets, logits, self.teacher_share)
+        pixels, targets = mixup_or_cutmix(pixels, targets, self.mixup_probability)
         return {"image": pixels}, targets
 
 
-def mix_pictures(pixels: Tensor, targets: Tensor, probability: float) -> tuple[Tensor, Tensor]:
-    """Mixup or, as often, CutMix (Yun et al. 2019): a box of each picture from another."""
+def mixup_or_cutmix(pixels: Tensor, targets: Tensor, probability: float) -> tuple[Tensor, Tensor]:
+    """Mixup or, equally often, CutMix (Yun et al. 2019): a box of each picture from another.
+
+    Args:
+        pixels: float [B, C, h, w].
+        targets: Soft targets [B, classes].
+        probability: Of a change.
+
+    Returns:
+        Pixels and targets of the same shapes.
+    """
     if torch.rand(()) < 0.5:
-        return mix(pixels, targets, probability)
+        return mixup(pixels, targets, probability)
     if torch.rand(()) >= probability:
         return pixels, targets
     height, width = pixels.shape[-2:]
@@ -56,21 +65,21 @@ def mix_pictures(pixels: Tensor, targets: Tensor, probability: float) -> tuple[T
 def jitter_colour(
     pixels: Tensor, recipe: ImageRecipe | VideoRecipe, strength: float = 0.3
 ) -> Tensor:
-    """Exposure, brightness, contrast, a tint or no colour: [B, 3, ...] normalised -> the same."""
+    """Changes light, brightness, contrast and tint, or removes colour: [B, 3, ...] normalised."""
     batch = len(pixels)
     shape = (batch, 1, *[1] * (pixels.dim() - 2))
     contrast = torch.empty(shape).uniform_(1 - strength, 1 + strength)
     brightness = torch.empty(shape).uniform_(-strength, strength)
     tint = torch.empty(batch, 3, *shape[2:]).uniform_(-strength / 3, strength / 3)
-    # Black is at about -2: light that is halved moves every value half the way there.
+    # Black is at about -2: half the light moves every value half the way there.
     light = torch.where(torch.rand(shape) < 0.4, torch.empty(shape).uniform_(0.3, 1.2), 1.0)
     grey = torch.rand(shape) < 0.3
     tint = torch.where(grey, 0.0, tint)
-    pixels = torch.where(grey, without_chroma(pixels, recipe), pixels)
+    pixels = torch.where(grey, to_luma(pixels, recipe), pixels)
     return (pixels + 2) * light * contrast - 2 * contrast + (brightness + tint)
 
 
-def without_chroma(pixels: Tensor, recipe: ImageRecipe | VideoRecipe) -> Tensor:
-    """Luma in every channel, as a grey picture has it: [B, 3, ...] normalised -> the same."""
+def to_luma(pixels: Tensor, recipe: ImageRecipe | VideoRecipe) -> Tensor:
+    """Replaces every channel by luma: [B, 3, ...] normalised -> the same shape."""
     mean, std = channel_statistics(recipe, pixels.dim())
     return (luma_of(pixels * std + mean) - mean) / std

@@ -1,4 +1,4 @@
-"""Mixtures of a batch with itself, and of targets with a teacher's."""
+"""Mixup, and targets from a teacher."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ def blend(a: Tensor, b: Tensor, share: float) -> Tensor:
     return torch.lerp(a, b, share)
 
 
-def teach(targets: Tensor, logits: Tensor, share: float) -> Tensor:
-    """Targets [B, classes], a share of each from a teacher's logits [B, classes, h, w]."""
+def distil(targets: Tensor, logits: Tensor, share: float) -> Tensor:
+    """Mixes a share of a teacher's scores, from logits [B, classes, h, w], into targets."""
     return blend(targets, logits.mean((2, 3)).softmax(1), share)
 
 
-def along(logits: Tensor, where: Tensor) -> Tensor:
-    """Of a row [B, C, 1, w], what lies at places [B] from 0 to 1: [B, C, 1, 1]."""
+def interpolate(logits: Tensor, positions: Tensor) -> Tensor:
+    """Interpolates rows linearly: [B, C, 1, w] at positions [B] from 0 to 1 -> [B, C, 1, 1]."""
     last = logits.shape[-1] - 1
-    place = (where * last).view(-1, 1, 1, 1)
-    left = place.floor().clamp(max=max(0, last - 1)).long()
+    index = (positions * last).view(-1, 1, 1, 1)
+    left = index.floor().clamp(max=max(0, last - 1)).long()
     right = (left + 1).clamp(max=last)
     shape = (*logits.shape[:-1], 1)
     a, b = logits.gather(3, left.expand(shape)), logits.gather(3, right.expand(shape))
-    return torch.lerp(a, b, (place - left).to(a))
+    return torch.lerp(a, b, (index - left).to(a))
 
 
-def mix(values: Tensor, targets: Tensor, probability: float) -> tuple[Tensor, Tensor]:
-    """Mixup (Zhang et al. 2018) of a batch with itself in another order, one share per item."""
+def mixup(values: Tensor, targets: Tensor, probability: float) -> tuple[Tensor, Tensor]:
+    """Mixup (Zhang et al. 2018) of a batch with itself in random order, one share per item."""
     if torch.rand(()) >= probability:
         return values, targets
     share = torch.distributions.Beta(0.4, 0.4).sample((len(values),))

@@ -1,6 +1,7 @@
-"""Random changes on log-mel spectrograms: as rooms, microphones and telephones change sounds.
+"""Augmentation of log-mel spectrograms: pitch, filters, bandwidth, noise, masks.
 
-All take [B, mels, frames] in nats below the loudest cell, as AudioAdapter.log_mel gives them.
+All functions take [B, mels, frames] in nats relative to the loudest cell, as AudioAdapter.log_mel
+gives them.
 """
 
 from __future__ import annotations
@@ -12,34 +13,40 @@ from torch import Tensor
 from torch.nn import functional
 
 from perceiver_cli.adapters.audio import AudioAdapter, mel_row_edges
-from perceiver_cli.training.augment.affine import look
+from perceiver_cli.training.augment.affine import warp
 
 _NATS_PER_DB = math.log(10) / 10
 
 
-def changed_features(adapter: AudioAdapter, wave: Tensor) -> Tensor:
-    """Sounds [B, samples] as the adapter's features, changed; raw samples stay as they are."""
+def augmented_features(adapter: AudioAdapter, wave: Tensor) -> Tensor:
+    """Augmented features of sounds [B, samples]; those of raw samples are not changed here."""
     if adapter.recipe.patch_samples:
         return adapter.features({"audio": wave})["audio"]
-    log = equalise(stretch(adapter.log_mel(wave)))
-    log = cut_bands(over_telephones(log, adapter.recipe.low_hz, adapter.recipe.rate))
+    log = random_equaliser(warp_time_and_frequency(adapter.log_mel(wave)))
+    log = limit_bandwidth(limit_to_telephone_band(log, adapter.recipe.low_hz, adapter.recipe.rate))
     log = add_noise(log, adapter.filters.sum(1))
-    return mask(adapter.normalise(log)).unsqueeze(1)
+    return mask_spans(adapter.normalise(log)).unsqueeze(1)
 
 
-def stretch(log: Tensor, most: float = 0.15, shift: float = 0.05) -> Tensor:
-    """Half of the sounds faster or slower and higher or lower: by a share of time and of bands."""
+def warp_time_and_frequency(log: Tensor, stretch: float = 0.15, shift: float = 0.05) -> Tensor:
+    """Stretches half of the sounds in time and shifts them in frequency.
+
+    Args:
+        log: float [B, mels, frames].
+        stretch: Largest change of the duration, as a share of it.
+        shift: Largest shift, as a share of the bands.
+    """
     batch = len(log)
     chosen = (torch.rand(batch) < 0.5).float()
-    views = torch.zeros(batch, 2, 3)
-    views[:, 0, 0] = 1 + chosen * torch.empty(batch).uniform_(-most, most)
-    views[:, 1, 1] = 1
-    views[:, 1, 2] = chosen * torch.empty(batch).uniform_(-2 * shift, 2 * shift)
-    return look(log.unsqueeze(1), views, beyond="reflection").squeeze(1)
+    maps = torch.zeros(batch, 2, 3)
+    maps[:, 0, 0] = 1 + chosen * torch.empty(batch).uniform_(-stretch, stretch)
+    maps[:, 1, 1] = 1
+    maps[:, 1, 2] = chosen * torch.empty(batch).uniform_(-2 * shift, 2 * shift)
+    return warp(log.unsqueeze(1), maps, padding="reflection").squeeze(1)
 
 
-def equalise(log: Tensor, spread_db: float = 5.0) -> Tensor:
-    """Half of the sounds through a smooth random filter: six gains over the bands."""
+def random_equaliser(log: Tensor, spread_db: float = 5.0) -> Tensor:
+    """Filters half of the sounds with a smooth random curve of six gains over the bands."""
     batch, mels, _ = log.shape
     gains = spread_db * _NATS_PER_DB * torch.randn(batch, 1, 6)
     gains = gains * (torch.rand(batch, 1, 1) < 0.5)
@@ -47,8 +54,8 @@ def equalise(log: Tensor, spread_db: float = 5.0) -> Tensor:
     return log + smooth.mT
 
 
-def cut_bands(log: Tensor) -> Tensor:
-    """Nothing above a random band for two of five sounds, nothing below one for one of five."""
+def limit_bandwidth(log: Tensor) -> Tensor:
+    """Removes all above a random band from 40 % of the sounds, all below one from 20 %."""
     batch, mels, _ = log.shape
     band = torch.arange(mels).view(1, -1, 1)
     high = torch.randint(mels // 3, mels, (batch, 1, 1))
@@ -58,10 +65,16 @@ def cut_bands(log: Tensor) -> Tensor:
     return log.masked_fill(gone, -math.inf)
 
 
-def over_telephones(log: Tensor, low_hz: float, rate: int, probability: float = 0.2) -> Tensor:
-    """Some of the sounds in a telephone's band alone, from 200..400 to 3,000..4,000 Hz.
+def limit_to_telephone_band(
+    log: Tensor, low_hz: float, rate: int, probability: float = 0.2
+) -> Tensor:
+    """Limits some of the sounds to a telephone's band, from 200..400 to 3,000..4,000 Hz.
 
-    The bands lie on the mel scale between low_hz and half the rate.
+    Args:
+        log: float [B, mels, frames].
+        low_hz: Lower end of the lowest mel band.
+        rate: Samples per second; the highest band ends at half of it.
+        probability: Of a change, for each sound.
     """
     batch, mels, _ = log.shape
     edges = torch.from_numpy(mel_row_edges(rate, mels, low_hz)).float()
@@ -72,9 +85,11 @@ def over_telephones(log: Tensor, low_hz: float, rate: int, probability: float = 
 
 
 def add_noise(log: Tensor, widths: Tensor) -> Tensor:
-    """Half of the sounds in steady noise of a random colour, 0 to 30 dB below them.
+    """Adds stationary noise of a random colour to half of the sounds, 0 to 30 dB below them.
 
-    widths: float [mels], the bands' widths: white noise has a power in proportion.
+    Args:
+        log: float [B, mels, frames].
+        widths: float [mels], the bands' widths, to which white noise's power is proportional.
     """
     batch, mels, _ = log.shape
     colour = torch.empty(batch, 1).uniform_(-4, 2) * torch.linspace(-0.5, 0.5, mels)
@@ -86,8 +101,8 @@ def add_noise(log: Tensor, widths: Tensor) -> Tensor:
     return torch.where(noisy, torch.logaddexp(log, noise), log)
 
 
-def mask(spectrum: Tensor) -> Tensor:
-    """Up to two stretches of bands and two of frames become the mean (Park et al. 2019)."""
+def mask_spans(spectrum: Tensor) -> Tensor:
+    """SpecAugment (Park et al. 2019): masks up to two spans of bands and two of frames."""
     batch, mels, frames = spectrum.shape
 
     def spans(probability: float, size: int) -> Tensor:

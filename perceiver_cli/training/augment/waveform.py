@@ -1,6 +1,6 @@
-"""Random changes on waveforms: which part of a recording is heard, in which room, over what.
+"""Augmentation of waveforms: random windows, reverberation, clipping, background sounds.
 
-All take float32 [B, S] at one sample rate. What they leave alone comes back as it was.
+All functions take float32 [B, S] at one sample rate.
 """
 
 from __future__ import annotations
@@ -11,63 +11,71 @@ import torch
 from torch import Tensor
 
 _FRAME_S = 0.02
-# Frames this far below a recording's loudest hold nothing of its sound.
+# Frames further below the loudest one are silence.
 _QUIET_DB = 35.0
 
 
-def heard(wave: Tensor, rate: int) -> Tensor:
-    """Which frames of 20 ms hold sound, and not what lies around it: bool [B, frames]."""
+def active_frames(wave: Tensor, rate: int) -> Tensor:
+    """Which frames of 20 ms are not silence: [B, S] -> bool [B, frames]."""
     size = round(_FRAME_S * rate)
     power = wave[:, : wave.shape[1] // size * size].unflatten(1, (-1, size)).square().mean(2)
     loudest = power.amax(1, keepdim=True)
-    # A recording of nothing at all is heard in full: there is no better part of it.
+    # All frames of a recording of zeros, so that windows can be drawn from it.
     result: Tensor = (power >= loudest * 10 ** (-_QUIET_DB / 10)) | (loudest <= 0)
     return result
 
 
 def random_windows(wave: Tensor, samples: int, rate: int) -> tuple[Tensor, Tensor]:
-    """A random stretch of each recording, with sound in it: [B, S] -> [B, samples], starts [B].
+    """A random part of each recording that holds sound.
 
-    Half of the stretches are shorter than the window, so that a clip's length says nothing: two
-    of three of these are repeated, the third has silence around it. starts: where each stretch's
-    middle lies between the first possible place of a window's middle, 0, and the last, 1.
+    Half of the parts are shorter than the window, so that a clip's length does not tell its class.
+    Two thirds of these are repeated to fill the window, one third is padded with silence.
+
+    Args:
+        wave: [B, S].
+        samples: Length of a window.
+        rate: Samples per second.
+
+    Returns:
+        Windows [B, samples], and where their middles lie, [B]: 0 is the first possible position of
+        a window, 1 the last.
     """
     batch, length = wave.shape
     used = torch.full((batch,), min(samples, length))
     short = torch.rand(batch) < 0.5
     used[short] = torch.empty(int(short.sum())).uniform_(0.2, 1.0).mul_(used[0]).long()
-    frames = heard(wave, rate).float()
+    frames = active_frames(wave, rate).float()
     frame = torch.multinomial(frames, 1).squeeze(1) + torch.rand(batch)
     starts = (frame * _FRAME_S * rate - torch.rand(batch) * used).long()
     starts = torch.minimum(starts.clamp_min(0), length - used)
 
-    alone = short & (torch.rand(batch) < 1 / 3)
+    padded = short & (torch.rand(batch) < 1 / 3)
     before = (torch.rand(batch) * (samples - used + 1)).long()
     windows = wave.new_zeros(batch, samples)
-    drawn = (starts.tolist(), used.tolist(), before.tolist(), alone.tolist())
-    for row, start, size, silence, once in zip(range(batch), *drawn, strict=True):
-        stretch = wave[row, start : start + size]
-        if once:
-            windows[row, silence : silence + size] = stretch
+    drawn = (starts.tolist(), used.tolist(), before.tolist(), padded.tolist())
+    for row, start, size, silence, pad in zip(range(batch), *drawn, strict=True):
+        sound = wave[row, start : start + size]
+        if pad:
+            windows[row, silence : silence + size] = sound
         else:
-            windows[row] = stretch.repeat(math.ceil(samples / size))[:samples]
+            windows[row] = sound.repeat(math.ceil(samples / size))[:samples]
     middle = (starts + used / 2 - samples / 2) / max(1, length - samples)
     return windows, middle.clamp(0, 1)
 
 
-def levelled(wave: Tensor) -> Tensor:
-    """At one loudness: the root mean square of each recording's louder half is 1."""
+def normalise_loudness(wave: Tensor) -> Tensor:
+    """Scales each recording so that the root mean square of its louder half is 1."""
     power = wave[:, ::8].square()  # enough to tell
     louder = power >= power.median(1, keepdim=True).values
     mean = (power * louder).sum(1, keepdim=True) / louder.sum(1, keepdim=True)
     return wave / (mean.sqrt() + 1e-5)
 
 
-def in_rooms(wave: Tensor, rate: int, probability: float = 0.25) -> Tensor:
-    """Some of the sounds as made-up rooms return them: [B, S] -> [B, S].
+def add_reverberation(wave: Tensor, rate: int, probability: float = 0.25) -> Tensor:
+    """Adds the reverberation of random synthetic rooms to some of the sounds: [B, S] -> [B, S].
 
-    A room's impulse response is a peak, then noise that decays by 60 dB in 0.1 to 1.2 s,
-    quicker at high frequencies; 0 to 20 dB of it all reaches the microphone directly.
+    An impulse response is a peak, then noise that decays by 60 dB in 0.1 to 1.2 s, faster at high
+    frequencies. The direct sound is 0 to 20 dB louder than the reverberation.
     """
     chosen = (torch.rand(len(wave)) < probability).nonzero().squeeze(1)
     if not len(chosen):
@@ -88,18 +96,18 @@ def in_rooms(wave: Tensor, rate: int, probability: float = 0.25) -> Tensor:
     return wave
 
 
-def overdriven(wave: Tensor, probability: float = 0.1) -> Tensor:
-    """Some of the sounds too loud for their recorder: cut off at a part of their peak."""
+def clip_peaks(wave: Tensor, probability: float = 0.1) -> Tensor:
+    """Clips some of the sounds at a share of their peak, as an overdriven recorder does."""
     batch = len(wave)
     limit = wave.abs().amax(1, keepdim=True) * 10 ** (-torch.empty(batch, 1).uniform_(0, 26) / 20)
     limit = torch.where(torch.rand(batch, 1) < probability, limit, math.inf)
     return wave.clamp(-limit, limit)
 
 
-def over_others(wave: Tensor, probability: float = 0.2) -> Tensor:
-    """Some of the sounds with another of the batch 6 to 24 dB quieter behind: [B, S]."""
+def mix_background(wave: Tensor, probability: float = 0.2) -> Tensor:
+    """Adds another sound of the batch, 6 to 24 dB quieter, to some of the sounds: [B, S]."""
     batch = len(wave)
     gain = 10 ** (-torch.empty(batch, 1).uniform_(6, 24) / 20)
     gain = gain * (torch.rand(batch, 1) < probability)
-    turn = torch.randint(wave.shape[1], ())
-    return wave + gain * torch.roll(wave[torch.randperm(batch)], int(turn), 1)
+    shift = torch.randint(wave.shape[1], ())
+    return wave + gain * torch.roll(wave[torch.randperm(batch)], int(shift), 1)

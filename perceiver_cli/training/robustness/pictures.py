@@ -10,7 +10,7 @@ from PIL import Image, ImageFilter
 
 from perceiver_cli.inference.decoding.preparer import Corruption
 from perceiver_cli.media.types import Picture
-from perceiver_cli.training.augment.compression import as_jpeg
+from perceiver_cli.training.augment.compression import compress_jpeg
 
 
 def _on_picture(edit: Callable[[Image.Image, np.random.Generator], Image.Image]) -> Corruption:
@@ -65,7 +65,7 @@ CORRUPTIONS: dict[str, Corruption] = {
     "turned by up to 15 degrees": _on_picture(
         lambda p, rng: p.rotate(rng.uniform(-15, 15), Image.Resampling.BICUBIC)
     ),
-    "JPEG of quality 20": _on_picture(lambda p, rng: as_jpeg(p, 20)),
+    "JPEG of quality 20": _on_picture(lambda p, rng: compress_jpeg(p, 20)),
     "half as bright": _on_picture(lambda p, rng: p.point(lambda value: value // 2)),
     "grey": _on_picture(lambda p, rng: p.convert("L").convert("RGB")),
     "blurred": _on_picture(lambda p, rng: p.filter(ImageFilter.GaussianBlur(min(p.size) / 64))),
