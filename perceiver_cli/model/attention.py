@@ -247,13 +247,18 @@ class CrossAttend(nn.Module):
     def _read_folded(
         self, queries: Tensor, x: Tensor | Elements, watched: bool
     ) -> tuple[Tensor, AttentionWeights | None]:
-        key = self.key.weight.unflatten(0, (self.heads, -1))
-        value = self.value.weight.unflatten(0, (self.heads, -1))
+        # The norm's scale and shift go into the weights, which are smaller than what they act on.
+        key, value = (
+            (layer.weight * self.norm_scale).to(layer.weight.dtype).unflatten(0, (self.heads, -1))
+            for layer in (self.key, self.value)
+        )
         heads = queries.to(key.dtype).unflatten(-1, (self.heads, -1))
-        folded = torch.einsum("bnhc,hcx->bhnx", heads, key) * self.norm_scale
+        folded = torch.einsum("bnhc,hcx->bhnx", heads, key)
         mean, weights = attend(folded, themselves(x), watched=watched)
-        mean = (mean * self.norm_scale + self.norm_shift).to(value.dtype)
-        attended = torch.einsum("bhnx,hcx->bnhc", mean, value).flatten(2) + self.value.bias
+        attended = torch.einsum("bhnx,hcx->bnhc", mean.to(value.dtype), value).flatten(2)
+        attended = attended + (
+            self.value.weight @ self.norm_shift.to(value.dtype) + self.value.bias
+        )
         return attended, weights
 
     def _read_plain(
