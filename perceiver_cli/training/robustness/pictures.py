@@ -42,7 +42,7 @@ def _enlarged(picture: Image.Image, shorter: int) -> Image.Image:
 def _phone_photo(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
     """3,000 pixels high or wide (12 megapixels at 4:3), slightly out of focus, JPEG 90."""
     photo = _enlarged(picture, 3000)
-    return as_jpeg(photo.filter(ImageFilter.GaussianBlur(min(photo.size) / 500)), 90)
+    return compress_jpeg(photo.filter(ImageFilter.GaussianBlur(min(photo.size) / 500)), 90)
 
 
 def _screenshot(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
