@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
+from torch.optim.lr_scheduler import LambdaLR
 
 from perceiver_cli.adapters.base import Adapter
 from perceiver_cli.atomic import atomic_write
@@ -25,7 +26,7 @@ from perceiver_cli.model.perceiver import Perceiver
 from perceiver_cli.training.data.cache import Cache
 from perceiver_cli.training.distillation import Teacher
 from perceiver_cli.training.feature_loss import FeatureLoss
-from perceiver_cli.training.optimiser import Average, build_optimisers, rate_at
+from perceiver_cli.training.optimiser import build_optimisers, moving_average, rate_factor
 
 SAVE_EVERY_S = 60.0
 
@@ -125,6 +126,7 @@ class Training:
             adapter, plan.mixup, plan.teacher_share
         )
         self.adapter = adapter
+        self.average = moving_average(model, plan.average)
         self.feature_loss: FeatureLoss | None = None
         if (
             teacher
@@ -136,7 +138,6 @@ class Training:
         self.optimisers = build_optimisers(
             model, plan.rate, plan.decay, getattr(torch, plan.precision), self.feature_loss
         )
-        self.average = Average(model, plan.average)
         self.step = 0
         self.elapsed_s = 0.0
         counts = np.bincount(cache.classes, minlength=model.config.classes)
@@ -147,19 +148,25 @@ class Training:
         """Trains to the end of the plan. Starts from the saved state if there is one."""
         self._restore()
         self.model.train()
-        saved_at = begun = time.monotonic() - self.elapsed_s
+        schedulers = [
+            LambdaLR(optimiser, lambda _: rate_factor(self._progress(self.step)))
+            for optimiser in self.optimisers
+        ]
         saved_at = time.monotonic()
+        begun = saved_at - self.elapsed_s
         with closing(self._batches()) as batches:
-            while (share := self._progress(self.step)) < 1:
-                factor = rate_at(share)
+            while self._progress(self.step) < 1:
                 started = time.monotonic()
-                loss = float(self._train_step(next(batches), factor))
+                rate = schedulers[0].get_last_lr()[0]
+                loss = float(self._train_step(next(batches)))
                 self.step += 1
                 self.elapsed_s = time.monotonic() - begun
-                self.average.update(self.model, self.step)
+                self.average.update_parameters(self.model)
+                for scheduler in schedulers:
+                    scheduler.step()
                 speed = self.plan.batch / (time.monotonic() - started)
-                rate, share = factor * self.plan.rate, self._progress(self.step)
-                on_step(Progress(self.step, self.elapsed_s, share, loss, rate, speed))
+                share = self._progress(self.step)
+                on_step(Progress(self.step, self.elapsed_s, share, loss, float(rate), speed))
                 if time.monotonic() - saved_at > SAVE_EVERY_S:
                     self._save()
                     saved_at = time.monotonic()
@@ -217,7 +224,7 @@ class Training:
             None if latents is None else to_device(latents, self.device),
         )
 
-    def _train_step(self, batch: Batch, factor: float) -> Tensor:
+    def _train_step(self, batch: Batch) -> Tensor:
         """One step of the optimisers. Returns the loss of the targets."""
         with self._autocast():
             dtype = getattr(torch, self.plan.precision)
@@ -229,8 +236,6 @@ class Training:
         total.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimiser in self.optimisers:
-            for group in optimiser.param_groups:
-                group["lr"] = self.plan.rate * factor
             optimiser.step()
             optimiser.zero_grad()
         return loss.detach()
@@ -254,7 +259,7 @@ class Training:
         if self.feature_loss is not None:
             for name, value in self.feature_loss.state_dict().items():
                 tensors[f"guide/{name}"] = value
-        for name, value in self.average.values.items():
+        for name, value in self.average.module.state_dict().items():
             tensors[f"average/{name}"] = value.contiguous()
         for number, optimiser in enumerate(self.optimisers):
             for index, values in optimiser.state_dict()["state"].items():
@@ -279,8 +284,7 @@ class Training:
         self.model.load_state_dict(parts["model"])
         if self.feature_loss is not None:
             self.feature_loss.load_state_dict(parts["guide"])
-        average = {name: value.to(self.device) for name, value in parts["average"].items()}
-        self.average.values = average
+        self.average.module.load_state_dict(parts["average"])
         for number, optimiser in enumerate(self.optimisers):
             state = optimiser.state_dict()
             state["state"] = {}
@@ -290,4 +294,5 @@ class Training:
                     state["state"].setdefault(int(index), {})[slot] = value
             optimiser.load_state_dict(state)
         self.step = int(where["step"])
+        self.average.n_averaged.fill_(self.step)
         self.elapsed_s = float(where["elapsed_s"])

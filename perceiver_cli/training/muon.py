@@ -1,8 +1,8 @@
-"""Muon (Jordan et al. 2024): momentum whose matrices are made orthogonal before each step.
+"""Muon (Jordan et al. 2024): the momentum of each matrix is orthogonalised before each step.
 
-torch.optim.Muon iterates in bfloat16, which processors without bfloat16 units do several times
-slower than float32, one matrix at a time; here matrices of one shape go together, in the precision
-that the training runs in.
+torch.optim.Muon iterates in bfloat16, one matrix at a time. On processors without bfloat16 units
+that is several times slower than float32. Here matrices of one shape are stacked, and the
+precision is that of the training.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _A, _B, _C = 3.4445, -4.7750, 2.0315
 class Muon(Optimizer):
     """For weight matrices [out, in] alone. lr is on the scale of AdamW's (Liu et al. 2025).
 
-    iterate_in: the precision of the orthogonal steps; the weights and momenta stay as they are.
+    iteration_dtype: precision of the orthogonalisation; weights and momenta keep theirs.
     """
 
     def __init__(
@@ -27,10 +27,10 @@ class Muon(Optimizer):
         lr: float,
         weight_decay: float,
         momentum: float = 0.95,
-        iterate_in: torch.dtype = torch.float32,
+        iteration_dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay, "momentum": momentum})
-        self.iterate_in = iterate_in
+        self.iteration_dtype = iteration_dtype
 
     @torch.no_grad()
     def step(self) -> None:  # type: ignore[override]
@@ -43,7 +43,7 @@ class Muon(Optimizer):
             for shape, parameters in by_shape.items():
                 updates = torch.stack([self._momentum(p, group["momentum"]) for p in parameters])
                 size = 0.2 * max(shape) ** 0.5
-                updates = orthogonal(updates.to(self.iterate_in)).to(parameters[0])
+                updates = orthogonalise(updates.to(self.iteration_dtype)).to(parameters[0])
                 for parameter, update in zip(parameters, updates, strict=True):
                     parameter.mul_(1 - group["lr"] * group["weight_decay"])
                     parameter.add_(update, alpha=-group["lr"] * size)
@@ -58,7 +58,7 @@ class Muon(Optimizer):
         return gradient.lerp(state["momentum"], momentum)
 
 
-def orthogonal(matrices: Tensor, iterations: int = 5) -> Tensor:
+def orthogonalise(matrices: Tensor, iterations: int = 5) -> Tensor:
     """Each matrix with its singular values brought near 1: [K, a, b] -> [K, a, b].
 
     Newton-Schulz iterations; the values end between about 0.7 and 1.2, which is all Muon needs.

@@ -1,59 +1,76 @@
-"""How the weights move: Muon for the matrices inside, AdamW for the rest, one cosine for both."""
+"""Optimisers, the curve of the learning rate, and the moving average of the weights."""
 
 from __future__ import annotations
 
 import math
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from perceiver_cli.training.muon import Muon
 
 WARMUP = 0.03
+
+Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
 def build_optimisers(
     model: nn.Module,
     rate: float,
     decay: float,
-    iterate_in: torch.dtype,
-    beside: nn.Module | None = None,
+    iteration_dtype: torch.dtype,
+    feature_loss: nn.Module | None = None,
 ) -> list[Optimizer]:
-    """Muon for weight matrices; AdamW for vectors, latents, the head and what stands beside."""
+    """Muon for weight matrices; AdamW for vectors, latents, the head and the feature loss.
+
+    Args:
+        model: Whose parameters are trained.
+        rate: Peak learning rate.
+        decay: Weight decay.
+        iteration_dtype: See Muon.
+        feature_loss: Has parameters too, if there is one.
+    """
     inner: list[nn.Parameter] = []
     other: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():
         matrix = parameter.dim() == 2 and not name.startswith("readout.head")
         (inner if matrix and name != "latents" else other).append(parameter)
-    other += beside.parameters() if beside is not None else []
+    other += feature_loss.parameters() if feature_loss is not None else []
     return [
-        Muon(inner, lr=rate, weight_decay=decay, iterate_in=iterate_in),
+        Muon(inner, lr=rate, weight_decay=decay, iteration_dtype=iteration_dtype),
         AdamW(other, lr=rate, weight_decay=decay, betas=(0.9, 0.99)),
     ]
 
 
-def rate_at(progress: float) -> float:
-    """The factor on the learning rate at `progress` in [0, 1]: a short rise, then a cosine."""
+def rate_factor(progress: float) -> float:
+    """Linear warm-up, then a cosine to 0 (Loshchilov and Hutter 2017).
+
+    Args:
+        progress: Share of the training that is done, 0 to 1. Not a step: a training may be limited
+            by time.
+
+    Returns:
+        The factor on the peak learning rate, 0 to 1.
+    """
     if progress < WARMUP:
         return progress / WARMUP
     return 0.5 * (1 + math.cos(math.pi * (min(progress, 1) - WARMUP) / (1 - WARMUP)))
 
 
-class Average:
-    """An exponential moving average of a model's weights, which is what gets shipped.
+def moving_average(model: nn.Module, decay: float) -> AveragedModel:
+    """An exponential moving average of a model's weights, without those of the start.
 
-    The decay grows with the steps taken, so that early weights are forgotten.
+    Its decay grows with the updates, so that early weights are forgotten.
+
+    Args:
+        model: What is averaged.
+        decay: The largest decay.
     """
 
-    def __init__(self, model: nn.Module, decay: float) -> None:
-        self.decay = decay
-        self.values = {n: p.detach().clone() for n, p in model.state_dict().items()}
+    def update(averaged: Tensors, current: Tensors, count: Tensor | int) -> None:
+        grown = min(decay, (2 + int(count)) / (11 + int(count)))
+        get_ema_multi_avg_fn(grown)(averaged, current, count)
 
-    @torch.no_grad()
-    def update(self, model: nn.Module, step: int) -> None:
-        """Moves the average towards the model after its `step`-th step."""
-        decay = min(self.decay, (1 + step) / (10 + step))
-        names = list(self.values)
-        state = model.state_dict()
-        torch._foreach_lerp_([self.values[n] for n in names], [state[n] for n in names], 1 - decay)
+    return AveragedModel(model, multi_avg_fn=update)

@@ -136,14 +136,15 @@ def train(request: Request, listener: Listener) -> Header:
     training = Training(model, adapter, data, request.plan, request.run, teacher)
     training.run(listener.stepped)
 
-    model.load_state_dict(training.average.values)
+    weights = training.average.module.state_dict()
+    model.load_state_dict(weights)
     header = _header(request, adapter, config, kept.labels, training, len(data))
     if start:
         header = replace(header, card=header.card | {"from": _origin(start.header)})
     if len(watch):
         header = _calibrate(header, model.eval(), adapter, watch)
     request.output.parent.mkdir(parents=True, exist_ok=True)
-    tensors = {name: value.cpu() for name, value in training.average.values.items()}
+    tensors = {name: value.cpu() for name, value in weights.items()}
     save_checkpoint(request.output, Checkpoint(header, tensors))
     return header
 
