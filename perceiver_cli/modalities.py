@@ -146,7 +146,8 @@ def find_modality(name: str) -> Modality:
     for row in MODALITIES.values():
         if name == row.name or name in row.aliases:
             return row
-    raise ValueError(f"unknown modality {name!r}: use {', '.join(MODALITIES)}")
+    known = (" or ".join((row.name, *row.aliases)) for row in MODALITIES.values())
+    raise ValueError(f"no modality {name}: use {', '.join(known)}")
 
 
 def serving(modality: str) -> str:

@@ -86,6 +86,7 @@ class Classification:
         segments: The windows that were read, where there were several.
         notes: One line for each thing that was left out or repaired.
         seconds: "load" and "model".
+        explained: Path of the picture that `classify --explain` drew of it.
     """
 
     path: str
@@ -101,6 +102,7 @@ class Classification:
     segments: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    explained: str | None = None
 
     ok: ClassVar[Literal[True]] = True
     status: ClassVar[str] = "ok"

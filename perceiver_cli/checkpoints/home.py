@@ -47,26 +47,42 @@ def remembered_digest(path: Path) -> str | None:
 
 
 def chosen_defaults() -> dict[str, str]:
-    """Modality -> name, where the user chose one. Raises CheckpointError."""
+    """Modality -> name, where the user chose one. Raises CheckpointError for a broken file."""
     path = _defaults_file()
+    chosen = _read_defaults(path)
+    if chosen is None:
+        raise CheckpointError(
+            f"{path}: cannot be read; `perceiver models default MODALITY NAME` writes it anew, "
+            "and without it the bundled defaults hold"
+        )
+    return chosen
+
+
+def choose_default(modality: str, name: str) -> Path | None:
+    """Remembers which weights serve a modality.
+
+    Returns:
+        The file in which earlier choices stood, if it was broken and they are lost.
+    """
+    path = _defaults_file()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    before = _read_defaults(path)
+    text = json.dumps((before or {}) | {modality: name}, indent=2)
+    with atomic_write(path) as part:
+        part.write_text(text, encoding="utf-8")
+    return path if before is None else None
+
+
+def _read_defaults(path: Path) -> dict[str, str] | None:
+    """What the file says, {} if there is none, None if it is broken."""
     try:
         chosen = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError):
-        chosen = None
-    if not isinstance(chosen, dict):
-        raise CheckpointError(f"{path}: cannot be read; remove it to have the bundled defaults")
-    return chosen
-
-
-def choose_default(modality: str, name: str) -> None:
-    """Remembers which weights serve a modality."""
-    path = _defaults_file()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(chosen_defaults() | {modality: name}, indent=2)
-    with atomic_write(path) as part:
-        part.write_text(text, encoding="utf-8")
+        return None
+    whole = isinstance(chosen, dict) and all(isinstance(name, str) for name in chosen.values())
+    return chosen if whole else None
 
 
 def _digest_file(path: Path) -> Path:

@@ -40,7 +40,7 @@ class Batch:
 
     countable: the inputs may be listed in advance to show how many there are, where the other
     kind, a list that somebody may still be writing, is taken as it comes and as having many; full:
-    a table for each input, however many;
+    a table for each input, however many; top: predictions that csv has columns for;
     one_kind: the call asks for one modality or model, so that other media count as passed over
     too; journal: takes the place of the output, and says which inputs are done already; views:
     what is made of each Result beside the output.
@@ -50,13 +50,14 @@ class Batch:
         self,
         inputs: Iterator[Input],
         *,
-        form: Format,
+        form: Format | str,
         output: Path | None,
         countable: bool,
         quiet: bool = False,
         verbose: bool = False,
         full: bool = False,
         fail_fast: bool = False,
+        top: int = 1,
         one_kind: bool = False,
         journal: Journal | None = None,
         views: Views | None = None,
@@ -72,6 +73,7 @@ class Batch:
         self.verbose = verbose and not quiet
         self.full = full or self.verbose
         self.fail_fast = fail_fast
+        self.top = top
         self.one_kind = one_kind
         self.journal = journal
         self.views = views
@@ -119,7 +121,11 @@ class Batch:
             started = time.perf_counter()
             # Rows that come to the terminal themselves need no bar beside them.
             wanted = self.many and not self.quiet and not (stream and stream.isatty())
-            with Bar(self._total(), wanted=wanted) as bar, stop_on_interrupt(classifier.stop):
+            with (
+                self._told_how_to_go_on(),
+                Bar(self._total(), wanted=wanted) as bar,
+                stop_on_interrupt(classifier.stop),
+            ):
                 self._write_all(classifier, writer, bar)
         if not self.quiet:
             self._print_summary(time.perf_counter() - started)
@@ -133,7 +139,24 @@ class Batch:
             return
         with open_output(self.output) as stream:
             many = self.many and not self.full
-            yield writer_for(self.form, stream, many=many, verbose=self.verbose), stream
+            yield (
+                writer_for(self.form, stream, many=many, verbose=self.verbose, top=self.top),
+                stream,
+            )
+
+    @contextmanager
+    def _told_how_to_go_on(self) -> Iterator[None]:
+        """After Ctrl-C, what the next call does not have to do again."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            if self.many and not self.quiet:
+                print_message(
+                    "the same call again does what is left"
+                    if self.journal
+                    else "with --resume JOURNAL.jsonl, the same call again does only what is left"
+                )
+            raise
 
     def _total(self) -> int | None:
         if not self.countable or not sys.stderr.isatty():
@@ -181,9 +204,11 @@ class Batch:
             print_message(f"{display_path(result.path)}: {result.error.message}")
             if self.verbose and result.error.detail:
                 print_message(f"  {result.error.detail}")
+        if self.views:
+            result = self.views.explain(item, result, classifier)
         writer.write(result)
         if self.views:
-            self.views.add(item, result, classifier)
+            self.views.add(result)
 
     def _print_summary(self, seconds: float) -> None:
         """The closing notes: what was passed over and, for many inputs, how it all went."""
@@ -204,6 +229,17 @@ class Batch:
             print_message(
                 f"{self.classified} classified{unsure}{failed} in {seconds_in_words(seconds)}"
             )
+        for path in self._written():
+            print_message(f"written to {display_path(str(path))}")
+
+    def _written(self) -> Iterator[Path]:
+        """What files the run made, for its last line."""
+        if self.journal:
+            yield self.journal.named
+        elif self.output and self.output.is_file():
+            yield self.output
+        if self.views:
+            yield from self.views.written
 
 
 def _is_no_media(result: Result) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from perceiver_cli.choices import Device, Format, Precision
+from perceiver_cli.cli.formats import format_names, pick_format
 from perceiver_cli.cli.options import (
     AUTO,
     MACHINE,
@@ -91,15 +92,23 @@ def classify(
         ),
     ] = 0.0,
     form: Annotated[
-        Format | None,
+        str | None,
         typer.Option(
             "--format",
             metavar="FORMAT",
-            help="table, json, jsonl, csv or labels.  [default: by the ending of -o, else table]",
+            autocompletion=format_names,
+            help="table, json, jsonl, csv, labels, or a template such as '%p: %l %s'.  "
+            "[default: by the ending of -o, else table]",
             show_default=False,
             rich_help_panel=OUTPUT,
         ),
     ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="The same as --format json.", rich_help_panel=OUTPUT)
+    ] = False,
+    as_jsonl: Annotated[
+        bool, typer.Option("--jsonl", help="The same as --format jsonl.", rich_help_panel=OUTPUT)
+    ] = False,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -213,7 +222,8 @@ def classify(
     \b
     Examples:
       perceiver classify photo.jpg
-      perceiver classify -r holiday/ --format jsonl > labels.jsonl
+      perceiver classify -r holiday/ --jsonl > labels.jsonl
+      perceiver classify *.jpg --format '%n is a %l'
       curl -s https://example.org/dog.ogg | perceiver classify -
       find . -name '*.wav' -print0 | perceiver classify --files-from - -0
       perceiver classify -r archive/ --resume archive.jsonl
@@ -231,7 +241,6 @@ def classify(
         from perceiver_cli.errors import UsageError
         from perceiver_cli.inputs.filters import FileFilter, parse_shard
         from perceiver_cli.inputs.paths import find_inputs
-        from perceiver_cli.report import ENDINGS
 
     file_filter = FileFilter(
         recursive=recursive,
@@ -241,15 +250,14 @@ def classify(
         shard=parse_shard(shard) if shard else (1, 1),
     )
     inputs = find_inputs(paths or [], files_from=files_from, null=null, file_filter=file_filter)
+    form = pick_format(form, as_json, as_jsonl, output)
     if resume:
         _check_resumable(paths or [], form, output)
         if page or explained:
             raise UsageError(
                 "--report and --explain are of one run; perceiver report makes a page of a journal"
             )
-        form = Format.jsonl
-    if form is None:
-        form = ENDINGS.get(output.suffix.lower(), Format.table) if output else Format.table
+    form = Format.jsonl if resume else form or Format.table
     if show and (form is not Format.table or output):
         raise UsageError("--show goes below tables on standard output")
     views = None
@@ -265,6 +273,7 @@ def classify(
         verbose=verbose,
         full=show,
         fail_fast=fail_fast,
+        top=top,
         one_kind=model is not None or modality != AUTO,
         journal=_open_journal(resume, model) if resume else None,
         views=views,
@@ -297,7 +306,7 @@ def _suggest_recursive(paths: list[str], file_filter: FileFilter) -> None:
             print_message(f"{display_path(path)} holds folders: -r enters them")
 
 
-def _check_resumable(paths: list[str], form: Format | None, output: Path | None) -> None:
+def _check_resumable(paths: list[str], form: str | None, output: Path | None) -> None:
     from perceiver_cli.errors import UsageError
 
     if output or form not in (None, Format.jsonl):

@@ -191,7 +191,8 @@ def choose_default(
     reads = read_header(path).recipe["modality"]
     if serving(modality) != reads:
         raise UsageError(f"{name} reads {reads}, not {modality}")
-    home.choose_default(modality, name)
+    if broken := home.choose_default(modality, name):
+        print_message(f"{broken} was broken and is written anew: choices made before are lost")
 
 
 def _name_published(names: set[str]) -> None:

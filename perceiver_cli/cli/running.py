@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import errno
+import glob
 import os
 import sys
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ from typing import Any
 import typer
 
 from perceiver_cli.cli.help import Group
+from perceiver_cli.cli.usage import ClickError, in_plain_words, no_such_command
 from perceiver_cli.errors import CheckpointError, InputError, UsageError
 
 INPUT_FAILED, USAGE, BAD_WEIGHTS, DISK_FULL, INTERRUPTED, CLOSED_PIPE = 1, 2, 3, 4, 130, 141
@@ -24,12 +27,45 @@ _NO_ROOM = frozenset(
 
 
 class Commands(Group):
-    """The group of all commands; see exit_on_errors."""
+    """The group of all commands; see exit_on_errors. A path in place of a command is classified."""
+
+    def main(
+        self, args: Any = None, prog_name: str | None = None, *rest: Any, **options: Any
+    ) -> Any:
+        """Runs a call; what is wrong with it is told in one line."""
+        alone = options.pop("standalone_mode", True)
+        options["standalone_mode"] = False
+        if not alone:
+            return super().main(args, prog_name, *rest, **options)
+        try:
+            code = super().main(args, prog_name, *rest, **options)
+        except ClickError as error:
+            if type(error).__name__ == "NoArgsIsHelpError":
+                error.show()  # type: ignore[attr-defined]
+            else:
+                print_message(in_plain_words(error))
+            sys.exit(USAGE)
+        sys.exit(code if isinstance(code, int) else 0)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that the first word names; classify, if it is a path that exists."""
+        word = args[0]
+        if self.get_command(ctx, word) is None and (word == "-" or not word.startswith("-")):
+            if not _names_input(word):
+                near = difflib.get_close_matches(word, self.commands)
+                raise UsageError(no_such_command(word, near))
+            args = ["classify", *args]
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         """Runs a command."""
         with exit_on_errors():
             return super().invoke(ctx)
+
+
+def _names_input(word: str) -> bool:
+    """Whether a word means something to classify: a path, a pattern, an address, standard input."""
+    return word == "-" or os.path.lexists(word) or glob.has_magic(word) or "://" in word
 
 
 @contextmanager

@@ -273,8 +273,12 @@ def train(
         fail_fast=fail_fast,
         device=place.type,
     )
-    with TrainingDisplay() as display:
-        header = train_folder(request, display)
+    try:
+        with TrainingDisplay() as display:
+            header = train_folder(request, display)
+    except KeyboardInterrupt:
+        print_message("the same call again goes on from here")
+        raise
     measured = header.card.get("measured", {})
     for split, figures in measured.items():
         print(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,7 +39,7 @@ class Views:
         method: How answers are explained; None is each model's own.
 
     Raises:
-        UsageError: Pictures cannot be drawn, or the folder cannot be made.
+        UsageError: The folder cannot be made.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Views:
         self.folder, self.show, self.method = folder, show, method
         self.page = Page(page) if page else None
         self._names: set[str] = set()
+        self._explanation: Explanation | None = None
         if folder:
             _make_folder(folder)
 
@@ -54,40 +57,56 @@ class Views:
         """How large pictures and frames must be loaded; see Preparer.preview_sides."""
         return LARGE_PREVIEW if self.folder else SMALL_PREVIEW
 
-    def add(self, item: Item, result: Result, classifier: Classifier) -> None:
-        """Explains one more result, in order; item: what it was predicted from."""
+    @property
+    def written(self) -> Iterator[Path]:
+        """The folder of pictures and the report, where there are any."""
+        yield from [self.folder] if self.folder else []
+        yield from [self.page.path] if self.page else []
+
+    def explain(self, item: Item, result: Result, classifier: Classifier) -> Result:
+        """Explains one more result, in order, and draws it; the result then names the picture.
+
+        Args:
+            item: What it was predicted from.
+        """
         explanation = None
         if isinstance(item, PreparedItem) and item.signal == "present" and result.ok:
             from perceiver_cli.explain.explanation import explain_item
 
             engine = classifier.engine_of(item)
             explanation = explain_item(item, result, engine, self.method)
-        if explanation and self.folder:
-            self._draw(explanation, self.folder)
-        if explanation and self.show:
-            _show(explanation)
+        if explanation and self.folder and result.ok:
+            result = replace(result, explained=str(self._draw(explanation, self.folder)))
+        self._explanation = explanation
+        return result
+
+    def add(self, result: Result) -> None:
+        """Shows what was explained last, below its table and on the page."""
+        if self._explanation and self.show:
+            _show(self._explanation)
         if self.page:
-            self.page.add(result, explanation)
+            self.page.add(result, self._explanation)
 
     def end(self) -> None:
         """Writes the report."""
         if self.page:
             self.page.write()
 
-    def _draw(self, explanation: Explanation, folder: Path) -> None:
-        from perceiver_cli.report.pictures import draw
+    def _draw(self, explanation: Explanation, folder: Path) -> Path:
+        from perceiver_cli.report.pictures.overlay import ENDING, overlay
 
-        content = draw(explanation, ".png")
-        (folder / self._name(explanation.result.path)).write_bytes(content)
+        path = folder / self._name(explanation.result.path, ENDING)
+        path.write_bytes(overlay(explanation))
+        return path
 
-    def _name(self, path: str) -> str:
+    def _name(self, path: str, ending: str) -> str:
         """A name for the picture, after the file's own; files of the same name are numbered."""
         own = "standard-input" if path == "-" else display_path(Path(path).name)
         own = own.encode()[:_LONGEST_NAME].decode(errors="ignore")
-        number, name = 1, f"{own}.png"
+        number, name = 1, f"{own}{ending}"
         while name.casefold() in self._names:
             number += 1
-            name = f"{own}-{number}.png"
+            name = f"{own}-{number}{ending}"
         self._names.add(name.casefold())
         return name
 
@@ -141,9 +160,6 @@ def _show(explanation: Explanation) -> None:
 
 
 def _make_folder(folder: Path) -> None:
-    from perceiver_cli.report.pictures import check_drawing
-
-    check_drawing()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -15,6 +15,8 @@ ENDINGS = {
     ".jsonl": Format.jsonl,
     ".ndjson": Format.jsonl,
     ".csv": Format.csv,
+    ".tsv": Format.labels,
+    ".txt": Format.table,
 }
 
 
@@ -31,18 +33,25 @@ class Writer(Protocol):
         """Writes what comes after the last Result."""
 
 
-def writer_for(form: Format | str, stream: IO[str], *, many: bool, verbose: bool = False) -> Writer:
+def writer_for(
+    form: Format | str, stream: IO[str], *, many: bool, verbose: bool = False, top: int = 1
+) -> Writer:
     """The writer of a format.
 
     Args:
-        form: The format.
+        form: The format, or a template such as "%p: %l"; see template.py.
         stream: Where it writes.
         many: There is more than one input, so that a table has one row for each.
         verbose: A table shows everything about each instead.
+        top: How many predictions have columns of their own in csv.
 
     Raises:
-        ValueError: There is no such format.
+        ValueError: There is no such format, or no such field of a template.
     """
+    if form not in list(Format) and "%" in form:
+        from perceiver_cli.report.template import TemplateWriter
+
+        return TemplateWriter(stream, form)
     form = Format(form)
     if form is Format.table:
         from perceiver_cli.report.table import DetailWriter, RowWriter
@@ -55,7 +64,7 @@ def writer_for(form: Format | str, stream: IO[str], *, many: bool, verbose: bool
     if form is Format.csv:
         from perceiver_cli.report.csv import CsvWriter
 
-        return CsvWriter(stream)
+        return CsvWriter(stream, top)
     from perceiver_cli.report.labels import LabelsWriter
 
     return LabelsWriter(stream)

@@ -33,15 +33,20 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 class CsvWriter:
-    """The best prediction of each input under a header row."""
+    """The predictions of each input under a header row.
 
-    def __init__(self, stream: IO[str]) -> None:
+    The best one is label, id and score; those behind it label_2, score_2 and so on, up to `top`.
+    """
+
+    def __init__(self, stream: IO[str], top: int = 1) -> None:
         self.stream = stream
         self._rows = csv.writer(stream)
+        others = range(2, top + 1)
+        self._columns = (*COLUMNS, *(f"{name}_{n}" for n in others for name in ("label", "score")))
 
     def begin(self) -> None:
         """The header row."""
-        self._rows.writerow(COLUMNS)
+        self._rows.writerow(self._columns)
         self.stream.flush()
 
     def write(self, result: Result) -> None:
@@ -56,9 +61,11 @@ class CsvWriter:
             }
             for best in result.predictions[:1]:
                 values |= {"label": best.label, "id": best.id, "score": best.score}
+            for rank, other in enumerate(result.predictions[1:], 2):
+                values |= {f"label_{rank}": other.label, f"score_{rank}": other.score}
         else:
             values |= {"error_kind": result.error.kind, "error_message": result.error.message}
-        self._rows.writerow([_harmless(values.get(name)) for name in COLUMNS])
+        self._rows.writerow([_harmless(values.get(name)) for name in self._columns])
         self.stream.flush()
 
     def end(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -21,10 +22,16 @@ from perceiver_cli.report.words import (
 )
 from perceiver_cli.results import AttentionStats, Classification, CrossAttendStats
 
-_BAR = 30
 _INDENT = (0, 2, 0, 0)
-# What the columns of figures take of a line of the attention table.
-_NUMBERS = 42
+_GAP = _INDENT[1]
+# Of a line of predictions: the label's least width where there is room, the widest bar, the
+# narrowest that says something, the score.
+_LABEL, _BAR, _SHORTEST_BAR, _SCORE = 20, 30, 4, 4
+# What the columns of figures take of a line of the attention table, all of them and the first
+# two; narrower terminals than this have the first two.
+_NUMBERS, _FEW_NUMBERS, _NARROW = 42, 14, 64
+# Guesses behind the best with a smaller score are left out, unless everything is asked for.
+_LEAST = 0.005
 
 
 def show_detail(console: Console, result: Classification, verbose: bool = False) -> None:
@@ -33,14 +40,12 @@ def show_detail(console: Console, result: Classification, verbose: bool = False)
     if result.signal != "present":
         show(console, Text(signal_in_words(result.signal), style="yellow"))
         return
-    _show_model(console, result)
-    console.print()
-    _show_predictions(console, result)
+    _show_predictions(console, result, verbose)
     if result.segments:
         _show_segments(console, result.segments)
+    _show_model(console, result)
     if result.attention:
-        console.print()
-        _show_attention(console, result, result.attention)
+        _show_attention(console, result, result.attention, every=verbose)
     if verbose:
         seconds = ", ".join(f"{name} {value:.3f} s" for name, value in result.seconds.items())
         show(console, Text(seconds, style="dim"))
@@ -49,39 +54,59 @@ def show_detail(console: Console, result: Classification, verbose: bool = False)
 def show_heading(
     console: Console, path: str, modality: str, detected_by: str, facts: dict[str, Any]
 ) -> None:
-    """The file, what it is and why, and its facts: two lines."""
-    show(console, Text(display_path(path), style="bold", overflow="fold"))
+    """The file, what it is and why, and its facts: a line, or two where one has no room."""
+    name = Text(display_path(path), style="bold", overflow="fold")
     kind = Text.assemble((modality, "cyan"), f" ({printable(detected_by)})")
-    show(console, kind + f": {input_in_words(modality, facts)}")
+    kind += f": {input_in_words(modality, facts)}"
+    if name.cell_len + _GAP + kind.cell_len <= console.width:
+        show(console, name + " " * _GAP + kind)
+    else:
+        show(console, name)
+        show(console, kind)
 
 
 def _show_model(console: Console, result: Classification) -> None:
     elements, channels = result.byte_array["elements"], result.byte_array["channels"]
-    line = f"read by {result.model} as {elements:,} elements x {channels} channels"
-    show(console, Text(line, style="dim"))
+    line = f"Read by {result.model} as {elements:,} elements x {channels} channels"
+    follows = "; each cross-attend:" if result.attention else ""
+    show(console, Text(wrap(line + follows, console.width), style="dim"))
 
 
-def _show_predictions(console: Console, result: Classification) -> None:
+def _show_predictions(console: Console, result: Classification, every: bool) -> None:
     if not result.predictions:
         show(console, Text("No class reaches the score asked for.", style="yellow"))
         return
     unsure = result.confident is False
     tint = "yellow" if unsure else "green"
+    best, *others = result.predictions
+    shown = [best, *(p for p in others if every or p.score >= _LEAST)]
+    wide, bar_width = _widths(console.width, [printable(p.label) for p in shown])
     table = Table.grid(padding=_INDENT)
-    table.add_column(min_width=20, max_width=console.width - _BAR - 8, overflow="fold")
-    table.add_column(width=_BAR, no_wrap=True)
-    table.add_column(justify="right", no_wrap=True)
-    for rank, prediction in enumerate(result.predictions):
+    table.add_column(width=wide, overflow="fold")
+    if bar_width:
+        table.add_column(width=bar_width, no_wrap=True)
+    table.add_column(justify="right", width=_SCORE, no_wrap=True)
+    for rank, prediction in enumerate(shown):
+        drawn = bar(prediction.score, bar_width, is_ascii(console))
         table.add_row(
             Text(printable(prediction.label), style="bold" if rank == 0 else ""),
-            Text(
-                bar(prediction.score, _BAR, is_ascii(console)), style=tint if rank == 0 else "dim"
-            ),
+            *[Text(drawn, style=tint if rank == 0 else "dim")] * bool(bar_width),
             f"{prediction.score:.2f}",
         )
     if unsure:
         show(console, Text("Unsure; the best guesses are:", style="yellow"))
     show(console, table)
+
+
+def _widths(width: int, labels: list[str]) -> tuple[int, int]:
+    """Columns of labels and of bars. Bars shrink first, and go before a label is broken."""
+    longest = max(map(cell_len, labels))
+    room = width - _SCORE - _GAP
+    label = min(room - _GAP - _BAR, max(longest, _LABEL))
+    if label >= longest:
+        return label, _BAR
+    rest = room - _GAP - longest
+    return (longest, rest) if rest >= _SHORTEST_BAR else (min(longest, room), 0)
 
 
 def _show_segments(console: Console, segments: list[dict[str, Any]]) -> None:
@@ -94,36 +119,31 @@ def _show_segments(console: Console, segments: list[dict[str, Any]]) -> None:
             merged.append(f"{seconds_in_words(segment['start_s'])} {printable(heard)}")
         last = heard
     text = f"{len(segments)} windows: {'; '.join(merged)}"
-    console.print()
-    show(console, Text(text))
+    show(console, Text(wrap(text, console.width)))
 
 
-def _show_attention(console: Console, result: Classification, attention: AttentionStats) -> None:
-    elements = result.byte_array["elements"]
-    table = Table(
-        title=f"Attention of each cross-attend over {elements:,} elements",
-        title_justify="left",
-        title_style="",
-        header_style="dim",
-        box=None,
-        padding=_INDENT,
-        pad_edge=False,
-    )
-    for name in ("#", "effective", "bits", "peak", "top 1%", "drift"):
+def _show_attention(
+    console: Console, result: Classification, attention: AttentionStats, *, every: bool
+) -> None:
+    narrow = console.width < _NARROW
+    table = Table(header_style="dim", box=None, padding=_INDENT, pad_edge=False)
+    figures = ("#", "effective", "bits", "peak", "top 1%", "drift")
+    for name in figures[:2] if narrow else figures:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("looked at most", overflow="fold")
     for number, stats in enumerate(attention.cross_attends, 1):
-        table.add_row(
+        row = (
             str(number),
             f"{stats.effective_elements:,.1f}",
             f"{stats.entropy_bits:.2f}",
             f"{stats.peak:.3f}",
             f"{stats.mass_top_1pct:.0%}",
             "" if stats.drift_bits is None else f"{stats.drift_bits:.2f}",
-            _where(stats, console.width - _NUMBERS),
         )
+        room = console.width - (_FEW_NUMBERS if narrow else _NUMBERS)
+        table.add_row(*(row[:2] if narrow else row), _where(stats, room))
     show(console, table)
-    show(console, Text(wrap(attention_in_words(result), console.width)))
+    show(console, Text(wrap(attention_in_words(result, every=every), console.width)))
 
 
 def _where(stats: CrossAttendStats, width: int) -> Text:

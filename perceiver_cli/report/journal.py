@@ -57,7 +57,7 @@ class Journal:
     """
 
     def __init__(self, path: Path, weights_of: Callable[[str | None], str | None]) -> None:
-        self.path = path.resolve()
+        self.named, self.path = path, path.resolve()
         self._weights_of = weights_of
         self._claimed: dict[str, Identity] = {}
         if self.path.exists() and not self.path.is_file():

@@ -13,12 +13,15 @@ _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", 
 _CHANGED = 1.25
 
 
-def attention_in_words(result: Classification) -> str:
+def attention_in_words(result: Classification, *, every: bool = True) -> str:
     """How much was attended to, where most, and how it changed from look to look.
 
     Such as "Attends to 3 % of the picture, most of all to the upper left (12 % of attention); the
     second look narrows to 1 %, most of all to the middle (20 %)." The first share is of the
     elements that any latent looks at. Empty without attention statistics.
+
+    Args:
+        every: Whether to go on from the first look to the others.
     """
     if result.attention is None or not result.attention.cross_attends:
         return ""
@@ -31,7 +34,7 @@ def attention_in_words(result: Classification) -> str:
     words = f"Attends to {_share(first, elements)} of the {thing}"
     words += _where(place, first, result, " of attention")
     before = first
-    for number, look in enumerate(others, 2):
+    for number, look in enumerate(others if every else [], 2):
         change = _change(before, look, result, elements)
         words += f"; the {_ordinal(number)} look {change}"
         before = look

@@ -13,8 +13,12 @@ from perceiver_cli.report.terminal import bar, console_for, is_ascii, show
 from perceiver_cli.report.words import count, display_path, fill, printable, shorten
 from perceiver_cli.results import Result
 
-_BAR, _MODALITY, _SCORE, _MARK = 6, 10, 4, 6
-_GAPS = 9
+_BAR, _MODALITY, _SCORE, _MARK, _GAP = 6, 10, 4, 6, 2
+# A terminal that is narrower leaves out the bar, then the modality and the words behind the score.
+_WIDTH_OF_BAR, _WIDTH_OF_MODALITY = 66, 58
+
+# What stands for a word behind the score on a narrow terminal.
+_SIGNS = {"unsure": "?", "failed": "!"}
 
 # With more rows than this, what they come to is told below them.
 _ROWS = 20
@@ -54,8 +58,15 @@ class RowWriter:
     def __init__(self, stream: IO[str]) -> None:
         self.console = console_for(stream)
         self.ascii = is_ascii(self.console)
-        room = self.console.width - _BAR - _MODALITY - _SCORE - _MARK - _GAPS
-        self.path = max(8, room * 5 // 9)
+        width = self.console.width
+        self.bar = _BAR if width >= _WIDTH_OF_BAR else 0
+        self.wide = width >= _WIDTH_OF_MODALITY
+        # The score with its bar, and what is said of it: a word, or a sign beside the score.
+        self.score = _SCORE + (self.bar + 1 if self.bar else 0)
+        others = [self.score, *([_MODALITY, _MARK] if self.wide else [1])]
+        room = width - sum(others) - _GAP * (len(others) + 1)
+        # Behind the last column there is no gap.
+        self.path = max(8, room * (5 if self.wide else 4) // 9)
         self.label = max(8, room - self.path)
         self._overview = Overview()
         self._headed = False
@@ -84,7 +95,7 @@ class RowWriter:
                 best.label,
                 f"{best.score:.2f}",
                 "unsure" if unsure else "",
-                bar(best.score, _BAR, self.ascii),
+                bar(best.score, self.bar, self.ascii),
                 "yellow" if unsure else "green",
             )
         self.console.file.flush()
@@ -119,16 +130,24 @@ class RowWriter:
         style: str = "",
     ) -> None:
         gap = "..." if self.ascii else "…"
-        table = Table.grid(padding=(0, 2, 0, 0))
-        widths = (self.path, _MODALITY, self.label, _BAR + 1 + _SCORE, _MARK)
-        for width in widths:
+        score = f"{bar:<{self.bar}} {score:>{_SCORE}}" if self.bar else f"{score:>{_SCORE}}"
+        figures = Text(score)
+        figures.stylize(tint, 0, self.bar)
+        cells: list[tuple[int, Text]] = [
+            (self.path, Text(shorten(path, self.path, gap))),
+            (_MODALITY, Text(modality, style="" if style else "dim")),
+            (
+                self.label,
+                Text(shorten(printable(label), self.label, gap), style="" if style else "bold"),
+            ),
+            (self.score, figures),
+            (_MARK if self.wide else 1, Text(mark if self.wide else _SIGNS.get(mark, ""))),
+        ]
+        if not self.wide:
+            del cells[1]
+        cells[-1][1].stylize(style or tint)
+        table = Table.grid(padding=(0, _GAP, 0, 0))
+        for width, _ in cells:
             table.add_column(width=width, no_wrap=True, overflow="crop")
-        table.add_row(
-            Text(shorten(path, self.path, gap)),
-            Text(modality, style="" if style else "dim"),
-            Text(shorten(printable(label), self.label, gap), style="" if style else "bold"),
-            Text.assemble((f"{bar:<{_BAR}} ", tint), f"{score:>{_SCORE}}"),
-            Text(mark, style=style or tint),
-            style=style,
-        )
+        table.add_row(*(text for _, text in cells), style=style)
         show(self.console, table)

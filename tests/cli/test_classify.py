@@ -32,9 +32,9 @@ def test_every_modality_gets_a_table(run, bundle, media, modality):
     outcome = run("classify", media[modality])
     assert outcome.exit_code == 0
     assert outcome.stderr == ""
-    lines = outcome.stdout.splitlines()
-    assert lines[0] == str(media[modality])
-    assert lines[1].startswith(f"{modality} (")
+    assert outcome.stdout.startswith(str(media[modality]))
+    assert f"{modality} (" in "".join(outcome.stdout.splitlines()[:2])
+    assert len(outcome.stdout.splitlines()) <= 16
     assert "cross-attend" in outcome.stdout
     assert ("Unsure" in outcome.stdout) == (modality == "image")
 
@@ -65,6 +65,83 @@ def test_top_and_min_score(run, model, media):
     assert predictions("--top", "2") == everything[:2]
     least = everything[2]["score"] - 1e-3
     assert predictions("--top", "6", "--min-score", least) == everything[:3]
+
+
+def test_a_path_in_place_of_a_command_is_classified(run, model, folder):
+    options = ("--model", model, "--format", "labels")
+    for path in ("holiday/a.jpg", "holiday", "holiday/*.jpg"):
+        assert run(path, *options).stdout == run("classify", path, *options).stdout != ""
+    outcome = run("holiday/none.jpg")
+    assert outcome.exit_code == 2
+    assert outcome.stderr.startswith("perceiver: holiday/none.jpg: no such file, and no command")
+    assert run("clasify").stderr == "perceiver: no command clasify; did you mean classify?\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("--qqq", "no option --qqq; perceiver classify -h shows what it takes"),
+        ("--tpo 3", "no option --tpo; did you mean --top or "),
+        ("--top a", "--top a is no whole number"),
+        ("--top 0", "--top 0 is too small: at least 1 is wanted"),
+        ("--min-score 2", "--min-score 2 is too large: at most 1 is wanted"),
+        ("--device tpu", "--device tpu is not one of auto, cpu, cuda, mps"),
+        ("--format", "--format needs a value; perceiver -h shows what it takes"),
+        ("--json --jsonl", "one format, please, not json and jsonl"),
+        ("--json --format csv", "one format, please, not csv and json"),
+        ("--modality smell", "no modality smell: use image or picture, audio or sound, "),
+        ("-o out.xls", "out.xls: end it in one of .json, .jsonl, .ndjson, .csv, .tsv, .txt, "),
+        ("-o out", "out: end it in one of "),
+        ("--format %q", "--format %q: no field %q: there are %p the path as the call names it, "),
+    ],
+)
+def test_wrong_calls_are_told_in_one_plain_line(run, words, told):
+    outcome = run("classify", "a.jpg", *words.split())
+    assert outcome.exit_code == 2
+    (line,) = outcome.stderr.splitlines()
+    assert line.startswith(f"perceiver: {told}")
+
+
+def test_a_missing_argument_and_one_too_many(run):
+    assert run("train").stderr == (
+        "perceiver: DIR is missing; perceiver train -h shows what it takes\n"
+    )
+    assert run("explain", "a", "b", "-o", "c.png").stderr == (
+        "perceiver: one word too many: b; perceiver explain -h shows what it takes\n"
+    )
+
+
+def test_an_address_is_told_the_way_through_a_pipe(run, bundle):
+    outcome = run("classify", "https://example.org/a.jpg")
+    assert outcome.exit_code == 1
+    assert "curl -s ADDRESS | perceiver classify -" in outcome.stderr
+
+
+def test_short_names_of_formats(run, model, media):
+    call = ("classify", media["image"], "--model", model)
+    assert json.loads(run(*call, "--jsonl").stdout)["path"] == str(media["image"])
+    assert json.loads(run(*call, "--json").stdout)[0]["path"] == str(media["image"])
+
+
+def test_a_template_gives_a_line_an_input(run, model, folder):
+    shutil.copy(folder / "a.jpg", folder / "line\n.jpg")
+    paths = ("holiday/a.jpg", "holiday/line\n.jpg", "holiday/notes.txt")
+    call = ("classify", *paths, "--model", model)
+    record = json.loads(run(*call, "--jsonl").stdout.splitlines()[0])
+    best = record["predictions"][0]
+    outcome = run(*call, "--format", r"%p\t%n %l %i %s %c %m %w 100%%")
+    first, second = outcome.stdout.splitlines()
+    assert first == (
+        f"holiday/a.jpg\ta.jpg {best['label']} {best['id']} {best['score']:.2f} unsure image "
+        "tiny-image 100%"
+    )
+    assert second.startswith(r"holiday/line\n.jpg")
+
+
+def test_the_last_line_names_the_output(run, model, folder):
+    outcome = run("classify", "holiday/a.jpg", "--model", model, "-o", "out.csv")
+    assert outcome.stderr == "perceiver: written to out.csv\n"
+    assert run("classify", "holiday/a.jpg", "--model", model, "-q", "-o", "out.csv").stderr == ""
 
 
 def test_attention_can_be_left_out(run, model, media):
@@ -221,7 +298,7 @@ def test_awkward_names(run, model, folder):
     assert [r["path"] for r in json.loads(outcome.stdout)] == paths
     for path in paths:
         assert run("classify", path, "--model", model).exit_code == 0
-    assert run("classify", paths[0], "--model", model).stdout.startswith("holiday/[bold]red.jpg\n")
+    assert run("classify", paths[0], "--model", model).stdout.startswith("holiday/[bold]red.jpg ")
 
 
 def test_csv(run, model, folder):
@@ -230,6 +307,12 @@ def test_csv(run, model, folder):
     good, bad = csv.DictReader(io.StringIO(outcome.stdout, newline=""))
     assert (good["status"], good["model"], good["confident"]) == ("ok", "tiny-image", "false")
     assert bad["error_kind"] == "unsupported"
+    record = json.loads(run("classify", paths[0], "--model", model, "--jsonl").stdout)
+    for rank, prediction in enumerate(record["predictions"][1:], 2):
+        assert good[f"label_{rank}"] == prediction["label"]
+        assert float(good[f"score_{rank}"]) == prediction["score"]
+    assert f"label_{rank + 1}" not in good
+    assert bad["label_2"] == ""
 
 
 def test_output_appears_when_complete(run, model, folder):

@@ -74,6 +74,24 @@ def test_models_info(run, bundle, weights):
     assert run("models", "info", "tiny-imag").exit_code == 2
 
 
+def test_a_broken_file_of_defaults_is_named_and_written_anew(run, bundle, own_home, media):
+    from perceiver_cli.checkpoints import registry
+
+    broken = own_home / "defaults.json"
+    broken.write_text("{")
+    registry.defaults.cache_clear()
+    outcome = run("classify", media["image"])
+    assert outcome.exit_code == 3
+    assert outcome.stderr.startswith(f"perceiver: {broken}: cannot be read; `perceiver models")
+    outcome = run("models", "default", "picture", "tiny-image")
+    assert outcome.exit_code == 0
+    assert str(broken) in outcome.stderr
+    assert json.loads(broken.read_text()) == {"image": "tiny-image"}
+    assert run("models", "default", "sound", "tiny-audio").stderr == ""
+    registry.defaults.cache_clear()
+    assert run("classify", media["image"], "-q").exit_code == 0
+
+
 def test_models_verify(run, bundle, weights, tmp_path):
     outcome = run("models", "verify")
     assert outcome.exit_code == 0

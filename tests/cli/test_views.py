@@ -3,7 +3,9 @@
 import json
 import sys
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.samples import make_picture
 
@@ -24,32 +26,50 @@ def holiday(tmp_path, media):
     return folder
 
 
-def test_a_picture_for_each_input(run, bundle, holiday, media, tmp_path):
-    pytest.importorskip("matplotlib")
+def test_a_picture_for_each_input(run, bundle, holiday, media, tmp_path, monkeypatch):
+    without_matplotlib(monkeypatch)
     seen = tmp_path / "seen" / "here"
     outcome = run("classify", "-r", holiday, media["audio"], "--explain", seen, "--format", "jsonl")
     assert outcome.exit_code == 1
     assert {p.name for p in seen.iterdir()} == {
-        "1.jpg.png",
-        "1.jpg-2.png",
-        "<img src=x onerror=alert(1)>.png.png",
-        "clip.wav.png",
+        "1.jpg.jpg",
+        "1.jpg-2.jpg",
+        "<img src=x onerror=alert(1)>.png.jpg",
+        "clip.wav.jpg",
     }
-    assert len(outcome.stdout.splitlines()) == 5
+    assert max(p.stat().st_size for p in seen.iterdir()) <= 300_000
+    records = [json.loads(line) for line in outcome.stdout.splitlines()]
+    assert len(records) == 5
+    assert {r["explained"] for r in records} == {None, *map(str, seen.iterdir())}
+
+
+@pytest.mark.parametrize(("size", "drawn"), [((451, 300), (451, 300)), ((3200, 1800), (1600, 900))])
+def test_the_picture_of_a_photo_has_its_size(run, bundle, tmp_path, size, drawn):
+    photo = make_picture(tmp_path / "photo.png", *size)
+    assert run("classify", photo, "--explain", tmp_path / "seen").exit_code == 0
+    with Image.open(tmp_path / "seen" / "photo.png.jpg") as picture:
+        assert picture.size == drawn
+
+
+def test_every_modality_has_a_picture(run, bundle, media, tmp_path, monkeypatch):
+    without_matplotlib(monkeypatch)
+    assert run("classify", *media.values(), "--explain", tmp_path).exit_code == 0
+    for path in media.values():
+        with Image.open(tmp_path / f"{path.name}.jpg") as picture:
+            assert np.asarray(picture).std() > 5
 
 
 def test_pictures_for_what_is_under_the_score_asked_for(run, bundle, media, tmp_path):
-    pytest.importorskip("matplotlib")
     call = ("classify", media["image"], "--min-score", 1, "--explain", tmp_path, "--method")
     assert run(*call, "gradient").exit_code == 0
-    assert (tmp_path / "photo.jpg.png").is_file()
+    assert (tmp_path / "photo.jpg.jpg").is_file()
 
 
 def test_drawing_without_matplotlib_is_refused_before_the_work(
     run, bundle, media, tmp_path, monkeypatch
 ):
     without_matplotlib(monkeypatch)
-    outcome = run("classify", media["image"], "--explain", tmp_path / "seen")
+    outcome = run("explain", media["image"], "-o", tmp_path / "seen.png")
     assert outcome.exit_code == 2
     assert outcome.stderr == ("perceiver: drawing needs matplotlib: pip install matplotlib\n")
     assert outcome.stdout == ""
@@ -60,7 +80,7 @@ def test_heat_in_the_terminal(run, bundle, media, monkeypatch, modality):
     without_matplotlib(monkeypatch)
     outcome = run("classify", media[modality], media[modality], "--show")
     assert outcome.exit_code == 0
-    assert outcome.stdout.count("Attention of each cross-attend") == 2
+    assert outcome.stdout.count("each cross-attend:") == 2
     assert outcome.stdout.count("Attention: where the latents look") == 2
     assert sum("░" in line or "▒" in line for line in outcome.stdout.splitlines()) > 6
     assert max(map(len, outcome.stdout.splitlines()[1:])) <= 80

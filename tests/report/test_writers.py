@@ -2,6 +2,7 @@ import csv
 import io
 import json
 import os
+import re
 
 import pytest
 
@@ -97,7 +98,7 @@ def test_labels_are_one_line_with_one_tab():
 
 def test_detail_tells_what_why_and_where():
     text = written("table", classified("[bold]me.jpg"))
-    assert text.startswith("[bold]me.jpg\nimage (JPEG header): 451x300 JPEG\n")
+    assert text.startswith("[bold]me.jpg  image (JPEG header): 451x300 JPEG\n")
     assert "1,024 elements x 113 channels" in text
     assert "Egyptian cat" in text
     assert "0.83" in text
@@ -169,6 +170,35 @@ def test_verbose_shows_many_in_full():
     text = written("table", classified(), classified("b.jpg"), many=True, verbose=True)
     assert text.count("cross-attend") == 2
     assert "load 0.010 s" in text
+
+
+def test_one_photo_takes_at_most_fourteen_lines():
+    guesses = [Prediction(f"guess {n}", n, f"n{n}", 0.3 - n / 20) for n in range(5)]
+    stats = attention({"image": 1.0}, {"x0": 120, "y0": 40, "x1": 200, "y1": 120}, times=4)
+    result = classified("holiday/photo.jpg", predictions=guesses, attention=stats, confident=False)
+    text = written("table", result)
+    assert len(text.splitlines()) <= 14
+    assert "guess 4" in text
+
+
+def test_guesses_that_round_to_nothing_are_left_out():
+    few = [Prediction("cat", 0, "n0", 0.997), Prediction("dog", 1, "n1", 0.003)]
+    assert "dog" not in written("table", classified(predictions=few))
+    assert "dog" in written("table", classified(predictions=few), verbose=True)
+
+
+@pytest.mark.parametrize("columns", [30, 40, 52, 60, 66])
+def test_labels_and_scores_stay_on_narrow_terminals(columns, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    results = [classified("holiday/photo.jpg"), classified("b.jpg", confident=False), failed()]
+    detail, rows = written("table", results[0]), written("table", *results, many=True)
+    for text in (detail, rows):
+        assert max(map(len, text.splitlines())) <= columns
+    assert re.search(r"^Egyptian cat .*0\.83$", detail, re.M)
+    _, first, second, third = rows.splitlines()
+    assert re.search(r"Egyp.* 0\.83$", first)
+    assert re.search(r"0\.83  (unsure|\?)$", second)
+    assert re.search(r"corrupt +(failed|!)$", third)
 
 
 @pytest.mark.parametrize("many", [False, True])

@@ -1,0 +1,60 @@
+"""Which format the results of a call are written in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from perceiver_cli.choices import Format
+from perceiver_cli.errors import UsageError
+
+
+def format_names(incomplete: str = "") -> list[str]:
+    """Names of formats that begin so."""
+    return [form.value for form in Format if form.value.startswith(incomplete)]
+
+
+def pick_format(
+    named: str | None, as_json: bool, as_jsonl: bool, output: Path | None
+) -> Format | str | None:
+    """The format, or template, that a call asks for; None if it asks for none.
+
+    Args:
+        named: The value of --format.
+        as_json: Whether --json is given.
+        as_jsonl: Whether --jsonl is given.
+        output: The value of -o, whose ending says the format where no option does.
+
+    Raises:
+        UsageError: There is no such format or field, the options contradict each other, or the
+            ending is of no format.
+    """
+    asked = ["json"] * as_json + ["jsonl"] * as_jsonl
+    if named is not None:
+        asked.insert(0, named)
+    if len(set(asked)) > 1:
+        raise UsageError(f"one format, please, not {' and '.join(asked)}")
+    if asked:
+        return _format(asked[0])
+    if output is None or str(output) == "-" or (output.exists() and not output.is_file()):
+        return None
+    from perceiver_cli.report import ENDINGS
+
+    form = ENDINGS.get(output.suffix.lower())
+    if form is None:
+        endings = ", ".join(ENDINGS)
+        raise UsageError(f"{output}: end it in one of {endings}, or say --format")
+    return form
+
+
+def _format(name: str) -> Format | str:
+    if name in list(Format):
+        return Format(name)
+    if "%" not in name:
+        known = ", ".join(Format)
+        raise UsageError(f"no format {name}: use {known}, or a template such as '%p: %l %s'")
+    from perceiver_cli.report.template import check_template
+
+    try:
+        return check_template(name)
+    except ValueError as error:
+        raise UsageError(f"--format {name}: {error}") from None

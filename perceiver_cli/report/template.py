@@ -1,0 +1,69 @@
+"""One line for each Result in a form of the caller's own: '%p: %l %s'."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import PurePath
+from typing import IO
+
+from perceiver_cli.report.words import printable
+from perceiver_cli.results import Classification, Result
+
+_Field = Callable[[Classification], str]
+
+# Letter -> (what it stands for, its text). docs/record.md lists them.
+FIELDS: dict[str, tuple[str, _Field]] = {
+    "p": ("the path as the call names it", lambda r: r.path),
+    "n": ("the file's name without its folders", lambda r: PurePath(r.path).name),
+    "l": ("the best label", lambda r: r.predictions[0].label if r.predictions else ""),
+    "i": ("the data set's own name for it", lambda r: r.predictions[0].id if r.predictions else ""),
+    "s": ("its score", lambda r: f"{r.predictions[0].score:.2f}" if r.predictions else ""),
+    "c": ("sure or unsure", lambda r: "unsure" if r.confident is False else "sure"),
+    "m": ("the modality", lambda r: r.modality),
+    "w": ("the name of the weights", lambda r: r.model),
+}
+
+_PART = re.compile(r"%(.?)|\\([tn\\])", re.DOTALL)
+_ESCAPES = {"t": "\t", "n": "\n", "\\": "\\"}
+
+
+def check_template(text: str) -> str:
+    """The template. Raises ValueError, naming the fields, for one that it cannot have."""
+    for found in _PART.finditer(text):
+        letter = found[1]
+        if letter is not None and letter != "%" and letter not in FIELDS:
+            known = ", ".join(f"%{each} {words}" for each, (words, _) in FIELDS.items())
+            raise ValueError(f"no field %{letter}: there are {known}, and %% for %")
+    return text
+
+
+class TemplateWriter:
+    """One line for every input that was classified; stderr names those that failed.
+
+    Control characters in names are escaped, so that a line stays one.
+    """
+
+    def __init__(self, stream: IO[str], template: str) -> None:
+        self.stream = stream
+        self._template = check_template(template)
+
+    def begin(self) -> None:
+        """Nothing comes before the first line."""
+
+    def write(self, result: Result) -> None:
+        """One line, flushed."""
+        if not result.ok:
+            return
+        classified = result
+
+        def fill(found: re.Match[str]) -> str:
+            if found[2]:
+                return _ESCAPES[found[2]]
+            return "%" if found[1] == "%" else printable(FIELDS[found[1]][1](classified))
+
+        self.stream.write(_PART.sub(fill, self._template) + "\n")
+        self.stream.flush()
+
+    def end(self) -> None:
+        """Nothing comes after the last line."""
