@@ -129,12 +129,12 @@ def evaluate(
     from perceiver_cli.inference.classifier import Classifier
     from perceiver_cli.report.evaluation import few_items_warning, show_evaluation
     from perceiver_cli.training import evaluation
-    from perceiver_cli.training.data.folder import read_folder, spread
+    from perceiver_cli.training.data.folder import evenly_spaced, read_folder
 
     path = registry.find(model) if model else registry.default_for(modality or "")
     labelled = read_folder(folder, split)
     if files:
-        labelled = spread(labelled, files)
+        labelled = evenly_spaced(labelled, files)
     set_up(threads)
     classifier = Classifier(
         str(path),

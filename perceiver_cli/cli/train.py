@@ -236,7 +236,7 @@ def train(
     from perceiver_cli.model.quantization.precision import pick_precision
     from perceiver_cli.report.evaluation import few_items_warning, share_in_words
     from perceiver_cli.training.loop import Plan
-    from perceiver_cli.training.run import Request
+    from perceiver_cli.training.run import TrainingOptions
     from perceiver_cli.training.run import train as train_folder
 
     set_up(threads, training=True)
@@ -258,7 +258,7 @@ def train(
         precision=str(chosen).removeprefix("torch."),
         seed=seed,
     )
-    request = Request(
+    options = TrainingOptions(
         folder=folder,
         modality=serving(modality),
         output=output,
@@ -275,7 +275,7 @@ def train(
     )
     try:
         with TrainingDisplay() as display:
-            header = train_folder(request, display)
+            header = train_folder(options, display)
     except KeyboardInterrupt:
         print_message("the same call again goes on from here")
         raise

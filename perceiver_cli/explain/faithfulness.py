@@ -101,11 +101,11 @@ def area(curve: np.ndarray) -> np.ndarray:
 
 
 def measure_faithfulness(
-    paths: Iterable[Path], classifier: Classifier, tell: Callable[[], None]
+    paths: Iterable[Path], classifier: Classifier, on_file: Callable[[], None]
 ) -> Faithfulness:
     """Deletes and inserts by every method; of each file the middle window is taken.
 
-    paths: files that the model reads; classifier: one that was given its model. tell is called
+    paths: files that the model reads; classifier: one that was given its model. on_file is called
     after every file. Files that cannot be read are left out. Raises UsageError if none is left.
     """
     found: dict[str, list[np.ndarray]] = {name: [] for name in (*Method, "random")}
@@ -115,7 +115,7 @@ def measure_faithfulness(
             window = item.windows[len(item.windows) // 2]
             for name, pair in _curves(classifier.engine_of(item), window, seed=number).items():
                 found[name].append(pair)
-        tell()
+        on_file()
     if not found["random"]:
         raise UsageError("none of the files could be classified")
     pairs = {name: np.stack(curves) for name, curves in found.items()}

@@ -1,4 +1,4 @@
-"""How good a checkpoint is on a labelled folder, measured through the same path users take."""
+"""Accuracy and calibration of a checkpoint on a labelled folder, measured with Classifier."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from perceiver_cli.inputs.filters import FileFilter
 from perceiver_cli.inputs.paths import walk
 from perceiver_cli.modalities import part
 from perceiver_cli.training.data.folder import LabelledFolder
-from perceiver_cli.training.data.usage import LeftOut, left_out_without_signal, why_left_out
+from perceiver_cli.training.data.usage import LeftOut, left_out_by_error, left_out_without_signal
 from perceiver_cli.training.metrics import Measures, confusion, measure
 
 
@@ -115,47 +115,47 @@ class EvaluationOptions:
 
 
 def evaluate(
-    options: EvaluationOptions, classifier: Classifier, tell: Callable[[], None]
+    options: EvaluationOptions, classifier: Classifier, on_file: Callable[[], None]
 ) -> Evaluation:
     """Measures the model that a classifier was given.
 
     Args:
         options: What to measure.
         classifier: With one model, all predictions and no minimum score.
-        tell: Called after every file.
+        on_file: Called after every file.
 
     Raises:
         UsageError: The model does not know a class of the folder, or no file of a class could be
             classified.
         InputError: A file is broken, and the options say to stop at one.
     """
-    found = _evaluate_files(options, classifier, tell)
+    found = _evaluate_files(options, classifier, on_file)
     if options.robustness:
         modality = classifier.header.recipe["modality"]
         corrupted = {
             name: _evaluate_files(
                 options,
                 classifier,
-                tell,
+                on_file,
                 InProcessDecoder(replace(classifier.preparer, corruption=corruption)),
             )
             for name, corruption in part(modality, "corruptions").items()
         }
         found = replace(found, corrupted={n: each.measures for n, each in corrupted.items()})
     if options.unknown:
-        found = replace(found, unknown=_evaluate_unknown(options.unknown, classifier, tell))
+        found = replace(found, unknown=_evaluate_unknown(options.unknown, classifier, on_file))
     return found
 
 
 def _evaluate_unknown(
-    folder: Path, classifier: Classifier, tell: Callable[[], None]
+    folder: Path, classifier: Classifier, on_file: Callable[[], None]
 ) -> dict[str, float]:
     """The share of a folder's files, at any depth, that is marked as unsure."""
     unsure = []
     for result in classifier.stream(walk(str(folder), FileFilter(recursive=True))):
         if result.ok:
             unsure.append(result.confident is False or result.signal != "present")
-        tell()
+        on_file()
     if not unsure:
         raise UsageError(f"{folder}: nothing in it could be classified")
     return {"items": len(unsure), "unsure": round(float(np.mean(unsure)), 4)}
@@ -164,7 +164,7 @@ def _evaluate_unknown(
 def _evaluate_files(
     options: EvaluationOptions,
     classifier: Classifier,
-    tell: Callable[[], None],
+    on_file: Callable[[], None],
     decoder: Decoder | None = None,
 ) -> Evaluation:
     labelled, header = options.labelled, classifier.header
@@ -177,7 +177,7 @@ def _evaluate_files(
     failed: list[LeftOut] = []
     results = classifier.stream((path for path, _ in labelled.files), decoder)
     for (path, own), result in zip(labelled.files, results, strict=True):
-        tell()
+        on_file()
         if result.ok and result.signal == "present":
             row = np.zeros(len(header.labels))
             for prediction in result.predictions:
@@ -189,7 +189,7 @@ def _evaluate_files(
             failed.append(left_out_without_signal(str(path), classes[own], result.signal))
             continue
         error = result.error
-        entry = why_left_out(str(path), classes[own], error.kind, error.message)
+        entry = left_out_by_error(str(path), classes[own], error.kind, error.message)
         failed.append(entry)
         if options.fail_fast and entry.kind == "broken":
             raise InputError(error.kind, f"{path}: {error.message}")

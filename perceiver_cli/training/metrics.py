@@ -1,4 +1,4 @@
-"""How good a classifier is: plain numpy over scores [items, classes] and true classes [items]."""
+"""Metrics of a classifier, from scores [items, classes] and true classes [items]."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BINS = 15
 
 @dataclass(frozen=True)
 class Measures:
-    """How good a classifier is. Shares in [0, 1].
+    """Metrics of a classifier. Shares are in [0, 1].
 
     Attributes:
         items: How many were classified.
@@ -117,7 +117,7 @@ def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
 
 
 def fit_threshold(best: np.ndarray, kept: float = 0.95) -> float:
-    """The top score that a share `kept` of known things reaches."""
+    """The score that a share `kept` of items of known classes reaches."""
     return float(np.quantile(best, 1 - kept))
 
 

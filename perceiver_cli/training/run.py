@@ -24,7 +24,7 @@ from perceiver_cli.errors import UsageError
 from perceiver_cli.model.config import PerceiverConfig
 from perceiver_cli.model.perceiver import Perceiver
 from perceiver_cli.training.data.cache import Cache
-from perceiver_cli.training.data.decode import cached
+from perceiver_cli.training.data.decode import load_or_decode
 from perceiver_cli.training.data.folder import LabelledFolder, training_files
 from perceiver_cli.training.data.usage import (
     ClassUsage,
@@ -35,12 +35,12 @@ from perceiver_cli.training.data.usage import (
 from perceiver_cli.training.distillation import read_teacher
 from perceiver_cli.training.loop import Plan, Progress, Training
 from perceiver_cli.training.metrics import fit_temperature, fit_threshold, measure
-from perceiver_cli.training.warm_start import first_recipe, take_over
+from perceiver_cli.training.warm_start import initial_recipe, load_matching_weights
 from perceiver_cli.version import package_version
 
 
 @dataclass(frozen=True)
-class Request:
+class TrainingOptions:
     """What to train on and into.
 
     Attributes:
@@ -50,14 +50,14 @@ class Request:
         run: Folder for decoded files and the resumable state.
         plan: How long and how to train.
         settings: "input.bands" or "model.latents" -> value, over the modality's defaults.
-        start: A checkpoint to begin from. Its model then holds, and its recipe as far as it fits
-            (see warm_start.py).
-        held_out: Share of the training files kept back to watch the training and to fit the
-            temperature and the threshold.
-        groups: Which of them belong together, see folder.training_files.
+        start: A checkpoint to start from (warm start): its architecture is used, and its weights
+            and recipe as far as they fit (see warm_start.py).
+        held_out: Share of the training files that is held out, to fit the temperature and the
+            threshold.
+        groups: Which files belong together, see folder.hold_out.
         teacher: Another model's logits for the files (not of shapes), see
             distillation.read_teacher.
-        card: What the checkpoint's card says beside the figures.
+        card: Entries of the checkpoint's card beside the figures.
         fail_fast: Whether to stop at the first broken file.
         device: Where the model learns, as torch names it.
     """
@@ -78,7 +78,7 @@ class Request:
 
 
 class Listener(Protocol):
-    """Hears how a training goes."""
+    """Callbacks for the progress of a training."""
 
     def decoded(self, stage: str, done: int, total: int) -> None:
         """One more file of a stage is decoded."""
@@ -90,62 +90,63 @@ class Listener(Protocol):
         """One more training step is done."""
 
 
-def train(request: Request, listener: Listener) -> Header:
+def train(options: TrainingOptions, listener: Listener) -> Header:
     """Trains, calibrates on the held-out share and writes the checkpoint; returns its header.
 
-    Called again with the same request it goes on where the run's folder stands.
+    Called again with the same options, it resumes from the run's folder.
 
     Raises:
         UsageError: The folder or the settings make no sense, a class has no usable file, or there
             are files of another modality.
-        InputError: A file is broken, and the request says to stop at one.
+        InputError: A file is broken, and the options say to stop at one.
     """
-    kept, held = training_files(request.folder, request.held_out, request.groups)
-    if request.teacher and request.modality == "pointcloud":
+    train_files, held_files = training_files(options.folder, options.held_out, options.groups)
+    if options.teacher and options.modality == "pointcloud":
         raise UsageError("shapes cannot have a teacher")
-    teacher = read_teacher(request.teacher, kept) if request.teacher else None
-    start = load_checkpoint(request.start) if request.start else None
-    adapter, config = _design(request, start, len(kept.labels))
+    teacher = read_teacher(options.teacher, train_files) if options.teacher else None
+    start = load_checkpoint(options.start) if options.start else None
+    adapter, config = _design(options, start, len(train_files.labels))
 
-    request.run.mkdir(parents=True, exist_ok=True)
-    for_training = adapter.for_training()
-    data = cached(
-        request.run / "train",
-        kept,
-        for_training,
+    options.run.mkdir(parents=True, exist_ok=True)
+    data = load_or_decode(
+        options.run / "train",
+        train_files,
+        adapter.for_training(),
         lambda done, total: listener.decoded("training files", done, total),
-        fail_fast=request.fail_fast,
+        fail_fast=options.fail_fast,
     )
-    watch = cached(
-        request.run / "held",
-        held,
+    held_out = load_or_decode(
+        options.run / "held",
+        held_files,
         adapter,
         lambda done, total: listener.decoded("held-out files", done, total),
-        fail_fast=request.fail_fast,
+        fail_fast=options.fail_fast,
     )
-    left_out = data.left_out + watch.left_out
-    usage = usage_by_class(kept.labels, _used(kept, data), _used(held, watch), left_out)
+    left_out = data.left_out + held_out.left_out
+    usage = usage_by_class(
+        train_files.labels, _used(train_files, data), _used(held_files, held_out), left_out
+    )
     listener.checked(usage, left_out)
-    check_usage(usage, left_out, request.modality)
+    check_usage(usage, left_out, options.modality)
 
-    torch.manual_seed(request.plan.seed)
+    torch.manual_seed(options.plan.seed)
     model = Perceiver(config)
     if start:
-        take_over(model, adapter, start)
-    model.to(torch.device(request.device))
-    training = Training(model, adapter, data, request.plan, request.run, teacher)
+        load_matching_weights(model, adapter, start)
+    model.to(torch.device(options.device))
+    training = Training(model, adapter, data, options.plan, options.run, teacher)
     training.run(listener.stepped)
 
     weights = training.average.module.state_dict()
     model.load_state_dict(weights)
-    header = _header(request, adapter, config, kept.labels, training, len(data))
+    header = _header(options, adapter, config, train_files.labels, training, len(data))
     if start:
         header = replace(header, card=header.card | {"from": _origin(start.header)})
-    if len(watch):
-        header = _calibrate(header, model.eval(), adapter, watch)
-    request.output.parent.mkdir(parents=True, exist_ok=True)
+    if len(held_out):
+        header = _calibrate(header, model.eval(), adapter, held_out)
+    options.output.parent.mkdir(parents=True, exist_ok=True)
     tensors = {name: value.cpu() for name, value in weights.items()}
-    save_checkpoint(request.output, Checkpoint(header, tensors))
+    save_checkpoint(options.output, Checkpoint(header, tensors))
     return header
 
 
@@ -155,40 +156,47 @@ def _used(folder: LabelledFolder, cache: Cache) -> list[int]:
 
 
 def held_out_logits(
-    model: Perceiver, adapter: Adapter, watch: Cache, only: str | None = None
+    model: Perceiver, adapter: Adapter, held_out: Cache, only: str | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Logits averaged over each file's windows, [files, classes], and the classes [files].
+    """The model's logits for held-out files.
 
-    only: the one stream that is read of files which have several.
+    Args:
+        model: In evaluation mode.
+        adapter: Makes the byte arrays.
+        held_out: The files.
+        only: The stream to read, of files with several; None for all.
+
+    Returns:
+        Logits averaged over each file's windows, [files, classes], and the classes, [files].
     """
     rows = []
     device = model.latents.device
     with torch.inference_mode():
-        for start in range(0, len(watch), 64):
-            where = np.arange(start, min(start + 64, len(watch)))
-            arrays = {n: torch.from_numpy(a) for n, a in watch.rows(where).items()}
+        for start in range(0, len(held_out), 64):
+            where = np.arange(start, min(start + 64, len(held_out)))
+            arrays = {n: torch.from_numpy(a) for n, a in held_out.rows(where).items()}
             arrays = {only: arrays[only]} if only else arrays
             streams = {n: to_device(x, device) for n, x in adapter.byte_array(arrays).items()}
             rows.append(model(streams).float().cpu().numpy())
     logits = np.concatenate(rows)
-    _, first, file = np.unique(watch.files, return_index=True, return_inverse=True)
+    _, first, file = np.unique(held_out.files, return_index=True, return_inverse=True)
     summed = np.zeros((len(first), logits.shape[1]))
     np.add.at(summed, file, logits)
-    return summed / np.bincount(file)[:, None], watch.classes[first]
+    return summed / np.bincount(file)[:, None], held_out.classes[first]
 
 
 def _design(
-    request: Request, start: Checkpoint | None, classes: int
+    options: TrainingOptions, start: Checkpoint | None, classes: int
 ) -> tuple[Adapter, PerceiverConfig]:
-    """The adapter and the model's config: defaults or the start's, changed by the settings."""
+    """The adapter and the model's config: the start's or the defaults, changed by the settings."""
     groups: dict[str, dict[str, Any]] = {"input": {}, "model": {}}
-    for name, value in request.settings.items():
+    for name, value in options.settings.items():
         group, _, key = name.partition(".")
         if group not in groups or not key:
             raise UsageError(f"unknown setting {name}: use input.NAME or model.NAME")
         groups[group][key] = value
     try:
-        adapter = build_adapter(first_recipe(request.modality, start) | groups["input"])
+        adapter = build_adapter(initial_recipe(options.modality, start) | groups["input"])
         if start:
             config = replace(start.header.model, classes=classes, streams=adapter.streams)
         else:
@@ -198,13 +206,15 @@ def _design(
         raise UsageError(str(error)) from None
 
 
-def _calibrate(header: Header, model: Perceiver, adapter: Adapter, watch: Cache) -> Header:
-    logits, truth = held_out_logits(model, adapter, watch)
+def _calibrate(header: Header, model: Perceiver, adapter: Adapter, held_out: Cache) -> Header:
+    logits, truth = held_out_logits(model, adapter, held_out)
     temperature = fit_temperature(logits, truth)
     alone = {}
     if len(adapter.streams) > 1:
         for name in filter(adapter.reads, adapter.streams):
-            alone[name] = round(fit_temperature(*held_out_logits(model, adapter, watch, name)), 4)
+            alone[name] = round(
+                fit_temperature(*held_out_logits(model, adapter, held_out, name)), 4
+            )
     scores = torch.from_numpy(logits / temperature).softmax(-1).numpy()
     threshold = fit_threshold(scores.max(1))
     measured = measure(scores, truth, threshold).rounded()
@@ -219,7 +229,7 @@ def _calibrate(header: Header, model: Perceiver, adapter: Adapter, watch: Cache)
 
 
 def _header(
-    request: Request,
+    options: TrainingOptions,
     adapter: Adapter,
     config: PerceiverConfig,
     labels: list[Label],
@@ -234,16 +244,16 @@ def _header(
         "version": package_version(),
     }
     return Header(
-        name=request.output.stem,
+        name=options.output.stem,
         model=config,
         recipe=asdict(adapter.recipe),
         labels=labels,
-        card=(request.card or {}) | made,
+        card=(options.card or {}) | made,
     )
 
 
 def _origin(start: Header) -> dict[str, Any]:
-    """What a card says of the weights that a training began from, and what those began from."""
-    kept = ("command", "minutes", "from")
-    told: dict[str, Any] = {name: start.card[name] for name in kept if name in start.card}
-    return {"name": start.name} | told
+    """The card's entry on the checkpoint that a training started from, and its own origin."""
+    copied = ("command", "minutes", "from")
+    entry: dict[str, Any] = {name: start.card[name] for name in copied if name in start.card}
+    return {"name": start.name} | entry

@@ -1,4 +1,4 @@
-"""What a new model takes over from one that was trained before."""
+"""Warm start: initialises a new model with the weights of a trained one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from perceiver_cli.preparation.audio import AudioRecipe
 from perceiver_cli.preparation.image import ImageRecipe
 from perceiver_cli.preparation.video import VideoRecipe
 
-# What a video's recipe shares with a picture's, so that its frames are read alike.
+# Settings that a video's recipe takes from a picture's, so that frames are read like pictures.
 _SHARED = (
     "size",
     "mean",
@@ -33,10 +33,11 @@ _SHARED = (
 )
 
 
-def first_recipe(modality: str, start: Checkpoint | None) -> dict[str, Any]:
-    """The recipe to train with unless settings change it.
+def initial_recipe(modality: str, start: Checkpoint | None) -> dict[str, Any]:
+    """The recipe to train with, before settings change it.
 
-    That of a start of the same modality; for video from pictures, frames are read as these.
+    A start of the same modality gives its own recipe. For video from pictures, frames are read
+    like pictures.
     """
     recipe: dict[str, Any] = {"modality": modality, **find_modality(modality).fresh_recipe}
     if start is None:
@@ -50,34 +51,34 @@ def first_recipe(modality: str, start: Checkpoint | None) -> dict[str, Any]:
     return recipe
 
 
-def take_over(model: Perceiver, adapter: Adapter, start: Checkpoint) -> None:
-    """Takes over every tensor whose name and shape fit; the rest starts fresh.
+def load_matching_weights(model: Perceiver, adapter: Adapter, start: Checkpoint) -> None:
+    """Loads every tensor whose name and shape fit; the others keep their initial values.
 
-    For other classes that is the head; for another modality what reads the byte array, too, but
-    for video from pictures: it begins as what sees the picture in every frame. In the same way,
-    what read a spectrum's levels begins as what finds them in their cosines.
+    The head differs for other classes, and the cross-attends for other byte arrays. Two changes of
+    the byte array are linear and are projected into the weights: from pictures to video, where a
+    picture is the mean of the frames, and from a spectrogram's levels to their cosines.
     """
     tensors: dict[str, Tensor] = dict(start.tensors)
     if (start.header.recipe["modality"], adapter.modality) == ("image", "av"):
         picture = build_adapter(start.header.recipe).recipe
-        reading = frame_channels(picture, adapter.recipe, model.config.channels)
-        if reading is not None:
-            tensors = tensors | read_anew(model, tensors, reading)
+        projection = frame_channels(picture, adapter.recipe, model.config.channels)
+        if projection is not None:
+            tensors = tensors | widen_cross_attends(model, tensors, projection)
     elif start.header.recipe["modality"] == adapter.modality == "audio":
         sound = build_adapter(start.header.recipe).recipe
-        reading = level_channels(sound, adapter.recipe)
-        if reading is not None:
-            tensors = tensors | read_anew(model, tensors, reading)
+        projection = level_channels(sound, adapter.recipe)
+        if projection is not None:
+            tensors = tensors | widen_cross_attends(model, tensors, projection)
     own = model.state_dict()
     fitting = {n: t for n, t in tensors.items() if n in own and own[n].shape == t.shape}
     model.load_state_dict(fitting, strict=False)
 
 
 def frame_channels(picture: ImageRecipe, video: VideoRecipe, channels: int) -> Tensor | None:
-    """How a picture's element comes out of a video's: [C of the picture, `channels`].
+    """The linear map from a video's element to a picture's: [C of the picture, `channels`].
 
-    Values are the mean over an element's frames; of time's position nothing is read. None where
-    the two recipes cut or place their patches in different ways.
+    Values are averaged over an element's frames; the position in time is ignored. None if the two
+    recipes cut their patches in different ways.
     """
     alike = all(getattr(picture, name) == getattr(video, name) for name in _SHARED)
     if not (alike and picture.positions and picture.windows == "none"):
@@ -85,41 +86,50 @@ def frame_channels(picture: ImageRecipe, video: VideoRecipe, channels: int) -> T
     pixels, bands, frames = 3 * video.patch**2, video.bands, video.patch_frames
     if video.values == "pixels":
         values = torch.eye(pixels).repeat(1, frames) / frames
-    else:  # The first of the coefficients over frames are the mean's, of the magnitudes as well.
+    else:  # The first coefficients over frames are the mean's, those of the magnitudes as well.
         one = torch.eye(pixels, pixels * frames)
         values = torch.block_diag(one, one)
     here, there = values.shape
-    reading = torch.zeros(here + 2 + 4 * bands, channels)
-    reading[:here, :there] = values
+    projection = torch.zeros(here + 2 + 4 * bands, channels)
+    projection[:here, :there] = values
     # Behind the values: positions, sines and cosines, each of (y, x) here and (t, y, x) there.
     for width in (1, bands, bands):
-        reading[here : here + 2 * width, there + width : there + 3 * width] = torch.eye(2 * width)
+        projection[here : here + 2 * width, there + width : there + 3 * width] = torch.eye(
+            2 * width
+        )
         here, there = here + 2 * width, there + 3 * width
-    return reading
+    return projection
 
 
 def level_channels(before: AudioRecipe, now: AudioRecipe) -> Tensor | None:
-    """How an element of levels comes out of one of their cosines: [C before, C now].
+    """The linear map from an element of cosines to one of levels: [C before, C now].
 
-    None where the two recipes differ in more than that.
+    None if the two recipes differ in more than that.
     """
     if before.values != "levels" or replace(before, values="cosines") != now or now.patch_samples:
         return None
     cosines = spectrogram_transform(now.values, (now.patch_mels, now.patch_frames))
     assert cosines is not None
     levels, positions = len(cosines.matrix), 2 + 4 * now.bands
-    reading = torch.zeros(levels + positions, 2 * levels + positions)
-    reading[:levels, :levels] = torch.linalg.inv(cosines.matrix).T
-    reading[levels:, 2 * levels :] = torch.eye(positions)
-    return reading
+    projection = torch.zeros(levels + positions, 2 * levels + positions)
+    projection[:levels, :levels] = torch.linalg.inv(cosines.matrix).T
+    projection[levels:, 2 * levels :] = torch.eye(positions)
+    return projection
 
 
-def read_anew(model: Perceiver, tensors: dict[str, Tensor], reading: Tensor) -> dict[str, Tensor]:
-    """The cross-attends of a model for wider elements, of which it reads what `reading` finds.
+def widen_cross_attends(
+    model: Perceiver, tensors: dict[str, Tensor], projection: Tensor
+) -> dict[str, Tensor]:
+    """The weights of cross-attends for wider elements, with the same output as before.
 
-    The query-key channels from before come first in every head and do what they did, on what
-    `reading` makes of an element; the others ask nothing and add nothing until they have learned
-    to.
+    Args:
+        model: The new model.
+        tensors: The old model's weights.
+        projection: Linear map from a new element to an old one, [C before, C now].
+
+    Returns:
+        Tensors of the new cross-attends. The old query-key channels come first in every head; the
+        new ones have zero queries and outputs, so that they add nothing at the start.
     """
     own, heads = model.state_dict(), model.config.cross_heads
     taken: dict[str, Tensor] = {}
@@ -130,14 +140,14 @@ def read_anew(model: Perceiver, tensors: dict[str, Tensor], reading: Tensor) -> 
         wider = {
             "query.weight": tensors[f"{name}.query.weight"] * (many / few) ** 0.5,
             "query.bias": tensors[f"{name}.query.bias"] * (many / few) ** 0.5,
-            "key.weight": tensors[f"{name}.key.weight"] * scale @ reading,
-            "value.weight": value * scale @ reading,
+            "key.weight": tensors[f"{name}.key.weight"] * scale @ projection,
+            "value.weight": value * scale @ projection,
             "value.bias": tensors[f"{name}.value.bias"] + value @ shift,
         }
         for part, tensor in wider.items():
-            silent = part.startswith("query") or part.endswith("bias")
+            zero = part.startswith("query") or part.endswith("bias")
             blank = own[f"{name}.{part}"].clone()
-            blank = blank.zero_() if silent else blank
+            blank = blank.zero_() if zero else blank
             blank.unflatten(0, (heads, -1))[:, :few] = tensor.unflatten(0, (heads, -1))
             taken[f"{name}.{part}"] = blank
         out = torch.zeros_like(own[f"{name}.out.weight"])

@@ -8,7 +8,7 @@ from perceiver_cli.adapters import build_adapter
 from perceiver_cli.errors import InputError
 from perceiver_cli.preparation.base import Window
 from perceiver_cli.training.data.cache import fingerprint, open_cache, write_cache
-from perceiver_cli.training.data.decode import cached
+from perceiver_cli.training.data.decode import load_or_decode
 from perceiver_cli.training.data.folder import read_folder
 from perceiver_cli.training.data.usage import ClassUsage, usage_by_class
 from tests.samples import make_picture, make_sound
@@ -27,14 +27,16 @@ def pictures(tmp_path) -> Path:
 def test_files_are_decoded_once(pictures, tmp_path):
     folder, adapter = read_folder(pictures, "train"), build_adapter({"modality": "image"})
     told = []
-    cache = cached(tmp_path / "cache", folder, adapter, lambda done, total: told.append(done))
+    cache = load_or_decode(
+        tmp_path / "cache", folder, adapter, lambda done, total: told.append(done)
+    )
     assert cache.streams["image"].shape == (6, 64, 64, 3)
     assert cache.classes.tolist() == [0, 0, 0, 1, 1, 1]
     (notes,) = cache.left_out
     assert (notes.class_index, notes.kind) == (0, "passed_over")
     assert notes.path.endswith("notes.txt")
     assert told == list(range(1, 8))
-    again = cached(tmp_path / "cache", folder, adapter, lambda done, total: told.append(0))
+    again = load_or_decode(tmp_path / "cache", folder, adapter, lambda done, total: told.append(0))
     assert 0 not in told
     np.testing.assert_array_equal(again.streams["image"], cache.streams["image"])
     assert again.left_out == cache.left_out
@@ -69,7 +71,7 @@ def test_what_is_left_out_and_why(pictures, tmp_path):
     (pictures / "b" / "loop.png").symlink_to("loop.png")
     make_sound(pictures / "b" / "bark.wav", 0.2)
     folder, adapter = read_folder(pictures, "train"), build_adapter({"modality": "image"})
-    cache = cached(tmp_path / "cache", folder, adapter, lambda done, total: None)
+    cache = load_or_decode(tmp_path / "cache", folder, adapter, lambda done, total: None)
     kinds = {Path(entry.path).name: entry.kind for entry in cache.left_out}
     assert kinds == {
         "notes.txt": "passed_over",
@@ -89,6 +91,8 @@ def test_fail_fast_stops_at_the_first_broken_file(pictures, tmp_path, decoded_be
         (pictures / "b" / name).write_bytes((pictures / "b" / "0.png").read_bytes()[:60])
     folder, adapter = read_folder(pictures, "train"), build_adapter({"modality": "image"})
     if decoded_before:
-        cached(tmp_path / "cache", folder, adapter, lambda done, total: None)
+        load_or_decode(tmp_path / "cache", folder, adapter, lambda done, total: None)
     with pytest.raises(InputError, match=r"y\.png: the PNG data"):
-        cached(tmp_path / "cache", folder, adapter, lambda done, total: None, fail_fast=True)
+        load_or_decode(
+            tmp_path / "cache", folder, adapter, lambda done, total: None, fail_fast=True
+        )

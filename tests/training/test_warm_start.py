@@ -8,10 +8,10 @@ from perceiver_cli.checkpoints.format import Checkpoint, Header, Label
 from perceiver_cli.model.config import PerceiverConfig
 from perceiver_cli.model.perceiver import Perceiver
 from perceiver_cli.training.warm_start import (
-    first_recipe,
     frame_channels,
+    initial_recipe,
     level_channels,
-    take_over,
+    load_matching_weights,
 )
 
 PICTURE = {"modality": "image", "size": 16, "patch": 4, "bands": 3, "highest": 2.0}
@@ -37,24 +37,24 @@ def start(request):
 
 
 def new_video_model(start, **changes):
-    adapter = build_adapter(first_recipe("av", start) | changes)
+    adapter = build_adapter(initial_recipe("av", start) | changes)
     model = Perceiver(replace(start.header.model, streams=adapter.streams, classes=5))
-    take_over(model, adapter, start)
+    load_matching_weights(model, adapter, start)
     return adapter, model
 
 
 def test_a_video_is_read_as_the_pictures_were(start):
-    recipe = first_recipe("av", start)
+    recipe = initial_recipe("av", start)
     assert {name: recipe[name] for name in PICTURE if name != "modality"} == {
         name: value for name, value in PICTURE.items() if name != "modality"
     }
-    assert first_recipe("image", start) == start.header.recipe
-    assert first_recipe("audio", start) == {"modality": "audio"}
-    assert first_recipe("av", None) == {"modality": "av", "values": "cosines"}
+    assert initial_recipe("image", start) == start.header.recipe
+    assert initial_recipe("audio", start) == {"modality": "audio"}
+    assert initial_recipe("av", None) == {"modality": "av", "values": "cosines"}
 
 
 def test_a_still_comes_out_of_a_video_as_the_picture(start):
-    pictures, videos = (build_adapter(first_recipe(m, start)) for m in ("image", "av"))
+    pictures, videos = (build_adapter(initial_recipe(m, start)) for m in ("image", "av"))
     pixels = torch.randint(0, 256, (2, 16, 16, 3), dtype=torch.uint8)
     frames = pixels.unsqueeze(1).expand(-1, videos.recipe.frames, -1, -1, -1).contiguous()
     picture = pictures.byte_array({"image": pixels})["image"]
@@ -68,7 +68,7 @@ def test_the_cross_attends_do_what_they_did(start):
     _, model = new_video_model(start)
     before = Perceiver(start.header.model)
     before.load_state_dict(start.tensors)
-    recipes = [build_adapter(first_recipe(m, start)).recipe for m in ("image", "av")]
+    recipes = [build_adapter(initial_recipe(m, start)).recipe for m in ("image", "av")]
     reading = frame_channels(*recipes, model.config.channels)
     elements, latents = torch.randn(2, 30, model.config.channels), torch.randn(2, 4, 16)
     for old, new in zip(before.cross, model.cross, strict=True):
@@ -122,7 +122,7 @@ def test_a_sound_model_goes_on_with_cosines_from_levels():
     labels = [Label("a", "a"), Label("b", "b")]
     header = Header("small", config, asdict(levels.recipe), labels)
     model = Perceiver(replace(config, streams=cosines.streams))
-    take_over(model, cosines, Checkpoint(header, before.state_dict()))
+    load_matching_weights(model, cosines, Checkpoint(header, before.state_dict()))
     after = model.cross[0]
     assert not after.value.weight[:82, 16:32].any()
     assert after.value.weight[:82, :16].any()

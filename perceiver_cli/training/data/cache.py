@@ -26,9 +26,14 @@ from perceiver_cli.training.data.usage import LeftOut
 
 @dataclass(frozen=True)
 class Cache:
-    """streams: name -> array [rows, ...]; present: name -> bool [rows]; classes, files: int [rows].
+    """Decoded training files, one row per window.
 
-    left_out: the files that could not be used.
+    Attributes:
+        streams: Name -> array [rows, ...].
+        present: Name -> bool [rows], which rows have the stream.
+        classes: int [rows].
+        files: int [rows], index of the file.
+        left_out: The files that cannot be used.
     """
 
     streams: dict[str, np.ndarray]
@@ -40,13 +45,13 @@ class Cache:
     def __len__(self) -> int:
         return len(self.classes)
 
-    def rows(self, where: np.ndarray) -> dict[str, np.ndarray]:
+    def rows(self, indices: np.ndarray) -> dict[str, np.ndarray]:
         """The arrays of some rows, copied into memory."""
-        return {name: array[where] for name, array in self.streams.items()}
+        return {name: array[indices] for name, array in self.streams.items()}
 
 
 def fingerprint(folder: LabelledFolder, adapter: Adapter) -> str:
-    """Changes with the recipe and with any file's path, size or time."""
+    """A digest of the recipe and of every file's path, size and time of modification."""
     digest = hashlib.sha256(json.dumps(asdict(adapter.recipe), sort_keys=True).encode())
     for path, index in folder.files:
         try:
@@ -58,36 +63,36 @@ def fingerprint(folder: LabelledFolder, adapter: Adapter) -> str:
     return digest.hexdigest()
 
 
-def open_cache(place: Path, expected: str) -> Cache | None:
-    """The cache at `place` if it is whole and its fingerprint is the expected one."""
+def open_cache(folder: Path, expected: str) -> Cache | None:
+    """The cache in `folder`, or None if it is incomplete or its fingerprint is another."""
     try:
-        index = json.loads((place / "index.json").read_text())
+        index = json.loads((folder / "index.json").read_text())
         if index["fingerprint"] != expected:
             return None
         left_out = [LeftOut(**entry) for entry in index["left_out"]]
     except (OSError, ValueError, KeyError):
         return None
-    rows = np.load(place / "rows.npz")
-    streams = {n: np.load(place / f"{n}.npy", mmap_mode="r") for n in index["streams"]}
+    rows = np.load(folder / "rows.npz")
+    streams = {n: np.load(folder / f"{n}.npy", mmap_mode="r") for n in index["streams"]}
     present = {n: rows[f"present_{n}"] for n in index["streams"]}
     return Cache(streams, present, rows["classes"], rows["files"], left_out)
 
 
 def write_cache(
-    place: Path,
+    folder: Path,
     expected: str,
     decoded: Iterable[tuple[int, int, list[Window]]],
     left_out: list[LeftOut],
 ) -> Cache:
     """Writes decoded (file index, class, windows); the folder appears when it is complete."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    for leftover in place.parent.glob(f".{place.name}.*.part"):  # of a run that was killed
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in folder.parent.glob(f".{folder.name}.*.part"):  # of a run that was killed
         shutil.rmtree(leftover, ignore_errors=True)
-    with atomic_write(place) as part:
+    with atomic_write(folder) as part:
         part.mkdir()
         _write_arrays(part, expected, decoded, left_out)
-        shutil.rmtree(place, ignore_errors=True)
-    cache = open_cache(place, expected)
+        shutil.rmtree(folder, ignore_errors=True)
+    cache = open_cache(folder, expected)
     assert cache is not None
     return cache
 
@@ -122,7 +127,7 @@ def _write_arrays(
 
 
 class _StreamFile:
-    """One stream's rows on their way into an .npy file; rows that lack it are zeros."""
+    """Writes one stream's rows into an .npy file; rows without the stream are zeros."""
 
     def __init__(self, raw: Path, first: np.ndarray, rows_before: int) -> None:
         self._raw = raw

@@ -1,4 +1,4 @@
-"""Labelled files to cached arrays, decoded on all cores."""
+"""Decodes labelled files into a cache of arrays, on all cores."""
 
 from __future__ import annotations
 
@@ -18,37 +18,41 @@ from perceiver_cli.preparation.base import Window
 from perceiver_cli.processor import usable_cores
 from perceiver_cli.training.data.cache import Cache, fingerprint, open_cache, write_cache
 from perceiver_cli.training.data.folder import LabelledFolder
-from perceiver_cli.training.data.usage import LeftOut, left_out_without_signal, why_left_out
+from perceiver_cli.training.data.usage import LeftOut, left_out_by_error, left_out_without_signal
 
+# Files that are decoded ahead of the one being written.
 _AHEAD = 64
 
 
-def cached(
-    place: Path,
+def load_or_decode(
+    cache_folder: Path,
     folder: LabelledFolder,
     adapter: Adapter,
-    tell: Callable[[int, int], None],
+    on_file: Callable[[int, int], None],
     *,
     fail_fast: bool = False,
 ) -> Cache:
-    """The folder's files as arrays, from the cache at `place` or decoded into it.
+    """The folder's files as arrays, from the cache or decoded into it.
 
     Args:
-        place: The cache's folder.
+        cache_folder: Where the cache lies.
         folder: What to decode.
         adapter: Which modality is read, and how it is prepared.
-        tell: Called with (done, total) after every file.
+        on_file: Called with (done, total) after every file.
         fail_fast: Whether to stop at the first broken file.
 
     Raises:
         InputError: A file is broken, and fail_fast is set. The message names the file.
     """
     expected = fingerprint(folder, adapter)
-    cache = open_cache(place, expected)
+    cache = open_cache(cache_folder, expected)
     if cache is None:
         left_out: list[LeftOut] = []
         cache = write_cache(
-            place, expected, _decode_all(folder, adapter, left_out, tell, fail_fast), left_out
+            cache_folder,
+            expected,
+            _decode_all(folder, adapter, left_out, on_file, fail_fast),
+            left_out,
         )
     elif fail_fast:
         for entry in cache.left_out:
@@ -60,7 +64,7 @@ def _decode_all(
     folder: LabelledFolder,
     adapter: Adapter,
     left_out: list[LeftOut],
-    tell: Callable[[int, int], None],
+    on_file: Callable[[int, int], None],
     fail_fast: bool,
 ) -> Iterator[tuple[int, int, list[Window]]]:
     """(file index, class index, windows) of every usable file; fills left_out with the others."""
@@ -81,7 +85,7 @@ def _decode_all(
                         _stop_if_broken(decoded)
                 else:
                     yield number, index, decoded
-                tell(number + 1, len(folder.files))
+                on_file(number + 1, len(folder.files))
         finally:
             for _, _, future in waiting:
                 future.cancel()
@@ -99,7 +103,7 @@ def _decode(path: Path, index: int, adapter: Adapter) -> list[Window] | LeftOut:
             kept = [window for window in windows if window.signal == "present"]
             return kept or left_out_without_signal(source.path, index, windows[0].signal)
     except InputError as error:
-        return why_left_out(source.path, index, error.kind, error.message)
+        return left_out_by_error(source.path, index, error.kind, error.message)
 
 
 def _stop_if_broken(entry: LeftOut) -> None:

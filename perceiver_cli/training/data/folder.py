@@ -17,17 +17,26 @@ SPLITS = ("train", "held", "val", "test")
 
 @dataclass(frozen=True)
 class LabelledFolder:
-    """labels: the classes, in order of their ids; files: (path, class index), sorted by path."""
+    """A folder with one folder of files per class.
+
+    Attributes:
+        labels: The classes, in order of their ids.
+        files: (path, class index), sorted by path.
+    """
 
     labels: list[Label]
     files: list[tuple[Path, int]]
 
 
 def read_folder(root: Path, split: str) -> LabelledFolder:
-    """The files of one split. A folder that has no splits is one split by itself.
+    """The files of one split. A folder without splits is read as a whole.
 
     A class is a folder, with all files below it; its id is the folder's name. `labels.tsv` beside
-    the folders (id, tab, label) gives the words that people read; without it they come from the id.
+    the folders (id, tab, label) has the labels that people read; without it they come from the id.
+
+    Args:
+        root: The labelled folder.
+        split: One of SPLITS.
 
     Raises:
         UsageError: There are fewer than two classes, or a class has no files.
@@ -56,9 +65,15 @@ def read_folder(root: Path, split: str) -> LabelledFolder:
 def training_files(
     root: Path, share: float, groups: str | None
 ) -> tuple[LabelledFolder, LabelledFolder]:
-    """What to train on, and what is held out: DIR/held where there is one, else see hold_out.
+    """The files to train on, and those that are held out.
 
-    Raises UsageError as read_folder and hold_out, and if held/ has other classes than train/.
+    Args:
+        root: The labelled folder. Its held/ is held out, if there is one.
+        share: Otherwise, see hold_out.
+        groups: See hold_out.
+
+    Raises:
+        UsageError: As read_folder and hold_out, or held/ has other classes than train/.
     """
     folder = read_folder(root, "train")
     if not (root / "held").is_dir():
@@ -72,13 +87,20 @@ def training_files(
 def hold_out(
     folder: LabelledFolder, share: float, groups: str | None = None, seed: int = 0
 ) -> tuple[LabelledFolder, LabelledFolder]:
-    """Splits off a share of every class (at least one file of a class with four or more).
+    """Holds out a share of every class, so that fitting the temperature leaves val untouched.
 
-    groups: a regular expression; files of a class in whose names it first finds the same text
-    belong together (cut from one recording, say) and stay on one side; a file where it finds
-    nothing stands alone.
-    Used to watch a training, fit its temperature and its threshold, so that val stays untouched.
-    Raises UsageError if `groups` is no regular expression.
+    Args:
+        folder: What is split.
+        share: Of each class's files; at least one file of a class with four or more.
+        groups: A regular expression. Files of a class whose names match with the same text (cut
+            from one recording, say) stay together; a file without a match is a group of its own.
+        seed: Of the random choice.
+
+    Returns:
+        The files that are kept, and those held out.
+
+    Raises:
+        UsageError: `groups` is no regular expression.
     """
     try:
         pattern = re.compile(groups) if groups else None
@@ -103,7 +125,7 @@ def hold_out(
     return LabelledFolder(folder.labels, sorted(kept)), LabelledFolder(folder.labels, sorted(held))
 
 
-def spread(folder: LabelledFolder, count: int) -> LabelledFolder:
+def evenly_spaced(folder: LabelledFolder, count: int) -> LabelledFolder:
     """At most `count` of the files, evenly spaced, so that every class has its share."""
     files = folder.files
     step = max(1.0, len(files) / count)

@@ -21,7 +21,7 @@ class LeftOut:
     Attributes:
         path: As the folder gives it.
         class_index: Its class.
-        kind: "passed_over" for what no media file is, such as a text or a file without bytes;
+        kind: "passed_over" for files that are not media, such as a text or an empty file;
             "other_modality" for media that the model does not read; "broken" for the rest.
         reason: One line for people.
     """
@@ -43,14 +43,14 @@ class ClassUsage:
     broken: int
 
 
-def why_left_out(path: str, class_index: int, kind: ErrorKind, message: str) -> LeftOut:
+def left_out_by_error(path: str, class_index: int, kind: ErrorKind, message: str) -> LeftOut:
     """A file that could not be decoded, with the kind and message of its InputError."""
     passed_over = kind == "unsupported" or (kind == "empty" and has_no_bytes(path))
     return LeftOut(path, class_index, "passed_over" if passed_over else "broken", message)
 
 
 def left_out_without_signal(path: str, class_index: int, signal: str) -> LeftOut:
-    """A file that holds nothing to classify: neither right nor wrong, and nothing to learn from."""
+    """A file without signal, which is neither trained on nor counted as right or wrong."""
     reason = f"holds nothing to classify ({signal.replace('_', ' ')})"
     return LeftOut(path, class_index, "broken", reason)
 
@@ -71,7 +71,7 @@ def usage_by_class(
 
 
 def check_usage(usage: list[ClassUsage], left_out: list[LeftOut], modality: str) -> None:
-    """Whether every class can be learned.
+    """Checks that every class has files and that all media are of one modality.
 
     Raises:
         UsageError: A class has no usable file, or there are media of another modality, which
