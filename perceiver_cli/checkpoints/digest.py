@@ -1,14 +1,25 @@
-"""What tells one checkpoint from another of the same name. Imports no torch."""
+"""What tells results from others: by the weights and by the options. Imports no torch."""
 
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from perceiver_cli.checkpoints import registry
+from perceiver_cli.errors import CheckpointError
+from perceiver_cli.modalities import MODALITIES
+from perceiver_cli.version import package_version
 
 _DIGITS = 16
+
+# Settings of a Classifier that change how fast results come, not what they are.
+_MACHINE = frozenset(
+    ("model", "batch_size", "device", "threads", "decoders", "timeout", "preview_sides")
+)
 
 
 class WeightsOf:
@@ -25,6 +36,43 @@ class WeightsOf:
         if self._only is not None:
             return digest(self._only)
         return digest(registry.default_for(modality)) if modality else None
+
+
+def options_digest(settings: Mapping[str, Any]) -> str:
+    """Digits that differ when settings of a Classifier do that change its results.
+
+    Args:
+        settings: The Classifier's arguments; the model's name is passed over, as are those that
+            only concern the machine.
+    """
+    kept = {name: value for name, value in settings.items() if name not in _MACHINE}
+    return _digits(json.dumps(kept, sort_keys=True, default=str))
+
+
+def fingerprint(model: str | None, settings: Mapping[str, Any]) -> str:
+    """Digits that differ when weights, options or the package's version do.
+
+    Args:
+        model: The checkpoint for every input; None: each modality's default.
+        settings: As in options_digest.
+
+    Raises:
+        CheckpointError, UsageError: The model named is not there.
+    """
+    weights_of = WeightsOf(model)
+    weights: dict[str, str | None] = {}
+    for modality in MODALITIES:
+        try:
+            weights[modality] = weights_of(modality)
+        except CheckpointError:
+            if model is not None:
+                raise
+            weights[modality] = None
+    return _digits(json.dumps([weights, options_digest(settings), package_version()]))
+
+
+def _digits(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
 
 
 @cache

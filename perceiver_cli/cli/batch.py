@@ -20,7 +20,7 @@ from perceiver_cli.cli.progress import Bar
 from perceiver_cli.cli.running import INPUT_FAILED, print_message
 from perceiver_cli.cli.views import Views
 from perceiver_cli.inference.decoding.items import Item
-from perceiver_cli.inputs.paths import Input, has_no_bytes
+from perceiver_cli.inputs.paths import Input
 from perceiver_cli.media.types import Source
 from perceiver_cli.report import Writer, writer_for
 from perceiver_cli.report.journal import Journal
@@ -38,9 +38,10 @@ TIMEOUT_S = 300.0
 class Batch:
     """Classifies inputs and tells people how it went.
 
-    countable: the inputs may be listed in advance to show how many there are, where the other
-    kind, a list that somebody may still be writing, is taken as it comes and as having many; full:
-    a table for each input, however many; top: predictions that csv has columns for;
+    countable: the first inputs may be waited for, where the other kind, a list that somebody may
+    still be writing, is taken as it comes and as having many; listable: all inputs may be listed in
+    advance to show how many there are; full: a table for each input, however many; top:
+    predictions that csv has columns for;
     one_kind: the call asks for one modality or model, so that other media count as passed over
     too; journal: takes the place of the output, and says which inputs are done already; views:
     what is made of each Result beside the output.
@@ -53,6 +54,7 @@ class Batch:
         form: Format | str,
         output: Path | None,
         countable: bool,
+        listable: bool = True,
         quiet: bool = False,
         verbose: bool = False,
         full: bool = False,
@@ -68,7 +70,7 @@ class Batch:
         self.inputs: Iterator[Input] = chain(first, inputs)
         self.form = form
         self.output = output
-        self.countable = countable
+        self.listable = countable and listable
         self.quiet = quiet
         self.verbose = verbose and not quiet
         self.full = full or self.verbose
@@ -159,7 +161,7 @@ class Batch:
             raise
 
     def _total(self) -> int | None:
-        if not self.countable or not sys.stderr.isatty():
+        if not self.listable or not sys.stderr.isatty():
             return None
         listed = list(self.inputs)
         self.inputs = iter(listed)
@@ -187,14 +189,14 @@ class Batch:
             yield each.source
 
     def _handle(self, item: Item, result: Result, writer: Writer, classifier: Any) -> None:
-        _, named = self._waiting.popleft()
+        source, named = self._waiting.popleft()
         if result.ok:
             self.classified += 1
             self.unsure += result.confident is False
             if not self.quiet:
                 for note in result.notes:
                     print_message(f"{display_path(result.path)}: {note}")
-        elif not named and _is_no_media(result):
+        elif not named and _is_no_media(source, result):
             self.passed_over += 1
             if self.verbose:
                 print_message(f"passed over {display_path(result.path)}: {result.error.message}")
@@ -242,11 +244,11 @@ class Batch:
             yield from self.views.written
 
 
-def _is_no_media(result: Result) -> bool:
+def _is_no_media(source: Source, result: Result) -> bool:
     """Whether a failed file is passed over in a folder: other media are not, whatever their fault.
 
     A file without bytes is no media; a sound without samples, which is "empty" too, is.
     """
     if result.error is None or result.error.kind not in ("unsupported", "empty"):
         return False
-    return result.error.kind == "unsupported" or has_no_bytes(result.path)
+    return result.error.kind == "unsupported" or source.has_no_bytes()

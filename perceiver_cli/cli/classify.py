@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -37,7 +37,8 @@ def classify(
         list[str] | None,
         typer.Argument(
             metavar="PATH",
-            help="Files, folders, patterns such as '*.wav', or - for one file on standard input.",
+            help="Files, folders, .tar and .zip archives, patterns such as '*.wav', URLs "
+            "(s3://, gs://, https://), or - for one file on standard input.",
             show_default=False,
         ),
     ] = None,
@@ -67,6 +68,14 @@ def classify(
     hidden: HiddenOption = False,
     include: IncludeOption = None,
     exclude: ExcludeOption = None,
+    archives: Annotated[
+        bool,
+        typer.Option(
+            "--archives",
+            help="Of a folder, read the members of .tar and .zip files too.",
+            rich_help_panel=READING,
+        ),
+    ] = False,
     shard: ShardOption = None,
     modality: ModalityOption = AUTO,
     top: Annotated[
@@ -240,6 +249,7 @@ def classify(
         from perceiver_cli.cli.views import Views
         from perceiver_cli.errors import UsageError
         from perceiver_cli.inputs.filters import FileFilter, parse_shard
+        from perceiver_cli.inputs.names import archive_kind, is_url
         from perceiver_cli.inputs.paths import find_inputs
 
     file_filter = FileFilter(
@@ -247,6 +257,7 @@ def classify(
         hidden=hidden,
         include=tuple(include or ()),
         exclude=tuple(exclude or ()),
+        archives=archives,
         shard=parse_shard(shard) if shard else (1, 1),
     )
     inputs = find_inputs(paths or [], files_from=files_from, null=null, file_filter=file_filter)
@@ -260,6 +271,17 @@ def classify(
     form = Format.jsonl if resume else form or Format.table
     if show and (form is not Format.table or output):
         raise UsageError("--show goes below tables on standard output")
+    settings = {
+        "model": model,
+        "modality": modality,
+        "top": top,
+        "min_score": min_score,
+        "batch_size": batch_size,
+        "device": device.value,
+        "precision": precision.value,
+        "threads": threads,
+        "strict": strict,
+    }
     views = None
     if explained or show or page:
         views = Views(explained, show, page, method)
@@ -269,28 +291,19 @@ def classify(
         output=output,
         # A list that someone is still writing has no length yet.
         countable=files_from is None,
+        # Archives are read as they are listed, and buckets may be large.
+        listable=not archives
+        and not any(is_url(path) or archive_kind(path) for path in paths or []),
         quiet=quiet,
         verbose=verbose,
         full=show,
         fail_fast=fail_fast,
         top=top,
         one_kind=model is not None or modality != AUTO,
-        journal=_open_journal(resume, model) if resume else None,
+        journal=_open_journal(resume, attention, settings) if resume else None,
         views=views,
     )
-    batch.run(
-        attention,
-        timeout,
-        model=model,
-        modality=modality,
-        top=top,
-        min_score=min_score,
-        batch_size=batch_size,
-        device=device.value,
-        precision=precision.value,
-        threads=threads,
-        strict=strict,
-    )
+    batch.run(attention, timeout, **settings)
     if batch.found_nothing and not recursive and not quiet:
         _suggest_recursive(paths or [], file_filter)
     raise typer.Exit(batch.exit_code)
@@ -315,8 +328,9 @@ def _check_resumable(paths: list[str], form: str | None, output: Path | None) ->
         raise UsageError("--resume is for files: standard input cannot be read again")
 
 
-def _open_journal(path: Path, model: str | None) -> Journal:
-    from perceiver_cli.checkpoints.digest import WeightsOf
+def _open_journal(path: Path, attention: bool | None, settings: dict[str, Any]) -> Journal:
+    from perceiver_cli.checkpoints.digest import WeightsOf, options_digest
     from perceiver_cli.report.journal import Journal
 
-    return Journal(path, WeightsOf(model))
+    options = options_digest({"attention": attention is not False, **settings})
+    return Journal(path, WeightsOf(settings["model"]), options)

@@ -65,11 +65,12 @@ def explain(
     from perceiver_cli.cli.process import set_up
     from perceiver_cli.explain.explanation import explain as explain_source
     from perceiver_cli.inference.classifier import Classifier
+    from perceiver_cli.inputs.opening import named_source
     from perceiver_cli.inputs.paths import STDIN
     from perceiver_cli.media.types import Source
     from perceiver_cli.report.words import display_path
 
-    source = Source(path, sys.stdin.buffer.read() if path == STDIN else None)
+    source = Source(path, sys.stdin.buffer.read()) if path == STDIN else named_source(path)
     set_up(threads)
     classifier = Classifier(model, modality, device=device.value, threads=threads)
     try:

@@ -30,11 +30,12 @@ def inspect(
     from perceiver_cli.errors import InputError
     from perceiver_cli.inference.classifier import Classifier
     from perceiver_cli.inference.inspection import inspect_source
+    from perceiver_cli.inputs.opening import named_source
     from perceiver_cli.inputs.paths import STDIN
     from perceiver_cli.media.types import Source
     from perceiver_cli.report.words import display_path
 
-    source = Source(path, sys.stdin.buffer.read() if path == STDIN else None)
+    source = Source(path, sys.stdin.buffer.read()) if path == STDIN else named_source(path)
     try:
         record = inspect_source(source, Classifier(model, modality)).to_dict()
     except InputError as error:

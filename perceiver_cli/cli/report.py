@@ -123,12 +123,12 @@ class _Explainer:
         """None if its file cannot be read, or its weights are not at hand."""
         from perceiver_cli.explain.explanation import explain_item
         from perceiver_cli.inference.decoding.items import FailedItem
-        from perceiver_cli.media.types import Source
+        from perceiver_cli.inputs.opening import named_source
 
         classifier = self._classifier(result.model)
         if classifier is None:
             return None
-        item = classifier.prepare(Source(result.path))
+        item = classifier.prepare(named_source(result.path))
         if isinstance(item, FailedItem) or item.signal != "present":
             return None
         return explain_item(item, result, classifier.engine_of(item), self.method)

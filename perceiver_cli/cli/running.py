@@ -109,9 +109,10 @@ def exit_on_errors() -> Iterator[None]:
 
 def print_message(message: str) -> None:
     """One line on stderr, in one write: processes that share it do not write into each other's."""
+    from perceiver_cli.inputs.names import without_credentials
     from perceiver_cli.report.words import printable
 
-    sys.stderr.write(f"perceiver: {printable(message)}\n")
+    sys.stderr.write(f"perceiver: {printable(without_credentials(message))}\n")
 
 
 def _discard_output() -> None:

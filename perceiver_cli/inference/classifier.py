@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from perceiver_cli.checkpoints import registry
 from perceiver_cli.checkpoints.format import Header
 from perceiver_cli.device import pick_device
 from perceiver_cli.errors import CheckpointError, UsageError
-from perceiver_cli.inference.decoding.decoders import Decoder, InProcessDecoder
+from perceiver_cli.inference.decoding.decoders import Decoder, FetchingDecoder, InProcessDecoder
 from perceiver_cli.inference.decoding.items import FailedItem, Item, PreparedItem
 from perceiver_cli.inference.decoding.preparer import Preparer
-from perceiver_cli.inference.decoding.subprocess_decoder import SubprocessDecoder
+from perceiver_cli.inference.decoding.subprocess_decoder import DecodingPool, SubprocessDecoder
 from perceiver_cli.inference.engine import Engine
 from perceiver_cli.inference.postprocess import PredictionOptions, failed_result, predict_batch
 from perceiver_cli.inference.scheduler import Scheduler
 from perceiver_cli.inference.threads import default_threads, use_threads
+from perceiver_cli.inputs.objects import as_source
 from perceiver_cli.media.types import Source
 from perceiver_cli.modalities import MODALITIES
 from perceiver_cli.model.quantization.precision import precision_in_words
@@ -33,6 +34,9 @@ SMALLEST_BATCH = 4
 
 # More decoders than this outrun any model, and each process of them takes some 100 MB.
 MOST_DECODERS = 16
+
+# Inputs that are got from elsewhere at a time: there it is waiting that takes long.
+FETCHED_AT_ONCE = 16
 
 # Pictures for people take a thousand times the memory of what a model reads.
 PREVIEWS_AHEAD = 4
@@ -54,8 +58,10 @@ class Classifier:
         device: "auto", "cpu", "cuda" or "mps".
         precision: "auto", "float32", "bfloat16" or "int8".
         threads: Processor threads for the model; None: one per usable core.
-        timeout: Seconds for decoding one input, 0 is no limit: streams then decode in processes of
-            their own, which are replaced when they hang or crash. None decodes in this process.
+        decoders: How many inputs are decoded at a time, at most; None: one per usable core.
+        timeout: Seconds for decoding one input, 0 is no limit: decoding then happens in processes
+            apart, which are replaced when they hang or crash, and kept until `close`. None decodes
+            in this process.
         strict: Whether an input fails of which something had to be left out or repaired.
         preview_sides: Items hold what people see, too: see Preparer.
 
@@ -76,6 +82,7 @@ class Classifier:
         device: str = "auto",
         precision: str = "auto",
         threads: int | None = None,
+        decoders: int | None = None,
         timeout: float | None = None,
         strict: bool = False,
         preview_sides: tuple[int, int] | None = None,
@@ -86,6 +93,7 @@ class Classifier:
         self.precision = precision_in_words(precision, self.device)
         self._precision = precision
         self.threads = threads or default_threads()
+        self.decoders = min(MOST_DECODERS, decoders or usable_cores())
         self._options = PredictionOptions(top, min_score, attention)
         self._engines: dict[Path, Engine] = {}
         self._loading = threading.Lock()
@@ -93,6 +101,18 @@ class Classifier:
         self._named = self._engine(registry.find(model)) if model else None
         weights = _default_weights() if self._named is None else self._named.path
         self.preparer = Preparer(weights, modality, strict, preview_sides)
+        self._pool: DecodingPool | None = None if timeout is None else DecodingPool(self.preparer)
+
+    def __enter__(self) -> Classifier:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the decoding processes, which otherwise end with the Classifier."""
+        if self._pool:
+            self._pool.close()
 
     @property
     def header(self) -> Header:
@@ -101,20 +121,32 @@ class Classifier:
             raise UsageError("no one model was named")
         return self._named.header
 
-    def classify(self, path: str | os.PathLike[str] | Source) -> Result:
-        """The Result for one file. A file that cannot be classified gives status "error"."""
-        return next(self.stream([path]))
+    def classify(
+        self, value: Any, *, rate: int | None = None, modality: str | None = None
+    ) -> Result:
+        """The Result for one input. One that cannot be classified gives status "error".
 
-    def stream(
-        self, inputs: Iterable[str | os.PathLike[str] | Source], decoder: Decoder | None = None
-    ) -> Iterator[Result]:
+        Args:
+            value: A path, bytes, an open binary file, a PIL image, a NumPy array, or a Source; see
+                `as_source`.
+            rate: Samples a second, for an array that is a sound.
+            modality: What the input is, for an array that could be several things.
+
+        Raises:
+            TypeError: The value is nothing of that kind.
+            CheckpointError: The weights that serve it are missing or damaged.
+        """
+        return next(self.stream([as_source(value, rate=rate, modality=modality)]))
+
+    def stream(self, inputs: Iterable[Any], decoder: Decoder | None = None) -> Iterator[Result]:
         """One Result per input, in input order, each as soon as it and those before are ready.
 
         Memory is bounded by the batch size, not by the number of inputs.
 
         Args:
-            inputs: Read by another thread, a little ahead.
-            decoder: Prepares the items; None: as `timeout` says.
+            inputs: What `classify` takes (`as_source` adds a rate or modality). Read by another
+                thread, a little ahead.
+            decoder: Prepares the items, and is closed with the stream; None: as `timeout` says.
 
         Raises:
             CheckpointError: The weights that serve an input are missing or damaged.
@@ -122,11 +154,11 @@ class Classifier:
         return (result for _, result in self.stream_items(inputs, decoder))
 
     def stream_items(
-        self, inputs: Iterable[str | os.PathLike[str] | Source], decoder: Decoder | None = None
+        self, inputs: Iterable[Any], decoder: Decoder | None = None
     ) -> Iterator[tuple[Item, Result]]:
         """As `stream`, each Result with the item that it was predicted from."""
         self._stopping = False
-        decoder = decoder or self._usual_decoder()
+        decoder = FetchingDecoder(decoder or self._usual_decoder(), self.decoders)
         if self.device.type == "cpu":
             # Batches side by side, a core for each, are faster than one batch on all cores.
             workers = self.threads
@@ -136,11 +168,11 @@ class Classifier:
             workers, size = 2 if self.device.type == "cuda" else 1, self.batch_size
         capacity = AHEAD * max(self.batch_size, size * workers)
         scheduler = Scheduler(
-            (s if isinstance(s, Source) else Source(os.fspath(s)) for s in inputs),
+            map(as_source, inputs),
             decoder.prepare,
             self._predict_in_thread,
             capacity=PREVIEWS_AHEAD if self.preparer.preview_sides else capacity,
-            decoders=min(MOST_DECODERS, usable_cores()),
+            decoders=max(FETCHED_AT_ONCE, self.decoders),
             workers=workers,
             batch_size=size,
             stopped=lambda: self._stopping,
@@ -183,9 +215,9 @@ class Classifier:
         return self._engine(item.weights)
 
     def _usual_decoder(self) -> Decoder:
-        if self.timeout is None:
+        if self._pool is None or self.timeout is None:
             return InProcessDecoder(self.preparer)
-        return SubprocessDecoder(self.preparer, self.timeout)
+        return SubprocessDecoder(self._pool, self.timeout)
 
     def _predict_in_thread(self, batch: list[Item], alone: bool) -> list[Result]:
         use_threads(self.threads if alone else 1)

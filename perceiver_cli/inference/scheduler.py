@@ -13,6 +13,9 @@ from perceiver_cli.inference.decoding.items import FailedItem, Item
 from perceiver_cli.media.types import Source
 from perceiver_cli.results import Result
 
+# Content that sources bring along, such as members of archives, is held up to so many bytes.
+HELD_BYTES = 2**28
+
 # How long an item that is ready waits for others that would share its batch.
 LINGER_S = 0.1
 
@@ -25,6 +28,7 @@ class Slot:
         item: Once it is decoded.
         failure: An exception in decoding or predicting, raised when it is this input's turn.
         ready_at: When it was decoded, by the monotonic clock.
+        held: Bytes of content that its source brought along.
         taken: A worker thread has it, or has predicted it.
         result: Once it is predicted.
     """
@@ -32,6 +36,7 @@ class Slot:
     item: Item | None = None
     failure: BaseException | None = None
     ready_at: float = 0.0
+    held: int = 0
     taken: bool = False
     result: Result | None = None
 
@@ -176,8 +181,12 @@ class Scheduler:
                 source = next(self._sources, None)
                 if source is None or self._closed:
                     break
-                slot = Slot()
+                slot = Slot(held=len(source.data or b""))
                 with self._changed:
+                    while self._slots and self._held() + slot.held > HELD_BYTES:
+                        self._changed.wait(LINGER_S)
+                        if self._closed:
+                            return
                     self._slots.append(slot)
                 self._decoding.submit(self._fill, slot, source)
         except BaseException as failure:  # raised where the results are taken
@@ -186,6 +195,9 @@ class Scheduler:
             with self._changed:
                 self._listed = True
                 self._changed.notify_all()
+
+    def _held(self) -> int:
+        return sum(slot.held for slot in self._slots)
 
     def _fill(self, slot: Slot, source: Source) -> None:
         item = failure = None

@@ -23,6 +23,7 @@ class FileFilter:
         hidden: Whether to take names that begin with a dot.
         include: Shell patterns. If there are any, a file has to match one of them.
         exclude: Shell patterns of files to leave out and of folders not to enter.
+        archives: Whether an archive in a folder means its members.
         shard: (index, count), index from 1. Every path is in exactly one of the `count` shards,
             whatever other files there are.
     """
@@ -31,6 +32,7 @@ class FileFilter:
     hidden: bool = False
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    archives: bool = False
     shard: tuple[int, int] = (1, 1)
 
     def accepts_folder(self, relative: str) -> bool:

@@ -8,9 +8,15 @@ import stat
 import sys
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, Literal, NamedTuple
+from urllib.parse import urlsplit
 
 from perceiver_cli.errors import UsageError
+from perceiver_cli.inputs.archives import FailedSource, members
 from perceiver_cli.inputs.filters import FileFilter
+from perceiver_cli.inputs.names import archive_kind, is_url, scheme_of, split_member
+from perceiver_cli.inputs.opening import named_source
+from perceiver_cli.inputs.remote import RemoteSource
+from perceiver_cli.inputs.remote_folders import expand_url, is_remote_folder, walk_remote
 from perceiver_cli.media.limits import MAX_PIPE_BYTES
 from perceiver_cli.media.types import Source
 
@@ -39,9 +45,9 @@ def find_inputs(
     """Every input of a call, in order, found as it is asked for.
 
     Args:
-        paths: Files, folders, glob patterns that no shell has expanded, or "-" for one file on
-            standard input. A folder means the files in it that `file_filter` accepts, sorted by
-            name.
+        paths: Files, folders, archives, glob patterns that no shell has expanded, URLs, members
+            of archives, or "-" for one file on standard input. A folder means the files in it that
+            `file_filter` accepts, sorted by name; an archive its members, in order.
         files_from: A list of files and folders, itself a file, or "-" for standard input.
         null: Whether names in that list are separated by NUL bytes. Else each is a line.
         file_filter: Which files of folders to take, and which shard of all inputs.
@@ -104,15 +110,6 @@ def folders_in(folder: str, file_filter: FileFilter) -> bool:
         return False
 
 
-def has_no_bytes(path: str) -> bool:
-    """Whether a path is a file of zero bytes: no media, whatever its name."""
-    try:
-        status = os.stat(path)
-    except (OSError, ValueError):
-        return False
-    return stat.S_ISREG(status.st_mode) and status.st_size == 0
-
-
 def _kind(entry: os.DirEntry[str]) -> Literal["folder", "file", "broken"] | None:
     """What an entry of a folder is, links followed; None for sockets, pipes and devices."""
     try:
@@ -133,13 +130,13 @@ def _find(
     for path in paths:
         if path == STDIN:
             if file_filter.in_shard(path):
-                yield Input(Source(STDIN, _read_pipe(sys.stdin.buffer)), named=True)
+                yield Input(Source(STDIN, read_pipe(sys.stdin.buffer)), named=True)
         else:
-            for match in _expand(path):
-                yield from _inputs_of(match, file_filter)
+            for match in expand_url(path) if is_url(path) else _expand(path):
+                yield from _inputs_of(match, file_filter, named=True)
     if files_from is not None:
         for path in _read_list(files_from, null):
-            yield from _inputs_of(path, file_filter)
+            yield from _inputs_of(path, file_filter, named=False)
 
 
 def _expand(path: str) -> list[str]:
@@ -149,27 +146,58 @@ def _expand(path: str) -> list[str]:
     return sorted(glob.glob(path, recursive=True), key=os.fsencode) or [path]
 
 
-def _inputs_of(path: str, file_filter: FileFilter) -> Iterator[Input]:
-    """The inputs that one path of the call means."""
+def _inputs_of(path: str, file_filter: FileFilter, *, named: bool) -> Iterator[Input]:
+    """The inputs that one name means. named: by the call itself, not by a list."""
+    if is_url(path) and scheme_of(path) != "file":
+        yield from _inputs_of_url(path, file_filter, named)
+        return
+    path = named_source(path).path
     try:
         mode = os.stat(path).st_mode
     except (OSError, ValueError):  # the loader says what is wrong with it
         mode = 0
     if stat.S_ISDIR(mode):
-        files = (file for file in walk(path, file_filter) if file_filter.in_shard(file))
-        yield from (Input(Source(file), named=False) for file in files)
+        for file in walk(path, file_filter):
+            yield from _found(Source(file), file_filter)
+    elif stat.S_ISREG(mode) and (kind := archive_kind(path)):
+        for member in members(Source(path), kind, file_filter):
+            yield Input(member, named=isinstance(member, FailedSource))
     elif not file_filter.in_shard(path):
         return
     elif stat.S_ISFIFO(mode) and path.startswith(_OPEN_FILES):
         # The shell's <(command), which can be read once only. Any other pipe may have no writer,
         # and is refused when it is opened.
         with open(path, "rb") as pipe:
-            yield Input(Source(path, _read_pipe(pipe)), named=True)
+            yield Input(Source(path, read_pipe(pipe)), named=True)
     else:
         yield Input(Source(path), named=True)
 
 
-def _read_pipe(stream: BinaryIO) -> bytes:
+def _inputs_of_url(url: str, file_filter: FileFilter, named: bool) -> Iterator[Input]:
+    # Of a long list no name is asked for twice: a folder's ends in a slash there.
+    if split_member(url) is None and (is_remote_folder(url) if named else url.endswith("/")):
+        for source in walk_remote(url, file_filter):
+            yield from _found(source, file_filter)
+        return
+    source = named_source(url)
+    kind = archive_kind(urlsplit(url).path) if isinstance(source, RemoteSource) else None
+    if kind:
+        for member in members(source, kind, file_filter):
+            yield Input(member, named=isinstance(member, FailedSource))
+    elif file_filter.in_shard(url):
+        yield Input(source, named=True)
+
+
+def _found(source: Source, file_filter: FileFilter) -> Iterator[Input]:
+    """The inputs that a file of a folder means: itself, or the members of an archive."""
+    kind = archive_kind(source.path) if file_filter.archives else None
+    if kind and not isinstance(source, FailedSource):
+        yield from (Input(member, named=False) for member in members(source, kind, file_filter))
+    elif file_filter.in_shard(source.path):
+        yield Input(source, named=False)
+
+
+def read_pipe(stream: BinaryIO) -> bytes:
     """What a pipe holds; of too much the beginning, which is still too much to be opened."""
     return stream.read(MAX_PIPE_BYTES + 1)
 

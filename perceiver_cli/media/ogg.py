@@ -44,6 +44,6 @@ def chain_links(source: Source) -> list[Source]:
         return [source]
     ends = [*starts[1:], size]
     return [
-        SourcePart(source.path, source.data, start=start, length=end - start)
+        SourcePart(source.path, base=source, start=start, length=end - start)
         for start, end in zip(starts, ends, strict=True)
     ]

@@ -78,11 +78,16 @@ def join_parts(stream: BinaryIO, parts: Sequence[Part]) -> BinaryIO:
 
 @dataclass(frozen=True)
 class SourcePart(Source):
-    """The bytes [start, start + length) of a source, as a source of its own."""
+    """The bytes [start, start + length) of another source, as a source of its own.
 
+    base: that source.
+    """
+
+    base: Source | None = None
     start: int = 0
     length: int = 0
 
     def open(self) -> BinaryIO:
         """A fresh stream of these bytes. Raises InputError as Source.open does."""
-        return join_parts(super().open(), [(self.start, self.length)])
+        whole = super().open() if self.base is None else self.base.open()
+        return join_parts(whole, [(self.start, self.length)])

@@ -102,4 +102,4 @@ def _read(source: Source, format: str) -> Shape:
 
 def folder_of(source: Source) -> Path | None:
     """Where the files beside a source are; None if it is no file on disk."""
-    return Path(source.path).parent if source.data is None else None
+    return Path(source.path).parent if source.on_disk else None

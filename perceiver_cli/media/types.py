@@ -24,6 +24,8 @@ _NO_FILES = {
     stat.S_IFBLK: "device",
 }
 
+Identity = dict[str, int | str]
+
 
 @dataclass(frozen=True)
 class Source:
@@ -31,8 +33,8 @@ class Source:
 
     Attributes:
         path: On disk, or the name of what came another way.
-        data: The content that came over standard input, or None.
-        modality: The one that the caller says it has, for content that may have several.
+        data: The content that came another way, such as over standard input, or None.
+        modality: The one that the caller says it has.
     """
 
     path: str
@@ -75,10 +77,50 @@ class Source:
                 reason = "is a link that leads back to itself"
             raise InputError("unreadable", reason) from None
 
+    def fetched(self) -> Source:
+        """The source with what it takes from elsewhere at hand; raises InputError as `open`."""
+        return self
+
+    def identity(self) -> Identity | None:
+        """What changes when the content does: the size in bytes and the time of change.
+
+        None for what cannot be told: content that came over a pipe, or a file that is not there.
+        """
+        if self.data is not None:
+            return None
+        try:
+            status = os.stat(self.path)
+        except (OSError, ValueError):
+            return None
+        return {"size": status.st_size, "mtime_ns": status.st_mtime_ns}
+
+    def changed(self) -> bool:
+        """Whether the content is known to be another one than when it was begun to be read."""
+        return False
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether it is a file with others beside it."""
+        return type(self) is Source and self.data is None
+
+    def has_no_bytes(self) -> bool:
+        """Whether it is known to have no content at all: no media, whatever its name."""
+        if self.data is not None:
+            return not self.data
+        try:
+            status = os.stat(self.path)
+        except (OSError, ValueError):
+            return False
+        return stat.S_ISREG(status.st_mode) and status.st_size == 0
+
     @property
     def suffix(self) -> str:
         """The name's extension in lower case without its dot ("" when there is none)."""
-        return Path(self.path).suffix.lower().lstrip(".")
+        return Path(self._own_name).suffix.lower().lstrip(".")
+
+    @property
+    def _own_name(self) -> str:
+        return self.path
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from perceiver_cli.atomic import atomic_write
 from perceiver_cli.errors import UsageError
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.types import Identity, Source
 from perceiver_cli.report.jsonlines import dumps
 from perceiver_cli.results import Result
 
@@ -33,33 +33,36 @@ _LONGEST_RECORD = 2**20
 # Failures that may be gone the next time although the file is the same.
 _PASSING = frozenset({"unreadable", "timeout"})
 
-Identity = dict[str, int] | None
-
 
 @dataclass(frozen=True)
 class Entry:
-    """What the journal says of one path. file: size and time of change when it was read."""
+    """What the journal says of one path. file: its identity when it was read."""
 
     ok: bool
     error: str | None
     modality: str | None
-    file: Identity
+    file: Identity | None
     weights: str | None
+    options: str | None = None
 
 
 class Journal:
     """A JSON-lines file of Results, continued; a writer of the kind that report has.
 
     weights_of: modality, or None for what was never detected -> what tells the weights that
-    would serve it from others. Records carry two keys more than usual: "file", with the size in
-    bytes and the modification time in nanoseconds of the file as it was read, and "weights".
+    would serve it from others. options: tells the settings of a run from others; "" is none.
+    Records carry keys more than usual: "file", with the identity of the file as it was read (see
+    Source.identity), "weights" and "options".
     Raises UsageError if the file is no journal, cannot be written, or is in use.
     """
 
-    def __init__(self, path: Path, weights_of: Callable[[str | None], str | None]) -> None:
+    def __init__(
+        self, path: Path, weights_of: Callable[[str | None], str | None], options: str = ""
+    ) -> None:
         self.named, self.path = path, path.resolve()
         self._weights_of = weights_of
-        self._claimed: dict[str, Identity] = {}
+        self._options = options
+        self._claimed: dict[str, Identity | None] = {}
         if self.path.exists() and not self.path.is_file():
             raise UsageError(f"{path}: a journal has to be a file")
         if not self.path.parent.is_dir():
@@ -80,7 +83,7 @@ class Journal:
         """
         if source.path in self._claimed:
             return self._entries.get(source.path) or Entry(True, None, None, None, None)
-        identity = _identity(source)
+        identity = source.identity()
         entry = self._entries.get(source.path)
         if entry and self._holds(entry, identity):
             return entry
@@ -94,7 +97,7 @@ class Journal:
         """Appends one record. Raises OSError, leaving the records before as they are."""
         weights = self._weights_of(result.modality)
         file = self._claimed.get(result.path)
-        record = result.to_dict() | {"file": file, "weights": weights}
+        record = result.to_dict() | {"file": file, "weights": weights, "options": self._options}
         line = (dumps(record) + "\n").encode()
         end = self._file.seek(0, os.SEEK_END)
         try:
@@ -122,12 +125,14 @@ class Journal:
             os.unlink(self._lock.lock_file)
         self._lock.release()
 
-    def _holds(self, entry: Entry, identity: Identity) -> bool:
+    def _holds(self, entry: Entry, identity: Identity | None) -> bool:
         return (
             identity is not None
             and entry.file == identity
             and entry.error not in _PASSING
             and entry.weights == self._weights_of(entry.modality)
+            # Journals of older versions do not have it.
+            and entry.options in (None, self._options)
         )
 
     def _read(self) -> tuple[dict[str, Entry], bool]:
@@ -178,17 +183,6 @@ class Journal:
                     self._file.close()
 
 
-def _identity(source: Source) -> Identity:
-    """What changes when a file does; None for what is no file, or not there."""
-    if source.data is not None:
-        return None
-    try:
-        status = os.stat(source.path)
-    except (OSError, ValueError):
-        return None
-    return {"size": status.st_size, "mtime_ns": status.st_mtime_ns}
-
-
 def _entry(record: dict[str, Any]) -> Entry:
     error = record["error"] or {}
     return Entry(
@@ -197,6 +191,7 @@ def _entry(record: dict[str, Any]) -> Entry:
         record["modality"],
         record.get("file"),
         record.get("weights"),
+        record.get("options"),
     )
 
 

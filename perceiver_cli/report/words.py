@@ -6,6 +6,8 @@ import math
 import textwrap
 from typing import Any
 
+from perceiver_cli.inputs.names import without_credentials
+
 STDIN = "-"
 
 
@@ -37,7 +39,7 @@ def without_stray_bytes(text: str) -> str:
 
 def display_path(path: str) -> str:
     """A path as people see it."""
-    return "standard input" if path == STDIN else printable(path)
+    return "standard input" if path == STDIN else printable(without_credentials(path))
 
 
 def shorten(path: str, width: int, gap: str = "…") -> str:

@@ -69,6 +69,15 @@ def test_another_model_of_the_same_name_does_all_anew(run, model, folder):
     assert records()[0]["weights"] != before
 
 
+def test_other_options_do_all_anew(run, model, folder):
+    call = ("classify", "holiday/0.png", "--resume", "out.jsonl", "--model", model)
+    run(*call, "--top", "2")
+    assert "1 input was done before" in run(*call, "--top", "2", "--threads", "1").stderr
+    run(*call, "--top", "3")
+    (record,) = records()
+    assert len(record["predictions"]) == 3
+
+
 @pytest.mark.parametrize(
     "options",
     [

@@ -13,7 +13,7 @@ from perceiver_cli import Classifier
 from perceiver_cli.errors import CheckpointError
 from perceiver_cli.inference.decoding.decoders import InProcessDecoder
 from perceiver_cli.inference.decoding.preparer import Preparer
-from perceiver_cli.inference.decoding.subprocess_decoder import SubprocessDecoder
+from perceiver_cli.inference.decoding.subprocess_decoder import DecodingPool, SubprocessDecoder
 from perceiver_cli.media.types import Source
 from tests.samples import make_picture, make_sound
 
@@ -65,12 +65,13 @@ def decoder(weights):
     decoders = []
 
     def make(limit_s: float) -> SubprocessDecoder:
-        decoders.append(SubprocessDecoder(Preparer(dict(weights)), limit_s))
+        decoders.append(SubprocessDecoder(DecodingPool(Preparer(dict(weights))), limit_s))
         return decoders[-1]
 
     yield make
     for each in decoders:
         each.close()
+        each.pool.close()
 
 
 def prepare(decoder: SubprocessDecoder, path):
@@ -79,7 +80,7 @@ def prepare(decoder: SubprocessDecoder, path):
 
 def test_items_arrive_as_they_are_in_this_process(decoder, media):
     there = prepare(decoder(60), media["image"])
-    here = InProcessDecoder(decoder(60).preparer).prepare(Source(str(media["image"])))
+    here = InProcessDecoder(decoder(60).pool.preparer).prepare(Source(str(media["image"])))
     (window,), (expected,) = there.windows, here.windows
     assert (window.arrays["image"] == expected.arrays["image"]).all()
     assert window.location == expected.location
@@ -87,11 +88,11 @@ def test_items_arrive_as_they_are_in_this_process(decoder, media):
         assert getattr(there, name) == getattr(here, name)
 
 
-def test_one_process_serves_a_thread(decoder, media):
+def test_one_process_serves_one_input_after_the_other(decoder, media):
     place = decoder(60)
     for _ in range(3):
         prepare(place, media["image"])
-    assert len(place._processes) == 1
+    assert len(place.pool._idle) == 1
 
 
 def test_the_content_of_a_pipe_stays_with_its_item(decoder, media):
@@ -102,7 +103,7 @@ def test_the_content_of_a_pipe_stays_with_its_item(decoder, media):
 def test_pictures_for_people_come_along(decoder, media, weights):
     preparer = Preparer(dict(weights), preview_sides=(250, 250))
     place = decoder(60)
-    place.preparer = preparer
+    place.pool.preparer = preparer
     preview = prepare(place, media["image"]).preview
     assert preview.size == (451, 300)
     assert min(preview.frames[0].shape[:2]) >= 250
@@ -115,7 +116,7 @@ def test_errors_arrive_as_they_are_in_this_process(decoder, tmp_path):
 
 def test_missing_weights_end_the_run(decoder, media):
     place = decoder(60)
-    place.preparer = Preparer({"image": CheckpointError("the weights are missing")})
+    place.pool.preparer = Preparer({"image": CheckpointError("the weights are missing")})
     with pytest.raises(CheckpointError, match="the weights are missing"):
         prepare(place, media["image"])
 
@@ -135,7 +136,7 @@ def test_a_decoder_that_ends_is_replaced(decoder, bad, media, how, kind, says):
         assert error.kind == kind
         assert says in error.message
     assert prepare(place, media["audio"]).detection.modality == "audio"
-    assert len(place._processes) == 1
+    assert len(place.pool._idle) == 1
 
 
 def test_a_decoder_that_hangs_is_ended(decoder, bad):
@@ -156,8 +157,8 @@ def test_what_a_decoder_prints_goes_nowhere(decoder, bad):
 def test_a_process_that_died_between_two_inputs_takes_none_along(decoder, media):
     place = decoder(60)
     prepare(place, media["image"])
-    place._processes[0]._process.kill()
-    place._processes[0]._process.wait()
+    place.pool._idle[0]._process.kill()
+    place.pool._idle[0]._process.wait()
     assert prepare(place, media["image"]).detection.modality == "image"
 
 
@@ -170,11 +171,42 @@ def test_the_order_and_the_rest_are_untouched(bundle, bad, tmp_path):
     assert len({json.dumps([p.score for p in r.predictions]) for r in results if r.ok}) == 1
 
 
+def idle_pids(classifier) -> list[int]:
+    return [process._process.pid for process in classifier._pool._idle]
+
+
+def test_processes_outlive_a_stream_and_end_with_the_classifier(bundle, media):
+    with Classifier(attention=False, timeout=60, decoders=1) as classifier:
+        first = classifier.classify(media["image"])
+        (pid,) = idle_pids(classifier)
+        results = list(classifier.stream([media["audio"], media["image"]]))
+        assert idle_pids(classifier) == [pid]
+        process = classifier._pool._idle[0]
+    assert [first.ok, *(r.ok for r in results)] == [True] * 3
+    assert not process.alive
+
+
+def test_a_stream_that_is_left_ends_what_it_has_at_work_alone(bundle, bad, media):
+    with Classifier(attention=False, timeout=0, decoders=2) as classifier:
+        stream = classifier.stream([media["image"], bad("hang"), media["image"]])
+        assert next(stream).ok
+        other = classifier.classify(media["image"])
+        stream.close()
+        assert other.ok
+        assert all(process.alive for process in classifier._pool._idle)
+
+
+def test_no_more_inputs_are_decoded_at_a_time_than_asked_for(bundle, media):
+    with Classifier(attention=False, timeout=60, decoders=2) as classifier:
+        assert all(r.ok for r in classifier.stream([media["image"]] * 12))
+        assert 1 <= len(idle_pids(classifier)) <= 2
+
+
 def test_a_command_for_few_inputs_starts_no_process(run, bundle, media, monkeypatch):
     started = []
     monkeypatch.setattr(
         "perceiver_cli.inference.classifier.SubprocessDecoder",
-        lambda preparer, limit: started.append(limit),
+        lambda pool, limit: started.append(limit),
     )
     assert run("classify", media["image"], media["audio"]).exit_code == 0
     assert not started

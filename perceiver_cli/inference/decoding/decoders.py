@@ -2,33 +2,74 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from dataclasses import replace
 from typing import Protocol
 
-from perceiver_cli.inference.decoding.items import Item
+from perceiver_cli.errors import InputError
+from perceiver_cli.inference.decoding.items import FailedItem, Item
 from perceiver_cli.inference.decoding.preparer import Preparer
 from perceiver_cli.media.types import Source
 
+RUN_HAS_ENDED = "was not read: the run has ended"
+
 
 class Decoder(Protocol):
-    """Prepares items; several threads may call it at a time."""
+    """Prepares the items of one stream; several threads may call it at a time."""
 
     def prepare(self, source: Source) -> Item:
         """See Preparer.prepare."""
 
     def close(self) -> None:
-        """Ends what is under way, where that can be done."""
+        """Ends what is under way, where that can be done; what comes later fails at once."""
 
 
-@dataclass(frozen=True)
 class InProcessDecoder:
     """Decodes in this process: nothing to start, but a decoder that hangs cannot be ended."""
 
-    preparer: Preparer
+    def __init__(self, preparer: Preparer) -> None:
+        self.preparer = preparer
+        self._closed = threading.Event()
 
     def prepare(self, source: Source) -> Item:
         """See Decoder."""
+        if self._closed.is_set():
+            return FailedItem(source, InputError("unreadable", RUN_HAS_ENDED))
         return self.preparer.prepare(source)
 
     def close(self) -> None:
-        """Nothing can be ended."""
+        """What is under way cannot be ended."""
+        self._closed.set()
+
+
+class FetchingDecoder:
+    """Gets what a decoder needs from elsewhere, more inputs at a time than are decoded.
+
+    Args:
+        decoder: Decodes; it is closed with this one.
+        at_once: How many inputs are decoded at a time, at most.
+    """
+
+    def __init__(self, decoder: Decoder, at_once: int) -> None:
+        self._decoder = decoder
+        self._room = threading.Semaphore(at_once)
+
+    def prepare(self, source: Source) -> Item:
+        """See Decoder."""
+        try:
+            fetched = source.fetched()
+        except InputError as error:
+            return FailedItem(source, error)
+        with self._room:
+            item = self._decoder.prepare(fetched)
+            try:
+                if fetched.changed():
+                    raise InputError("unreadable", "changed while it was read")
+            except InputError as error:
+                return FailedItem(source, error)
+        # What was fetched is not kept until the model has its turn.
+        return item if fetched is source else replace(item, source=source)
+
+    def close(self) -> None:
+        """See Decoder."""
+        self._decoder.close()

@@ -65,7 +65,7 @@ class Preparer:
         with wrap_errors("corrupt", UNREADABLE_CONTENT):
             asked = source if self.modality == "auto" else replace(source, modality=self.modality)
             detection = detect(asked)
-        weights = self._weights_for(detection)
+        weights = self._weights_for(detection, asked.modality)
         preparation = self._preparation(weights)
         if self.preview_sides:
             preparation = preparation.for_preview(*self.preview_sides)
@@ -84,13 +84,11 @@ class Preparer:
             source, detection, weights, windows, media.describe(), media.notes, preview, seconds
         )
 
-    def _weights_for(self, detection: Detection) -> Path:
+    def _weights_for(self, detection: Detection, wanted: str | None) -> Path:
         """The checkpoint that serves a detected input. Raises InputError, CheckpointError."""
         modality = detection.modality
-        if self.modality not in ("auto", modality):
-            raise InputError(
-                "unsupported", f"is {modality} ({detection.reason}), not {self.modality}"
-            )
+        if wanted not in (None, modality):
+            raise InputError("unsupported", f"is {modality} ({detection.reason}), not {wanted}")
         if isinstance(self.weights, Path):
             header = self._header(self.weights)
             reads = header.recipe.get("modality")

@@ -1,7 +1,7 @@
 """Decoding in processes of its own, so that a decoder which crashes or hangs takes nothing along.
 
-Processes are started as they are needed, one for each thread that decodes, and replaced when they
-die. They are plain subprocesses: safe beside threads, and without the caller's main module.
+Processes are started as they are needed, kept for later inputs, and replaced when they die. They
+are plain subprocesses: safe beside threads, and without the caller's main module.
 """
 
 from __future__ import annotations
@@ -13,10 +13,14 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 from perceiver_cli.errors import CheckpointError, InputError
+from perceiver_cli.inference.decoding.decoders import RUN_HAS_ENDED
 from perceiver_cli.inference.decoding.items import FailedItem, Item
 from perceiver_cli.inference.decoding.messages import receive, send
 from perceiver_cli.inference.decoding.preparer import Preparer
@@ -37,14 +41,56 @@ _TICK_S = 0.05
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
-class SubprocessDecoder:
-    """Decodes in other processes, giving each input at most limit_s seconds (0: no limit)."""
+class DecodingPool:
+    """Decoding processes that are kept from one call to the next.
 
-    def __init__(self, preparer: Preparer, limit_s: float) -> None:
+    Args:
+        preparer: What each process is given when it starts.
+    """
+
+    def __init__(self, preparer: Preparer) -> None:
         self.preparer = preparer
+        self._idle: list[DecodingProcess] = []
+        self._lock = threading.Lock()
+        self._end_idle = weakref.finalize(self, _end_all, self._idle)
+
+    def take(self) -> DecodingProcess:
+        """A process for the caller alone: one that is idle, or a new one. Raises OSError."""
+        with self._lock:
+            while self._idle:
+                process = self._idle.pop()
+                if process.alive:
+                    return process
+        process = DecodingProcess()
+        process.begin(self.preparer)
+        return process
+
+    def give_back(self, process: DecodingProcess) -> None:
+        """Keeps a process for the next caller, unless it has ended or the pool is closed."""
+        with self._lock:
+            if self._end_idle.alive and process.alive:
+                self._idle.append(process)
+                return
+        process.end()
+
+    def close(self) -> None:
+        """Ends the idle processes; those at work end when they are given back."""
+        with self._lock:
+            self._end_idle()
+
+
+def _end_all(processes: list[DecodingProcess]) -> None:
+    while processes:
+        processes.pop().end()
+
+
+class SubprocessDecoder:
+    """Decodes in processes of a pool, giving each input at most limit_s seconds (0: no limit)."""
+
+    def __init__(self, pool: DecodingPool, limit_s: float) -> None:
+        self.pool = pool
         self.limit_s = limit_s
-        self._own = threading.local()
-        self._processes: list[DecodingProcess] = []
+        self._busy: set[DecodingProcess] = set()
         self._lock = threading.Lock()
         self._closed = threading.Event()
         if limit_s:
@@ -54,38 +100,40 @@ class SubprocessDecoder:
         """See Decoder. A lost process fails with "timeout", "corrupt" or "too_large"."""
         started = time.monotonic()
         try:
-            item = self._process().prepare(source, self.limit_s)
+            with self._process() as process:
+                item = process.prepare(source, self.limit_s)
         except InputError as error:
             return FailedItem(source, error, time.monotonic() - started)
         # The process was sent the content of what came over a pipe, but does not send it back.
         return replace(item, source=source)
 
     def close(self) -> None:
-        """Ends all processes. What threads still wait for fails."""
+        """Ends the processes at work: what threads still wait for fails. Idle ones are kept."""
         with self._lock:
             self._closed.set()
-            for process in self._processes:
+            for process in self._busy:
                 process.end()
 
-    def _process(self) -> DecodingProcess:
-        """The calling thread's own process, started anew if it has ended."""
-        process: DecodingProcess | None = getattr(self._own, "process", None)
-        if process is None or not process.alive:
+    @contextmanager
+    def _process(self) -> Iterator[DecodingProcess]:
+        """A process for one input."""
+        process = self.pool.take()
+        with self._lock:
+            self._busy.add(process)
+        try:
+            if self._closed.is_set():
+                raise InputError("unreadable", RUN_HAS_ENDED)
+            yield process
+        finally:
             with self._lock:
-                if self._closed.is_set():
-                    raise InputError("unreadable", "was not read: the run has ended")
-                if process is not None:
-                    self._processes.remove(process)
-                process = self._own.process = DecodingProcess()
-                self._processes.append(process)
-            process.begin(self.preparer)
-        return process
+                self._busy.remove(process)
+            self.pool.give_back(process)
 
     def _watch(self) -> None:
-        """Ends processes that are late, until all are ended."""
+        """Ends processes that are late, until the decoder is closed."""
         while not self._closed.wait(_TICK_S):
             with self._lock:
-                for process in self._processes:
+                for process in self._busy:
                     process.end_if_late()
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from perceiver_cli.checkpoints.format import Label
 from perceiver_cli.errors import ErrorKind, UsageError
-from perceiver_cli.inputs.paths import has_no_bytes
+from perceiver_cli.media.types import Source
 
 LeftOutKind = Literal["passed_over", "other_modality", "broken"]
 
@@ -45,7 +45,7 @@ class ClassUsage:
 
 def left_out_by_error(path: str, class_index: int, kind: ErrorKind, message: str) -> LeftOut:
     """A file that could not be decoded, with the kind and message of its InputError."""
-    passed_over = kind == "unsupported" or (kind == "empty" and has_no_bytes(path))
+    passed_over = kind == "unsupported" or (kind == "empty" and Source(path).has_no_bytes())
     return LeftOut(path, class_index, "passed_over" if passed_over else "broken", message)
 
 

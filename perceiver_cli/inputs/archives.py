@@ -1,0 +1,277 @@
+"""Members of .tar and .zip archives, read in order without unpacking.
+
+Nothing is written, so a member's name is a label and leads nowhere. Links and devices in an archive
+are passed over. What a member and an archive may unpack to is limited.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import IO, Any, BinaryIO, cast
+
+from perceiver_cli.errors import InputError
+from perceiver_cli.inputs.filters import FileFilter
+from perceiver_cli.inputs.names import ArchiveKind, member_name
+from perceiver_cli.media.limits import MAX_PIPE_BYTES, limit_text
+from perceiver_cli.media.parts import SourcePart
+from perceiver_cli.media.types import Identity, Source
+
+# Larger members are not held in memory where the archive lets one reach them directly.
+_HELD_BYTES = 2**25
+
+# What an archive may unpack to: so many times its size, and so much more.
+_RATIO, _MORE_BYTES = 200, 2**28
+
+_DAMAGE = (
+    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    *(EOFError, OSError, ValueError, NotImplementedError, RuntimeError),
+)
+
+_OPENERS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
+
+
+@dataclass(frozen=True)
+class FailedSource(Source):
+    """An input that cannot be read, and why."""
+
+    error: InputError = field(default_factory=lambda: InputError("unreadable", ""))
+
+    def open(self) -> BinaryIO:
+        """Raises the error."""
+        raise self.error
+
+    def identity(self) -> None:
+        """There is none."""
+        return
+
+
+@dataclass(frozen=True)
+class MemberSource(Source):
+    """A member of an archive; `path` is its name as `member_name` makes it.
+
+    Attributes:
+        archive: The archive; None if the content is at hand.
+        kind: Of the archive.
+        member: The member's own name.
+        size: In bytes, where it is known.
+        version: What changes with the content: its checksum, or the time of change.
+    """
+
+    archive: Source | None = None
+    kind: ArchiveKind = "tar"
+    member: str = ""
+    size: int | None = None
+    version: str | None = None
+
+    def open(self) -> BinaryIO:
+        """A fresh stream. Raises InputError as Source.open does."""
+        if self.data is not None or self.archive is None:
+            return super().open()
+        return self._found().open()
+
+    def fetched(self) -> Source:
+        """The member with what it takes from the archive. Raises InputError."""
+        if self.data is not None or self.archive is None:
+            return self
+        return replace(self, archive=self.archive.fetched())._found()
+
+    def has_no_bytes(self) -> bool:
+        """See Source."""
+        return self.size == 0
+
+    @property
+    def _own_name(self) -> str:
+        return self.member
+
+    def identity(self) -> Identity | None:
+        """The size in bytes and the version."""
+        try:
+            known = self if self.size is not None else self._found()
+        except InputError:
+            return None
+        if not isinstance(known, MemberSource) or known.size is None or known.version is None:
+            return None
+        return {"size": known.size, "version": known.version}
+
+    def _found(self) -> Source:
+        """The member as the archive has it, with its content or its place."""
+        assert self.archive is not None
+        for source in _read(self.archive, self.kind, only=self.member):
+            return replace(source, path=self.path, modality=self.modality)
+        raise InputError("unreadable", f"the archive has no member {self.member}")
+
+
+@dataclass(frozen=True)
+class _StoredMember(MemberSource):
+    """A member that lies in its archive as it is."""
+
+    start: int = 0
+
+    def open(self) -> BinaryIO:
+        assert self.archive is not None
+        part = SourcePart(self.path, base=self.archive, start=self.start, length=self.size or 0)
+        return part.open()
+
+    def fetched(self) -> Source:
+        return self
+
+
+def members(archive: Source, kind: ArchiveKind, file_filter: FileFilter) -> Iterator[Source]:
+    """The files in an archive, in order; what cannot be read is a FailedSource.
+
+    Args:
+        archive: The archive.
+        kind: What it is.
+        file_filter: Which members are taken.
+    """
+    try:
+        yield from (each for each in _read(archive, kind) if _accepted(each, file_filter))
+    except InputError as error:
+        yield FailedSource(archive.path, error=error)
+
+
+def _accepted(source: Source, file_filter: FileFilter) -> bool:
+    member = getattr(source, "member", "")
+    folders = member.split("/")[:-1]
+    inside = FileFilter(True, file_filter.hidden, (), file_filter.exclude)
+    return (
+        all(inside.accepts_folder("/".join(folders[: i + 1])) for i in range(len(folders)))
+        and file_filter.accepts_file(member)
+        and file_filter.in_shard(source.path)
+    )
+
+
+def _read(archive: Source, kind: ArchiveKind, only: str | None = None) -> Iterator[Source]:
+    """Members as sources. only: the name of the one that is wanted. Raises InputError."""
+    with _failing(), archive.open() as stream:
+        size = stream.seek(0, io.SEEK_END)
+        stream.seek(0)
+        reader = _read_zip if kind == "zip" else _read_tar
+        yield from reader(archive, stream, _Budget(_RATIO * size + _MORE_BYTES), only)
+
+
+@contextmanager
+def _failing() -> Iterator[None]:
+    try:
+        yield
+    except InputError:
+        raise
+    except _DAMAGE as error:
+        raise _damage(error) from None
+
+
+def _damage(error: Exception) -> InputError:
+    detail = f"{type(error).__name__}: {error}"
+    if isinstance(error, RuntimeError) and "encrypted" in str(error):
+        return InputError("unsupported", "is encrypted in its archive", detail)
+    if isinstance(error, NotImplementedError):
+        return InputError("unsupported", "is compressed in a way that is not read here", detail)
+    return InputError("corrupt", "the archive is cut off or damaged", detail)
+
+
+class _Budget:
+    """How much more an archive may unpack to."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def take(self, count: int) -> None:
+        """Raises InputError("too_large") when it is used up."""
+        self.left -= count
+        if self.left < 0:
+            raise InputError(
+                "too_large", f"unpacks to more than {_RATIO} times its size: the rest is not read"
+            )
+
+
+class _Unpacked:
+    """A decompressed stream that counts what it gives."""
+
+    def __init__(self, stream: IO[bytes], budget: _Budget) -> None:
+        self._stream, self._budget = stream, budget
+
+    def read(self, count: int) -> bytes:
+        content = self._stream.read(count)
+        self._budget.take(len(content))
+        return content
+
+
+def _read_tar(
+    archive: Source, stream: BinaryIO, budget: _Budget, only: str | None
+) -> Iterator[Source]:
+    head = stream.read(8)
+    stream.seek(0)
+    opener = next((o for mark, o in _OPENERS.items() if head.startswith(mark)), None)
+    unpacked = stream if opener is None else cast(Any, _Unpacked(opener(stream), budget))
+    with tarfile.open(fileobj=unpacked, mode="r|" if opener else "r:", bufsize=2**18) as tar:
+        while (entry := tar.next()) is not None:
+            cast(Any, tar).members = []  # which would all be kept
+            if not entry.isreg() or only not in (None, entry.name):
+                continue
+            made = MemberSource(
+                member_name("tar", entry.name, archive.path),
+                archive=archive,
+                member=entry.name,
+                size=entry.size,
+                version=str(entry.mtime),
+            )
+            if opener is None and entry.size > _HELD_BYTES:
+                yield _StoredMember(**vars(made), start=entry.offset_data)
+            elif entry.size > MAX_PIPE_BYTES:
+                yield _too_large(made)
+            else:
+                content = cast(IO[bytes], tar.extractfile(entry)).read()
+                yield replace(made, data=content, archive=None)
+
+
+def _read_zip(
+    archive: Source, stream: BinaryIO, budget: _Budget, only: str | None
+) -> Iterator[Source]:
+    with zipfile.ZipFile(stream) as packed:
+        for entry in sorted(packed.infolist(), key=lambda each: each.header_offset):
+            link = stat.S_ISLNK(entry.external_attr >> 16)
+            if entry.is_dir() or link or only not in (None, entry.filename):
+                continue
+            made = MemberSource(
+                member_name("zip", entry.filename, archive.path),
+                archive=archive,
+                kind="zip",
+                member=entry.filename,
+                size=entry.file_size,
+                version=f"{entry.CRC:08x}",
+            )
+            if entry.file_size > MAX_PIPE_BYTES:
+                yield _too_large(made)
+            elif only is None and entry.file_size > _HELD_BYTES:
+                yield made  # unpacked when it is opened
+            else:
+                budget.take(entry.file_size)
+                yield _unpacked(packed, entry, made)
+
+
+def _unpacked(packed: zipfile.ZipFile, entry: zipfile.ZipInfo, made: MemberSource) -> Source:
+    """A member with its content; one that is damaged takes no other along."""
+    try:
+        with packed.open(entry) as member:
+            content = member.read(entry.file_size + 1)
+    except _DAMAGE as error:
+        return FailedSource(made.path, error=_damage(error))
+    if len(content) != entry.file_size:
+        return FailedSource(
+            made.path, error=InputError("corrupt", "is longer than its archive says")
+        )
+    return replace(made, data=content, archive=None)
+
+
+def _too_large(made: MemberSource) -> FailedSource:
+    return FailedSource(made.path, error=InputError("too_large", limit_text("MAX_PIPE_BYTES")))

@@ -1,0 +1,82 @@
+"""Names of inputs that are no paths on disk: URLs, and members of archives.
+
+s3://bucket/key.jpg                    an object
+tar://folder/a.jpg::shard-3.tar.gz     a member of an archive on disk
+zip://a.jpg::s3://bucket/shard-3.zip   a member of an archive that is an object
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Literal, NamedTuple
+
+ArchiveKind = Literal["tar", "zip"]
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+
+_ENDINGS: dict[str, ArchiveKind] = {
+    ".zip": "zip",
+    **dict.fromkeys((".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz"), "tar"),
+}
+
+_USER = re.compile(r"(?<=://)[^/@\s]+@")
+_SECRET = re.compile(
+    r"([?&][^=&\s]*(?:sig|token|key|credential|secret|password|auth)[^=&\s]*=)[^&\s'\")]+",
+    re.IGNORECASE,
+)
+
+
+class Member(NamedTuple):
+    """A member of an archive: its kind, the member's own name, the archive's name."""
+
+    kind: ArchiveKind
+    member: str
+    archive: str
+
+
+def is_url(name: str) -> bool:
+    """Whether a name has a scheme, and is no path that exists."""
+    return _SCHEME.match(name) is not None and not os.path.lexists(name)
+
+
+def scheme_of(name: str) -> str:
+    """The scheme of a URL in lower case; "" if there is none."""
+    match = _SCHEME.match(name)
+    return match[1].lower() if match else ""
+
+
+def archive_kind(name: str) -> ArchiveKind | None:
+    """What kind of archive a name's ending says it is."""
+    lower = name.lower()
+    return next((kind for ending, kind in _ENDINGS.items() if lower.endswith(ending)), None)
+
+
+def member_name(kind: ArchiveKind, member: str, archive: str) -> str:
+    """The name of a member, which `split_member` takes apart again."""
+    return f"{kind}://{member}::{archive}"
+
+
+def split_member(name: str) -> Member | None:
+    """The parts of a member's name; None if the name is no member's.
+
+    The archive is what stands behind the first "::" behind which there is a file or a URL.
+    """
+    scheme = scheme_of(name)
+    if scheme not in ("tar", "zip"):
+        return None
+    rest = name.partition("://")[2]
+    places = [match.start() for match in re.finditer("(?=::)", rest)]
+    for place in places:
+        archive = rest[place + 2 :]
+        if os.path.lexists(archive) or _SCHEME.match(archive):
+            return Member("tar" if scheme == "tar" else "zip", rest[:place], archive)
+    if not places:
+        return None
+    kind: ArchiveKind = "tar" if scheme == "tar" else "zip"
+    return Member(kind, rest[: places[-1]], rest[places[-1] + 2 :])
+
+
+def without_credentials(text: str) -> str:
+    """Text in which user names, passwords and signatures of URLs are replaced by stars."""
+    return _SECRET.sub(r"\1***", _USER.sub("***@", text))

@@ -1,0 +1,109 @@
+"""What Python code hands over: paths, bytes, open files, PIL images, NumPy arrays."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from perceiver_cli.inputs.opening import named_source
+from perceiver_cli.inputs.paths import read_pipe
+from perceiver_cli.media.types import Source
+from perceiver_cli.modalities import find_modality
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+# What a PNG file holds as it is. A picture of any other mode becomes RGB.
+_PNG_MODES = ("1", "L", "LA", "I;16", "P", "RGB", "RGBA")
+
+# A sound with more channels than this is taken for an array whose axes are exchanged.
+_MOST_CHANNELS = 64
+
+
+def as_source(
+    value: Any, *, rate: int | None = None, modality: str | None = None, name: str | None = None
+) -> Source:
+    """A Source of anything that holds the content of one file.
+
+    Args:
+        value: One of
+            - str or os.PathLike: a path, a URL, or a member of an archive;
+            - bytes, bytearray, memoryview: the content of a file;
+            - an open binary file, which is read from where it stands to its end;
+            - a PIL image;
+            - a NumPy array: a sound [samples] or [samples, channels] if there is a `rate`, else a
+              picture [height, width], [height, width, 3 or 4] or points [N, 3 or more];
+            - a Source.
+        rate: Samples a second of an array that is a sound.
+        modality: What the input is; needed where an array could be a picture or points.
+        name: The Result's path; None: the file's own name, or what the value is.
+
+    Raises:
+        TypeError: The value is nothing of that kind.
+        ValueError: The modality is unknown, or an array is no sound.
+    """
+    wanted = find_modality(modality).name if modality else None
+    if rate is not None and not isinstance(value, np.ndarray):
+        raise TypeError(f"a rate is for a NumPy array, not for {type(value).__name__}")
+    if isinstance(value, Source):
+        return replace(value, modality=wanted) if wanted else value
+    if isinstance(value, str | os.PathLike):
+        return named_source(os.fsdecode(value), wanted)
+    if isinstance(value, bytes | bytearray | memoryview):
+        return Source(name or "<bytes>", bytes(value), wanted)
+    if isinstance(value, np.ndarray):
+        content = _npy(value) if rate is None else _wav(value, rate)
+        return Source(name or "<array>", content, wanted)
+    if _is_picture(value):
+        named = name or getattr(value, "filename", "") or "<picture>"
+        return Source(os.fsdecode(named), _png(value), wanted)
+    if hasattr(value, "read") and not isinstance(value, io.TextIOBase):
+        own = getattr(value, "name", None)
+        return Source(name or (own if isinstance(own, str) else "<file>"), read_pipe(value), wanted)
+    raise TypeError(
+        "a path, bytes, an open binary file, a PIL image or a NumPy array is wanted, not "
+        f"{type(value).__name__}"
+    )
+
+
+def _npy(array: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, array, allow_pickle=False)
+    return stream.getvalue()
+
+
+def _wav(samples: np.ndarray, rate: int) -> bytes:
+    """A WAV file with the samples as they are."""
+    import soundfile
+
+    kinds = {"int16": "PCM_16", "int32": "PCM_32", "float32": "FLOAT", "float64": "DOUBLE"}
+    kind = kinds.get(str(samples.dtype))
+    if kind is None:
+        raise ValueError(f"samples are {', '.join(kinds)}, not {samples.dtype}")
+    if samples.ndim not in (1, 2) or (samples.ndim == 2 and samples.shape[1] > _MOST_CHANNELS):
+        raise ValueError(f"a sound is [samples] or [samples, channels], not {list(samples.shape)}")
+    stream = io.BytesIO()
+    soundfile.write(stream, samples, rate, format="WAV", subtype=kind)
+    return stream.getvalue()
+
+
+def _is_picture(value: Any) -> bool:
+    """Whether it is a PIL image; there is none unless somebody has imported PIL."""
+    module = sys.modules.get("PIL.Image")
+    return module is not None and isinstance(value, module.Image)
+
+
+def _png(picture: Image) -> bytes:
+    """A PNG file of an image as it is shown."""
+    from PIL import ImageOps
+
+    upright = ImageOps.exif_transpose(picture)
+    stream = io.BytesIO()
+    made = upright if upright.mode in _PNG_MODES else upright.convert("RGB")
+    made.save(stream, "PNG", compress_level=1)
+    return stream.getvalue()

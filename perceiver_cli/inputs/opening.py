@@ -1,0 +1,29 @@
+"""From the name of one input to its Source."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote, urlsplit
+
+from perceiver_cli.inputs.archives import MemberSource
+from perceiver_cli.inputs.names import is_url, scheme_of, split_member
+from perceiver_cli.inputs.remote import RemoteSource
+from perceiver_cli.media.types import Source
+
+
+def named_source(name: str, modality: str | None = None) -> Source:
+    """The input that a name means: a path on disk, else a member of an archive, or a URL.
+
+    Args:
+        name: As records have it.
+        modality: The one that the input has to have.
+    """
+    if not is_url(name):
+        return Source(name, modality=modality)
+    if parts := split_member(name):
+        archive = named_source(parts.archive)
+        return MemberSource(
+            name, modality=modality, archive=archive, kind=parts.kind, member=parts.member
+        )
+    if scheme_of(name) == "file":
+        return Source(unquote(urlsplit(name).path), modality=modality)
+    return RemoteSource(name, modality=modality)

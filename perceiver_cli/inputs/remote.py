@@ -1,0 +1,199 @@
+"""Objects on other machines: small ones in one request, large ones by ranges."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field, replace
+from typing import Any, BinaryIO, cast
+from urllib.parse import urlsplit
+
+from perceiver_cli.errors import InputError
+from perceiver_cli.inputs.failures import CHANGED, remote_errors, retrying
+from perceiver_cli.inputs.filesystems import filesystem
+from perceiver_cli.media.limits import MAX_PIPE_BYTES
+from perceiver_cli.media.types import Identity, Source
+
+# Objects up to this size come whole.
+WHOLE_BYTES = 2**25
+
+# Larger ones come in blocks; where they are read one after another, up to so many at a time.
+BLOCK = 2**16
+_LONGEST_RUN = 64
+
+# Blocks of one object that are kept.
+_KEPT = 2**26 // BLOCK
+
+# Where file systems say of which version an object is.
+_VERSIONS = ("ETag", "etag", "Last-Modified", "LastModified", "last_modified", "mtime", "created")
+
+
+@dataclass(frozen=True)
+class RemoteSource(Source):
+    """An object that a URL names.
+
+    Attributes:
+        size: In bytes, once it is known.
+        version: What changes with the content: its ETag, or the time of change.
+        blocks: What was read of it, for all streams that are opened.
+    """
+
+    size: int | None = None
+    version: str | None = None
+    blocks: list[Blocks] = field(default_factory=list, compare=False, repr=False)
+
+    def open(self) -> BinaryIO:
+        """A fresh stream. Raises InputError as Source.open does."""
+        if self.data is not None:
+            return super().open()
+        if not self.blocks:
+            known = self.fetched()
+            if known.data is not None:
+                return known.open()
+            self.blocks.append(Blocks(self.path, cast(int, known.size)))
+        return cast(BinaryIO, io.BufferedReader(_BlockStream(self.blocks[0]), BLOCK))
+
+    def fetched(self) -> RemoteSource:
+        """A small object with its content, a large one with its size. Raises InputError."""
+        if self.data is not None:
+            return self
+        with remote_errors():
+            known = self if self.size is not None else self.informed()
+            if known.size is None:
+                return replace(self, data=_read_stream(self.path))
+            if known.size > WHOLE_BYTES:
+                return replace(known, blocks=[])
+            fs, path = filesystem(self.path)
+            content: bytes = retrying(lambda: fs.cat_file(path))
+            if len(content) != known.size and len(content) != self.informed().size:
+                raise InputError("unreadable", CHANGED)
+            return replace(known, data=content)
+
+    def informed(self) -> RemoteSource:
+        """The source with its size and version as they are now. Raises InputError."""
+        with remote_errors():
+            fs, path = filesystem(self.path)
+            info = retrying(lambda: fs.info(path))
+            if info.get("type") == "directory":
+                raise InputError("unreadable", "is a folder, not a file: end its name in /")
+            return replace(self, size=info.get("size"), version=version_in(info))
+
+    def changed(self) -> bool:
+        """Whether a large object is another one than when it was begun to be read."""
+        if self.data is not None or not self.size:
+            return False
+        now = self.informed()
+        return (now.size, now.version) != (self.size, self.version)
+
+    def has_no_bytes(self) -> bool:
+        """See Source."""
+        return self.size == 0
+
+    @property
+    def _own_name(self) -> str:
+        return urlsplit(self.path).path
+
+    def identity(self) -> Identity | None:
+        """The size in bytes and the version."""
+        try:
+            known = self if self.size is not None else self.informed()
+        except InputError:
+            return None
+        if known.size is None or known.version is None:
+            return None
+        return {"size": known.size, "version": known.version}
+
+
+def version_in(info: dict[str, Any]) -> str | None:
+    """What a file system's entry says of an object's version."""
+    return next((str(info[name]).strip('"') for name in _VERSIONS if info.get(name)), None)
+
+
+def _read_stream(url: str) -> bytes:
+    """An object whose size nobody says; of too much the beginning, which is still too much."""
+    fs, path = filesystem(url)
+    with fs.open(path, "rb") as stream:
+        parts, room = [], MAX_PIPE_BYTES + 1
+        while room > 0 and (part := stream.read(min(room, 2**20))):
+            parts.append(part)
+            room -= len(part)
+    return b"".join(parts)
+
+
+class Blocks:
+    """The blocks of one object, each fetched when it is first read.
+
+    Args:
+        url: The object.
+        size: Its size in bytes.
+    """
+
+    def __init__(self, url: str, size: int) -> None:
+        self.url, self.size = url, size
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[int, bytes] = OrderedDict()
+        self._next, self._run = -1, 1
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Blocks, (self.url, self.size)
+
+    def read(self, start: int, length: int) -> bytes:
+        """Bytes from `start` to the end of its block, `length` at most; b"" at the end."""
+        index, within = divmod(start, BLOCK)
+        if start >= self.size:
+            return b""
+        with self._lock:
+            if index not in self._kept:
+                self._fetch(index)
+            self._kept.move_to_end(index)
+            return self._kept[index][within : within + length]
+
+    def _fetch(self, index: int) -> None:
+        """One block; more and more as long as they are read one after another."""
+        self._run = min(2 * self._run, _LONGEST_RUN) if index == self._next else 1
+        start, end = index * BLOCK, min((index + self._run) * BLOCK, self.size)
+        with remote_errors():
+            fs, path = filesystem(self.url)
+            content = retrying(lambda: fs.cat_file(path, start=start, end=end))
+        if len(content) == self.size != end - start:
+            told = "the server sends no parts of files, which are needed of files over 32 MiB"
+            raise InputError("unreadable", told)
+        if len(content) != end - start:
+            raise InputError("unreadable", CHANGED)
+        for place in range(0, len(content), BLOCK):
+            self._kept[index + place // BLOCK] = content[place : place + BLOCK]
+        self._next = index + self._run
+        while len(self._kept) > _KEPT:
+            self._kept.popitem(last=False)
+
+
+class _BlockStream(io.RawIOBase):
+    """A stream of its own position over blocks that it shares."""
+
+    def __init__(self, blocks: Blocks) -> None:
+        self._blocks = blocks
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = (0, self._position, self._blocks.size)[whence]
+        if base + offset < 0:
+            raise ValueError("negative seek position")
+        self._position = base + offset
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+    def readinto(self, buffer: object) -> int:
+        room = memoryview(cast(bytearray, buffer)).cast("B")
+        content = self._blocks.read(self._position, len(room))
+        room[: len(content)] = content
+        self._position += len(content)
+        return len(content)

@@ -1,0 +1,186 @@
+"""Archives read in order, without unpacking; what is hostile in them ends with a line."""
+
+import gzip
+import io
+import json
+import os
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from perceiver_cli.errors import InputError
+from perceiver_cli.inputs import archives
+from perceiver_cli.inputs.archives import FailedSource, members
+from perceiver_cli.inputs.filters import FileFilter
+from perceiver_cli.inputs.opening import named_source
+from perceiver_cli.inputs.paths import find_inputs
+from perceiver_cli.media.types import Source
+
+CONTENT = {"b.jpg": b"second" * 50, "sub/a.jpg": b"first", "empty.jpg": b"", ".hidden": b"x"}
+
+
+def make_tar(path: Path, content: dict[str, bytes] = CONTENT, mode: str = "w") -> Path:
+    with tarfile.open(path, mode) as tar:
+        for name, data in content.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            tar.addfile(entry, io.BytesIO(data))
+    return path
+
+
+def make_zip(path: Path, content: dict[str, bytes] = CONTENT, **options) -> Path:
+    with zipfile.ZipFile(path, "w", **options) as packed:
+        for name, data in content.items():
+            packed.writestr(name, data)
+    return path
+
+
+MAKERS = {
+    "a.tar": make_tar,
+    "a.tar.gz": lambda path: make_tar(path, mode="w:gz"),
+    "a.tar.bz2": lambda path: make_tar(path, mode="w:bz2"),
+    "a.tar.xz": lambda path: make_tar(path, mode="w:xz"),
+    "a.zip": make_zip,
+    "b.zip": lambda path: make_zip(path, compression=zipfile.ZIP_DEFLATED),
+}
+
+
+def listed(path: Path, **options) -> list[Source]:
+    kind = "zip" if path.suffix == ".zip" else "tar"
+    return list(members(Source(str(path)), kind, FileFilter(**options)))
+
+
+@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize("held", [archives._HELD_BYTES, 2])
+def test_members_come_in_order_and_their_names_open_again(tmp_path, monkeypatch, name, held):
+    monkeypatch.setattr(archives, "_HELD_BYTES", held)
+    path = MAKERS[name](tmp_path / name)
+    sources = listed(path)
+    scheme = "zip" if path.suffix == ".zip" else "tar"
+    visible = [member for member in CONTENT if not member.startswith(".")]
+    assert [s.path for s in sources] == [f"{scheme}://{m}::{path}" for m in visible]
+    for source, member in zip(sources, visible, strict=True):
+        again = named_source(source.path)
+        for opened in (source, again, again.fetched()):
+            assert opened.open().read() == CONTENT[member]
+        assert again.identity() == source.identity()
+        assert source.suffix == "jpg"
+        assert source.has_no_bytes() == (member == "empty.jpg")
+    assert len(listed(path, hidden=True)) == 4
+
+
+def test_filters_hold_for_members(tmp_path):
+    path = make_tar(tmp_path / "a.tar")
+    names = [s.member for s in listed(path, include=("*.jpg",), exclude=("sub",))]
+    assert names == ["b.jpg", "empty.jpg"]
+    shards = [[s.member for s in listed(path, shard=(i, 2))] for i in (1, 2)]
+    assert sorted(shards[0] + shards[1]) == ["b.jpg", "empty.jpg", "sub/a.jpg"]
+
+
+def test_an_archive_in_a_folder_is_read_only_when_asked_for(tmp_path):
+    make_tar(tmp_path / "a.tar")
+    found = {
+        asked: [i.source.path for i in find_inputs([str(tmp_path)], file_filter=filter_)]
+        for asked, filter_ in ((False, FileFilter()), (True, FileFilter(archives=True)))
+    }
+    assert found[False] == [str(tmp_path / "a.tar")]
+    assert len(found[True]) == 3
+    named = list(find_inputs([str(tmp_path / "a.tar")]))
+    assert [i.source.path for i in named] == found[True]
+
+
+def test_links_devices_and_ways_out_are_no_members(tmp_path):
+    path = tmp_path / "a.tar"
+    with tarfile.open(path, "w") as tar:
+        for name, kind in (("l", tarfile.SYMTYPE), ("h", tarfile.LNKTYPE), ("d", tarfile.CHRTYPE)):
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.linkname = kind, "/etc/passwd"
+            tar.addfile(entry)
+        entry = tarfile.TarInfo("../../etc/passwd")
+        entry.size = 4
+        tar.addfile(entry, io.BytesIO(b"mine"))
+    before = sorted(os.listdir(tmp_path))
+    (source,) = listed(path, hidden=True)
+    assert source.open().read() == b"mine"
+    assert named_source(source.path).open().read() == b"mine"
+    assert sorted(os.listdir(tmp_path)) == before
+
+
+def test_a_bomb_that_says_so_is_not_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "MAX_PIPE_BYTES", 1000)
+    for path in (
+        make_zip(tmp_path / "a.zip", {"big": bytes(5000), "b": b"x"}, compression=8),
+        make_tar(tmp_path / "a.tgz", {"big": bytes(5000), "b": b"x"}, "w:gz"),
+    ):
+        big, small = listed(path)
+        assert isinstance(big, FailedSource)
+        assert big.error.kind == "too_large"
+        assert small.open().read() == b"x"
+
+
+def test_a_bomb_that_does_not_say_so_is_left(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "_MORE_BYTES", 10_000)
+    content = {f"{n}.bin": bytes(400_000) for n in range(4)}
+    for path in (
+        make_zip(tmp_path / "a.zip", content, compression=8),
+        make_tar(tmp_path / "a.tgz", content, "w:gz"),
+    ):
+        *_, last = listed(path)
+        assert last.path == str(path)
+        assert last.error.kind == "too_large"
+
+
+def test_a_header_that_is_a_bomb_is_left(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "_MORE_BYTES", 10_000)
+    entry = tarfile.TarInfo("x")
+    entry.type, entry.size = tarfile.XHDTYPE, 2**32
+    path = tmp_path / "a.tar.gz"
+    path.write_bytes(gzip.compress(entry.tobuf() + bytes(2**24)))
+    (failed,) = listed(path)
+    assert failed.error.kind == "too_large"
+
+
+def test_damage_takes_no_other_member_along(tmp_path):
+    content = {"a.bin": os.urandom(5000), "b.bin": os.urandom(5000)}
+    path = make_zip(tmp_path / "a.zip", content)
+    raw = bytearray(path.read_bytes())
+    raw[200] ^= 255
+    path.write_bytes(raw)
+    first, second = listed(path)
+    assert first.error.kind == "corrupt"
+    assert second.open().read() == content["b.bin"]
+    path = make_tar(tmp_path / "b.tar", content)
+    path.write_bytes(path.read_bytes()[:7000])
+    first, second = listed(path)
+    assert first.open().read() == content["a.bin"]
+    assert (second.path, second.error.kind) == (str(path), "corrupt")
+
+
+def test_what_is_no_archive_is_told(tmp_path):
+    for name in ("a.tar", "a.tar.gz", "a.zip"):
+        path = tmp_path / name
+        path.write_bytes(b"something else entirely" * 100)
+        (failed,) = listed(path)
+        assert (failed.path, failed.error.kind) == (str(path), "corrupt")
+    with pytest.raises(InputError, match="no member c"):
+        named_source(f"tar://c::{make_tar(tmp_path / 'c.tar')}").open()
+
+
+def test_the_command_gives_the_records_of_the_files(run, bundle, media, tmp_path):
+    content = {path.name: path.read_bytes() for path in media.values()} | {"notes.txt": b"words\n"}
+    make_tar(tmp_path / "a.tgz", content, "w:gz")
+    outcome = run("classify", tmp_path / "a.tgz", "--format", "jsonl")
+    assert outcome.exit_code == 0, outcome.stderr
+    assert "passed over 1 file" in outcome.stderr
+    packed = [json.loads(line) for line in outcome.stdout.splitlines()]
+    plain = [json.loads(line) for line in run(
+        "classify", *media.values(), "--format", "jsonl").stdout.splitlines()]  # fmt: skip
+    assert [p["path"] for p in packed] == [f"tar://{n}::{tmp_path}/a.tgz" for n in content][:-1]
+    for a, b in zip(packed, plain, strict=True):
+        for record in (a, b):
+            record.pop("path"), record.pop("seconds")
+        assert a == b
+    again = run("inspect", packed and f"tar://photo.jpg::{tmp_path}/a.tgz")
+    assert again.exit_code == 0
