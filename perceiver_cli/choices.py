@@ -42,3 +42,4 @@ class Format(StrEnum):
     jsonl = "jsonl"
     csv = "csv"
     labels = "labels"
+    parquet = "parquet"

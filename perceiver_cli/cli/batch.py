@@ -24,6 +24,7 @@ from perceiver_cli.inputs.paths import Input
 from perceiver_cli.media.types import Source
 from perceiver_cli.report import Writer, writer_for
 from perceiver_cli.report.journal import Journal
+from perceiver_cli.report.parquet.folder import ParquetFolder
 from perceiver_cli.report.words import count, display_path, seconds_in_words
 from perceiver_cli.results import Result
 
@@ -61,7 +62,7 @@ class Batch:
         fail_fast: bool = False,
         top: int = 1,
         one_kind: bool = False,
-        journal: Journal | None = None,
+        journal: Journal | ParquetFolder | None = None,
         views: Views | None = None,
     ) -> None:
         first = list(islice(inputs, FEW + 1)) if countable else []
@@ -129,6 +130,8 @@ class Batch:
                 stop_on_interrupt(classifier.stop),
             ):
                 self._write_all(classifier, writer, bar)
+            if self.journal and not (self.fail_fast and self.failed):
+                self.journal.complete()
         if not self.quiet:
             self._print_summary(time.perf_counter() - started)
 

@@ -30,6 +30,7 @@ from perceiver_cli.cli.running import print_message
 if TYPE_CHECKING:
     from perceiver_cli.inputs.filters import FileFilter
     from perceiver_cli.report.journal import Journal
+    from perceiver_cli.report.parquet.folder import ParquetFolder
 
 
 def classify(
@@ -106,7 +107,7 @@ def classify(
             "--format",
             metavar="FORMAT",
             autocompletion=format_names,
-            help="table, json, jsonl, csv, labels, or a template such as '%p: %l %s'.  "
+            help="table, json, jsonl, csv, labels, parquet, or a template such as '%p: %l %s'.  "
             "[default: by the ending of -o, else table]",
             show_default=False,
             rich_help_panel=OUTPUT,
@@ -124,7 +125,7 @@ def classify(
             "--output",
             "-o",
             metavar="FILE",
-            help="Write results to a file, which appears when it is complete.",
+            help="Write results to a file, which appears when it is complete; parquet to a folder.",
             rich_help_panel=OUTPUT,
         ),
     ] = None,
@@ -268,6 +269,10 @@ def classify(
             raise UsageError(
                 "--report and --explain are of one run; perceiver report makes a page of a journal"
             )
+    if form is Format.parquet:
+        _check_folder(output)
+        if page or explained:
+            raise UsageError("--report and --explain are of one run, which parquet continues")
     form = Format.jsonl if resume else form or Format.table
     if show and (form is not Format.table or output):
         raise UsageError("--show goes below tables on standard output")
@@ -282,6 +287,11 @@ def classify(
         "threads": threads,
         "strict": strict,
     }
+    journal: Journal | ParquetFolder | None = None
+    if resume:
+        journal = _open_journal(resume, attention, settings)
+    elif form is Format.parquet and output:
+        journal = _open_folder(output, attention, settings)
     views = None
     if explained or show or page:
         views = Views(explained, show, page, method)
@@ -300,7 +310,7 @@ def classify(
         fail_fast=fail_fast,
         top=top,
         one_kind=model is not None or modality != AUTO,
-        journal=_open_journal(resume, attention, settings) if resume else None,
+        journal=journal,
         views=views,
     )
     batch.run(attention, timeout, **settings)
@@ -326,6 +336,21 @@ def _check_resumable(paths: list[str], form: str | None, output: Path | None) ->
         raise UsageError("--resume names the output, and its format is jsonl")
     if "-" in paths:
         raise UsageError("--resume is for files: standard input cannot be read again")
+
+
+def _check_folder(output: Path | None) -> None:
+    from perceiver_cli.errors import UsageError
+
+    if output is None or str(output) == "-" or output.is_file():
+        raise UsageError("--format parquet writes a folder: -o DIR")
+
+
+def _open_folder(path: Path, attention: bool | None, settings: dict[str, Any]) -> ParquetFolder:
+    from perceiver_cli.checkpoints.digest import fingerprint
+    from perceiver_cli.report.parquet.folder import ParquetFolder
+
+    options = {"attention": bool(attention), **settings}
+    return ParquetFolder(path, fingerprint(settings["model"], options))
 
 
 def _open_journal(path: Path, attention: bool | None, settings: dict[str, Any]) -> Journal:

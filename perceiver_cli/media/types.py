@@ -66,8 +66,6 @@ class Source:
         except FileNotFoundError:
             is_link = os.path.islink(self.path)
             reason = "is a link to a file that does not exist" if is_link else "no such file"
-            if "://" in self.path:
-                reason = "addresses are not read: curl -s ADDRESS | perceiver classify -"
             raise InputError("unreadable", reason) from None
         except PermissionError:
             raise InputError("unreadable", "no permission to read it") from None

@@ -31,7 +31,7 @@ _BEGINNING = b'{"path": '
 _LONGEST_RECORD = 2**20
 
 # Failures that may be gone the next time although the file is the same.
-_PASSING = frozenset({"unreadable", "timeout"})
+PASSING = frozenset({"unreadable", "timeout"})
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Journal:
             raise UsageError(f"{path}: a journal has to be a file")
         if not self.path.parent.is_dir():
             raise UsageError(f"cannot write {path}: no such folder")
-        self._lock = _lock(self.path)
+        self._lock = lock_file(self.path)
         try:
             self._file = _open_to_append(self.path)
             self._entries, self._untidy = self._read()
@@ -116,6 +116,9 @@ class Journal:
         if self._untidy:
             self._tidy()
 
+    def complete(self) -> None:
+        """Nothing says that everything is done."""
+
     def close(self) -> None:
         """Lets others use the file."""
         if hasattr(self, "_file"):
@@ -129,7 +132,7 @@ class Journal:
         return (
             identity is not None
             and entry.file == identity
-            and entry.error not in _PASSING
+            and entry.error not in PASSING
             and entry.weights == self._weights_of(entry.modality)
             # Journals of older versions do not have it.
             and entry.options in (None, self._options)
@@ -218,8 +221,8 @@ def _open_to_append(path: Path) -> FileIO:
         raise UsageError(f"cannot write {path}: {error.strerror}") from None
 
 
-def _lock(path: Path) -> FileLock:
-    """The sole right to write a journal, by a hidden file beside it."""
+def lock_file(path: Path) -> FileLock:
+    """The sole right to write a file, by a hidden one beside it. Raises UsageError."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(path.with_name(f".{path.name}.lock"), blocking=False)

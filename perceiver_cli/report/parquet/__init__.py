@@ -1,0 +1,1 @@
+"""Results as a folder of Parquet files: one schema for all modalities, errors as rows."""
