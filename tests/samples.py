@@ -9,6 +9,18 @@ import numpy as np
 
 SIDE = 96
 
+# Containers with pictures and sound: file name, format, options of make_av.
+AV_CONTAINERS = [
+    ("a.mp4", "mp4", {}),
+    ("a.mov", "mov", {}),
+    ("a.mkv", "mkv", {}),
+    ("a.webm", "webm", {"pictures": "libvpx-vp9", "sound": "libopus"}),
+    ("a.avi", "avi", {"pictures": "mpeg4", "sound": "libmp3lame"}),
+    ("a.mpg", "mpeg", {"pictures": "mpeg2video", "sound": "mp2"}),
+    ("a.ts", "ts", {}),
+    ("a.flv", "flv", {}),
+]
+
 
 def picture_array(width: int = 64, height: int = 48) -> np.ndarray:
     """uint8 [height, width, 3]: red top left, green top right, blue below."""

@@ -156,11 +156,6 @@ class Engine:
             stats = summarise(watch.measured, self.adapter, windows, sizes)
         return [WindowPrediction(*each, *shape) for each in zip(scores, stats, strict=True)]
 
-    @torch.inference_mode()
-    def logits(self, windows: list[Window]) -> Tensor:
-        """Uncalibrated logits float32 [B, classes] of windows with the same streams."""
-        return self._forward(windows, attention=False)[0]
-
     def _forward(
         self, windows: list[Window], attention: bool
     ) -> tuple[Tensor, AttentionWatch | None, dict[str, Tensor]]:

@@ -96,26 +96,14 @@ def test_mp3_behind_rubbish_is_told_by_its_name(tmp_path):
     assert "by its name" in detection.reason
 
 
-BOTH = [
-    ("a.mp4", "mp4", {}),
-    ("a.mov", "mov", {}),
-    ("a.mkv", "mkv", {}),
-    ("a.webm", "webm", {"pictures": "libvpx-vp9", "sound": "libopus"}),
-    ("a.avi", "avi", {"pictures": "mpeg4", "sound": "libmp3lame"}),
-    ("a.mpg", "mpeg", {"pictures": "mpeg2video", "sound": "mp2"}),
-    ("a.ts", "ts", {}),
-    ("a.flv", "flv", {}),
-]
-
-
-@pytest.mark.parametrize(("name", "format", "options"), BOTH)
+@pytest.mark.parametrize(("name", "format", "options"), samples.AV_CONTAINERS)
 def test_container_with_both_is_av(tmp_path, name, format, options):
     detection = found(samples.make_av(tmp_path / name, 0.5, **options))
     assert (detection.modality, detection.format) == ("av", format)
     assert detection.reason.endswith("with pictures and sound")
 
 
-@pytest.mark.parametrize(("name", "format", "options"), BOTH)
+@pytest.mark.parametrize(("name", "format", "options"), samples.AV_CONTAINERS)
 def test_container_with_pictures_only_is_video(tmp_path, name, format, options):
     detection = found(samples.make_av(tmp_path / name, 0.5, **{**options, "sound": None}))
     assert (detection.modality, detection.format) == ("video", format)

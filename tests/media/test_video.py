@@ -27,19 +27,7 @@ def check_frames(window, tolerance=6):
     assert greys(window) == pytest.approx(expected, abs=tolerance)
 
 
-CONTAINERS = [
-    ("a.mp4", "mp4", {}),
-    ("a.mov", "mov", {}),
-    ("a.mkv", "mkv", {}),
-    ("a.webm", "webm", {"pictures": "libvpx-vp9", "sound": "libopus"}),
-    ("a.avi", "avi", {"pictures": "mpeg4", "sound": "libmp3lame"}),
-    ("a.mpg", "mpeg", {"pictures": "mpeg2video", "sound": "mp2"}),
-    ("a.ts", "ts", {}),
-    ("a.flv", "flv", {}),
-]
-
-
-@pytest.mark.parametrize(("name", "format", "options"), CONTAINERS)
+@pytest.mark.parametrize(("name", "format", "options"), samples.AV_CONTAINERS)
 def test_containers(tmp_path, name, format, options):
     path = samples.make_av(tmp_path / name, 2, **options)
     video = load(path, format)
@@ -57,7 +45,7 @@ def test_containers(tmp_path, name, format, options):
 
 
 # FLV states its length from the clock's zero, not from its first frame: its last window is late.
-@pytest.mark.parametrize(("name", "format", "options"), CONTAINERS[:-1])
+@pytest.mark.parametrize(("name", "format", "options"), samples.AV_CONTAINERS[:-1])
 def test_windows_with_their_sound(tmp_path, name, format, options):
     path = samples.make_av(tmp_path / name, 4, **options)
     video = load(path, format, SHORT)

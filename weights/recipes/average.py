@@ -2,7 +2,7 @@
 
     python average.py FIRST.safetensors SECOND.safetensors MEAN.safetensors --share 0.7
 
-All but the weights is the second's, its calibration too: training on from the mean sets it anew.
+Everything but the weights is the second's, its calibration too; further training fits a new one.
 """
 
 import argparse
@@ -17,11 +17,11 @@ parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("first", type=Path)
 parser.add_argument("second", type=Path)
 parser.add_argument("mean", type=Path)
-parser.add_argument("--share", type=float, default=0.5, help="how much the second counts")
+parser.add_argument("--share", type=float, default=0.5, help="weight of the second")
 call = parser.parse_args()
 first, second = load_checkpoint(call.first), load_checkpoint(call.second)
 if first.header.model != second.header.model:
-    parser.error("the two are not of one model")
+    parser.error("the two have different architectures")
 tensors = {
     name: torch.lerp(first.tensors[name], tensor, call.share)
     for name, tensor in second.tensors.items()

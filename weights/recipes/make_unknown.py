@@ -1,4 +1,4 @@
-"""Makes shapes and sounds of nothing at all, to see how often a model is sure of them.
+"""Makes synthetic shapes and sounds of no class, to measure how often a model is unsure of them.
 
     python make_unknown.py unknown_shapes/ unknown_sounds/
 

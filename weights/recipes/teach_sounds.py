@@ -1,4 +1,4 @@
-"""Let YAMNet teach: cross-fitted logits of a linear head for every training sound.
+"""Computes a teacher's logits for every training sound (YAMNet and a cross-fitted linear head).
 
     python teach_sounds.py yamnet.tflite sounds/ teacher/
 
@@ -11,10 +11,10 @@ Needs `numpy scipy soundfile ai-edge-litert` and:
 
 1. Every clip is cut into patches of 0.975 s spread evenly from its start to its end (a shorter
    clip is repeated), and its embedding is the mean of theirs.
-2. A linear softmax head on standardised embeddings, with each class weighing the same, is fitted
-   on four fifths of the recordings and gives logits for the rest, five times over. No clip is
-   judged by a head that heard its recording: what the file names say is one recording stays in
-   one fold. The weight decay is the one with the least class-balanced cross-entropy so.
+2. A linear softmax head on standardised embeddings is cross-fitted in five folds, with equal
+   weights for classes. Clips of one recording, by their file names, share a fold: no clip is
+   scored by a head that was fitted on its recording. The weight decay is the one with the least
+   cross-fitted, class-balanced cross-entropy.
 3. teacher/files.txt lists the clips as `<class>/<name>`, by class, then name; teacher/logits.npy
    holds float16 [clips, classes, 1, 1] in that order, classes in sorted order.
 
@@ -22,20 +22,17 @@ Embeddings are kept in teacher/embeddings.npy, and used again if they are there.
 """
 
 import argparse
-import re
-from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
 import soundfile
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from recordings import FOLDS, RECORDING, folds, listing
 from scipy.optimize import minimize
 
 RATE = 16000
 PATCH = 15600
-FOLDS = 5
 DECAYS = (1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4)  # strong to weak: each fit starts the next
-RECORDING = r"^(us8k_\d+|k20_\d+_[^_]+|esc_\d-\d+|sh_[a-z]+_\d+|sc_.*_[0-9a-f]{8}|[a-z]+_.*)"
 
 
 class Yamnet:
@@ -70,12 +67,6 @@ def patches(sound: np.ndarray) -> list[np.ndarray]:
     return [sound[round(s) : round(s) + PATCH] for s in starts]
 
 
-def listing(folder: Path) -> list[str]:
-    """`<class>/<name>` of every clip, by class folder, then name."""
-    classes = sorted(p.name for p in folder.iterdir() if p.is_dir())
-    return [f"{c}/{p.name}" for c in classes for p in sorted((folder / c).glob("*.ogg"))]
-
-
 def embed(yamnet: Yamnet, folder: Path, files: list[str]) -> np.ndarray:
     """Float32 [files, 1024]. ValueError for a clip of another rate or with several channels."""
     out = np.zeros((len(files), 1024), np.float32)
@@ -87,25 +78,6 @@ def embed(yamnet: Yamnet, folder: Path, files: list[str]) -> np.ndarray:
         if i % 500 == 0:
             print(f"{folder.name}: {i} of {len(files)}", flush=True)
     return out
-
-
-def folds(files: list[str], labels: np.ndarray, recording: str) -> np.ndarray:
-    """Fold of each file: whole recordings, largest first, to the fold with least of the class."""
-    members = defaultdict(list)
-    for i, name in enumerate(files):
-        base = name.split("/")[1]
-        found = re.search(recording, base)
-        members[found[0] if found else base].append(i)
-    fold = np.zeros(len(files), int)
-    held = np.zeros((FOLDS, labels.max() + 1))
-    draw = np.random.default_rng(0)
-    groups = [members[k] for k in sorted(members)]
-    for g in sorted((groups[i] for i in draw.permutation(len(groups))), key=len, reverse=True):
-        main = np.bincount(labels[g]).argmax()
-        best = min(range(FOLDS), key=lambda f: (held[f, main], held[f].sum()))
-        fold[g] = best
-        np.add.at(held[best], labels[g], 1)
-    return fold
 
 
 def fit(x: np.ndarray, y: np.ndarray, decay: float, start: np.ndarray) -> np.ndarray:
@@ -148,7 +120,7 @@ def score(logits: np.ndarray, y: np.ndarray) -> tuple[float, float]:
 
 
 def crossfit(x: np.ndarray, y: np.ndarray, fold: np.ndarray) -> np.ndarray:
-    """Logits [clips, classes] of heads that did not hear the clip, under the best weight decay."""
+    """Logits [clips, classes] of heads not fitted on the clip, with the best weight decay."""
     logits = np.zeros((len(DECAYS), len(y), y.max() + 1), np.float32)
     for f in range(FOLDS):
         learn, rest = fold != f, fold == f
@@ -166,7 +138,7 @@ def crossfit(x: np.ndarray, y: np.ndarray, fold: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
-    """Reads the call, embeds, fits and writes the logits."""
+    """Embeds the clips, fits the head and writes the logits."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("yamnet", type=Path)
     parser.add_argument("sounds", type=Path)
