@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+# The least score of an answer, which is then right at least so often.
+SURE = 0.8
+
 
 class Device(StrEnum):
     """Where a model runs; auto is the first of cuda, mps and cpu that works."""

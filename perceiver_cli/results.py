@@ -7,14 +7,33 @@ from typing import Any, ClassVar, Literal
 
 from perceiver_cli.errors import ErrorKind
 
+Level = Literal["class", "group", "kind"]
+
 
 @dataclass(frozen=True)
 class Prediction:
-    """One class with its calibrated score in [0, 1]; `id` is the data set's own name for it."""
+    """One class with its calibrated score in [0, 1].
+
+    id: the data set's own name for it; group, kind: the wider terms that it belongs to, if any.
+    """
 
     label: str
     index: int
     id: str
+    score: float
+    group: str | None = None
+    kind: str | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The most specific term that is sure enough: a class, a group of classes or a kind.
+
+    score: the summed calibrated score of its classes, in [0, 1].
+    """
+
+    label: str
+    level: Level
     score: float
 
 
@@ -78,8 +97,10 @@ class Classification:
         model: Name of the checkpoint.
         signal: "present", or why there is nothing to classify: "silent", "blank", "too_short" or
             "no_extent"; predictions are then empty.
+        answer: The most specific term whose score reaches the one asked for; None: none does.
+        confident: Whether the answer is a class; None without a signal.
         predictions: Classes, the likeliest first.
-        confident: Whether the first score reaches the model's threshold; None: it has none.
+        among: Ids of the classes that were asked for, which share all of the score; None: all.
         input: Facts of the file, which differ by modality.
         byte_array: "elements" M and "channels" C of what the model read; empty without a signal.
         attention: None if it was not measured.
@@ -93,9 +114,11 @@ class Classification:
     modality: str
     detected_by: str
     model: str
-    predictions: list[Prediction]
     signal: str = "present"
+    answer: Answer | None = None
     confident: bool | None = None
+    predictions: list[Prediction] = field(default_factory=list)
+    among: list[str] | None = None
     input: dict[str, Any] = field(default_factory=dict)
     byte_array: dict[str, int] = field(default_factory=dict)
     attention: AttentionStats | None = None
@@ -146,6 +169,8 @@ def read_result(record: dict[str, Any]) -> Result:
         return Failure(record["path"], InputFailure(**record["error"]), record["seconds"])
     known = {f.name: record[f.name] for f in fields(Classification) if f.name in record}
     known["predictions"] = [Prediction(**entry) for entry in known["predictions"]]
+    if known.get("answer"):
+        known["answer"] = Answer(**known["answer"])
     if known["attention"]:
         looks = known["attention"]["cross_attends"]
         known["attention"] = AttentionStats([_cross_attend(entry) for entry in looks])

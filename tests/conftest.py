@@ -18,9 +18,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 CLASSES = ("cat", "dog", "teapot", "violin", "wave", "zebra, with stripes")
 
+# Group and kind.
+WIDER = {"cat": ("pet", "animal"), "dog": ("pet", "animal"), "zebra, with stripes": ("", "animal")}
+
 
 def make_weights(
-    path: Path, recipe, threshold: float | None, classes=CLASSES, **sizes: int
+    path: Path, recipe, temperature: float = 1.0, classes=CLASSES, **sizes: int
 ) -> Path:
     """A Perceiver with random weights (the same every time) for an input recipe.
 
@@ -44,8 +47,8 @@ def make_weights(
         name=path.stem,
         model=config,
         recipe=values,
-        labels=[Label(f"n{i:02}", label) for i, label in enumerate(classes)],
-        threshold=threshold,
+        labels=[Label(f"n{i:02}", label, *WIDER.get(label, ())) for i, label in enumerate(classes)],
+        temperature=temperature,
         card={
             "data": "nothing: these weights are random",
             "licence": "CC0",
@@ -95,7 +98,7 @@ def own_home(tmp_path_factory, monkeypatch) -> Path:
 
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory) -> dict[str, Path]:
-    """Modality -> checkpoint. The picture model is always unsure, the sound model never."""
+    """Modality -> checkpoint. All are always unsure, but for the sound model, which never is."""
     from perceiver_cli.preparation.audio import AudioRecipe
     from perceiver_cli.preparation.image import ImageRecipe
     from perceiver_cli.preparation.pointcloud import PointCloudRecipe
@@ -104,14 +107,14 @@ def weights(tmp_path_factory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("weights")
     sound = AudioRecipe(rate=8000, window_s=1.0, mels=16, bands=2)
     video = VideoRecipe(frames=4, window_s=1.0, size=16, patch=4, bands=2, audio=sound)
-    av = make_weights(folder / "tiny-av.safetensors", video, None)
+    av = make_weights(folder / "tiny-av.safetensors", video, 10.0)
     return {
         "image": make_weights(
-            folder / "tiny-image.safetensors", ImageRecipe(size=16, patch=4, bands=2), 1.0
+            folder / "tiny-image.safetensors", ImageRecipe(size=16, patch=4, bands=2), 10.0
         ),
-        "audio": make_weights(folder / "tiny-audio.safetensors", sound, 0.0),
+        "audio": make_weights(folder / "tiny-audio.safetensors", sound, 1e-4),
         "pointcloud": make_weights(
-            folder / "tiny-pointcloud.safetensors", PointCloudRecipe(points=64, bands=2), None
+            folder / "tiny-pointcloud.safetensors", PointCloudRecipe(points=64, bands=2), 10.0
         ),
         "video": av,
         "av": av,

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from perceiver_cli.checkpoints.format import load_checkpoint, save_checkpoint
+from perceiver_cli.checkpoints.format import read_header, replace_header
 
 
 def add_to_card(path: Path, section: str, name: str, entry: dict[str, Any], **more: Any) -> None:
@@ -14,8 +14,7 @@ def add_to_card(path: Path, section: str, name: str, entry: dict[str, Any], **mo
 
     Other entries stay. Raises CheckpointError if the file cannot be used.
     """
-    checkpoint = load_checkpoint(path)
-    card = checkpoint.header.card
+    header = read_header(path)
+    card = header.card
     card = card | {section: card.get(section, {}) | {name: entry}} | more
-    header = replace(checkpoint.header, card=card)
-    save_checkpoint(path, replace(checkpoint, header=header))
+    replace_header(path, replace(header, card=card))

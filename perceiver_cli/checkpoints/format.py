@@ -19,7 +19,7 @@ from perceiver_cli.atomic import atomic_write
 from perceiver_cli.errors import CheckpointError
 from perceiver_cli.model.config import PerceiverConfig
 
-FORMAT = 1
+FORMAT = 2
 
 # A file that is held open is opened anew after so many bytes: what has been read of an open file
 # counts as this process's memory, and opening takes as long as reading a megabyte.
@@ -28,10 +28,15 @@ _HELD_BYTES = 2**24
 
 @dataclass(frozen=True)
 class Label:
-    """What people read, and the data set's own id for the class."""
+    """What people read, and the data set's own id for the class.
+
+    group, kind: what the class is more generally ("dog", "animal"); empty for nothing.
+    """
 
     id: str
     label: str
+    group: str = ""
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -39,8 +44,9 @@ class Header:
     """Everything a checkpoint says beside its tensors.
 
     recipe: the adapter's settings, with "modality"; temperature: divides the logits before the
-    softmax, alone: that of inputs which have only the stream of that name; threshold: the top
-    score under which an answer is unsure (None: never fitted); card: data, licence, command,
+    softmax, alone: that of inputs which have only the stream of that name; level_temperatures:
+    what calibrates the summed scores of groups and kinds, see label_tree.py; threshold: the top
+    score that 95 % of known files reach (None: never fitted); card: data, licence, command,
     measured figures, date and package version, as plain JSON.
     """
 
@@ -52,6 +58,7 @@ class Header:
     threshold: float | None = None
     card: dict[str, Any] = field(default_factory=dict)
     alone: dict[str, float] = field(default_factory=dict)
+    level_temperatures: dict[str, float] = field(default_factory=dict)
 
     def temperature_of(self, streams: Collection[str]) -> float:
         """The temperature for an input that has these streams."""
@@ -114,6 +121,20 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     values = {"format": FORMAT, **asdict(checkpoint.header)}
     dtype = torch.float16 if checkpoint.half else torch.float32
     tensors = {name: t.detach().to(dtype).contiguous() for name, t in checkpoint.tensors.items()}
+    with atomic_write(path) as part:
+        save_file(tensors, part, metadata={"perceiver": json.dumps(values)})
+
+
+def replace_header(path: Path, header: Header) -> None:
+    """Writes another header into a checkpoint; its tensors stay as they are, bit for bit.
+
+    Raises CheckpointError as read_header.
+    """
+    from safetensors.torch import save_file
+
+    with _reading(path, "pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    values = {"format": FORMAT, **asdict(header)}
     with atomic_write(path) as part:
         save_file(tensors, part, metadata={"perceiver": json.dumps(values)})
 

@@ -80,6 +80,7 @@ class Batch:
         self.one_kind = one_kind
         self.journal = journal
         self.views = views
+        self.restricted = False
         self.classified = self.unsure = self.failed = self.passed_over = 0
         # Counted where the inputs are read, in another thread.
         self.done_before = self.failed_before = 0
@@ -102,6 +103,7 @@ class Batch:
         isolates, the decoding of more than a few inputs. Raises KeyboardInterrupt after the batch
         in which it was interrupted.
         """
+        self.restricted = bool(settings.get("classes"))
         shows = self.form in _WITH_ATTENTION or (
             self.form is Format.table and (self.full or not self.many)
         )
@@ -195,7 +197,7 @@ class Batch:
         source, named = self._waiting.popleft()
         if result.ok:
             self.classified += 1
-            self.unsure += result.confident is False
+            self.unsure += result.signal == "present" and result.answer is None
             if not self.quiet:
                 for note in result.notes:
                     print_message(f"{display_path(result.path)}: {note}")
@@ -217,6 +219,8 @@ class Batch:
 
     def _print_summary(self, seconds: float) -> None:
         """The closing notes: what was passed over and, for many inputs, how it all went."""
+        if self.restricted and self.many:
+            print_message("scores are shared among the classes asked for, whatever a file is")
         if self.passed_over:
             verb = "is" if self.passed_over == 1 else "are"
             wanted = "of the kind asked for" if self.one_kind else "media"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from perceiver_cli.choices import Device, Format, Precision
+from perceiver_cli.choices import SURE, Device, Format, Precision
 from perceiver_cli.cli.formats import format_names, pick_format
 from perceiver_cli.cli.options import (
     AUTO,
@@ -24,6 +24,7 @@ from perceiver_cli.cli.options import (
     PrecisionOption,
     ShardOption,
     ThreadsOption,
+    split_names,
 )
 from perceiver_cli.cli.running import print_message
 
@@ -101,6 +102,25 @@ def classify(
             rich_help_panel=OUTPUT,
         ),
     ] = 0.0,
+    sure: Annotated[
+        float,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            metavar="T",
+            help="The least score of an answer: a class, else a group (dog), else a kind (animal).",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = SURE,
+    classes: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="A,B,...",
+            help="Choose among these classes, groups or kinds alone, which then share all of the "
+            "score; repeatable.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
     form: Annotated[
         str | None,
         typer.Option(
@@ -281,6 +301,8 @@ def classify(
         "modality": modality,
         "top": top,
         "min_score": min_score,
+        "sure": sure,
+        "classes": [name for names in classes or () for name in split_names(names)],
         "batch_size": batch_size,
         "device": device.value,
         "precision": precision.value,

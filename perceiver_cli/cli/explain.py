@@ -86,12 +86,11 @@ def explain(
 
 def _print_answer(explanation: Explanation, output: Path) -> None:
     """What was drawn, in words."""
+    from perceiver_cli.report.answer import answer_in_words
     from perceiver_cli.report.sentence import attention_in_words
-    from perceiver_cli.report.words import display_path, printable
+    from perceiver_cli.report.words import display_path
 
-    best = explanation.result.predictions[0]
-    unsure = " (unsure)" if explanation.result.confident is False else ""
-    print(f"{printable(best.label)} {best.score:.2f}{unsure}")
+    print(answer_in_words(explanation.result))
     print(explanation.about)
     print(attention_in_words(explanation.result))
     print(f"Drawn in {display_path(str(output))}")

@@ -62,9 +62,9 @@ def report(
 ) -> None:
     """Make one HTML page of what files were classified as, to look through.
 
-    Counts by label and kind, scores, the unsure and the failed, and each file with a thumbnail,
-    its predictions and where the model looked; with search. The page needs no network and no other
-    file. `classify --report` makes the same page in one go.
+    Counts by answer and kind, scores, the unsure and the failed, and each file with a thumbnail,
+    its answer, predictions and where the model looked, grouped by answer; with search. The page
+    needs no network and no other file. `classify --report` makes the same page in one go.
 
     \b
     Examples:

@@ -9,8 +9,10 @@ from typing import Any
 
 from perceiver_cli.checkpoints import registry
 from perceiver_cli.checkpoints.format import Header
+from perceiver_cli.choices import SURE
 from perceiver_cli.device import pick_device
 from perceiver_cli.errors import CheckpointError, UsageError
+from perceiver_cli.inference.chosen_classes import check_classes
 from perceiver_cli.inference.decoding.decoders import Decoder, FetchingDecoder, InProcessDecoder
 from perceiver_cli.inference.decoding.items import FailedItem, Item, PreparedItem
 from perceiver_cli.inference.decoding.preparer import Preparer
@@ -54,6 +56,8 @@ class Classifier:
         top: How many predictions a Result has; None: all.
         min_score: The least score of a prediction.
         attention: Whether Results carry attention statistics.
+        sure: The least score of an answer, see Answer.
+        classes: Labels or ids of classes, groups or kinds to choose from; empty for all.
         batch_size: Inputs that the model reads at once, at most.
         device: "auto", "cpu", "cuda" or "mps".
         precision: "auto", "float32", "bfloat16" or "int8".
@@ -66,7 +70,8 @@ class Classifier:
         preview_sides: Items hold what people see, too: see Preparer.
 
     Raises:
-        UsageError: A name is unknown, or the device or precision is not available.
+        UsageError: A name is unknown, of weights or of a class, or the device or precision is not
+            available.
         CheckpointError: The weights named cannot be used.
     """
 
@@ -78,6 +83,8 @@ class Classifier:
         top: int | None = 5,
         min_score: float = 0.0,
         attention: bool = True,
+        sure: float = SURE,
+        classes: Sequence[str] = (),
         batch_size: int = 32,
         device: str = "auto",
         precision: str = "auto",
@@ -94,12 +101,13 @@ class Classifier:
         self._precision = precision
         self.threads = threads or default_threads()
         self.decoders = min(MOST_DECODERS, decoders or usable_cores())
-        self._options = PredictionOptions(top, min_score, attention)
+        self._options = PredictionOptions(top, min_score, attention, sure, tuple(classes))
         self._engines: dict[Path, Engine] = {}
         self._loading = threading.Lock()
         self._stopping = False
         self._named = self._engine(registry.find(model)) if model else None
         weights = _default_weights() if self._named is None else self._named.path
+        check_classes(classes, weights)
         self.preparer = Preparer(weights, modality, strict, preview_sides)
         self._pool: DecodingPool | None = None if timeout is None else DecodingPool(self.preparer)
 

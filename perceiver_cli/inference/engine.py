@@ -14,6 +14,7 @@ from torch import Tensor
 from perceiver_cli.adapters import build_adapter
 from perceiver_cli.adapters.base import Adapter
 from perceiver_cli.checkpoints.format import Header, build_model, open_checkpoint
+from perceiver_cli.checkpoints.label_tree import LabelTree
 from perceiver_cli.device import free_bytes, to_device
 from perceiver_cli.errors import CheckpointError, UsageError
 from perceiver_cli.inference.allocator import giving_back
@@ -65,6 +66,7 @@ class Engine:
     def __init__(self, path: Path, device: torch.device, precision: str) -> None:
         checkpoint = open_checkpoint(path)
         self.header: Header = checkpoint.header
+        self.tree = LabelTree(self.header.labels, self.header.level_temperatures)
         try:
             self.adapter: Adapter = build_adapter(self.header.recipe)
         except ValueError as error:

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from perceiver_cli.checkpoints.format import Header
+from perceiver_cli.checkpoints.format import Label
+from perceiver_cli.checkpoints.label_tree import renormalised
 from perceiver_cli.inference.decoding.items import FailedItem, PreparedItem
 from perceiver_cli.inference.engine import Engine, WindowPrediction
 from perceiver_cli.preparation.base import Window
@@ -24,11 +25,15 @@ class PredictionOptions:
         top: How many predictions, at most; None: all.
         min_score: The least score of a prediction.
         attention: Whether attention statistics are measured.
+        sure: The least score of an answer.
+        classes: Names of the classes, groups and kinds to choose from; empty for all.
     """
 
     top: int | None
     min_score: float
     attention: bool
+    sure: float
+    classes: tuple[str, ...] = ()
 
 
 def predict_batch(
@@ -43,7 +48,7 @@ def predict_batch(
     for item in batch:
         # What holds nothing has no vote.
         own = [next(predicted) if w.signal == "present" else None for w in item.windows]
-        results.append(_result(item, own, engine.header, options, each_s))
+        results.append(_result(item, own, engine, options, each_s))
     return results
 
 
@@ -59,11 +64,12 @@ def failed_result(item: FailedItem) -> Failure:
 def _result(
     item: PreparedItem,
     predicted: list[WindowPrediction | None],
-    header: Header,
+    engine: Engine,
     options: PredictionOptions,
     model_s: float,
 ) -> Classification:
     """predicted: of each window; None where it has no signal."""
+    header = engine.header
     found = [window for window in predicted if window is not None]
     result = Classification(
         path=item.source.path,
@@ -73,40 +79,50 @@ def _result(
         signal=item.signal,
         predictions=[],
         input=item.facts,
-        segments=_segments(item.windows, predicted, header) if len(predicted) > 1 else [],
+        segments=_segments(item.windows, predicted, engine) if len(predicted) > 1 else [],
         notes=list(item.notes),
         seconds={"load": round(item.seconds, 4), "model": round(model_s, 4)},
     )
     if not found:
         return result
     scores = np.mean([window.scores for window in found], axis=0)
+    among = sorted({i for name in options.classes for i in engine.tree.classes_of(name)})
+    if options.classes:
+        scores = renormalised(scores, among)
     order = np.argsort(-scores, kind="stable")
     best = int(order[0])
     # Of several windows, the attention shown is that of the one with the highest score.
     clearest = max(found, key=lambda window: float(window.scores[best]))
-    predictions = [
-        Prediction(header.labels[i].label, int(i), header.labels[i].id, round(float(scores[i]), 4))
-        for i in order[: options.top]
-        if scores[i] >= options.min_score
-    ]
+    answer = engine.tree.answer(scores, options.sure) if scores[best] else None
     return replace(
         result,
-        predictions=predictions,
-        confident=None if header.threshold is None else bool(scores[best] >= header.threshold),
+        answer=answer,
+        confident=answer is not None and answer.level == "class",
+        predictions=[
+            _prediction(header.labels[i], int(i), float(scores[i]))
+            for i in order[: options.top]
+            if scores[i] >= options.min_score and (not options.classes or i in among)
+        ],
+        among=[header.labels[i].id for i in among] if options.classes else None,
         byte_array={"elements": clearest.elements, "channels": clearest.channels},
         attention=clearest.statistics,
     )
 
 
+def _prediction(label: Label, index: int, score: float) -> Prediction:
+    wider = label.group or None, label.kind or None
+    return Prediction(label.label, index, label.id, round(score, 4), *wider)
+
+
 def _segments(
-    windows: tuple[Window, ...], predicted: list[WindowPrediction | None], header: Header
+    windows: tuple[Window, ...], predicted: list[WindowPrediction | None], engine: Engine
 ) -> list[dict[str, Any]]:
     """Each window's own top label; none where it has no signal."""
     segments = []
     for window, prediction in zip(windows, predicted, strict=True):
         label, score = None, None
         if prediction is not None:
-            label = header.labels[int(prediction.scores.argmax())].label
+            label = engine.header.labels[int(prediction.scores.argmax())].label
             score = round(float(prediction.scores.max()), 4)
         start_s = round(window.location["start_s"], 3)
         segments.append(

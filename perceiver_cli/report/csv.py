@@ -26,6 +26,9 @@ COLUMNS = (
     "detected_by",
     "error_kind",
     "error_message",
+    "answer",
+    "level",
+    "answer_score",
 )
 
 
@@ -33,7 +36,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 class CsvWriter:
-    """The predictions of each input under a header row.
+    """The answer and the predictions of each input under a header row.
 
     The best one is label, id and score; those behind it label_2, score_2 and so on, up to `top`.
     """
@@ -59,6 +62,12 @@ class CsvWriter:
                 "confident": None if result.confident is None else str(result.confident).lower(),
                 "detected_by": result.detected_by,
             }
+            if result.answer:
+                values |= {
+                    "answer": result.answer.label,
+                    "level": result.answer.level,
+                    "answer_score": result.answer.score,
+                }
             for best in result.predictions[:1]:
                 values |= {"label": best.label, "id": best.id, "score": best.score}
             for rank, other in enumerate(result.predictions[1:], 2):

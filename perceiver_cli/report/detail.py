@@ -9,10 +9,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from perceiver_cli.report.input_words import input_in_words, signal_in_words
+from perceiver_cli.report.answer import answer_in_words, answer_style, guess_style
+from perceiver_cli.report.input_words import input_in_words
 from perceiver_cli.report.sentence import attention_in_words
 from perceiver_cli.report.terminal import bar, is_ascii, show
 from perceiver_cli.report.words import (
+    count,
     display_path,
     fill,
     place_in_words,
@@ -37,8 +39,9 @@ _LEAST = 0.005
 def show_detail(console: Console, result: Classification, verbose: bool = False) -> None:
     """Prints a Classification; verbose adds how long it took."""
     show_heading(console, result.path, result.modality, result.detected_by, result.input)
+    answer = wrap(answer_in_words(result), console.width)
+    show(console, Text(answer, style=f"bold {answer_style(result)}"))
     if result.signal != "present":
-        show(console, Text(signal_in_words(result.signal), style="yellow"))
         return
     _show_predictions(console, result, verbose)
     if result.segments:
@@ -68,16 +71,15 @@ def show_heading(
 def _show_model(console: Console, result: Classification) -> None:
     elements, channels = result.byte_array["elements"], result.byte_array["channels"]
     line = f"Read by {result.model} as {elements:,} elements x {channels} channels"
+    if result.among is not None:
+        line += f"; scores are shared by {count(len(result.among), 'class', 'classes')} asked for"
     follows = "; each cross-attend:" if result.attention else ""
     show(console, Text(wrap(line + follows, console.width), style="dim"))
 
 
 def _show_predictions(console: Console, result: Classification, every: bool) -> None:
     if not result.predictions:
-        show(console, Text("No class reaches the score asked for.", style="yellow"))
         return
-    unsure = result.confident is False
-    tint = "yellow" if unsure else "green"
     best, *others = result.predictions
     shown = [best, *(p for p in others if every or p.score >= _LEAST)]
     wide, bar_width = _widths(console.width, [printable(p.label) for p in shown])
@@ -87,14 +89,13 @@ def _show_predictions(console: Console, result: Classification, every: bool) -> 
         table.add_column(width=bar_width, no_wrap=True)
     table.add_column(justify="right", width=_SCORE, no_wrap=True)
     for rank, prediction in enumerate(shown):
+        style = guess_style(prediction.score, rank == 0 and bool(result.confident))
         drawn = bar(prediction.score, bar_width, is_ascii(console))
         table.add_row(
             Text(printable(prediction.label), style="bold" if rank == 0 else ""),
-            *[Text(drawn, style=tint if rank == 0 else "dim")] * bool(bar_width),
+            *[Text(drawn, style=style)] * bool(bar_width),
             f"{prediction.score:.2f}",
         )
-    if unsure:
-        show(console, Text("Unsure; the best guesses are:", style="yellow"))
     show(console, table)
 
 

@@ -46,8 +46,7 @@ def show_evaluation(console: Console, measured: dict[str, Any]) -> None:
     title = f"{measured['model']} on {count(measured['items'], 'item')}"
     overall = _table(title, "measure", "value")
     for key, name in _OVERALL.items():
-        if measured[key] is not None:
-            overall.add_row(name, f"{measured[key]:.1%}")
+        overall.add_row(name, f"{measured[key]:.1%}")
         if key == "top1":
             low, high = measured["top1_interval"]
             overall.add_row("95 % interval", f"{low:.1%} to {high:.1%}")
@@ -64,8 +63,9 @@ def show_evaluation(console: Console, measured: dict[str, Any]) -> None:
 def _show_robustness(console: Console, measured: dict[str, Any]) -> None:
     table = _table("The same files, corrupted", "corruption", "top-1", "class mean", "confident")
     for name, found in {"none": measured, **measured["robustness"]}.items():
-        confident = "" if found["kept"] is None else f"{found['kept']:.1%}"
-        table.add_row(name, f"{found['top1']:.1%}", f"{found['class_mean']:.1%}", confident)
+        table.add_row(
+            name, f"{found['top1']:.1%}", f"{found['class_mean']:.1%}", f"{found['kept']:.1%}"
+        )
     show(console, table)
 
 

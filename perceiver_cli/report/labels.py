@@ -1,4 +1,4 @@
-"""The shortest answer, made for shells: path, tab, label."""
+"""The shortest answer, made for shells: path, tab, label, tab, level."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from perceiver_cli.results import Result
 
 
 class LabelsWriter:
-    """One line for every input that was classified: exactly one tab, no other control character.
+    """One line for every input that was classified: two tabs, no other control character.
 
-    The label is empty where no class reaches the score asked for. Failed inputs have no line;
-    stderr names them.
+    The label is the answer's, and the level says whether it is a class, a group or a kind; both are
+    empty where it is not sure. Failed inputs have no line; stderr names them.
     """
 
     def __init__(self, stream: IO[str]) -> None:
@@ -25,8 +25,8 @@ class LabelsWriter:
         """One line, flushed."""
         if not result.ok:
             return
-        label = result.predictions[0].label if result.predictions else ""
-        self.stream.write(f"{printable(result.path)}\t{printable(label)}\n")
+        label, level = (result.answer.label, result.answer.level) if result.answer else ("", "")
+        self.stream.write(f"{printable(result.path)}\t{printable(label)}\t{level}\n")
         self.stream.flush()
 
     def end(self) -> None:

@@ -6,6 +6,7 @@ import heapq
 from collections import Counter
 from collections.abc import Iterator
 
+from perceiver_cli.report.answer import shown_label
 from perceiver_cli.results import Result
 
 _LABELS, _UNSURE = 8, 5
@@ -25,9 +26,9 @@ class Overview:
         self.total += 1
         if not result.ok or not result.predictions:
             return
-        best = result.predictions[0]
-        self._labels[best.label] += 1
-        entry = (-best.score, -self.total, result.path, best.label)
+        label, score = shown_label(result)
+        self._labels[label if result.answer else "not sure"] += 1
+        entry = (-score, -self.total, result.path, label)
         if len(self._unsure) < _UNSURE:
             heapq.heappush(self._unsure, entry)
         else:

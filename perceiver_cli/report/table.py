@@ -7,6 +7,7 @@ from typing import IO
 from rich.table import Table
 from rich.text import Text
 
+from perceiver_cli.report.answer import answer_style, shown_label
 from perceiver_cli.report.detail import show_detail
 from perceiver_cli.report.overview import Overview
 from perceiver_cli.report.terminal import bar, console_for, is_ascii, show
@@ -87,16 +88,15 @@ class RowWriter:
             label = "-" if result.signal == "present" else f"({result.signal.replace('_', ' ')})"
             self._print(path, result.modality, label)
         else:
-            best = result.predictions[0]
-            unsure = result.confident is False
+            label, score = shown_label(result)
             self._print(
                 path,
                 result.modality,
-                best.label,
-                f"{best.score:.2f}",
-                "unsure" if unsure else "",
-                bar(best.score, self.bar, self.ascii),
-                "yellow" if unsure else "green",
+                label,
+                f"{score:.2f}",
+                "" if result.answer else "unsure",
+                bar(score, self.bar, self.ascii),
+                answer_style(result),
             )
         self.console.file.flush()
 

@@ -19,7 +19,9 @@ FIELDS: dict[str, tuple[str, _Field]] = {
     "l": ("the best label", lambda r: r.predictions[0].label if r.predictions else ""),
     "i": ("the data set's own name for it", lambda r: r.predictions[0].id if r.predictions else ""),
     "s": ("its score", lambda r: f"{r.predictions[0].score:.2f}" if r.predictions else ""),
-    "c": ("sure or unsure", lambda r: "unsure" if r.confident is False else "sure"),
+    "a": ("the answer, a class or a wider term", lambda r: r.answer.label if r.answer else ""),
+    "v": ("its level: class, group or kind", lambda r: r.answer.level if r.answer else ""),
+    "c": ("sure or unsure of the answer", lambda r: "sure" if r.answer else "unsure"),
     "m": ("the modality", lambda r: r.modality),
     "w": ("the name of the weights", lambda r: r.model),
 }

@@ -112,10 +112,8 @@ def _faithfulness(card: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _scores(record: dict[str, Any]) -> str:
-    threshold = record["threshold"]
-    unsure = "" if threshold is None else f", unsure under {threshold:.2f}"
     alone = "".join(f" ({t:.3g} for {name} alone)" for name, t in record["alone"].items())
-    return f"temperature {record['temperature']:.3g}{alone}{unsure}"
+    return f"temperature {record['temperature']:.3g}{alone}"
 
 
 def _settings(values: dict[str, Any]) -> str:

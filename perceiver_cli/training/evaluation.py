@@ -203,7 +203,7 @@ def _evaluate_files(
     return Evaluation(
         header.name,
         header.labels,
-        measure(table, true, header.threshold),
+        measure(table, true),
         confusion(table.argmax(1), true, len(header.labels)),
         failed,
     )

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from perceiver_cli.choices import SURE
+
 BINS = 15
 
 
@@ -21,7 +23,7 @@ class Measures:
         top5: Share with the right class among the five best.
         class_mean: Recall averaged over classes.
         ece: Expected calibration error of the top score over 15 bins of equal width.
-        kept: Share with a top score of at least the threshold; None without a threshold.
+        kept: Share whose best score is sure enough for an answer that is a class.
     """
 
     items: int
@@ -30,7 +32,7 @@ class Measures:
     top5: float
     class_mean: float
     ece: float
-    kept: float | None
+    kept: float
 
     def rounded(self) -> dict[str, Any]:
         """As cards and JSON have them: shares with four digits."""
@@ -38,13 +40,13 @@ class Measures:
         return figures | {"top1_interval": [round(v, 4) for v in self.top1_interval]}
 
 
-def measure(scores: np.ndarray, truth: np.ndarray, threshold: float | None) -> Measures:
+def measure(scores: np.ndarray, truth: np.ndarray, sure: float = SURE) -> Measures:
     """All measures at once. Classes without items do not count in class_mean.
 
     Args:
         scores: float [items, classes].
         truth: True classes, int [items].
-        threshold: Top score from which on an answer is confident.
+        sure: The least score of an answer.
     """
     order = np.argsort(-scores, axis=1, kind="stable")
     right = order[:, 0] == truth
@@ -56,7 +58,7 @@ def measure(scores: np.ndarray, truth: np.ndarray, threshold: float | None) -> M
         top5=float((order[:, :5] == truth[:, None]).any(1).mean()),
         class_mean=float(recalls(confusion(order[:, 0], truth, scores.shape[1])).mean()),
         ece=calibration_error(best, right),
-        kept=None if threshold is None else float((best >= threshold).mean()),
+        kept=float((best >= sure).mean()),
     )
 
 

@@ -217,7 +217,7 @@ def _calibrate(header: Header, model: Perceiver, adapter: Adapter, held_out: Cac
             )
     scores = torch.from_numpy(logits / temperature).softmax(-1).numpy()
     threshold = fit_threshold(scores.max(1))
-    measured = measure(scores, truth, threshold).rounded()
+    measured = measure(scores, truth).rounded()
     card = header.card | {"measured": {"held-out training files": measured}}
     return replace(
         header,

@@ -223,7 +223,7 @@ def untrained(folder: Path, modality: str) -> Path:
 
     recipe = build_adapter({"modality": modality}).recipe
     sizes = {"latents": 64, "width": 192, "layers": 4, "self_heads": 4}
-    return make_weights(folder / f"untrained-{modality}.safetensors", recipe, None, **sizes)
+    return make_weights(folder / f"untrained-{modality}.safetensors", recipe, **sizes)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ def make_bundle(folder: Path) -> Path:
         "av": VideoRecipe(frames=4, window_s=1.0, size=16, patch=4, bands=2, audio=sound),
     }
     for kind, recipe in recipes.items():
-        make_weights(folder / f"tiny-{kind}.safetensors", recipe, None)
+        make_weights(folder / f"tiny-{kind}.safetensors", recipe)
     return folder
 
 

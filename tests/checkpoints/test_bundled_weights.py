@@ -30,10 +30,24 @@ def test_a_card_says_what_a_user_must_know(name):
     path = registry.bundled()[name]
     header = read_header(path)
     assert header.name == name
-    assert header.threshold is not None
     for key in ("data", "licence", "command", "date", "measured"):
         assert header.card.get(key), key
     assert path.stat().st_size <= 15 * MIB
+
+
+@pytest.mark.parametrize("name", registry.bundled())
+def test_groups_lie_within_one_kind_and_say_more_than_a_class(name):
+    labels = read_header(registry.bundled()[name]).labels
+    kinds: dict[str, set[str]] = {}
+    members: dict[str, int] = {}
+    for label in labels:
+        for wider in filter(None, (label.group, label.kind)):
+            members[wider] = members.get(wider, 0) + 1
+        if label.group:
+            kinds.setdefault(label.group, set()).add(label.kind)
+    assert kinds, name
+    assert all(len(found) == 1 for found in kinds.values()), kinds
+    assert min(members.values()) > 1, members
 
 
 def test_the_weights_are_small_together():

@@ -41,8 +41,13 @@ HEADER = Header(
     name="tiny",
     model=CONFIG,
     recipe=json.loads(json.dumps(asdict(RECIPE))),
-    labels=[Label("n01", "tench"), Label("n02", "hen"), Label("n03", "Bärenklau, großer")],
+    labels=[
+        Label("n01", "tench", "fish", "animal"),
+        Label("n02", "hen", "", "animal"),
+        Label("n03", "Bärenklau, großer"),
+    ],
     temperature=1.25,
+    level_temperatures={"group": 0.9, "kind": 1.1},
     threshold=0.4,
     card={"data": "made up", "top1": 0.5, "per_class": [0.1, None]},
 )

@@ -128,12 +128,35 @@ def test_long_sounds_are_read_in_windows(weights, media):
     assert starts == sorted(starts)
 
 
-def test_thresholds_decide_what_is_confident(bundle, media):
-    classifier = Classifier()
-    said = {kind: classifier.classify(path).confident for kind, path in media.items()}
-    assert said["image"] is False
-    assert said["audio"] is True
-    assert said["pointcloud"] is None
+def test_the_answer_is_a_class_a_wider_term_or_none(weights, media):
+    def answer(**options):
+        result = Classifier(str(weights["image"]), **options).classify(media["image"])
+        return result.answer, result.confident
+
+    assert answer() == (None, False)
+    found, confident = answer(sure=0.0)
+    assert (found.level, confident) == ("class", True)
+    found, confident = answer(sure=0.5, classes=["animal"])
+    assert (found.label, found.level, confident) == ("pet", "group", False)
+    found, confident = answer(sure=0.99, classes=["pet", "N05"])
+    assert (found.label, found.level, found.score, confident) == ("animal", "kind", 1.0, False)
+
+
+def test_scores_are_shared_by_the_classes_asked_for(weights, media):
+    everything = Classifier(str(weights["image"]), top=None).classify(media["image"])
+    some = Classifier(str(weights["image"]), classes=["Cat", "wave"]).classify(media["image"])
+    scores = {p.label: p.score for p in everything.predictions}
+    shared = {p.label: p.score for p in some.predictions}
+    total = scores["cat"] + scores["wave"]
+    assert shared == {label: pytest.approx(scores[label] / total, abs=1e-3) for label in shared}
+    assert set(shared) == {"cat", "wave"}
+    assert some.among == ["n00", "n04"]
+    assert everything.among is None
+
+
+def test_classes_that_no_weights_know_are_refused(bundle, weights):
+    with pytest.raises(UsageError, match="'tea pot': did you mean teapot"):
+        Classifier(classes=["cat", "tea pot"])
 
 
 def test_a_stream_that_comes_alone_has_a_temperature_of_its_own(weights, media, tmp_path):

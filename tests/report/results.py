@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from perceiver_cli.results import (
+    Answer,
     AttentionStats,
     Classification,
     CrossAttendStats,
@@ -41,9 +42,10 @@ def classified(path: str = "photo.jpg", **changes) -> Classification:
         "detected_by": "JPEG header",
         "model": "pictures",
         "predictions": [
-            Prediction("Egyptian cat", 7, "n02124075", 0.8312),
-            Prediction("tabby", 3, "n02123045", 0.0734),
+            Prediction("Egyptian cat", 7, "n02124075", 0.8312, "cat", "animal"),
+            Prediction("tabby", 3, "n02123045", 0.0734, "cat", "animal"),
         ],
+        "answer": Answer("Egyptian cat", "class", 0.8312),
         "confident": True,
         "input": PICTURE,
         "byte_array": {"elements": 1024, "channels": 113},
@@ -51,6 +53,11 @@ def classified(path: str = "photo.jpg", **changes) -> Classification:
         "seconds": {"load": 0.01, "model": 0.05},
     }
     return Classification(path, **(values | changes))
+
+
+def unsure(path: str = "photo.jpg", **changes) -> Classification:
+    """The same without an answer."""
+    return classified(path, **({"answer": None, "confident": False} | changes))
 
 
 def failed(path: str = "cut.jpg") -> Failure:

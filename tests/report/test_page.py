@@ -9,8 +9,8 @@ import pytest
 
 from perceiver_cli.report.page import card, render
 from perceiver_cli.report.pictures.thumbnail import Thumbnail
-from perceiver_cli.results import Failure, InputFailure, Prediction
-from tests.report.results import classified, failed
+from perceiver_cli.results import Answer, Failure, InputFailure, Prediction
+from tests.report.results import classified, failed, unsure
 
 EVIL = """<img src=x onerror="alert('&')">.png"""
 VOID = {"meta", "img", "input", "br", "link"}
@@ -55,7 +55,7 @@ def test_names_labels_and_messages_are_text():
     evil = [Prediction(EVIL, 0, EVIL, 0.5)]
     bad = Failure(EVIL, InputFailure("corrupt", EVIL))
     found = page(
-        classified(EVIL, predictions=evil, model=EVIL, modality="image", confident=False), bad
+        classified(EVIL, predictions=evil, model=EVIL, answer=Answer(EVIL, "class", 0.5)), bad
     )
     assert all(image["src"].startswith("data:image/webp;base64,") for image in found.all("img"))
     assert not [a for _, attributes in found.tags for a in attributes if a.startswith("on")]
@@ -95,13 +95,13 @@ def test_no_script_runs_but_its_own():
 
 
 def test_what_the_files_come_to():
-    results = [classified(f"{n}.jpg", confident=n > 1) for n in range(4)] + [
+    results = [(unsure if n < 2 else classified)(f"{n}.jpg") for n in range(4)] + [
         classified(
             "d.wav",
             modality="audio",
             input={"duration_s": 1.0, "sample_rate": 8000, "channels": 1},
             attention=None,
-            predictions=[Prediction("dog", 1, "d", 0.21)],
+            answer=Answer("dog", "group", 0.9),
         ),
         failed("cut.jpg"),
     ]
@@ -109,19 +109,19 @@ def test_what_the_files_come_to():
     words = " ".join(" ".join(found.text).split())
     assert "6 files" in words
     assert "5 classified, of which 2 unsure; 1 failed." in words
-    for part in ("By label", "By kind", "Scores", "Least sure", "Failed"):
+    for part in ("By answer", "By kind", "Scores", "Least sure", "Failed"):
         assert part in words
-    assert re.search(r"Egyptian cat +4 dog +1", words)
+    assert re.search(r"not sure +2 Egyptian cat +2 dog +1", words)
     assert re.search(r"image +4 audio +1", words)
     cards = [li for li in found.all("li") if li.get("class", "").startswith("card")]
     states = [card["data-state"] for card in cards]
-    assert states == ["unsure", "unsure", "sure", "sure", "sure", "failed"]
+    assert states == ["sure", "sure", "sure", "unsure", "unsure", "failed"]
     assert {a["href"] for a in found.all("a")} >= {"#item-1", "#item-2", "#item-6"}
     assert {card["id"] for card in cards} == {f"item-{n}" for n in range(1, 7)}
 
 
 def test_it_can_be_used_without_seeing_it():
-    found = page(classified(confident=False), failed())
+    found = page(unsure(), failed())
     (html,) = found.all("html")
     assert html["lang"] == "en"
     assert all(image["alt"] for image in found.all("img"))
@@ -135,7 +135,7 @@ def test_it_can_be_used_without_seeing_it():
     assert "user-scalable" not in viewport[0]["content"]
 
 
-@pytest.mark.parametrize("results", [[], [failed()], [classified(predictions=[])]])
+@pytest.mark.parametrize("results", [[], [failed()], [unsure(predictions=[])]])
 def test_pages_with_little_on_them(results):
     found = page(*results, about="")
     assert f"{len(results)} file" in "".join(found.text)

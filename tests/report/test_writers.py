@@ -7,8 +7,8 @@ import re
 import pytest
 
 from perceiver_cli.report import writer_for
-from perceiver_cli.results import Prediction
-from tests.report.results import attention, classified, failed
+from perceiver_cli.results import Answer, Prediction
+from tests.report.results import attention, classified, failed, unsure
 
 AWKWARD = 'a, "quoted"\nname [bold].jpg'
 
@@ -74,6 +74,8 @@ def test_csv_quotes_what_needs_it_and_ends_lines_as_rfc_4180_says():
     assert rows[0]["label"] == "Egyptian cat"
     assert rows[0]["score"] == "0.8312"
     assert rows[0]["confident"] == "true"
+    told = [rows[0][name] for name in ("answer", "level", "answer_score")]
+    assert told == ["Egyptian cat", "class", "0.8312"]
     assert rows[1]["status"] == "error"
     assert rows[1]["error_message"] == "the data is cut off, or damaged"
     assert rows[2]["label"] == ""
@@ -91,9 +93,11 @@ def test_csv_holds_no_formulas(start):
     assert (formulas["score"], dash["path"]) == ("0.5", "-")
 
 
-def test_labels_are_one_line_with_one_tab():
-    text = written("labels", classified("a\tb\nc.jpg"), failed(), classified(predictions=[]))
-    assert text == "a\\tb\\nc.jpg\tEgyptian cat\nphoto.jpg\t\n"
+def test_labels_are_one_line_with_two_tabs():
+    animal = Answer("animal", "kind", 0.9)
+    results = [classified("a\tb\nc.jpg"), failed(), unsure(), classified("d.jpg", answer=animal)]
+    text = written("labels", *results)
+    assert text == "a\\tb\\nc.jpg\tEgyptian cat\tclass\nphoto.jpg\t\t\nd.jpg\tanimal\tkind\n"
 
 
 def test_detail_tells_what_why_and_where():
@@ -104,13 +108,26 @@ def test_detail_tells_what_why_and_where():
     assert "0.83" in text
     assert "137.2" in text
     assert "x 120-200, y 40-120 (12%)" in text
-    assert "nsure" not in text
+    assert "sure" not in text
 
 
-def test_detail_marks_the_unsure():
-    assert "Unsure" in written("table", classified(confident=False))
-    assert "Unsure" not in written("table", classified(confident=None))
-    assert "No class reaches" in written("table", classified(predictions=[]))
+def test_detail_leads_with_the_answer():
+    cat, other = Answer("cat", "group", 0.896), Answer("bird", "group", 0.9)
+    for result, line in (
+        (classified(), "Egyptian cat (83 %)"),
+        (classified(answer=cat), "cat (90 %), perhaps Egyptian cat (83 %)"),
+        (classified(answer=other), "bird (90 %)"),
+        (unsure(), "not sure, perhaps Egyptian cat (83 %)"),
+        (unsure(predictions=[]), "not sure"),
+        (unsure(predictions=[], among=[]), "pictures knows none of the classes asked for"),
+    ):
+        assert line in written("table", result).splitlines()[:3]
+
+
+def test_detail_says_how_many_classes_share_the_score():
+    text = " ".join(written("table", classified(among=["a", "b"])).split())
+    assert "scores are shared by 2 classes asked for" in text
+    assert "asked for" not in written("table", classified())
 
 
 def test_detail_shows_segments_and_shares():
@@ -134,9 +151,9 @@ def test_rows_are_one_line_each():
     text = written(
         "table",
         classified("a/" * 40 + "photo.jpg"),
-        classified("b.jpg", confident=False),
+        unsure("b.jpg"),
         failed(),
-        classified("c.jpg", predictions=[]),
+        unsure("c.jpg", predictions=[]),
         many=True,
     )
     heading, first, second, third, fourth = text.splitlines()
@@ -151,7 +168,7 @@ def test_rows_are_one_line_each():
 def test_many_rows_end_with_what_they_come_to():
     scores = [0.9, 0.3, 0.8, 0.1, 0.7] * 5
     results = [
-        classified(f"{n:02}.jpg", predictions=[Prediction(f"label {n % 10}", 0, "x", score)])
+        classified(f"{n:02}.jpg", answer=Answer(f"label {n % 10}", "class", score))
         for n, score in enumerate(scores)
     ]
     text = written("table", *results, failed(), many=True)
@@ -175,7 +192,7 @@ def test_verbose_shows_many_in_full():
 def test_one_photo_takes_at_most_fourteen_lines():
     guesses = [Prediction(f"guess {n}", n, f"n{n}", 0.3 - n / 20) for n in range(5)]
     stats = attention({"image": 1.0}, {"x0": 120, "y0": 40, "x1": 200, "y1": 120}, times=4)
-    result = classified("holiday/photo.jpg", predictions=guesses, attention=stats, confident=False)
+    result = unsure("holiday/photo.jpg", predictions=guesses, attention=stats)
     text = written("table", result)
     assert len(text.splitlines()) <= 14
     assert "guess 4" in text
@@ -190,7 +207,7 @@ def test_guesses_that_round_to_nothing_are_left_out():
 @pytest.mark.parametrize("columns", [30, 40, 52, 60, 66])
 def test_labels_and_scores_stay_on_narrow_terminals(columns, monkeypatch):
     monkeypatch.setenv("COLUMNS", str(columns))
-    results = [classified("holiday/photo.jpg"), classified("b.jpg", confident=False), failed()]
+    results = [classified("holiday/photo.jpg"), unsure("b.jpg"), failed()]
     detail, rows = written("table", results[0]), written("table", *results, many=True)
     for text in (detail, rows):
         assert max(map(len, text.splitlines())) <= columns
@@ -223,11 +240,18 @@ def test_tables_fit_eighty_columns(many, terminal, monkeypatch):
         assert not [line for line in text.splitlines() if line != line.rstrip()]
 
 
+def test_green_is_for_what_is_sure():
+    for result in (unsure(), classified(answer=Answer("cat", "group", 0.9), confident=False)):
+        assert ("32m" in written("table", result, stream=Stream(terminal=True))) == bool(
+            result.answer
+        )
+
+
 def test_colour_only_on_a_terminal_that_wants_it(monkeypatch):
     assert "\x1b" not in written("table", classified())
-    assert "\x1b[32m" in written("table", classified(), stream=Stream(terminal=True))
+    assert "32m" in written("table", classified(), stream=Stream(terminal=True))
     monkeypatch.setenv("NO_COLOR", "1")
-    assert "\x1b[32m" not in written("table", classified(), stream=Stream(terminal=True))
+    assert "32m" not in written("table", classified(), stream=Stream(terminal=True))
 
 
 @pytest.mark.parametrize("many", [False, True])

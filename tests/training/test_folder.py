@@ -27,6 +27,11 @@ def test_splits_and_labels(pets):
 def test_labels_file_gives_the_words(pets):
     (pets / "labels.tsv").write_text("cat\ttabby cat\n", encoding="utf-8")
     assert read_folder(pets, "train").labels[0] == Label("cat", "tabby cat")
+    (pets / "labels.tsv").write_text("cat\ttabby cat\t\tanimal\n", encoding="utf-8")
+    assert read_folder(pets, "train").labels[0] == Label("cat", "tabby cat", "", "animal")
+    (pets / "labels.tsv").write_text("dog\tdog\ncat\ta\tb\tc\td\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="line 2: more columns"):
+        read_folder(pets, "train")
 
 
 def test_a_folder_without_splits_is_one_split(pets):

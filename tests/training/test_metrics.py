@@ -10,7 +10,7 @@ TRUTH = np.array([0, 1, 2, 2])
 
 
 def test_measures_of_a_small_table():
-    measured = metrics.measure(SCORES, TRUTH, threshold=0.55)
+    measured = metrics.measure(SCORES, TRUTH, sure=0.55)
     assert measured.items == 4
     assert measured.top1 == 0.75
     assert measured.top5 == 1.0
@@ -19,7 +19,7 @@ def test_measures_of_a_small_table():
 
 
 def test_class_mean_leaves_out_classes_without_items():
-    assert metrics.measure(SCORES[:2], TRUTH[:2], None).class_mean == 1.0
+    assert metrics.measure(SCORES[:2], TRUTH[:2]).class_mean == 1.0
 
 
 def test_confusion_has_true_classes_in_rows():

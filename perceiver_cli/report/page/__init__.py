@@ -19,7 +19,8 @@ import numpy as np
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from perceiver_cli.report.input_words import input_in_words, signal_in_words
+from perceiver_cli.report.answer import answer_in_words, guessed
+from perceiver_cli.report.input_words import input_in_words
 from perceiver_cli.report.pictures.thumbnail import Thumbnail
 from perceiver_cli.report.sentence import attention_in_words
 from perceiver_cli.report.words import (
@@ -37,11 +38,16 @@ _BINS = 10
 _LABELS = 12
 _UNSURE = 12
 
+_NO_ANSWER = {"unsure": "not sure", "empty": "nothing there"}
+
 
 @dataclass(frozen=True)
 class Card:
     """One Result as the page shows it: plain text and numbers, pictures of one size (width,
     height) as data: addresses.
+
+    state: "sure" with an answer, "unsure" without one, "empty" without a signal, or "failed".
+    label: of the answer, or why there is none; answer: the same with scores and a guess.
     """
 
     number: int
@@ -51,6 +57,9 @@ class Card:
     model: str = ""
     facts: str = ""
     message: str = ""
+    label: str = ""
+    answer: str = ""
+    score: float = 0.0
     predictions: list[tuple[str, float]] = field(default_factory=list)
     sentence: str = ""
     segments: str = ""
@@ -59,19 +68,10 @@ class Card:
     size: tuple[int, int] = (0, 0)
 
     @property
-    def label(self) -> str:
-        """The best prediction, or nothing."""
-        return self.predictions[0][0] if self.predictions else ""
-
-    @property
-    def score(self) -> float:
-        """Its score, or 0."""
-        return self.predictions[0][1] if self.predictions else 0.0
-
-    @property
     def words(self) -> str:
         """What a search looks through."""
-        return " ".join([self.path, self.message, *(name for name, _ in self.predictions)]).lower()
+        names = (name for name, _ in self.predictions)
+        return " ".join([self.path, self.message, self.label, *names]).lower()
 
 
 def card(number: int, result: Result, pictures: Thumbnail | None) -> Card:
@@ -79,14 +79,18 @@ def card(number: int, result: Result, pictures: Thumbnail | None) -> Card:
     if not result.ok:
         message = printable(result.error.message)
         return Card(number, display_path(result.path), "failed", message=message)
+    state = "sure" if result.answer else "unsure" if result.signal == "present" else "empty"
+    guess = guessed(result)
     return Card(
         number=number,
         path=display_path(result.path),
-        state="unsure" if result.confident is False else "sure",
+        state=state,
         modality=result.modality,
         model=printable(result.model),
         facts=input_in_words(result.modality, result.input),
-        message=signal_in_words(result.signal),
+        label=printable(result.answer.label) if result.answer else _NO_ANSWER[state],
+        answer=answer_in_words(result),
+        score=result.answer.score if result.answer else guess.score if guess else 0.0,
         predictions=[(printable(p.label), p.score) for p in result.predictions],
         # A line may not end between a number and its sign.
         sentence=attention_in_words(result).replace(" %", "\xa0%"),
@@ -110,7 +114,7 @@ def render(cards: list[Card], about: str) -> str:
     )
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.from_string(template).render(
-        cards=cards,
+        cards=_by_answer(cards),
         about=about,
         style=Markup(style),
         script=Markup(script),
@@ -121,13 +125,20 @@ def render(cards: list[Card], about: str) -> str:
     )
 
 
+def _by_answer(cards: list[Card]) -> list[Card]:
+    """The most frequent answer first, the surest of it first; then what has no answer."""
+    often = Counter(c.label for c in cards)
+    states = ("sure", "unsure", "empty", "failed")
+    return sorted(cards, key=lambda c: (states.index(c.state), -often[c.label], c.label, -c.score))
+
+
 def _overview(cards: list[Card]) -> dict[str, Any]:
     """What the cards come to."""
-    answered = [c for c in cards if c.predictions]
-    labels = Counter(c.label for c in answered).most_common()
+    answered = [c for c in cards if c.state in ("sure", "unsure")]
+    labels = Counter(c.label for c in cards if c.label).most_common()
     unsure = sorted((c for c in cards if c.state == "unsure"), key=lambda c: c.score)
     bins = Counter(min(_BINS - 1, int(c.score * _BINS)) for c in answered)
-    doubtful = Counter(min(_BINS - 1, int(c.score * _BINS)) for c in unsure if c.predictions)
+    doubtful = Counter(min(_BINS - 1, int(c.score * _BINS)) for c in unsure)
     return {
         "labels": labels[:_LABELS],
         "other_labels": labels[_LABELS:],
@@ -140,7 +151,7 @@ def _overview(cards: list[Card]) -> dict[str, Any]:
         "unsure": unsure[:_UNSURE],
         "more_unsure": len(unsure[_UNSURE:]),
         "failed": [c for c in cards if c.state == "failed"],
-        "all_labels": sorted({c.label for c in answered}),
+        "all_labels": sorted({c.label for c in cards if c.label}),
         "all_modalities": sorted({c.modality for c in cards}),
     }
 

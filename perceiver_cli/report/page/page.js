@@ -7,12 +7,13 @@ const field = (name) => document.getElementById(name);
 // What failed has no score, and goes last.
 const doubt = (card) => card.dataset.state === "failed" ? 2 : card.dataset.score;
 const ORDERS = {
+  answer: (a, b) => a.dataset.rank - b.dataset.rank,
   number: (a, b) => a.dataset.number - b.dataset.number,
   unsure: (a, b) => doubt(a) - doubt(b),
   sure: (a, b) => b.dataset.score - a.dataset.score,
   path: (a, b) => a.dataset.words.localeCompare(b.dataset.words),
 };
-let order = "number";
+let order = "answer";
 
 function filter() {
   const words = field("search").value.toLowerCase().split(/\s+/).filter(Boolean);

@@ -33,8 +33,18 @@ def schema() -> Any:
         "confident": pa.bool_(),
         "familiar": pa.bool_(),
         "predictions": pa.list_(
-            pa.struct({"label": text, "index": count, "id": text, "score": number})
+            pa.struct(
+                {
+                    "label": text,
+                    "index": count,
+                    "id": text,
+                    "score": number,
+                    "group": text,
+                    "kind": text,
+                }
+            )
         ),
+        "among": pa.list_(text),
         "input": text,
         "read": text,
         "byte_array": pa.struct({"elements": count, "channels": count}),

@@ -15,8 +15,9 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 from perceiver_cli.explanations import Explanation
+from perceiver_cli.report.answer import answer_in_words
 from perceiver_cli.report.pictures.colours import BACKGROUND, FAINT, INK, LINE, Scale
-from perceiver_cli.report.words import display_path, printable
+from perceiver_cli.report.words import display_path
 
 _DPI = 100
 _FORMATS = {".png": "PNG", ".webp": "WEBP", ".jpg": "JPEG", ".jpeg": "JPEG", ".gif": "GIF"}
@@ -107,11 +108,7 @@ def encode(pixels: np.ndarray, ending: str) -> bytes:
 def heading(sheet: Sheet, explanation: Explanation, left: float, right: float) -> float:
     """The answer, the file and what the method shows. Returns where the next part begins."""
     result, unit = explanation.result, sheet.unit
-    answer = "no class reaches the score asked for"
-    if result.predictions:
-        best = result.predictions[0]
-        unsure = "  (unsure)" * (result.confident is False)
-        answer = f"{printable(best.label)}  {best.score:.2f}{unsure}"
+    answer = answer_in_words(result)
     file = f"{_name(display_path(result.path))}, read by {result.model}"
     about = textwrap.wrap(explanation.about, max(24, int((right - left) / (0.53 * unit))))
     sheet.text(left, unit, answer, size=1.6, weight="bold")

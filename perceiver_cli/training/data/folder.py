@@ -32,7 +32,7 @@ def read_folder(root: Path, split: str) -> LabelledFolder:
     """The files of one split. A folder without splits is read as a whole.
 
     A class is a folder, with all files below it; its id is the folder's name. `labels.tsv` beside
-    the folders (id, tab, label) has the labels that people read; without it they come from the id.
+    the folders has the labels that people read; without it they come from the id.
 
     Args:
         root: The labelled folder.
@@ -51,8 +51,8 @@ def read_folder(root: Path, split: str) -> LabelledFolder:
     classes = sorted(p for p in base.iterdir() if p.is_dir() and not p.name.startswith("."))
     if len(classes) < 2:
         raise UsageError(f"{base}: needs two or more class folders, has {len(classes)}")
-    words = _read_words(root / "labels.tsv")
-    labels = [Label(p.name, words.get(p.name, p.name.replace("_", " "))) for p in classes]
+    known = read_labels(root / "labels.tsv") if (root / "labels.tsv").is_file() else {}
+    labels = [known.get(p.name) or Label(p.name, p.name.replace("_", " ")) for p in classes]
     files = []
     for index, folder in enumerate(classes):
         paths = sorted(Path(path) for path in walk(str(folder), FileFilter(recursive=True)))
@@ -133,8 +133,21 @@ def evenly_spaced(folder: LabelledFolder, count: int) -> LabelledFolder:
     return LabelledFolder(folder.labels, chosen)
 
 
-def _read_words(path: Path) -> dict[str, str]:
-    if not path.is_file():
-        return {}
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return dict(line.split("\t", 1) for line in lines if "\t" in line)
+def read_labels(path: Path) -> dict[str, Label]:
+    """Id -> label, from lines of: id, label and, if there are any, group and kind, between tabs.
+
+    Raises:
+        UsageError: The file cannot be read, or a line has more columns.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+    labels = {}
+    for number, line in enumerate(lines, 1):
+        columns = [column.strip() for column in line.split("\t")]
+        if len(columns) > 4:
+            raise UsageError(f"{path}, line {number}: more columns than id, label, group, kind")
+        if len(columns) > 1:
+            labels[columns[0]] = Label(*columns)
+    return labels

@@ -1,0 +1,133 @@
+"""Classes in groups and kinds: the answer at the level that the scores are sure of.
+
+Deng et al. 2012, "Hedging your bets": the most specific node whose probability is high enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from perceiver_cli.checkpoints.format import Label
+from perceiver_cli.results import Answer, Level
+
+# From the most specific one on.
+LEVELS: tuple[Level, ...] = ("class", "group", "kind")
+
+# A score's logarithm is not computed below this.
+_TINY = 1e-12
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """The nodes of one level.
+
+    Attributes:
+        level: Which one.
+        labels: What people read.
+        of_class: The node of each class, int [classes]; -1 where a class is in none.
+        temperature: Divides the logarithms of class scores before they are summed.
+    """
+
+    level: Level
+    labels: list[str]
+    of_class: IntArray
+    temperature: float = 1.0
+
+    @cached_property
+    def _members(self) -> FloatArray:
+        own = self.of_class[:, None] == np.arange(len(self.labels))
+        members: FloatArray = own.astype(np.float64)
+        return members
+
+    def scores(self, scores: FloatArray) -> FloatArray:
+        """Calibrated class scores [..., classes] to those of the nodes [..., nodes]."""
+        if self.level == "class":
+            return scores
+        summed: FloatArray = tempered(scores, self.temperature) @ self._members
+        return summed
+
+
+class LabelTree:
+    """The nodes of every level.
+
+    Args:
+        labels: The classes, in order.
+        temperatures: Level -> what calibrates its scores; 1 for a level that has none.
+    """
+
+    def __init__(
+        self, labels: Sequence[Label], temperatures: Mapping[str, float] | None = None
+    ) -> None:
+        self.labels = labels
+        self.levels = [
+            _nodes(labels, level, (temperatures or {}).get(level, 1)) for level in LEVELS
+        ]
+
+    def answer(self, scores: FloatArray, sure: float) -> Answer | None:
+        """The most specific node that is sure enough, or None.
+
+        Args:
+            scores: Of the classes, calibrated, [classes].
+            sure: The least score of an answer.
+        """
+        for nodes in self.levels:
+            if not nodes.labels:
+                continue
+            found = nodes.scores(scores)
+            best = int(found.argmax())
+            if found[best] >= sure:
+                return Answer(nodes.labels[best], nodes.level, round(float(found[best]), 4))
+        return None
+
+    def classes_of(self, name: str) -> list[int]:
+        """The classes that a label, an id, a group or a kind names; capitals do not matter."""
+        name = name.casefold()
+        return [
+            index
+            for index, label in enumerate(self.labels)
+            if name in (text.casefold() for text in _names(label))
+        ]
+
+    def names(self) -> Iterator[str]:
+        """Everything that `classes_of` finds."""
+        for label in self.labels:
+            yield from _names(label)
+
+
+def tempered(scores: FloatArray, temperature: float) -> FloatArray:
+    """Scores [..., classes] as another temperature of the logits gives them."""
+    if temperature == 1:
+        return scores
+    logits = np.log(np.maximum(scores, _TINY)) / temperature
+    powers = np.exp(logits - logits.max(-1, keepdims=True))
+    result: FloatArray = powers / powers.sum(-1, keepdims=True)
+    return result
+
+
+def renormalised(scores: FloatArray, classes: Iterable[int]) -> FloatArray:
+    """Scores [classes] shared among some of them; the others have 0."""
+    chosen = list(classes)
+    result = np.zeros_like(scores)
+    result[chosen] = scores[chosen] / max(float(scores[chosen].sum()), _TINY)
+    return result
+
+
+def _nodes(labels: Sequence[Label], level: Level, temperature: float) -> Nodes:
+    if level == "class":
+        return Nodes(level, [label.label for label in labels], np.arange(len(labels)))
+    own = [getattr(label, level) for label in labels]
+    names = sorted(set(own) - {""})
+    of_class = np.array([names.index(name) if name else -1 for name in own])
+    return Nodes(level, names, of_class, temperature)
+
+
+def _names(label: Label) -> list[str]:
+    return [text for text in (label.label, label.id, label.group, label.kind) if text]

@@ -1,0 +1,61 @@
+"""The answer in words and in colour: what it is sure of first, guesses after it."""
+
+from __future__ import annotations
+
+from perceiver_cli.report.input_words import signal_in_words
+from perceiver_cli.report.words import printable
+from perceiver_cli.results import Classification, Prediction
+
+# From this score on, a guess is likelier than not.
+_LIKELY = 0.5
+
+
+def answer_in_words(result: Classification) -> str:
+    """Such as "golden retriever (91 %)" or "dog (83 %), perhaps golden retriever (24 %)".
+
+    Without an answer "not sure, perhaps golden retriever (24 %)"; without a signal why.
+    """
+    if result.signal != "present":
+        return signal_in_words(result.signal)
+    if result.among == []:
+        return f"{printable(result.model)} knows none of the classes asked for"
+    guess = guessed(result)
+    perhaps = f", perhaps {_scored(guess.label, guess.score)}" if guess else ""
+    if result.answer:
+        return _scored(result.answer.label, result.answer.score) + perhaps
+    return f"not sure{perhaps}" if guess else "not sure"
+
+
+def guessed(result: Classification) -> Prediction | None:
+    """The likeliest class, of the answer's own if it has several; None if the answer is a class."""
+    answer = result.answer
+    if answer and answer.level == "class":
+        return None
+    for prediction in result.predictions:
+        if answer is None or answer.label in (prediction.group, prediction.kind):
+            return prediction
+    return None
+
+
+def shown_label(result: Classification) -> tuple[str, float]:
+    """(label, score) for a place that has room for one: the answer's, or the best guess's."""
+    if result.answer:
+        return result.answer.label, result.answer.score
+    best = result.predictions[0]
+    return best.label, best.score
+
+
+def answer_style(result: Classification) -> str:
+    """The colour of the answer: green for what is sure."""
+    return "green" if result.answer else "yellow"
+
+
+def guess_style(score: float, is_answer: bool) -> str:
+    """The colour of a class's bar, by its score."""
+    if is_answer:
+        return "green"
+    return "yellow" if score >= _LIKELY else "dim"
+
+
+def _scored(label: str, score: float) -> str:
+    return f"{printable(label)} ({100 * score:.0f} %)"
