@@ -22,7 +22,7 @@ def home() -> Path:
     return user_data_path("perceiver", appauthor=False)
 
 
-def place_for(name: str) -> Path:
+def pulled_path(name: str) -> Path:
     """The file of pulled weights of that name. It need not exist."""
     return home() / "weights" / f"{name}.safetensors"
 

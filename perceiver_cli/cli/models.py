@@ -116,12 +116,12 @@ def pull_weights(
     from perceiver_cli.checkpoints.published.catalogue import published
 
     entry = published(name)
-    place = home.pulled().get(name)
-    if place is None:
+    path = home.pulled().get(name)
+    if path is None:
         from perceiver_cli.checkpoints.published.pull import pull
 
-        place = pull(entry)
-    print(place)
+        path = pull(entry)
+    print(path)
 
 
 @models.command("convert", cls=Command)

@@ -17,9 +17,9 @@ def set_up(threads: int | None = None, *, training: bool = False) -> None:
 
     threads: as many as torch uses; None leaves its default. training: keeps large arrays too.
     """
-    from perceiver_cli.inference.allocator import keep_freed
+    from perceiver_cli.inference.allocator import keep_freed_memory
 
-    keep_freed(large=training)
+    keep_freed_memory(large=training)
     if threads:
         import torch
 

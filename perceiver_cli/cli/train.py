@@ -240,8 +240,8 @@ def train(
     from perceiver_cli.training.run import train as train_folder
 
     set_up(threads, training=True)
-    place = pick_device(device.value)
-    chosen = pick_precision(precision.value, place)
+    chosen_device = pick_device(device.value)
+    chosen = pick_precision(precision.value, chosen_device)
     plan = Plan(
         minutes=minutes,
         steps=steps,
@@ -271,7 +271,7 @@ def train(
         teacher=teacher,
         card=_read_card(card) | {"command": own_command()},
         fail_fast=fail_fast,
-        device=place.type,
+        device=chosen_device.type,
     )
     try:
         with TrainingDisplay() as display:

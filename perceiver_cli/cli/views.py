@@ -155,7 +155,7 @@ def _show(explanation: Explanation) -> None:
 
     console = console_for(sys.stdout)
     console.print()
-    show_blocks(console, thumbnail(explanation, 2 * _COLUMNS).seen, _COLUMNS, _ROWS)
+    show_blocks(console, thumbnail(explanation, 2 * _COLUMNS).heat, _COLUMNS, _ROWS)
     show(console, Text(explanation.about, style="dim"))
 
 

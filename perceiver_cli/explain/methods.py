@@ -9,7 +9,7 @@ from torch import Tensor
 
 from perceiver_cli.choices import Method
 from perceiver_cli.explain.attribution import Trace, gradient_times_input, magnitude, rollout
-from perceiver_cli.inference.attention_statistics import AttentionWatch
+from perceiver_cli.inference.attention_statistics import AttentionRecorder
 from perceiver_cli.inference.engine import Engine
 from perceiver_cli.preparation.base import Window
 
@@ -34,7 +34,7 @@ def attribute(
         classes = torch.tensor([best], device=engine.device)
         mass = magnitude(gradient_times_input(model, streams, classes))
     else:
-        watch = AttentionWatch()
+        watch = AttentionRecorder()
         with torch.inference_mode(), Trace(engine.inference_model) as trace:
             streams = engine.streams([window])
             engine.run(streams, watch)

@@ -15,7 +15,7 @@ _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_MMAP_MAX = -1, -2, -3, -4
 _ours = False
 
 
-def keep_freed(*, large: bool = False) -> None:
+def keep_freed_memory(*, large: bool = False) -> None:
     """Lets what is freed be used again, where the C library is glibc.
 
     It usually goes back to the system at once, and taking it anew, page by page, was a tenth of a
@@ -32,11 +32,11 @@ def keep_freed(*, large: bool = False) -> None:
 
 
 @contextmanager
-def giving_back() -> Iterator[None]:
+def returning_freed_memory() -> Iterator[None]:
     """While a model is built: arrays beyond 1 MiB go back when freed. Then freed memory is kept.
 
     Else what one tensor leaves is too small for the next, and a fifth of the weights' size is lost.
-    Does nothing where `keep_freed` was never called.
+    Does nothing where `keep_freed_memory` was never called.
     """
     if not _ours:
         yield
@@ -45,7 +45,7 @@ def giving_back() -> Iterator[None]:
     try:
         yield
     finally:
-        keep_freed()
+        keep_freed_memory()
 
 
 def _set(values: dict[int, int]) -> None:

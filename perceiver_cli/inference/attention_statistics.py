@@ -26,8 +26,8 @@ _TINY = 1e-30
 
 
 @dataclass(frozen=True)
-class Measured:
-    """Figures of one cross-attend for a batch: each [B]; mass: [B, M], float32."""
+class CrossAttendFigures:
+    """Figures of one cross-attend for a batch, each [B]; mass: float32 [B, M]."""
 
     entropy_bits: Tensor
     effective: Tensor
@@ -36,8 +36,11 @@ class Measured:
     mass: Tensor
 
 
-class AttentionWatch:
-    """Give it to Perceiver.forward as `watch`; `measured` then has one entry per cross-attend."""
+class AttentionRecorder:
+    """Measures attention during a forward pass: the argument `watch` of Perceiver.forward.
+
+    `measured` then has one entry per cross-attend.
+    """
 
     def __init__(self) -> None:
         self._entropies: list[Tensor] = []
@@ -58,7 +61,7 @@ class AttentionWatch:
         self._previous = weights
 
     @property
-    def measured(self) -> list[Measured]:
+    def measured(self) -> list[CrossAttendFigures]:
         """The figures of every cross-attend until now, in order."""
         if not self._masses:
             return []
@@ -72,7 +75,7 @@ class AttentionWatch:
             mixed = 1 - torch.stack(self._mixed) / (2 * bits[0, 0].numel() * math.log(2))
             drift += (mixed - (entropy[1:] + entropy[:-1]) / 2).clamp_min(0).unbind()
         columns = zip(entropy, effective, peak, drift, self._masses, strict=True)
-        return [Measured(*figures) for figures in columns]
+        return [CrossAttendFigures(*figures) for figures in columns]
 
 
 def _totals(
@@ -99,7 +102,10 @@ def _log(x: Tensor) -> Tensor:
 
 
 def summarise(
-    measured: list[Measured], adapter: Adapter, windows: list[Window], sizes: dict[str, int]
+    measured: list[CrossAttendFigures],
+    adapter: Adapter,
+    windows: list[Window],
+    sizes: dict[str, int],
 ) -> list[AttentionStats]:
     """The statistics of each item of a batch, with regions in natural coordinates.
 
@@ -107,18 +113,18 @@ def summarise(
     """
     mass = np.stack([m.mass.cpu().numpy() for m in measured], 1).astype(np.float64)  # [B, K, M]
     items = zip(_figures(measured, mass), mass, windows, strict=True)
-    return [AttentionStats(_looks(*item, adapter, sizes)) for item in items]
+    return [AttentionStats(_cross_attend_stats(*item, adapter, sizes)) for item in items]
 
 
-def _figures(measured: list[Measured], mass: np.ndarray) -> list[list[dict[str, Any]]]:
-    """For each item and cross-attend what is told in numbers alone, under CrossAttendStats' names.
+def _figures(measured: list[CrossAttendFigures], mass: np.ndarray) -> list[list[dict[str, Any]]]:
+    """The figures of each item and cross-attend, by the names of CrossAttendStats.
 
     mass: [B, K, M].
     """
     heaviest = max(1, math.ceil(mass.shape[2] / 100))
     on_top = np.partition(mass, -heaviest, axis=-1)[..., -heaviest:].sum(-1)
     together = 2 ** -(mass * np.log2(mass.clip(_TINY))).sum(-1)
-    by_look = [
+    by_cross_attend = [
         {
             "entropy_bits": _rounded(m.entropy_bits, 3),
             "effective_elements": _rounded(m.effective, 1),
@@ -130,7 +136,7 @@ def _figures(measured: list[Measured], mass: np.ndarray) -> list[list[dict[str, 
         for k, m in enumerate(measured)
     ]
     return [
-        [{name: column[row] for name, column in look.items()} for look in by_look]
+        [{name: column[row] for name, column in figures.items()} for figures in by_cross_attend]
         for row in range(len(mass))
     ]
 
@@ -139,7 +145,7 @@ def _rounded(figures: Tensor | np.ndarray, digits: int) -> list[float]:
     return [round(each, digits) for each in figures.tolist()]
 
 
-def _looks(
+def _cross_attend_stats(
     figures: list[dict[str, Any]],
     mass: np.ndarray,
     window: Window,
@@ -159,7 +165,7 @@ def _looks(
         start += size
     return [
         CrossAttendStats(
-            **told, share=share, focus=sorted(focus, key=lambda f: f.mass, reverse=True)[:4]
+            **values, share=share, focus=sorted(focus, key=lambda f: f.mass, reverse=True)[:4]
         )
-        for told, share, focus in zip(figures, shares, found, strict=True)
+        for values, share, focus in zip(figures, shares, found, strict=True)
     ]

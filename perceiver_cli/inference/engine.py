@@ -17,8 +17,8 @@ from perceiver_cli.checkpoints.format import Header, build_model, open_checkpoin
 from perceiver_cli.checkpoints.label_tree import LabelTree
 from perceiver_cli.device import free_bytes, to_device
 from perceiver_cli.errors import CheckpointError, UsageError
-from perceiver_cli.inference.allocator import giving_back
-from perceiver_cli.inference.attention_statistics import AttentionWatch, summarise
+from perceiver_cli.inference.allocator import returning_freed_memory
+from perceiver_cli.inference.attention_statistics import AttentionRecorder, summarise
 from perceiver_cli.model.perceiver import Perceiver
 from perceiver_cli.model.quantization.precision import pick_precision
 from perceiver_cli.model.quantization.replacement import elements_dtype, layers_for
@@ -101,7 +101,7 @@ class Engine:
                 self._inference_model = self._build_for_inference()
             return self._inference_model
 
-    @giving_back()
+    @returning_freed_memory()
     def _build_for_inference(self) -> Perceiver:
         layer_for = layers_for(self.precision, self.device, self.header.model.latents)
         result: Perceiver = build_model(self._checkpoint, str(self.path), layer_for).to(self.device)
@@ -160,9 +160,9 @@ class Engine:
 
     def _forward(
         self, windows: list[Window], attention: bool
-    ) -> tuple[Tensor, AttentionWatch | None, dict[str, Tensor]]:
+    ) -> tuple[Tensor, AttentionRecorder | None, dict[str, Tensor]]:
         streams = self.streams(windows)
-        watch = AttentionWatch() if attention else None
+        watch = AttentionRecorder() if attention else None
         return self.run(streams, watch), watch, streams
 
     def streams(self, windows: list[Window]) -> dict[str, Tensor]:
@@ -170,7 +170,7 @@ class Engine:
         values = self.adapter.element_values(self.adapter.features(_stacked(windows)))
         return {name: to_device(x, self.device) for name, x in values.items()}
 
-    def run(self, streams: dict[str, Tensor], watch: AttentionWatch | None = None) -> Tensor:
+    def run(self, streams: dict[str, Tensor], watch: AttentionRecorder | None = None) -> Tensor:
         """Logits float32 [B, classes] of the inference model.
 
         Args:

@@ -115,10 +115,10 @@ def _show_segments(console: Console, segments: list[dict[str, Any]]) -> None:
     merged: list[str] = []
     last = None
     for segment in segments:
-        heard = segment["label"] or segment["signal"]
-        if heard != last:
-            merged.append(f"{seconds_in_words(segment['start_s'])} {printable(heard)}")
-        last = heard
+        label = segment["label"] or segment["signal"]
+        if label != last:
+            merged.append(f"{seconds_in_words(segment['start_s'])} {printable(label)}")
+        last = label
     text = f"{len(segments)} windows: {'; '.join(merged)}"
     show(console, Text(wrap(text, console.width)))
 

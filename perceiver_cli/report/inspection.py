@@ -58,17 +58,17 @@ def _channels(groups: list[dict[str, Any]], several: bool) -> Table:
 def _taken(record: dict[str, Any]) -> str:
     """What of the file the model reads: the crop, or the windows."""
     windows = record["windows"]
-    place = windows[0]
+    window = windows[0]
     parts = []
-    if "left" in place:
-        left, top = place["left"], place["top"]
-        right, bottom = left + place["width"], top + place["height"]
+    if "left" in window:
+        left, top = window["left"], window["top"]
+        right, bottom = left + window["width"], top + window["height"]
         parts.append(f"the square x {left:.0f}-{right:.0f}, y {top:.0f}-{bottom:.0f}")
-    if "start_s" in place:
+    if "start_s" in window:
         starts = ", ".join(f"{window['start_s']:.1f}" for window in windows)
         length = f"{record['recipe']['window_s']:g} s"
         parts.append(f"{count(len(windows), 'window')} of {length} from {starts} s")
-    if "radius" in place:
-        centre = ", ".join(f"{v:.3g}" for v in place["centre"])
-        parts.append(f"centred at ({centre}), scaled by 1/{place['radius']:.3g}")
+    if "radius" in window:
+        centre = ", ".join(f"{v:.3g}" for v in window["centre"])
+        parts.append(f"centred at ({centre}), scaled by 1/{window['radius']:.3g}")
     return f": {'; '.join(parts)}"

@@ -142,16 +142,16 @@ class Journal:
         """(the entry of each path, whether lines are in the file that should not be)."""
         entries: dict[str, Entry] = {}
         untidy = False
-        place = end = 0
+        position = end = 0
         with open(self.path, "rb") as lines:
             for line in lines:
-                start, place = place, place + len(line)
+                start, position = position, position + len(line)
                 record = _parse(line)
                 if record is None:
                     continue
                 # Damage with whole records behind it stays until the file is rewritten.
                 untidy |= end != start or record["path"] in entries
-                end = place
+                end = position
                 entries[record["path"]] = _entry(record)
         if not end and not self._may_be_cut_off():
             raise UsageError(f"{self.path}: not a journal of `classify --resume`")

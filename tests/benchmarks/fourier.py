@@ -121,11 +121,11 @@ def _prepare_ours(
 ) -> Callable[[], Any]:
     import torch
 
-    from perceiver_cli.inference.allocator import keep_freed
+    from perceiver_cli.inference.allocator import keep_freed_memory
     from perceiver_cli.inference.engine import Engine
     from perceiver_cli.preparation.base import Window
 
-    keep_freed()  # as in the command's own process
+    keep_freed_memory()  # as in the command's own process
     engine = Engine(folder / "ours.safetensors", torch.device("cpu"), precision)
     place = {"left": 0, "top": 0, "width": 224, "height": 224}
     return lambda: engine.predict([Window({"image": pixels}, place)], attention=statistics)

@@ -223,7 +223,7 @@ def prepare_scale(whose: str, precision: str) -> Callable[[Any], Any]:
     import torch
 
     from perceiver_cli.checkpoints.format import Checkpoint, Header, build_model
-    from perceiver_cli.inference.attention_statistics import AttentionWatch
+    from perceiver_cli.inference.attention_statistics import AttentionRecorder
     from perceiver_cli.model.config import PerceiverConfig
     from perceiver_cli.model.perceiver import Perceiver
     from perceiver_cli.model.quantization.replacement import layers_for
@@ -241,7 +241,7 @@ def prepare_scale(whose: str, precision: str) -> Callable[[Any], Any]:
     checkpoint = Checkpoint(Header("scale", config, {}, []), Perceiver(config).state_dict())
     chosen = getattr(torch, precision)
     model = build_model(checkpoint, "scale", layers_for(chosen, torch.device("cpu"), LATENTS))
-    return lambda x: model({"x": x}, AttentionWatch(), dtype=chosen)
+    return lambda x: model({"x": x}, AttentionRecorder(), dtype=chosen)
 
 
 def agree(options: argparse.Namespace) -> dict[str, Any]:

@@ -107,10 +107,10 @@ def _prepare(preparer: Any, source: Source) -> None:
 def model_alone(paths: list[Path], model: str) -> dict[str, float]:
     """The model alone, on windows that were decoded before."""
     from perceiver_cli import Classifier
-    from perceiver_cli.inference.allocator import keep_freed
+    from perceiver_cli.inference.allocator import keep_freed_memory
     from perceiver_cli.inference.threads import use_threads
 
-    keep_freed()
+    keep_freed_memory()
     classifier = Classifier(model)
     cores = classifier.threads
     items = [classifier.prepare(Source(str(path))) for path in paths[:SOME]]

@@ -26,10 +26,10 @@ def test_every_modality_without_matplotlib(bundle, media, monkeypatch, modality,
         monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     pictures = thumbnail(explain(Source(str(media[modality])), Classifier()), 90)
-    assert pictures.plain.shape == pictures.seen.shape == (high, wide, 3)
-    assert pictures.plain.dtype == pictures.seen.dtype == np.uint8
+    assert pictures.plain.shape == pictures.heat.shape == (high, wide, 3)
+    assert pictures.plain.dtype == pictures.heat.dtype == np.uint8
     assert pictures.plain.std() > 5
-    assert (pictures.plain != pictures.seen).any()
+    assert (pictures.plain != pictures.heat).any()
 
 
 def test_a_shape_stands_upright(bundle, media):

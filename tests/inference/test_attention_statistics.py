@@ -8,7 +8,11 @@ import torch
 
 from perceiver_cli.adapters import build_adapter
 from perceiver_cli.inference import attention_statistics as statistics
-from perceiver_cli.inference.attention_statistics import AttentionWatch, Measured, summarise
+from perceiver_cli.inference.attention_statistics import (
+    AttentionRecorder,
+    CrossAttendFigures,
+    summarise,
+)
 from perceiver_cli.model import reading
 from perceiver_cli.model.attention import AttentionWeights, attend
 from perceiver_cli.model.config import PerceiverConfig
@@ -28,9 +32,9 @@ def weights_of(distributions: torch.Tensor, *, same: bool = True) -> AttentionWe
         return attend(distributions.log(), read, watched=True)[1]
 
 
-def measure(*weights: AttentionWeights) -> Measured:
+def measure(*weights: AttentionWeights) -> CrossAttendFigures:
     """The figures of the last of these cross-attends."""
-    watch = AttentionWatch()
+    watch = AttentionRecorder()
     for number, one in enumerate(weights):
         watch(number, one)
     return watch.measured[-1]
@@ -88,7 +92,7 @@ def watched():
         "audio": torch.randn(2, 32000),
     }
     streams = adapter.byte_array(arrays)
-    watch = AttentionWatch()
+    watch = AttentionRecorder()
     with torch.inference_mode():
         model(streams, watch)
     return adapter, watch, {name: x.shape[1] for name, x in streams.items()}
@@ -139,4 +143,4 @@ def test_nothing_of_the_size_of_latents_times_elements_is_kept(watched):
     _, watch, sizes = watched
     kept = [t for m in watch.measured for t in vars(m).values() if t is not None]
     assert max(t.numel() for t in kept) == 2 * sum(sizes.values())
-    assert statistics.AttentionWatch().measured == []
+    assert statistics.AttentionRecorder().measured == []

@@ -7,7 +7,7 @@ import torch
 from perceiver_cli import Classifier
 from perceiver_cli.errors import UsageError
 from perceiver_cli.inference import engine as engines
-from perceiver_cli.inference.attention_statistics import AttentionWatch
+from perceiver_cli.inference.attention_statistics import AttentionRecorder
 from perceiver_cli.inference.engine import Engine
 from perceiver_cli.media.types import Source
 
@@ -79,7 +79,7 @@ def test_all_tensors_are_on_the_models_device(weights, windows, kind, monkeypatc
     meta = torch.device("meta")
     monkeypatch.setattr(engines, "pick_precision", lambda *_: torch.float32)
     engine = Engine(weights[kind], meta, "float32")
-    watch = AttentionWatch()
+    watch = AttentionRecorder()
     with torch.inference_mode():
         logits = engine.run(engine.streams(windows(kind)), watch)
     assert logits.device == meta

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from perceiver_cli.adapters.image import ImageAdapter
-from perceiver_cli.inference.attention_statistics import AttentionWatch
+from perceiver_cli.inference.attention_statistics import AttentionRecorder
 from perceiver_cli.model import grid, reading
 from perceiver_cli.model.config import WIDE, PerceiverConfig
 from perceiver_cli.model.perceiver import Perceiver
@@ -32,7 +32,7 @@ def features() -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("heads", [1, 5])
 def test_positions_apart_and_any_slices_change_nothing(randomise, monkeypatch, chunk, heads):
     model = randomise(Perceiver(replace(CONFIG, cross_heads=heads, cross_channels=20))).float()
-    watches = AttentionWatch(), AttentionWatch()
+    watches = AttentionRecorder(), AttentionRecorder()
     with torch.inference_mode():
         plain = model(ADAPTER.elements(features()), watches[0])
         monkeypatch.setattr(reading, "CHUNK", chunk)

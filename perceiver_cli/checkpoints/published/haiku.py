@@ -27,7 +27,7 @@ _CROSS = _ATTENTION | {
 }
 _SELF = _ATTENTION | {"layer_norm": "attention.self.layernorm1", "layer_norm_1": "layernorm"}
 
-# A block's place in Haiku's names, in the port's, and the names within it.
+# A block's prefix in Haiku's names, in the port's, and the names within it.
 _BLOCKS = (
     (r"(?:perceiver_)?encoder/~/cross_attention/(.+)", "encoder.cross_attention", _CROSS),
     (r"(?:perceiver_)?encoder/~/self_attention(?:_(\d+))?/(.+)", "encoder.self_attends", _SELF),
@@ -62,9 +62,9 @@ _ARRAYS = {
     f"{_CONVNET}/batchnorm/~/mean_ema/average": "input_preprocessor.convnet.batchnorm.running_mean",
     f"{_CONVNET}/batchnorm/~/var_ema/average": "input_preprocessor.convnet.batchnorm.running_var",
 } | {
-    f"multimodal_{place}/{modality}_{theirs}/pos_embs": f"{ours}.{modality}"
+    f"multimodal_{prefix}/{modality}_{theirs}/pos_embs": f"{ours}.{modality}"
     for modality in ("audio", "image", "label")
-    for place, theirs, ours in (
+    for prefix, theirs, ours in (
         ("preprocessor", "padding", "input_preprocessor.padding"),
         ("preprocessor", "mask_token", "input_preprocessor.mask"),
         ("decoder/~decoder_query", "padding", "decoder.padding"),
@@ -100,11 +100,11 @@ def _renamed(name: str, arrays: dict[str, str]) -> str:
         return name
     if module in _MODULES:
         return f"perceiver.{_MODULES[module]}.{_LEAVES[leaf]}"
-    for pattern, place, parts in _BLOCKS:
+    for pattern, prefix, parts in _BLOCKS:
         found = re.fullmatch(pattern, module)
         if found and found.groups()[-1] in parts:
             number = f".{int(found.group(1) or 0)}" if found.re.groups == 2 else ""
-            return f"perceiver.{place}{number}.{parts[found.groups()[-1]]}.{_LEAVES[leaf]}"
+            return f"perceiver.{prefix}{number}.{parts[found.groups()[-1]]}.{_LEAVES[leaf]}"
     return name
 
 

@@ -62,8 +62,8 @@ def network(
     weights |= _cross(tensors, f"{_ENCODER}.cross_attention", "cross.0", width, channels)
     layers = 0
     while f"{_ENCODER}.self_attends.{layers}.layernorm.weight" in tensors:
-        place = f"{_ENCODER}.self_attends.{layers}"
-        weights |= _self(tensors, place, f"transformers.0.{layers}", width)
+        prefix = f"{_ENCODER}.self_attends.{layers}"
+        weights |= _self(tensors, prefix, f"transformers.0.{layers}", width)
         layers += 1
     config |= {
         "layers": layers,
@@ -89,9 +89,9 @@ def network(
     return config, weights
 
 
-def _cross(tensors: Tensors, place: str, ours: str, width: int, channels: int) -> Weights:
+def _cross(tensors: Tensors, prefix: str, ours: str, width: int, channels: int) -> Weights:
     """A cross-attend and its MLP."""
-    attention = f"{place}.attention.self"
+    attention = f"{prefix}.attention.self"
     qk, _ = tensors.shape(f"{attention}.query.weight", 2)
     weights = {
         f"{ours}.norm_scale": tensors.take(f"{attention}.layernorm2.weight", channels),
@@ -103,14 +103,14 @@ def _cross(tensors: Tensors, place: str, ours: str, width: int, channels: int) -
         | _linear(tensors, f"{attention}.query", f"{ours}.query", width, qk)
         | _linear(tensors, f"{attention}.key", f"{ours}.key", channels, qk)
         | _linear(tensors, f"{attention}.value", f"{ours}.value", channels, qk)
-        | _linear(tensors, f"{place}.attention.output.dense", f"{ours}.out", qk, width)
-        | _mlp(tensors, place, ours, width)
+        | _linear(tensors, f"{prefix}.attention.output.dense", f"{ours}.out", qk, width)
+        | _mlp(tensors, prefix, ours, width)
     )
 
 
-def _self(tensors: Tensors, place: str, ours: str, width: int) -> Weights:
+def _self(tensors: Tensors, prefix: str, ours: str, width: int) -> Weights:
     """A self-attend and its MLP."""
-    attention = f"{place}.attention.self"
+    attention = f"{prefix}.attention.self"
     parts = [
         _linear(tensors, f"{attention}.{part}", f"{ours}.qkv", width, width)
         for part in ("query", "key", "value")
@@ -119,29 +119,31 @@ def _self(tensors: Tensors, place: str, ours: str, width: int) -> Weights:
     return (
         weights
         | _norm(tensors, f"{attention}.layernorm1", f"{ours}.norm", width)
-        | _linear(tensors, f"{place}.attention.output.dense", f"{ours}.out", width, width)
-        | _mlp(tensors, place, ours, width)
+        | _linear(tensors, f"{prefix}.attention.output.dense", f"{ours}.out", width, width)
+        | _mlp(tensors, prefix, ours, width)
     )
 
 
-def _mlp(tensors: Tensors, place: str, ours: str, width: int) -> Weights:
-    hidden, _ = tensors.shape(f"{place}.mlp.dense1.weight", 2)
+def _mlp(tensors: Tensors, prefix: str, ours: str, width: int) -> Weights:
+    hidden, _ = tensors.shape(f"{prefix}.mlp.dense1.weight", 2)
     return (
-        _norm(tensors, f"{place}.layernorm", f"{ours}.mlp_norm", width)
-        | _linear(tensors, f"{place}.mlp.dense1", f"{ours}.mlp.expand", width, hidden)
-        | _linear(tensors, f"{place}.mlp.dense2", f"{ours}.mlp.contract", hidden, width)
+        _norm(tensors, f"{prefix}.layernorm", f"{ours}.mlp_norm", width)
+        | _linear(tensors, f"{prefix}.mlp.dense1", f"{ours}.mlp.expand", width, hidden)
+        | _linear(tensors, f"{prefix}.mlp.dense2", f"{ours}.mlp.contract", hidden, width)
     )
 
 
-def _linear(tensors: Tensors, place: str, ours: str, inputs: int, outputs: int) -> Weights:
+def _linear(tensors: Tensors, prefix: str, ours: str, inputs: int, outputs: int) -> Weights:
     return {
-        f"{ours}.weight": tensors.take(f"{place}.weight", outputs, inputs),
-        f"{ours}.bias": tensors.take(f"{place}.bias", outputs),
+        f"{ours}.weight": tensors.take(f"{prefix}.weight", outputs, inputs),
+        f"{ours}.bias": tensors.take(f"{prefix}.bias", outputs),
     }
 
 
-def _norm(tensors: Tensors, place: str, ours: str, width: int) -> Weights:
-    return {f"{ours}.{part}": tensors.take(f"{place}.{part}", width) for part in ("weight", "bias")}
+def _norm(tensors: Tensors, prefix: str, ours: str, width: int) -> Weights:
+    return {
+        f"{ours}.{part}": tensors.take(f"{prefix}.{part}", width) for part in ("weight", "bias")
+    }
 
 
 def _learned_preprocessor(tensors: Tensors) -> tuple[dict[str, Any], Weights]:
@@ -172,15 +174,15 @@ def _learned_preprocessor(tensors: Tensors) -> tuple[dict[str, Any], Weights]:
 
 def _conv_preprocessor(tensors: Tensors) -> tuple[dict[str, Any], Weights]:
     """A 7x7 convolution with batch norm, which is a scale and a shift of each channel by now."""
-    place = f"{_PREPROCESSOR}.convnet"
-    out, _, _, _ = tensors.shape(f"{place}.conv.weight", 4)
-    kernel = tensors.take(f"{place}.conv.weight", out, 3, 7, 7).double().flatten(1)
+    prefix = f"{_PREPROCESSOR}.convnet"
+    out, _, _, _ = tensors.shape(f"{prefix}.conv.weight", 4)
+    kernel = tensors.take(f"{prefix}.conv.weight", out, 3, 7, 7).double().flatten(1)
     scale, shift, mean, variance = (
-        tensors.take(f"{place}.batchnorm.{part}", out).double()
+        tensors.take(f"{prefix}.batchnorm.{part}", out).double()
         for part in ("weight", "bias", "running_mean", "running_var")
     )
-    if f"{place}.batchnorm.num_batches_tracked" in tensors:
-        tensors.leave(f"{place}.batchnorm.num_batches_tracked")
+    if f"{prefix}.batchnorm.num_batches_tracked" in tensors:
+        tensors.leave(f"{prefix}.batchnorm.num_batches_tracked")
     scale = scale / (variance + _BATCH_NORM_EPS).sqrt()
     config = {
         "learned_inputs": 9 * kernel.shape[1],
@@ -215,19 +217,19 @@ def _readout(tensors: Tensors, width: int) -> tuple[dict[str, Any], Weights]:
     classes, _ = tensors.shape(f"{_DECODER}.final_layer.weight", 2)
     weights = {"readout.query": tensors.take(f"{_DECODER}.{_QUERY}", 1, query)}
     weights |= _linear(tensors, f"{_DECODER}.final_layer", "readout.head", query, classes)
-    place = f"{_DECODER}.decoding_cross_attention"
-    weights |= _cross(tensors, place, "readout.attend", query, width)
+    prefix = f"{_DECODER}.decoding_cross_attention"
+    weights |= _cross(tensors, prefix, "readout.attend", query, width)
     return {"classes": classes, "readout_width": query}, weights
 
 
 def _multimodal_readout(tensors: Tensors, width: int) -> tuple[dict[str, Any], Weights]:
     """The label's query out of all, its padding behind it; two linear layers become one."""
-    place = f"perceiver.decoder.modalities.label.decoder.{_QUERY}"
-    _, own = tensors.shape(place, 2)
+    prefix = f"perceiver.decoder.modalities.label.decoder.{_QUERY}"
+    _, own = tensors.shape(prefix, 2)
     _, padding = tensors.shape("perceiver.decoder.padding.label", 2)
     query = own + padding
     parts = [
-        tensors.take(place, 1, own),
+        tensors.take(prefix, 1, own),
         tensors.take("perceiver.decoder.padding.label", 1, padding),
     ]
     weights = {"readout.query": torch.cat(parts, -1)}

@@ -24,8 +24,8 @@ def pull(entry: Published) -> Path:
     """
     weights = _fetch(entry)
     digest = _check(weights)
-    place = home.place_for(entry.name)
-    place.parent.mkdir(parents=True, exist_ok=True)
+    path = home.pulled_path(entry.name)
+    path.parent.mkdir(parents=True, exist_ok=True)
     checkpoint = convert(weights, entry.name)
     origin = {
         "repository": entry.repository,
@@ -34,9 +34,9 @@ def pull(entry: Published) -> Path:
         "sha256": digest,
     }
     header = replace(checkpoint.header, card=checkpoint.header.card | {"origin": origin})
-    save_checkpoint(place, replace(checkpoint, header=header))
-    home.remember_digest(place, sha256(place))
-    return place
+    save_checkpoint(path, replace(checkpoint, header=header))
+    home.remember_digest(path, sha256(path))
+    return path
 
 
 def _fetch(entry: Published) -> Path:

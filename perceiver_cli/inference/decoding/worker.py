@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from perceiver_cli.errors import CheckpointError, InputError
-from perceiver_cli.inference.allocator import keep_freed
+from perceiver_cli.inference.allocator import keep_freed_memory
 from perceiver_cli.inference.decoding.items import FailedItem, Item
 from perceiver_cli.inference.decoding.messages import receive, send
 from perceiver_cli.inference.decoding.preparer import Preparer
@@ -28,7 +28,7 @@ def main() -> None:
     with os.fdopen(os.dup(1), "wb") as answers, open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 1)
         _limit_memory()
-        keep_freed()
+        keep_freed_memory()
         with suppress(EOFError, OSError):
             preparer: Preparer = receive(sys.stdin.buffer)
             send(answers, READY)

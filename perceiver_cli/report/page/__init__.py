@@ -64,7 +64,7 @@ class Card:
     sentence: str = ""
     segments: str = ""
     plain: str = ""
-    seen: str = ""
+    heat: str = ""
     size: tuple[int, int] = (0, 0)
 
     @property
@@ -96,7 +96,7 @@ def card(number: int, result: Result, pictures: Thumbnail | None) -> Card:
         sentence=attention_in_words(result).replace(" %", "\xa0%"),
         segments=_segments(result),
         plain=_address(pictures.plain) if pictures else "",
-        seen=_address(pictures.seen) if pictures else "",
+        heat=_address(pictures.heat) if pictures else "",
         size=pictures.plain.shape[1::-1] if pictures else (0, 0),
     )
 

@@ -43,7 +43,7 @@ def draw_film(explanation: Explanation, ending: str) -> bytes:
     for index, part in enumerate(explanation.parts, 1):
         laid = part.map_of("video", VideoMap)
         window = f"window {index} of {len(explanation.parts)}, " * (len(explanation.parts) > 1)
-        page, place, track = _film_page(explanation, part, scale)
+        page, corner, track = _film_page(explanation, part, scale)
         times = laid.times_s
         for number, time in enumerate(times):
             frame = fitted(part.shown[number], _PANEL, _PANEL)
@@ -51,15 +51,15 @@ def draw_film(explanation: Explanation, ending: str) -> bytes:
             heat, _ = heat_on_crop(scale, frame, values, laid.box, explanation.shown_size)
             drawn = Image.fromarray(page)
             for column, pixels in enumerate((frame, heat)):
-                x = place[0] + column * (frame.shape[1] + _GAP)
-                drawn.paste(Image.fromarray(pixels), (x, place[1]))
+                x = corner[0] + column * (frame.shape[1] + _GAP)
+                drawn.paste(Image.fromarray(pixels), (x, corner[1]))
             pen = ImageDraw.Draw(drawn)
             if track:
                 left, top, right, begin, length = track
                 x = left + (right - left) * min(1.0, max(0.0, (time - begin) / length))
                 pen.line((x, top, x, top + _TRACK), fill=INK, width=2)
             pen.text(
-                (place[0] + 8, place[1] + 8),
+                (corner[0] + 8, corner[1] + 8),
                 f"{window}{time:.2f} s",
                 fill="white",
                 stroke_width=2,

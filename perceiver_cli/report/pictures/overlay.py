@@ -37,7 +37,7 @@ def overlay(explanation: Explanation) -> bytes:
         drawn, _ = heat_on_crop(scale, pixels, laid.values[-1], laid.box, explanation.shown_size)
     else:
         both = thumbnail(explanation, _SIDE)
-        drawn = np.concatenate([both.plain, both.seen], _direction(both.plain))
+        drawn = np.concatenate([both.plain, both.heat], _direction(both.plain))
     return _small_jpeg(drawn)
 
 

@@ -58,13 +58,13 @@ class Sheet:
 
     def axes(self, left: float, top: float, width: float, height: float, **options: Any) -> Axes:
         """Axes in that rectangle, in the page's colours."""
-        place = (
+        box = (
             left / self.width,
             1 - (top + height) / self.height,
             width / self.width,
             height / self.height,
         )
-        axes = self.figure.add_axes(place, facecolor=BACKGROUND, **options)
+        axes = self.figure.add_axes(box, facecolor=BACKGROUND, **options)
         axes.tick_params(colors=FAINT, labelsize=0.85 * self.unit * 72 / _DPI)
         for spine in axes.spines.values():
             spine.set_color(LINE)

@@ -1,4 +1,4 @@
-"""A file as a thumbnail, and the same with its heat. Needs no matplotlib."""
+"""A file as a thumbnail, and the same with its heat map. Needs no matplotlib."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _GREY = np.array((169, 175, 185), np.uint8)
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """plain: the file itself, uint8 [h, w, 3]; seen: the same under the heat of the last map."""
+    """plain: the file itself, uint8 [h, w, 3]; heat: the same with the last map as a heat map."""
 
     plain: np.ndarray
-    seen: np.ndarray
+    heat: np.ndarray
 
 
 def thumbnail(explanation: Explanation, side: int) -> Thumbnail:
@@ -74,8 +74,8 @@ def _pair(
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     small = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
     (box,) = (m.box for m in part.maps.values() if isinstance(m, (PictureMap, VideoMap)))
-    seen, _ = heat_on_crop(scale, small, values, box, explanation.shown_size)
-    return Thumbnail(small, seen)
+    heat, _ = heat_on_crop(scale, small, values, box, explanation.shown_size)
+    return Thumbnail(small, heat)
 
 
 def video_thumbnail(explanation: Explanation, part: Part, scale: Scale, side: int) -> Thumbnail:
@@ -86,14 +86,14 @@ def video_thumbnail(explanation: Explanation, part: Part, scale: Scale, side: in
     values = part.maps["video"].values[-1]
     pairs = [_pair(explanation, part, part.shown[i], values[i], scale, each) for i in chosen]
     plain = np.concatenate([pair.plain for pair in pairs], 1)
-    seen = np.concatenate([pair.seen for pair in pairs], 1)
+    heat = np.concatenate([pair.heat for pair in pairs], 1)
     if "audio" in part.maps:
         laid = part.map_of("audio", SoundMap)
         wide, high = plain.shape[1], side // 4
         level = laid.values[-1].mean(0)
         plain = np.concatenate([plain, _wave(laid, wide, high, None, scale)])
-        seen = np.concatenate([seen, _wave(laid, wide, high, level, scale)])
-    return Thumbnail(plain, seen)
+        heat = np.concatenate([heat, _wave(laid, wide, high, level, scale)])
+    return Thumbnail(plain, heat)
 
 
 def sound_thumbnail(explanation: Explanation, part: Part, scale: Scale, side: int) -> Thumbnail:
@@ -102,8 +102,8 @@ def sound_thumbnail(explanation: Explanation, part: Part, scale: Scale, side: in
     low, top = np.quantile(laid.spectrum, [0.02, 0.995])
     grey = np.clip((laid.spectrum - low) / max(top - low, 1e-6), 0, 1) * 255
     pixels = np.repeat(enlarge(grey, high, wide)[::-1, :, None], 3, -1)
-    seen = scale.overlay(pixels, enlarge(laid.values[-1], high, wide)[::-1])
-    return Thumbnail(_wave(laid, wide, high, None, scale), seen)
+    heat = scale.overlay(pixels, enlarge(laid.values[-1], high, wide)[::-1])
+    return Thumbnail(_wave(laid, wide, high, None, scale), heat)
 
 
 def _wave(
@@ -140,12 +140,12 @@ def shape_thumbnail(explanation: Explanation, part: Part, scale: Scale, side: in
     nearness = np.ptp(depth) and (depth.max() - depth) / np.ptp(depth)
     shaded = (_GREY * (0.45 + 0.55 * np.broadcast_to(nearness, len(x)))[:, None]).astype(np.uint8)
     colours = scale.colours(laid.values[-1])
-    plain, seen = _empty(side, side), _empty(side, side)
+    plain, heat = _empty(side, side), _empty(side, side)
     _dot(plain, row[order], column[order], shaded[order])
     # The heaviest points are drawn last: nothing may hide them.
     order = laid.values[-1].argsort(kind="stable")
-    _dot(seen, row[order], column[order], colours[order])
-    return Thumbnail(plain, seen)
+    _dot(heat, row[order], column[order], colours[order])
+    return Thumbnail(plain, heat)
 
 
 def _dot(canvas: np.ndarray, row: np.ndarray, column: np.ndarray, colours: np.ndarray) -> None:
