@@ -18,6 +18,7 @@ from perceiver_cli.model.attention import AttentionWeights, attend
 from perceiver_cli.model.config import PerceiverConfig
 from perceiver_cli.model.perceiver import Perceiver
 from perceiver_cli.model.reading import KeysAndValues
+from perceiver_cli.preparation.base import Window
 
 
 def weights_of(distributions: torch.Tensor, *, same: bool = True) -> AttentionWeights:
@@ -105,8 +106,6 @@ def test_a_models_statistics(watched, row):
     assert len(watch.measured) == 2
     assert watch.measured[0].drift_bits is None
     assert watch.measured[1].drift_bits is not None
-    from perceiver_cli.preparation.base import Window
-
     place = {
         "left": 0,
         "top": 0,
@@ -144,3 +143,21 @@ def test_nothing_of_the_size_of_latents_times_elements_is_kept(watched):
     kept = [t for m in watch.measured for t in vars(m).values() if t is not None]
     assert max(t.numel() for t in kept) == 2 * sum(sizes.values())
     assert statistics.AttentionRecorder().measured == []
+
+
+def test_the_four_heaviest_regions_of_all_streams_are_told(watched):
+    adapter, watch, sizes = watched
+    location = {
+        **{"left": 0, "top": 0, "width": 16, "height": 16, "start_s": 0.0, "length_s": 2.0},
+        "times_s": np.array([0, 0.1, 0.2, 0.3]),
+    }
+    windows = [Window({}, location)] * 2
+    stats = summarise(watch.measured, adapter, windows, sizes)[0]
+    for number, found in enumerate(stats.cross_attends):
+        mass = watch.measured[number].mass[:1].numpy()
+        regions = [
+            *adapter.focus("video", mass[:, : sizes["video"]], windows[0])[0],
+            *adapter.focus("audio", mass[:, sizes["video"] :], windows[0])[0],
+        ]
+        assert len(regions) > 4
+        assert found.focus == sorted(regions, key=lambda f: f.mass, reverse=True)[:4]

@@ -11,6 +11,7 @@ from perceiver_cli.model.perceiver import Perceiver
 from perceiver_cli.training import loop
 from perceiver_cli.training.data.cache import Cache
 from perceiver_cli.training.loop import Plan, Training
+from perceiver_cli.training.optimiser import rate_factor
 
 POINTS = {"modality": "pointcloud", "points": 16, "bands": 2}
 
@@ -197,3 +198,31 @@ def test_batches_that_are_drawn_ahead_are_those_of_their_steps(tmp_path):
         assert torch.equal(found.elements["pointcloud"], expected.elements["pointcloud"])
         assert torch.equal(found.latents, expected.latents)
     batches.close()
+
+
+def test_targets_are_smoothed(tmp_path):
+    training = new_training(tmp_path, mixup=0.0, smoothing=0.2)
+    targets = training._draw_batch(0).targets
+    assert targets.unique().tolist() == pytest.approx([0.1, 0.9])
+    torch.testing.assert_close(targets.sum(1), torch.ones(8))
+
+
+def test_gradients_are_clipped(tmp_path, monkeypatch):
+    training = new_training(tmp_path)
+    with torch.no_grad():
+        training.model.readout.head.weight.mul_(1000)
+    norms = []
+
+    def measured():
+        gradients = [p.grad for p in training.model.parameters() if p.grad is not None]
+        norms.append(float(torch.nn.utils.get_total_norm(gradients)))
+
+    monkeypatch.setattr(training.optimisers[0], "step", measured)
+    training._train_step(training._draw_batch(0))
+    assert norms == [pytest.approx(1, rel=1e-3)]
+
+
+def test_the_learning_rate_follows_its_curve(tmp_path):
+    rates = []
+    new_training(tmp_path, steps=20, rate=0.5).run(lambda progress: rates.append(progress.rate))
+    assert rates == pytest.approx([0.5 * rate_factor(step / 20) for step in range(20)])
