@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from perceiver_cli.detect import detect
+from perceiver_cli.detect.signatures import Family, find_signature
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.types import Source
 from tests import samples
@@ -101,6 +102,22 @@ def test_container_with_both_is_av(tmp_path, name, format, options):
     detection = found(samples.make_av(tmp_path / name, 0.5, **options))
     assert (detection.modality, detection.format) == ("av", format)
     assert detection.reason.endswith("with pictures and sound")
+
+
+def test_transport_streams_of_cameras_and_discs(tmp_path):
+    """Packets of 192 bytes: each has four more before it."""
+    content = samples.make_av(tmp_path / "a.ts", 0.5).read_bytes()
+    packets = [content[at : at + 188] for at in range(0, len(content), 188)]
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"".join(b"\0\0\0\0" + packet for packet in packets))
+    detection = found(path)
+    assert (detection.modality, detection.format) == ("av", "ts")
+
+
+@pytest.mark.parametrize("brand", ["heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "msf1"])
+def test_brands_of_heif(brand):
+    signature = find_signature(b"\0\0\0\x18ftyp" + brand.encode() + b"\0\0\0\0" + b"mif1heic")
+    assert (signature.family, signature.format) == (Family.PICTURE, "heic")
 
 
 @pytest.mark.parametrize(("name", "format", "options"), samples.AV_CONTAINERS)

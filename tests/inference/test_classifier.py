@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 
 import pytest
+from PIL import Image, ImageChops
 
 from perceiver_cli import Classifier
 from perceiver_cli.checkpoints.format import load_checkpoint, save_checkpoint
@@ -44,10 +45,22 @@ def test_results_come_in_input_order_whatever_the_kind(bundle, media, tmp_path):
     assert results[2].predictions == results[4].predictions
 
 
+def different_pictures(folder):
+    """Five pictures, each of another colour, so that no two have the same scores."""
+    colours = ("red", "green", "navy", "white", "orange")
+    paths = [folder / f"{name}.png" for name in colours]
+    for number, (path, name) in enumerate(zip(paths, colours, strict=True)):
+        picture = Image.radial_gradient("L").resize((40 + 10 * number, 50))
+        Image.merge("RGB", [picture] * 3).save(path)
+        ImageChops.multiply(Image.open(path), Image.new("RGB", picture.size, name)).save(path)
+    return paths
+
+
 def test_a_batch_gives_what_single_calls_give(weights, tmp_path):
-    paths = [make_picture(tmp_path / f"{n}.png", 40 + 10 * n, 50) for n in range(5)]
+    paths = different_pictures(tmp_path)
     classifier = Classifier(str(weights["image"]))
     together = list(classifier.stream(paths))
+    assert len({tuple(p.score for p in result.predictions) for result in together}) == 5
     for path, result in zip(paths, together, strict=True):
         alone = classifier.classify(path)
         assert [p.label for p in alone.predictions] == [p.label for p in result.predictions]
@@ -56,7 +69,7 @@ def test_a_batch_gives_what_single_calls_give(weights, tmp_path):
 
 
 def test_a_batch_is_read_in_parts_where_its_byte_arrays_are_large(weights, tmp_path, monkeypatch):
-    paths = [make_picture(tmp_path / f"{n}.png", 40 + 10 * n, 50) for n in range(5)]
+    paths = different_pictures(tmp_path)
     together = list(Classifier(str(weights["image"])).stream(paths))
     forward, sizes = engine.Engine._forward, []
 

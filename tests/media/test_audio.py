@@ -117,6 +117,12 @@ def test_resample_keeps_length_and_pitch(rate, to):
         assert np.abs(made - np.sin(2 * np.pi * 0.1 * rate * times))[middle].max() < 0.05
 
 
+def test_a_resampled_sound_keeps_its_end():
+    tone = np.sin(2 * np.pi * 0.05 * np.arange(1600)).astype(np.float32)
+    made = resample(tone, 8000, 16000)
+    assert np.abs(made[-40:]).max() > 0.9
+
+
 def test_resample_to_the_same_rate_changes_nothing():
     noise = np.random.default_rng(0).normal(size=999).astype(np.float32)
     assert np.array_equal(resample(noise, 16000, 16000), noise)
@@ -325,6 +331,15 @@ def test_the_same_file_twice_is_a_chain(tmp_path):
     sound = load_sound(Source("a.ogg", content * 3), "ogg", SoundSpec(16000, 5.0, 1))
     assert sound.duration_s == pytest.approx(3, abs=0.05)
     assert len(sound.windows) == 1
+
+
+@pytest.mark.parametrize("codec", ["pcm_u8", "pcm_s16le", "pcm_s32le", "pcm_f32le"])
+def test_every_sample_format_has_the_same_scale_and_centre(tmp_path, codec):
+    path = tmp_path / "a.mkv"
+    samples.make_av(path, 1.0, pictures=None, sound=codec, format="matroska")
+    found = load_sound(Source(str(path)), "mkv", SoundSpec(48000, 1.0, 1)).windows[0].samples
+    assert abs(found.mean()) < 0.01
+    assert found.std() == pytest.approx(samples.sweep(1.0, 48000).std(), rel=0.05)
 
 
 def test_windows_across_the_links_of_a_chain(tmp_path):

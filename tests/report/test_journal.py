@@ -117,7 +117,9 @@ def test_other_weights_do_everything_anew(files):
     assert run(files, {"image": "bbbb"}) == []
 
 
-@pytest.mark.parametrize(("kind", "again"), [("corrupt", False), ("timeout", True)])
+@pytest.mark.parametrize(
+    ("kind", "again"), [("corrupt", False), ("timeout", True), ("unreadable", True)]
+)
 def test_failures_that_may_pass_are_tried_again(files, kind, again):
     def failed(path):
         return Failure(path, InputFailure(kind, "x"))
