@@ -46,3 +46,6 @@ class Format(StrEnum):
     csv = "csv"
     labels = "labels"
     parquet = "parquet"
+    audacity = "audacity"
+    vtt = "vtt"
+    srt = "srt"

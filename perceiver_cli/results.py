@@ -105,6 +105,7 @@ class Classification:
         byte_array: "elements" M and "channels" C of what the model read; empty without a signal.
         attention: None if it was not measured.
         segments: The windows that were read, where there were several.
+        events: What was heard or seen from when to when, where a sound or film was read whole.
         notes: One line for each thing that was left out or repaired.
         seconds: "load" and "model".
         explained: Path of the picture that `classify --explain` drew of it.
@@ -123,6 +124,7 @@ class Classification:
     byte_array: dict[str, int] = field(default_factory=dict)
     attention: AttentionStats | None = None
     segments: list[dict[str, Any]] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     explained: str | None = None
@@ -156,7 +158,7 @@ class Failure:
 Result = Classification | Failure
 
 # What a record has in place of a Classification's values when there is none.
-_EMPTY: dict[str, Any] = {"predictions": [], "input": {}, "segments": [], "notes": []}
+_EMPTY: dict[str, Any] = {"predictions": [], "input": {}, "segments": [], "events": [], "notes": []}
 
 
 def read_result(record: dict[str, Any]) -> Result:

@@ -47,7 +47,8 @@ class Header:
     softmax, alone: that of inputs which have only the stream of that name; level_temperatures:
     what calibrates the summed scores of groups and kinds, see label_tree.py; threshold: the top
     score that 95 % of known files reach (None: never fitted); card: data, licence, command,
-    measured figures, date and package version, as plain JSON.
+    measured figures, date and package version, as plain JSON; events: how the scores of windows
+    become events, see inference/events.py (empty: its defaults).
     """
 
     name: str
@@ -59,6 +60,7 @@ class Header:
     card: dict[str, Any] = field(default_factory=dict)
     alone: dict[str, float] = field(default_factory=dict)
     level_temperatures: dict[str, float] = field(default_factory=dict)
+    events: dict[str, float] = field(default_factory=dict)
 
     def temperature_of(self, streams: Collection[str]) -> float:
         """The temperature for an input that has these streams."""

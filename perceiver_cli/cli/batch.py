@@ -42,7 +42,7 @@ class Batch:
     countable: the first inputs may be waited for, where the other kind, a list that somebody may
     still be writing, is taken as it comes and as having many; listable: all inputs may be listed in
     advance to show how many there are; full: a table for each input, however many; top:
-    predictions that csv has columns for;
+    predictions that csv has columns for; events: csv has a row for each event;
     one_kind: the call asks for one modality or model, so that other media count as passed over
     too; journal: takes the place of the output, and says which inputs are done already; views:
     what is made of each Result beside the output.
@@ -61,6 +61,7 @@ class Batch:
         full: bool = False,
         fail_fast: bool = False,
         top: int = 1,
+        events: bool = False,
         one_kind: bool = False,
         journal: Journal | ParquetFolder | None = None,
         views: Views | None = None,
@@ -77,6 +78,7 @@ class Batch:
         self.full = full or self.verbose
         self.fail_fast = fail_fast
         self.top = top
+        self.events = events
         self.one_kind = one_kind
         self.journal = journal
         self.views = views
@@ -147,7 +149,14 @@ class Batch:
         with open_output(self.output) as stream:
             many = self.many and not self.full
             yield (
-                writer_for(self.form, stream, many=many, verbose=self.verbose, top=self.top),
+                writer_for(
+                    self.form,
+                    stream,
+                    many=many,
+                    verbose=self.verbose,
+                    top=self.top,
+                    events=self.events,
+                ),
                 stream,
             )
 

@@ -127,7 +127,8 @@ def classify(
             "--format",
             metavar="FORMAT",
             autocompletion=format_names,
-            help="table, json, jsonl, csv, labels, parquet, or a template such as '%p: %l %s'.  "
+            help="table, json, jsonl, csv, labels, parquet, audacity, vtt, srt, or a template such "
+            "as '%p: %l %s'.  "
             "[default: by the ending of -o, else table]",
             show_default=False,
             rich_help_panel=OUTPUT,
@@ -215,6 +216,25 @@ def classify(
         ),
     ] = False,
     model: ModelOption = None,
+    timeline: Annotated[
+        bool,
+        typer.Option(
+            "--timeline",
+            help="Read sounds and films whole, and say what is there from when to when.  "
+            "[default: sounds of up to 10 minutes]",
+            show_default=False,
+            rich_help_panel=READING,
+        ),
+    ] = False,
+    windows: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Read N evenly spaced windows of each sound and film instead.",
+            rich_help_panel=READING,
+        ),
+    ] = None,
     strict: Annotated[
         bool,
         typer.Option(
@@ -272,6 +292,7 @@ def classify(
         from perceiver_cli.inputs.filters import FileFilter, parse_shard
         from perceiver_cli.inputs.names import archive_kind, is_url
         from perceiver_cli.inputs.paths import find_inputs
+        from perceiver_cli.report.timeline import OF_ONE_FILE
 
     file_filter = FileFilter(
         recursive=recursive,
@@ -281,8 +302,10 @@ def classify(
         archives=archives,
         shard=parse_shard(shard) if shard else (1, 1),
     )
+    if timeline and windows:
+        raise UsageError("--timeline reads all of a file, --windows a part: choose one")
     inputs = find_inputs(paths or [], files_from=files_from, null=null, file_filter=file_filter)
-    form = pick_format(form, as_json, as_jsonl, output)
+    form = pick_format(form, as_json, as_jsonl, output, timeline)
     if resume:
         _check_resumable(paths or [], form, output)
         if page or explained:
@@ -294,6 +317,8 @@ def classify(
         if page or explained:
             raise UsageError("--report and --explain are of one run, which parquet continues")
     form = Format.jsonl if resume else form or Format.table
+    # What holds events alone asks for them.
+    timeline |= form in OF_ONE_FILE and windows is None
     if show and (form is not Format.table or output):
         raise UsageError("--show goes below tables on standard output")
     settings = {
@@ -308,6 +333,8 @@ def classify(
         "precision": precision.value,
         "threads": threads,
         "strict": strict,
+        "timeline": timeline,
+        "windows": windows,
     }
     journal: Journal | ParquetFolder | None = None
     if resume:
@@ -331,10 +358,13 @@ def classify(
         full=show,
         fail_fast=fail_fast,
         top=top,
+        events=timeline,
         one_kind=model is not None or modality != AUTO,
         journal=journal,
         views=views,
     )
+    if batch.many and form in OF_ONE_FILE:
+        raise UsageError(f"{form} holds the events of one sound or film: name one file")
     batch.run(attention, timeout, **settings)
     if batch.found_nothing and not recursive and not quiet:
         _suggest_recursive(paths or [], file_filter)

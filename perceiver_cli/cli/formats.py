@@ -14,7 +14,7 @@ def format_names(incomplete: str = "") -> list[str]:
 
 
 def pick_format(
-    named: str | None, as_json: bool, as_jsonl: bool, output: Path | None
+    named: str | None, as_json: bool, as_jsonl: bool, output: Path | None, timeline: bool
 ) -> Format | str | None:
     """The format, or template, that a call asks for; None if it asks for none.
 
@@ -23,6 +23,7 @@ def pick_format(
         as_json: Whether --json is given.
         as_jsonl: Whether --jsonl is given.
         output: The value of -o, whose ending says the format where no option does.
+        timeline: Whether events are asked for: .txt is then Audacity's labels.
 
     Raises:
         UsageError: There is no such format or field, the options contradict each other, or the
@@ -40,6 +41,8 @@ def pick_format(
     from perceiver_cli.report import ENDINGS
 
     form = ENDINGS.get(output.suffix.lower())
+    if timeline and form is Format.table:
+        return Format.audacity
     if form is None:
         endings = ", ".join(ENDINGS)
         raise UsageError(f"{output}: end it in one of {endings}, or say --format")

@@ -122,13 +122,16 @@ class _Explainer:
     def explain(self, result: Classification) -> Explanation | None:
         """None if its file cannot be read, or its weights are not at hand."""
         from perceiver_cli.explain.explanation import explain_item
-        from perceiver_cli.inference.decoding.items import FailedItem
+        from perceiver_cli.inference.decoding.items import FailedItem, PreparedItem
+        from perceiver_cli.inference.long_inputs import clearest_part
         from perceiver_cli.inputs.opening import named_source
 
         classifier = self._classifier(result.model)
         if classifier is None:
             return None
         item = classifier.prepare(named_source(result.path))
+        if isinstance(item, PreparedItem) and len(result.segments) > len(item.windows):
+            item = classifier.prepare(clearest_part(item.source, result))
         if isinstance(item, FailedItem) or item.signal != "present":
             return None
         return explain_item(item, result, classifier.engine_of(item), self.method)

@@ -132,7 +132,7 @@ class Page:
         from perceiver_cli.report.pictures.thumbnail import thumbnail
 
         pictures = thumbnail(explanation, THUMBNAIL_SIDE) if explanation else None
-        self._cards.append(card(len(self._cards) + 1, result, pictures))
+        self._cards.append(card(len(self._cards) + 1, result, pictures, self.path.parent))
         if explanation:
             self._about.add(explanation.about)
 

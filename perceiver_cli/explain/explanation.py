@@ -39,7 +39,10 @@ def explain(source: Source, classifier: Classifier, method: Method | None = None
         InputError: The file cannot be classified.
         CheckpointError: There are no weights for it.
     """
-    item = replace(classifier.preparer, preview_sides=LARGE_PREVIEW).prepare(source)
+    # Few windows, side by side: overlapping ones would be drawn again and again.
+    apart = replace(classifier.preparer.reading, whole=False)
+    preparer = replace(classifier.preparer, preview_sides=LARGE_PREVIEW, reading=apart)
+    item = preparer.prepare(source)
     if isinstance(item, FailedItem):
         raise item.error
     if item.signal != "present":

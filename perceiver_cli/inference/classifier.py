@@ -18,6 +18,7 @@ from perceiver_cli.inference.decoding.items import FailedItem, Item, PreparedIte
 from perceiver_cli.inference.decoding.preparer import Preparer
 from perceiver_cli.inference.decoding.subprocess_decoder import DecodingPool, SubprocessDecoder
 from perceiver_cli.inference.engine import Engine
+from perceiver_cli.inference.long_inputs import Prepare, clearest_part, is_long, predict_long
 from perceiver_cli.inference.postprocess import PredictionOptions, failed_result, predict_batch
 from perceiver_cli.inference.scheduler import Scheduler
 from perceiver_cli.inference.threads import default_threads, use_threads
@@ -25,6 +26,7 @@ from perceiver_cli.inputs.objects import as_source
 from perceiver_cli.media.types import Source
 from perceiver_cli.modalities import MODALITIES
 from perceiver_cli.model.quantization.precision import precision_in_words
+from perceiver_cli.preparation.base import Reading
 from perceiver_cli.processor import usable_cores
 from perceiver_cli.results import Result
 
@@ -67,6 +69,9 @@ class Classifier:
             apart, which are replaced when they hang or crash, and kept until `close`. None decodes
             in this process.
         strict: Whether an input fails of which something had to be left out or repaired.
+        timeline: Whether sounds and films are read whole, whatever their length; without it,
+            sounds of up to ten minutes are.
+        windows: So many evenly spaced windows are read of each sound and film instead.
         preview_sides: Items hold what people see, too: see Preparer.
 
     Raises:
@@ -92,6 +97,8 @@ class Classifier:
         decoders: int | None = None,
         timeout: float | None = None,
         strict: bool = False,
+        timeline: bool = False,
+        windows: int | None = None,
         preview_sides: tuple[int, int] | None = None,
     ) -> None:
         self.batch_size = batch_size
@@ -108,7 +115,8 @@ class Classifier:
         self._named = self._engine(registry.find(model)) if model else None
         weights = _default_weights() if self._named is None else self._named.path
         check_classes(classes, weights)
-        self.preparer = Preparer(weights, modality, strict, preview_sides)
+        reading = Reading(timeline=timeline, windows=windows)
+        self.preparer = Preparer(weights, modality, strict, preview_sides, reading=reading)
         self._pool: DecodingPool | None = None if timeout is None else DecodingPool(self.preparer)
 
     def __enter__(self) -> Classifier:
@@ -178,7 +186,7 @@ class Classifier:
         scheduler = Scheduler(
             map(as_source, inputs),
             decoder.prepare,
-            self._predict_in_thread,
+            lambda batch, alone: self._predict_in_thread(batch, alone, decoder),
             capacity=PREVIEWS_AHEAD if self.preparer.preview_sides else capacity,
             decoders=max(FETCHED_AT_ONCE, self.decoders),
             workers=workers,
@@ -186,7 +194,8 @@ class Classifier:
             stopped=lambda: self._stopping,
         )
         try:
-            yield from scheduler.results()
+            for item, result in scheduler.results():
+                yield self._seen(item, result, decoder), result
         finally:
             decoder.close()
             scheduler.close()
@@ -195,16 +204,27 @@ class Classifier:
         """Lets the stream end after the batch in hand. May be called by a signal handler."""
         self._stopping = True
 
+    def _seen(self, item: Item, result: Result, decoder: Decoder) -> Item:
+        """What people are shown of an item: of a long one the window that says it most clearly."""
+        if not self.preparer.preview_sides or not result.ok or isinstance(item, FailedItem):
+            return item
+        return decoder.prepare(clearest_part(item.source, result)) if is_long(item) else item
+
     def prepare(self, source: Source) -> Item:
         """Everything up to the model, in this process; see Preparer.prepare."""
         return self.preparer.prepare(source)
 
-    def predict(self, items: Sequence[Item]) -> list[Result]:
+    def predict(self, items: Sequence[Item], prepare: Prepare | None = None) -> list[Result]:
         """One Result per item, in order; items of any kinds, failures included.
+
+        Args:
+            items: Inputs that are prepared.
+            prepare: Loads the further stretches of long ones; None: as self.prepare.
 
         Raises:
             CheckpointError: The weights that serve an item are damaged.
         """
+        prepare = prepare or self.prepare
         results: dict[int, Result] = {}
         kinds: dict[Hashable, dict[int, PreparedItem]] = {}
         for index, item in enumerate(items):
@@ -213,9 +233,13 @@ class Classifier:
             else:
                 kinds.setdefault(item.kind, {})[index] = item
         for batch in kinds.values():
-            alike = list(batch.values())
-            predicted = predict_batch(alike, self.engine_of(alike[0]), self._options)
-            results |= zip(batch, predicted, strict=True)
+            engine = self.engine_of(next(iter(batch.values())))
+            short = {index: item for index, item in batch.items() if not is_long(item)}
+            if short:
+                predicted = predict_batch(list(short.values()), engine, self._options)
+                results |= zip(short, predicted, strict=True)
+            for index in batch.keys() - short.keys():
+                results[index] = predict_long(batch[index], prepare, engine, self._options)
         return [results[index] for index in range(len(items))]
 
     def engine_of(self, item: PreparedItem) -> Engine:
@@ -227,9 +251,9 @@ class Classifier:
             return InProcessDecoder(self.preparer)
         return SubprocessDecoder(self._pool, self.timeout)
 
-    def _predict_in_thread(self, batch: list[Item], alone: bool) -> list[Result]:
+    def _predict_in_thread(self, batch: list[Item], alone: bool, decoder: Decoder) -> list[Result]:
         use_threads(self.threads if alone else 1)
-        return self.predict(batch)
+        return self.predict(batch, decoder.prepare)
 
     def _engine(self, path: Path) -> Engine:
         with self._loading:

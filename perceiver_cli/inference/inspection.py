@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -68,7 +68,8 @@ def inspect_source(source: Source, classifier: Classifier) -> Inspection:
 
     Raises InputError if the file cannot be classified, CheckpointError without weights for it.
     """
-    item = classifier.prepare(source)
+    apart = replace(classifier.preparer.reading, whole=False)
+    item = replace(classifier.preparer, reading=apart).prepare(source)
     if isinstance(item, FailedItem):
         raise item.error
     engine, detection = classifier.engine_of(item), item.detection

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from perceiver_cli.checkpoints.format import Label
+from perceiver_cli.checkpoints.format import Header, Label
 from perceiver_cli.checkpoints.label_tree import renormalised
 from perceiver_cli.inference.decoding.items import FailedItem, PreparedItem
 from perceiver_cli.inference.engine import Engine, WindowPrediction
+from perceiver_cli.inference.events import find_events, settings_of, track_of, votes_of
 from perceiver_cli.preparation.base import Window
 from perceiver_cli.results import Classification, Failure, InputFailure, Prediction
 
@@ -48,7 +49,7 @@ def predict_batch(
     for item in batch:
         # What holds nothing has no vote.
         own = [next(predicted) if w.signal == "present" else None for w in item.windows]
-        results.append(_result(item, own, engine, options, each_s))
+        results.append(result_of(item, own, engine, options, each_s))
     return results
 
 
@@ -61,16 +62,25 @@ def failed_result(item: FailedItem) -> Failure:
     )
 
 
-def _result(
+def result_of(
     item: PreparedItem,
     predicted: list[WindowPrediction | None],
     engine: Engine,
     options: PredictionOptions,
     model_s: float,
 ) -> Classification:
-    """predicted: of each window; None where it has no signal."""
+    """The Result of an item.
+
+    Args:
+        item: With all of its windows.
+        predicted: Of each window; None where it has no signal.
+        engine: The model.
+        options: What the Result contains.
+        model_s: How long the model took.
+    """
     header = engine.header
     found = [window for window in predicted if window is not None]
+    events, votes = _events(item, predicted, header) if item.hop_s is not None else ([], None)
     result = Classification(
         path=item.source.path,
         modality=item.detection.modality,
@@ -79,13 +89,14 @@ def _result(
         signal=item.signal,
         predictions=[],
         input=item.facts,
-        segments=_segments(item.windows, predicted, engine) if len(predicted) > 1 else [],
+        segments=_segments(item.windows, predicted, header) if len(predicted) > 1 else [],
+        events=events,
         notes=list(item.notes),
         seconds={"load": round(item.seconds, 4), "model": round(model_s, 4)},
     )
     if not found:
         return result
-    scores = np.mean([window.scores for window in found], axis=0)
+    scores = np.average([window.scores for window in found], axis=0, weights=votes)
     among = sorted({i for name in options.classes for i in engine.tree.classes_of(name)})
     if options.classes:
         scores = renormalised(scores, among)
@@ -115,17 +126,36 @@ def _prediction(label: Label, index: int, score: float) -> Prediction:
 
 
 def _segments(
-    windows: tuple[Window, ...], predicted: list[WindowPrediction | None], engine: Engine
+    windows: tuple[Window, ...], predicted: list[WindowPrediction | None], header: Header
 ) -> list[dict[str, Any]]:
     """Each window's own top label; none where it has no signal."""
+    window_s = header.recipe.get("window_s", 0.0)
     segments = []
     for window, prediction in zip(windows, predicted, strict=True):
         label, score = None, None
         if prediction is not None:
-            label = engine.header.labels[int(prediction.scores.argmax())].label
+            label = header.labels[int(prediction.scores.argmax())].label
             score = round(float(prediction.scores.max()), 4)
-        start_s = round(window.location["start_s"], 3)
+        start_s, length_s = window.location["start_s"], window.location["length_s"]
         segments.append(
-            {"start_s": start_s, "label": label, "score": score, "signal": window.signal}
+            {
+                "start_s": round(start_s, 3),
+                "end_s": round(start_s + (length_s or window_s), 3),
+                "label": label,
+                "score": score,
+                "signal": window.signal,
+            }
         )
     return segments
+
+
+def _events(
+    item: PreparedItem, predicted: list[WindowPrediction | None], header: Header
+) -> tuple[list[dict[str, Any]], list[float] | None]:
+    """What was there from when to when, and how much each window with a signal counts."""
+    settings = settings_of(header.events)
+    scores = [None if window is None else window.scores for window in predicted]
+    track = track_of(item.windows, scores, header.recipe["window_s"])
+    votes = votes_of(item.windows, track, settings)
+    own = [float(vote) for vote, window in zip(votes, predicted, strict=True) if window]
+    return find_events(track, header.labels, settings), own if sum(own) else None

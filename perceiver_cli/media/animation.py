@@ -14,7 +14,7 @@ from perceiver_cli.media.limits import MAX_FRAMES, limit_text
 from perceiver_cli.media.pillow import check_memory, decoding, open_picture
 from perceiver_cli.media.pixels import apply_orientation, to_rgb_array
 from perceiver_cli.media.types import Source, Video, VideoSpec, VideoWindow
-from perceiver_cli.media.windows import window_starts
+from perceiver_cli.media.windows import choose_windows
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -51,7 +51,8 @@ def load_animation(source: Source, format: str, spec: VideoSpec) -> Video:
     begins = ends - lengths
     duration = float(ends[-1])
     plans = []
-    for start in window_starts(duration, spec.window_s, spec.max_windows):
+    chosen = choose_windows(duration, spec.window_s, spec.max_windows, spec.coverage)
+    for start in chosen.starts:
         last = float(begins[begins < start + spec.window_s].max())
         wanted = frame_times(start, max(start, last), spec.frames)
         plans.append((start, np.searchsorted(ends, wanted + 1e-6, side="right")))
@@ -71,7 +72,8 @@ def load_animation(source: Source, format: str, spec: VideoSpec) -> Video:
     )
     if orientation >= 5:
         width, height = height, width
-    return Video(windows, width, height, len(lengths) / duration, duration, notes=notes)
+    fps = len(lengths) / duration
+    return Video(windows, width, height, fps, duration, None, notes, chosen.total, chosen.hop_s)
 
 
 def _frames(picture: Image.Image, format: str) -> Iterator[Image.Image]:

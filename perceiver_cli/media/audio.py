@@ -16,9 +16,12 @@ from perceiver_cli.media.mixing import full_scale, to_mono
 from perceiver_cli.media.ogg import chain_links
 from perceiver_cli.media.soundfiles import AvReader, SndfileReader, SoundReader
 from perceiver_cli.media.types import Sound, SoundSpec, SoundWindow, Source
-from perceiver_cli.media.windows import window_starts
+from perceiver_cli.media.windows import choose_windows
 
 Mono = npt.NDArray[np.float32]
+
+# Of a sound that is read whole, so much is decoded at a time.
+_BLOCK_S = 5.0
 
 # What libsndfile reads well. MP3 is left to PyAV because libsndfile's decoder writes its own
 # complaints to stderr.
@@ -110,13 +113,9 @@ def _resample_with_av(samples: Mono, rate: int, to: int) -> Mono:
 def _load(readers: Sequence[SoundReader], spec: SoundSpec, notes: tuple[str, ...]) -> Sound:
     """The windows of the readers' sounds, one behind the other."""
     duration = sum(reader.duration_s for reader in readers)
-    starts = window_starts(duration, spec.window_s, spec.max_windows)
-    windows, peaks = [], []
-    for start in starts:
-        pieces = [piece for piece in _pieces(readers, start, spec) if len(piece.samples)]
-        if pieces:
-            windows.append((start, np.concatenate([piece.samples for piece in pieces])))
-            peaks += [piece.peak for piece in pieces if piece.peak is not None]
+    chosen = choose_windows(duration, spec.window_s, spec.max_windows, spec.coverage)
+    read = _read_whole if chosen.hop_s is not None else _read_apart
+    windows, peaks = read(readers, chosen.starts, spec)
     if not windows:
         raise InputError("corrupt", "none of the sound can be decoded")
     if not peaks:
@@ -126,14 +125,64 @@ def _load(readers: Sequence[SoundReader], spec: SoundSpec, notes: tuple[str, ...
         notes += (
             f"samples reach {max(peaks):,.0f} where 1 is full scale: divided by {scale:,.0f}",
         )
-    if len(windows) < len(starts):
-        missing = f"{len(starts) - len(windows)} of {len(starts)} windows cannot be decoded"
-        notes += (f"the sound is cut off or damaged: {missing}",)
-    if len(starts) == 1:
-        duration = len(windows[0][1]) / spec.rate
-    ready = tuple(SoundWindow(samples / np.float32(scale), start) for start, samples in windows)
+    if len(windows) < len(chosen.starts):
+        missing = f"{len(chosen.starts) - len(windows)} of {len(chosen.starts)} windows"
+        notes += (f"the sound is cut off or damaged: {missing} cannot be decoded",)
+    if chosen.total == 1:
+        duration = len(windows[0].samples) / spec.rate
+    if scale != 1:
+        windows = [SoundWindow(w.samples / np.float32(scale), w.start_s) for w in windows]
     first = readers[0]
-    return Sound(ready, spec.rate, duration, first.rate, first.channels, notes)
+    return Sound(
+        tuple(windows),
+        spec.rate,
+        duration,
+        first.rate,
+        first.channels,
+        notes,
+        chosen.total,
+        chosen.hop_s,
+    )
+
+
+def _read_apart(
+    readers: Sequence[SoundReader], starts: list[float], spec: SoundSpec
+) -> tuple[list[SoundWindow], list[float]]:
+    """Windows, each decoded alone, and the largest magnitudes of what was decoded."""
+    windows, peaks = [], []
+    for start in starts:
+        pieces = list(_pieces(readers, start, spec.window_s, spec.rate))
+        if pieces:
+            windows.append(SoundWindow(np.concatenate([piece.samples for piece in pieces]), start))
+            peaks += [piece.peak for piece in pieces if piece.peak is not None]
+    return windows, peaks
+
+
+def _read_whole(
+    readers: Sequence[SoundReader], starts: list[float], spec: SoundSpec
+) -> tuple[list[SoundWindow], list[float]]:
+    """As _read_apart, for windows that overlap: each second is decoded once, a block at a time."""
+    if not starts:
+        return [], []
+    end = starts[-1] + spec.window_s
+    parts, peaks = [], []
+    for block in np.arange(starts[0], end, _BLOCK_S):
+        length = min(_BLOCK_S, end - block)
+        for piece in _pieces(readers, float(block), length, spec.rate):
+            parts.append(piece.samples)
+            peaks += [piece.peak] if piece.peak is not None else []
+        # What a block falls short of, in a damaged file, is silence as long as more follows.
+        missing = round((block + length - starts[0]) * spec.rate) - sum(map(len, parts))
+        if missing > 0 and block + length < end:
+            parts.append(np.zeros(missing, np.float32))
+    samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)
+    windows = []
+    for start in starts:
+        first = round((start - starts[0]) * spec.rate)
+        own = samples[first : first + round(spec.window_s * spec.rate)]
+        if len(own):
+            windows.append(SoundWindow(own, start))
+    return windows, peaks
 
 
 class _Piece(NamedTuple):
@@ -143,9 +192,11 @@ class _Piece(NamedTuple):
     peak: float | None
 
 
-def _pieces(readers: Sequence[SoundReader], start_s: float, spec: SoundSpec) -> Iterator[_Piece]:
-    """The parts of a window, one for each reader's sound that it reaches into."""
-    end_s = start_s + spec.window_s
+def _pieces(
+    readers: Sequence[SoundReader], start_s: float, length_s: float, rate: int
+) -> Iterator[_Piece]:
+    """The parts of a stretch, one for each reader's sound that it reaches into; none is empty."""
+    end_s = start_s + length_s
     begins = 0.0
     for reader in readers:
         ends = begins + reader.duration_s
@@ -158,10 +209,10 @@ def _pieces(readers: Sequence[SoundReader], start_s: float, spec: SoundSpec) -> 
                 first, min(length, ends - begins - first) if len(readers) > 1 else length
             )
             if len(samples):
-                magnitudes = np.abs(samples[np.isfinite(samples)])
                 mono = to_mono(finite(samples), reader.bass)
-                peak = float(magnitudes.max()) if len(magnitudes) else None
-                yield _Piece(resample(mono, reader.rate, spec.rate), peak)
+                usable = np.isfinite(samples)
+                peak = float(np.abs(samples).max(where=usable, initial=0)) if usable.any() else None
+                yield _Piece(resample(mono, reader.rate, rate), peak)
         begins = ends
 
 

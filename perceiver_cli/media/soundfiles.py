@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -105,23 +108,13 @@ class AvReader:
 
     def __init__(self, source: Source, format: str) -> None:
         self._source, self._format = source, format
-        with open_container(source, format) as container:
-            self._extent = sound_extent(container, format)
-        if not self._extent.timed:
-            self._extent = self._decoded_extent()
+        self._extent = _extent(source, format)
         if self._extent.duration_s <= 0:
             raise InputError("empty", "the file holds no sound: 0 samples")
         self.duration_s = self._extent.duration_s
         # Known when something is decoded.
         self.rate = self.channels = 0
         self.bass: int | None = None
-
-    def _decoded_extent(self) -> Extent:
-        """That of a stream without timestamps, whose packets do not say how long they are."""
-        with open_container(self._source, self._format) as container:
-            frames = frames_from(container, sound_stream(container), 0.0, self._extent)
-            length = sum(frame.samples / (frame.sample_rate or 1) for _, frame in frames)
-        return Extent(0.0, length, length, timed=False)
 
     def read(self, start_s: float, length_s: float) -> Samples:
         """A stretch of the sound, float32 [S, channels]; see SoundReader."""
@@ -137,6 +130,35 @@ class AvReader:
             self.rate, self.bass = stretch.rate, stretch.bass
             self.channels = stretch.samples.shape[1]
         return stretch.samples
+
+
+def _extent(source: Source, format: str) -> Extent:
+    """Where the sound of a file lies; remembered, as a long file is opened for each stretch.
+
+    Raises:
+        InputError: As sound_extent.
+    """
+    if source.data is not None or not os.path.isfile(source.path):
+        return _found_extent(source, format, None)
+    status = os.stat(source.path)
+    stamp = (status.st_size, status.st_mtime_ns)
+    return _remembered_extent(replace(source, stretch=None), format, stamp)
+
+
+def _found_extent(source: Source, format: str, stamp: tuple[int, int] | None) -> Extent:
+    """As _extent; stamp: what changes when the file does."""
+    with open_container(source, format) as container:
+        extent = sound_extent(container, format)
+    if extent.timed:
+        return extent
+    # Of a stream without timestamps, whose packets do not say how long they are.
+    with open_container(source, format) as container:
+        frames = frames_from(container, sound_stream(container), 0.0, extent)
+        length = sum(frame.samples / (frame.sample_rate or 1) for _, frame in frames)
+    return Extent(0.0, length, length, timed=False)
+
+
+_remembered_extent = lru_cache(maxsize=8)(_found_extent)
 
 
 class SampleBuffer:

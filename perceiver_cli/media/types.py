@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol
 
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.limits import MAX_PIPE_BYTES, limit_text
+from perceiver_cli.media.windows import Coverage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,11 +36,14 @@ class Source:
         path: On disk, or the name of what came another way.
         data: The content that came another way, such as over standard input, or None.
         modality: The one that the caller says it has.
+        stretch: Of a long sound or film, the index of the first window that is wanted and their
+            number; None: the first ones.
     """
 
     path: str
     data: bytes | None = None
     modality: str | None = None
+    stretch: tuple[int, int] | None = None
 
     def open(self) -> BinaryIO:
         """A fresh, seekable binary stream at the beginning of the content.
@@ -154,6 +158,7 @@ class Sound:
 
     duration_s is that of the whole file; file_rate and channels are the file's own.
     notes: one line for each thing that was left out or repaired.
+    total: how many windows the file has in all; hop_s: see ChosenWindows.
     """
 
     windows: tuple[SoundWindow, ...]
@@ -162,6 +167,8 @@ class Sound:
     file_rate: int
     channels: int
     notes: tuple[str, ...] = ()
+    total: int = 1
+    hop_s: float | None = None
 
     def describe(self) -> dict[str, Any]:
         """What a person wants to know of it: the record's `input`."""
@@ -219,6 +226,7 @@ class Video:
     """One or more windows of a video. Frames may be a reduced decode of width x height.
 
     notes: one line for each thing that was left out or repaired.
+    total: how many windows the file has in all; hop_s: see ChosenWindows.
     """
 
     windows: tuple[VideoWindow, ...]
@@ -228,6 +236,8 @@ class Video:
     duration_s: float
     sound_rate: int | None = None
     notes: tuple[str, ...] = ()
+    total: int = 1
+    hop_s: float | None = None
 
     def describe(self) -> dict[str, Any]:
         """What a person wants to know of it: the record's `input`."""
@@ -255,13 +265,14 @@ class Media(Protocol):
 class SoundSpec:
     """What a sound model needs: mono at `rate`, windows of at most window_s seconds.
 
-    A longer file gives evenly spaced windows: as many as cover it, at most max_windows. A shorter
-    one gives the whole file as one.
+    A longer file gives evenly spaced windows: as many as cover it, at most max_windows; or what
+    coverage says. A shorter one gives the whole file as one.
     """
 
     rate: int
     window_s: float
     max_windows: int
+    coverage: Coverage = field(default_factory=Coverage)
 
 
 @dataclass(frozen=True)
@@ -277,6 +288,7 @@ class VideoSpec:
     max_windows: int
     short_side: int
     sound_rate: int | None
+    coverage: Coverage = field(default_factory=Coverage)
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from perceiver_cli.media.orientation import frame_orientation
 from perceiver_cli.media.pixels import apply_orientation, check_size
 from perceiver_cli.media.soundfiles import decode_samples
 from perceiver_cli.media.types import Source, Video, VideoSpec, VideoWindow
-from perceiver_cli.media.windows import window_starts
+from perceiver_cli.media.windows import choose_windows
 
 # Containers round timestamps to as little as a millisecond.
 _ROUNDING_S = 1e-3
@@ -97,7 +97,8 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
     if extent is None:
         raise InputError("corrupt", "no frame of the video can be decoded")
     windows, width, height = [], 0, 0
-    for start in window_starts(extent.duration_s, spec.window_s, spec.max_windows):
+    chosen = choose_windows(extent.duration_s, spec.window_s, spec.max_windows, spec.coverage)
+    for start in chosen.starts:
         span = min(spec.window_s, extent.duration_s)
         last = min(start + span - length, extent.last_s - extent.start_s)
         wanted = frame_times(start, max(start, last), spec.frames)
@@ -118,6 +119,8 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
         extent.duration_s,
         spec.sound_rate if with_sound else None,
         (undecodable(source, format, "sound"),) if hidden_sound else (),
+        chosen.total,
+        chosen.hop_s,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 # A remainder shorter than this share of a window does not get a window of its own.
 SMALLEST_REMAINDER = 0.05
@@ -23,3 +24,63 @@ def window_starts(duration_s: float, window_s: float, max_windows: int) -> list[
     if count == 1:
         return [room / 2]
     return [room * index / (count - 1) for index in range(count)]
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Whether a sound or film is read whole, and which of its windows are loaded.
+
+    Attributes:
+        whole_s: A file of at most so many seconds is read whole. 0: none is.
+        hop_s: Seconds from one window to the next where it is.
+        short_too: Whether a file that max_windows windows cover is read so as well.
+        first: Index of the first window that is loaded.
+        count: How many are loaded at most; None: all from there.
+    """
+
+    whole_s: float = 0.0
+    hop_s: float = 0.0
+    short_too: bool = False
+    first: int = 0
+    count: int | None = None
+
+
+@dataclass(frozen=True)
+class ChosenWindows:
+    """The windows of one file.
+
+    Attributes:
+        starts: Start times, in seconds, of those that are loaded.
+        total: How many the file has in all.
+        hop_s: Seconds from one to the next where the file is read whole, else None.
+    """
+
+    starts: list[float]
+    total: int
+    hop_s: float | None
+
+
+def choose_windows(
+    duration_s: float, window_s: float, max_windows: int, coverage: Coverage
+) -> ChosenWindows:
+    """The windows of a file that lasts duration_s, evenly spaced or covering all of it."""
+    covered = duration_s <= window_s * (max_windows + SMALLEST_REMAINDER)
+    whole = 0 < duration_s <= coverage.whole_s and (coverage.short_too or not covered)
+    starts = (
+        whole_starts(duration_s, window_s, coverage.hop_s)
+        if whole
+        else window_starts(duration_s, window_s, max_windows)
+    )
+    end = None if coverage.count is None else coverage.first + coverage.count
+    return ChosenWindows(
+        starts[coverage.first : end], len(starts), coverage.hop_s if whole else None
+    )
+
+
+def whole_starts(duration_s: float, window_s: float, hop_s: float) -> list[float]:
+    """Start times in seconds of windows hop_s apart; the last one ends at the end."""
+    if duration_s <= window_s:
+        return [0.0]
+    room = duration_s - window_s
+    count = max(1, math.ceil(room / hop_s - SMALLEST_REMAINDER))
+    return [hop_s * index for index in range(count)] + [room]

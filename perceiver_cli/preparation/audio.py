@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal
 
 import numpy as np
 
 from perceiver_cli.media.types import Media, Sound, SoundSpec, SoundWindow, Source
-from perceiver_cli.preparation.base import Preparation, Window
-from perceiver_cli.preparation.signal import non_silent_part, sound_signal
+from perceiver_cli.media.windows import Coverage
+from perceiver_cli.preparation.base import WHOLE_S, Preparation, Reading, Window
+from perceiver_cli.preparation.signal import frame_levels, non_silent_part, sound_signal
 from perceiver_cli.settings import Count, CountOrZero, Limits, Positive
 
 
@@ -64,14 +65,24 @@ class AudioRecipe:
 
 @dataclass(frozen=True)
 class AudioPreparation(Preparation):
-    """Cuts a sound into windows with one stream, "audio"."""
+    """Cuts a sound into windows with one stream, "audio".
+
+    Attributes:
+        recipe: How.
+        coverage: How much of it is read.
+        max_windows: Evenly spaced windows for the recipe's number.
+    """
 
     recipe: AudioRecipe
+    coverage: Coverage = field(default_factory=Coverage)
+    max_windows: int | None = None
 
     @property
     def needs(self) -> SoundSpec:
         """What the loader has to return."""
-        return SoundSpec(self.recipe.rate, self.recipe.window_s, self.recipe.max_windows)
+        recipe = self.recipe
+        most = self.max_windows or recipe.max_windows
+        return SoundSpec(recipe.rate, recipe.window_s, most, self.coverage)
 
     def load(self, source: Source, format: str) -> Sound:
         """See Preparation."""
@@ -82,7 +93,17 @@ class AudioPreparation(Preparation):
     def windows(self, media: Media) -> list[Window]:
         """Sound -> per window "audio": float32 [samples]; a shorter sound is repeated."""
         assert isinstance(media, Sound)
-        return [self._window(window, media.rate) for window in media.windows]
+        windows = [self._window(window, media.rate) for window in media.windows]
+        if media.hop_s is not None:
+            for window, sound in zip(windows, media.windows, strict=True):
+                window.location["levels"] = frame_levels(sound.samples, media.rate)
+                window.location["levels_start_s"] = sound.start_s
+        return windows
+
+    def for_reading(self, reading: Reading, stretch: tuple[int, int] | None) -> AudioPreparation:
+        """See Preparation."""
+        coverage = reading.coverage(self.recipe.window_s, WHOLE_S, stretch)
+        return replace(self, coverage=coverage, max_windows=reading.windows)
 
     def _window(self, window: SoundWindow, rate: int) -> Window:
         """Silence at the ends is cut off: it depends on the recording, not on the sound."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from perceiver_cli.media.types import Media, Source
+from perceiver_cli.media.windows import Coverage
 from perceiver_cli.preparation.signal import Signal
 
 
@@ -47,6 +49,49 @@ class Preview:
     size: tuple[int, int] | None = None
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How much of sounds and films is read.
+
+    Attributes:
+        whole: Whether sounds of up to WHOLE_S seconds are read whole.
+        timeline: Whether all files are, whatever their length.
+        windows: Evenly spaced windows to read of each instead; None: as many as the recipe says.
+        hop_s: Seconds from one window to the next where a file is read whole; None: half a window.
+    """
+
+    whole: bool = True
+    timeline: bool = False
+    windows: int | None = None
+    hop_s: float | None = None
+
+    def coverage(
+        self, window_s: float, whole_s: float, stretch: tuple[int, int] | None
+    ) -> Coverage:
+        """What a loader has to read.
+
+        Args:
+            window_s: Seconds of a window.
+            whole_s: Files of at most so many seconds are read whole by themselves.
+            stretch: See Source.
+        """
+        whole = math.inf if self.timeline else whole_s * self.whole
+        first, count = stretch or (0, FIRST_WINDOWS)
+        return Coverage(
+            0.0 if self.windows else whole,
+            self.hop_s or window_s / 2,
+            self.timeline,
+            first,
+            count,
+        )
+
+
+# Sounds of at most ten minutes are read whole. Of long inputs so many windows are loaded at first:
+# batches of them are read ahead.
+WHOLE_S = 600.0
+FIRST_WINDOWS = 16
+
+
 class Preparation(ABC):
     """Loads inputs and cuts them into windows, under one recipe.
 
@@ -75,6 +120,15 @@ class Preparation(ABC):
         Args:
             picture_side: Least number of pixels of a still picture's shorter side.
             frame_side: The same of a video's frames.
+        """
+        return self
+
+    def for_reading(self, reading: Reading, stretch: tuple[int, int] | None) -> Preparation:
+        """The same preparation, which reads as much of a file as is asked for.
+
+        Args:
+            reading: How much.
+            stretch: Which windows of it are loaded; see Source.
         """
         return self
 

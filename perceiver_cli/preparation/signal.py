@@ -15,6 +15,9 @@ Signal = Literal["present", "silent", "blank", "too_short", "no_extent"]
 SILENCE_RMS = 2**-15
 SHORTEST_S = 0.02
 
+# Loudness over time is kept in steps of so many seconds.
+LEVEL_S = 0.1
+
 _FRAME_S = 0.02
 # Silence that is kept before and after a sound.
 _MARGIN_S = 0.05
@@ -70,3 +73,11 @@ def _frame_rms(samples: npt.NDArray[np.float32], rate: int) -> npt.NDArray[np.fl
     counts = np.diff(np.append(starts, len(samples)))
     rms: npt.NDArray[np.float64] = np.sqrt(energy / counts)
     return rms
+
+
+def frame_levels(samples: npt.NDArray[np.float32], rate: int) -> npt.NDArray[np.float32]:
+    """Root mean square of each LEVEL_S seconds of mono samples, the last maybe of fewer."""
+    starts = np.arange(0, len(samples), round(LEVEL_S * rate))
+    energy = np.add.reduceat(np.square(samples), starts)
+    levels: npt.NDArray[np.float32] = np.sqrt(energy / np.diff(np.append(starts, len(samples))))
+    return levels

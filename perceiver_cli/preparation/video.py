@@ -8,11 +8,12 @@ from typing import Literal
 import numpy as np
 
 from perceiver_cli.media.types import Media, Source, Video, VideoSpec, VideoWindow
+from perceiver_cli.media.windows import Coverage
 from perceiver_cli.preparation.audio import AudioRecipe, fit_samples
-from perceiver_cli.preparation.base import Preparation, Preview, Window
+from perceiver_cli.preparation.base import Preparation, Preview, Reading, Window
 from perceiver_cli.preparation.image import square_location
 from perceiver_cli.preparation.resampling import Resample, centre_square, resample
-from perceiver_cli.preparation.signal import picture_signal, sound_signal
+from perceiver_cli.preparation.signal import frame_levels, picture_signal, sound_signal
 from perceiver_cli.settings import Count, CountOrZero, Positive, Share
 
 
@@ -66,10 +67,14 @@ class VideoPreparation(Preparation):
     Attributes:
         recipe: How.
         shorter_side: The least number of pixels of the decoded frames' shorter side.
+        coverage: How much of it is read.
+        max_windows: Evenly spaced windows for the recipe's number.
     """
 
     recipe: VideoRecipe
     shorter_side: int = 0
+    coverage: Coverage = field(default_factory=Coverage)
+    max_windows: int | None = None
 
     @property
     def needs(self) -> VideoSpec:
@@ -77,9 +82,10 @@ class VideoPreparation(Preparation):
         return VideoSpec(
             frames=self.recipe.frames,
             window_s=self.recipe.window_s,
-            max_windows=self.recipe.max_windows,
+            max_windows=self.max_windows or self.recipe.max_windows,
             short_side=max(round(2 * self.recipe.size / self.recipe.crop), self.shorter_side),
             sound_rate=self.recipe.audio.rate if self.recipe.audio else None,
+            coverage=self.coverage,
         )
 
     def load(self, source: Source, format: str) -> Video:
@@ -96,6 +102,11 @@ class VideoPreparation(Preparation):
     def for_preview(self, picture_side: int, frame_side: int) -> VideoPreparation:
         """See Preparation."""
         return replace(self, shorter_side=frame_side)
+
+    def for_reading(self, reading: Reading, stretch: tuple[int, int] | None) -> VideoPreparation:
+        """See Preparation. A film is read whole only for a time-line."""
+        coverage = reading.coverage(self.recipe.window_s, 0.0, stretch)
+        return replace(self, coverage=coverage, max_windows=reading.windows)
 
     def preview(self, media: Media) -> Preview:
         """See Preparation."""
@@ -123,4 +134,6 @@ class VideoPreparation(Preparation):
             "start_s": window.start_s,
             "length_s": min(heard_s, self.recipe.window_s),
         }
+        if media.hop_s is not None and rate and sound is not None:
+            location |= {"levels": frame_levels(sound, rate), "levels_start_s": window.start_s}
         return Window(arrays, location, signal)

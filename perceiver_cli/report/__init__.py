@@ -17,6 +17,8 @@ ENDINGS = {
     ".csv": Format.csv,
     ".tsv": Format.labels,
     ".txt": Format.table,
+    ".vtt": Format.vtt,
+    ".srt": Format.srt,
 }
 
 
@@ -34,7 +36,13 @@ class Writer(Protocol):
 
 
 def writer_for(
-    form: Format | str, stream: IO[str], *, many: bool, verbose: bool = False, top: int = 1
+    form: Format | str,
+    stream: IO[str],
+    *,
+    many: bool,
+    verbose: bool = False,
+    top: int = 1,
+    events: bool = False,
 ) -> Writer:
     """The writer of a format.
 
@@ -44,6 +52,7 @@ def writer_for(
         many: There is more than one input, so that a table has one row for each.
         verbose: A table shows everything about each instead.
         top: How many predictions have columns of their own in csv.
+        events: Whether csv has a row for each event in place of one for each input.
 
     Raises:
         ValueError: There is no such format, or no such field of a template.
@@ -62,9 +71,13 @@ def writer_for(
 
         return JsonWriter(stream) if form is Format.json else JsonLinesWriter(stream)
     if form is Format.csv:
-        from perceiver_cli.report.csv import CsvWriter
+        from perceiver_cli.report.csv import CsvWriter, EventsCsvWriter
 
-        return CsvWriter(stream, top)
+        return EventsCsvWriter(stream) if events else CsvWriter(stream, top)
+    if form in (Format.audacity, Format.vtt, Format.srt):
+        from perceiver_cli.report.timeline import TimelineWriter
+
+        return TimelineWriter(stream, form)
     from perceiver_cli.report.labels import LabelsWriter
 
     return LabelsWriter(stream)

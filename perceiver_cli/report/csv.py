@@ -81,6 +81,48 @@ class CsvWriter:
         """Nothing comes after the last row."""
 
 
+class EventsCsvWriter:
+    """A row for each event under a header row. A failed input, or one without events, has one."""
+
+    COLUMNS = (
+        "path",
+        "status",
+        "modality",
+        "model",
+        "start_s",
+        "end_s",
+        "label",
+        "id",
+        "score",
+        "error_kind",
+        "error_message",
+    )
+
+    def __init__(self, stream: IO[str]) -> None:
+        self.stream = stream
+        self._rows = csv.writer(stream)
+
+    def begin(self) -> None:
+        """The header row."""
+        self._rows.writerow(self.COLUMNS)
+        self.stream.flush()
+
+    def write(self, result: Result) -> None:
+        """The rows of one input; what does not apply is an empty field."""
+        values: dict[str, Any] = {"path": result.path, "status": result.status}
+        if result.ok:
+            values |= {"modality": result.modality, "model": result.model}
+        else:
+            values |= {"error_kind": result.error.kind, "error_message": result.error.message}
+        for event in (result.events if result.ok else []) or [{}]:
+            row = values | event
+            self._rows.writerow([_harmless(row.get(name)) for name in self.COLUMNS])
+        self.stream.flush()
+
+    def end(self) -> None:
+        """Nothing comes after the last row."""
+
+
 def _harmless(value: Any) -> Any:
     """Text that no spreadsheet computes; a dash alone, for standard input, is none it would."""
     if not isinstance(value, str):

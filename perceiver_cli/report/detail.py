@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from perceiver_cli.report.answer import answer_in_words, answer_style, guess_style
+from perceiver_cli.report.events_table import show_events
 from perceiver_cli.report.input_words import input_in_words
 from perceiver_cli.report.sentence import attention_in_words
 from perceiver_cli.report.terminal import bar, is_ascii, show
@@ -44,7 +45,9 @@ def show_detail(console: Console, result: Classification, verbose: bool = False)
     if result.signal != "present":
         return
     _show_predictions(console, result, verbose)
-    if result.segments:
+    if result.events:
+        show_events(console, result.events, verbose)
+    elif result.segments:
         _show_segments(console, result.segments)
     _show_model(console, result)
     if result.attention:

@@ -1,10 +1,11 @@
 """Windows cover a file evenly."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perceiver_cli.media.windows import window_starts
+from perceiver_cli.media.windows import Coverage, choose_windows, window_starts
 
 
 @pytest.mark.parametrize(
@@ -35,3 +36,28 @@ def test_windows_stay_inside(duration, window, most):
     if len(starts) > 1:
         assert starts[0] == 0
         assert starts[-1] + window == pytest.approx(duration)
+
+
+@given(st.floats(0.1, 500), st.floats(0.5, 20), st.floats(0.1, 1))
+def test_a_file_that_is_read_whole_is_covered(duration, window, share):
+    chosen = choose_windows(duration, window, 4, Coverage(1e9, window * share, short_too=True))
+    starts = chosen.starts
+    assert chosen.total == len(starts)
+    assert starts[0] == 0
+    assert starts[-1] == pytest.approx(max(0, duration - window))
+    assert np.diff(starts, prepend=0).max() <= window * 1.05 * share + 1e-6
+
+
+def test_short_files_and_long_ones_are_read_by_evenly_spaced_windows():
+    coverage = Coverage(whole_s=600, hop_s=1)
+    assert choose_windows(10, 2, 5, coverage).hop_s is None
+    assert choose_windows(11, 2, 5, coverage).hop_s == 1
+    assert len(choose_windows(600, 2, 5, coverage).starts) == 599
+    assert len(choose_windows(601, 2, 5, coverage).starts) == 5
+
+
+def test_a_stretch_is_some_of_the_windows():
+    coverage = Coverage(600, 1, first=7, count=3)
+    chosen = choose_windows(60, 2, 5, coverage)
+    assert (chosen.starts, chosen.total) == ([7, 8, 9], 59)
+    assert choose_windows(60, 2, 5, Coverage(600, 1, first=58, count=3)).starts == [58]

@@ -27,6 +27,8 @@ class PreparedItem:
         notes: One line for each thing that was left out or repaired.
         preview: What people see of it, where that was asked for.
         seconds: How long decoding took.
+        total: How many windows the file has in all, of which these are some.
+        hop_s: Seconds from one to the next where the file is read whole, else None.
     """
 
     source: Source
@@ -37,6 +39,8 @@ class PreparedItem:
     notes: tuple[str, ...] = ()
     preview: Preview = field(default_factory=Preview)
     seconds: float = 0.0
+    total: int = 1
+    hop_s: float | None = None
 
     @property
     def signal(self) -> Signal:

@@ -21,7 +21,7 @@ from perceiver_cli.inference.decoding.items import FailedItem, Item, PreparedIte
 from perceiver_cli.media.failures import UNREADABLE_CONTENT, wrap_errors
 from perceiver_cli.media.types import Source
 from perceiver_cli.modalities import serving
-from perceiver_cli.preparation.base import Preparation, Preview
+from perceiver_cli.preparation.base import Preparation, Preview, Reading
 from perceiver_cli.preparation.recipes import preparation_for
 
 Corruption = Callable[[Any, np.random.Generator], Any]
@@ -39,6 +39,7 @@ class Preparer:
         preview_sides: Load for people to see, too: the shorter side of pictures and of a video's
             frames, at least, in pixels.
         corruption: Changes what was loaded, the same file always in the same way.
+        reading: How much of sounds and films is read.
     """
 
     weights: Path | Mapping[str, Path | CheckpointError]
@@ -46,6 +47,7 @@ class Preparer:
     strict: bool = False
     preview_sides: tuple[int, int] | None = None
     corruption: Corruption | None = None
+    reading: Reading = field(default_factory=Reading)
     _headers: dict[Path, Header] = field(default_factory=dict, repr=False)
     _preparations: dict[Path, Preparation] = field(default_factory=dict, repr=False)
 
@@ -69,6 +71,9 @@ class Preparer:
         preparation = self._preparation(weights)
         if self.preview_sides:
             preparation = preparation.for_preview(*self.preview_sides)
+        hop_s = self._header(weights).events.get("hop_s")
+        reading = replace(self.reading, hop_s=self.reading.hop_s or hop_s)
+        preparation = preparation.for_reading(reading, source.stretch)
         with wrap_errors("corrupt", UNREADABLE_CONTENT):
             media = preparation.load(asked, detection.format)
         if self.corruption:
@@ -81,7 +86,17 @@ class Preparer:
             raise InputError("corrupt", "; ".join(media.notes))
         seconds = time.perf_counter() - started
         return PreparedItem(
-            source, detection, weights, windows, media.describe(), media.notes, preview, seconds
+            source,
+            detection,
+            weights,
+            windows,
+            media.describe(),
+            media.notes,
+            preview,
+            seconds,
+            # Pictures and shapes have one window.
+            getattr(media, "total", 1),
+            getattr(media, "hop_s", None),
         )
 
     def _weights_for(self, detection: Detection, wanted: str | None) -> Path:

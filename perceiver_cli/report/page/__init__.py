@@ -12,15 +12,18 @@ import io
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from perceiver_cli.report.answer import answer_in_words, guessed
 from perceiver_cli.report.input_words import input_in_words
+from perceiver_cli.report.page.timeline import timeline
 from perceiver_cli.report.pictures.thumbnail import Thumbnail
 from perceiver_cli.report.sentence import attention_in_words
 from perceiver_cli.report.words import (
@@ -66,6 +69,7 @@ class Card:
     plain: str = ""
     heat: str = ""
     size: tuple[int, int] = (0, 0)
+    timeline: Markup = field(default_factory=Markup)
 
     @property
     def words(self) -> str:
@@ -74,8 +78,17 @@ class Card:
         return " ".join([self.path, self.message, self.label, *names]).lower()
 
 
-def card(number: int, result: Result, pictures: Thumbnail | None) -> Card:
-    """The number-th Result, from 1, with its thumbnails if there are any."""
+def card(
+    number: int, result: Result, pictures: Thumbnail | None, folder: Path | None = None
+) -> Card:
+    """One Result on the page.
+
+    Args:
+        number: Its place, from 1.
+        result: What is shown.
+        pictures: Its thumbnails, if there are any.
+        folder: Where the page lies, so that it can play the file.
+    """
     if not result.ok:
         message = printable(result.error.message)
         return Card(number, display_path(result.path), "failed", message=message)
@@ -98,20 +111,32 @@ def card(number: int, result: Result, pictures: Thumbnail | None) -> Card:
         plain=_address(pictures.plain) if pictures else "",
         heat=_address(pictures.heat) if pictures else "",
         size=pictures.plain.shape[1::-1] if pictures else (0, 0),
+        timeline=Markup(timeline(result, folder, _timeline_template().render)),
     )
+
+
+@cache
+def _timeline_template() -> Template:
+    return _environment().from_string(_part("timeline.html"))
+
+
+def _environment() -> Environment:
+    return Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+
+
+def _part(name: str) -> str:
+    """A file of the page."""
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
 def render(cards: list[Card], about: str) -> str:
     """The page. about: the method of the attention pictures, in one line."""
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+    environment = _environment()
     environment.filters["percent"] = lambda share: f"{100 * share:.0f} %"
-    parts = files(__package__)
-    template, style, script = (
-        parts.joinpath(name).read_text(encoding="utf-8")
-        for name in ("page.html", "page.css", "page.js")
-    )
+    template = _part("page.html")
+    style, script = (_part(f"page.{kind}") + _part(f"timeline.{kind}") for kind in ("css", "js"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.from_string(template).render(
         cards=_by_answer(cards),
@@ -157,6 +182,8 @@ def _overview(cards: list[Card]) -> dict[str, Any]:
 
 
 def _segments(result: Classification) -> str:
+    if result.events:  # they stand on the time-line
+        return ""
     return "; ".join(
         f"{seconds_in_words(s['start_s'])} {printable(s['label'] or s['signal'])}"
         for s in result.segments

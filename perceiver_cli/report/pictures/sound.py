@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import numpy as np
 from matplotlib.ticker import FuncFormatter
 
 from perceiver_cli.explanations import Explanation, SoundMap
 from perceiver_cli.report.pictures.colours import FAINT, Scale
 from perceiver_cli.report.pictures.sheet import Sheet, heading, heading_height
-from perceiver_cli.report.pictures.track import draw_spectrogram, draw_waveform
+from perceiver_cli.report.pictures.track import draw_spectrogram, draw_waveform, grey_limits
 
 _UNIT, _MARGIN, _GAP = 15, 30, 16
 _HERTZ, _ROW, _LABEL = 62, 150, 26
@@ -21,6 +22,9 @@ def draw_sound(explanation: Explanation, ending: str) -> bytes:
     """A row for the waveform and one for each map; a column for each window."""
     windows = [part.map_of("audio", SoundMap) for part in explanation.parts]
     scale = Scale.over(window.values for window in windows)
+    # One scale for all windows: what cannot be heard beside the others is not seen either.
+    loudest = max(float(np.abs(window.samples).max()) for window in windows)
+    greys = grey_limits(window.spectrum for window in windows)
     width = _ONE if len(windows) == 1 else _EACH * len(windows)
     rows = 1 + len(explanation.names)
     page = 2 * _MARGIN + _HERTZ + width + _GAP * (len(windows) - 1)
@@ -37,9 +41,9 @@ def draw_sound(explanation: Explanation, ending: str) -> bytes:
             y = top + row * (_LABEL + _ROW + _GAP) + _LABEL
             axes = sheet.axes(left, y, wide, _ROW)
             if row == 0:
-                draw_waveform(axes, window, window.values[-1], scale, wide)
+                draw_waveform(axes, window, window.values[-1], scale, wide, loudest)
             else:
-                draw_spectrogram(axes, window, window.values[row - 1], scale)
+                draw_spectrogram(axes, window, window.values[row - 1], scale, greys)
             axes.xaxis.set_major_formatter(FuncFormatter(lambda s, _: f"{s:g} s"))
             axes.tick_params(labelbottom=row == rows - 1, labelleft=number == 0 and row > 0)
             last = number == len(windows) - 1

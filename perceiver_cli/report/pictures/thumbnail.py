@@ -40,7 +40,9 @@ def thumbnail(explanation: Explanation, side: int) -> Thumbnail:
     Of several windows it is the one that says most clearly what the answer is. side: the longer
     side of a picture or shape in pixels; sounds and videos are twice as wide.
     """
-    part = explanation.parts[_clearest(explanation.result)]
+    # Of a long file, the clearest window alone is explained.
+    several = len(explanation.parts) > 1
+    part = explanation.parts[_clearest(explanation.result) if several else 0]
     scale = Scale.over(laid.values[-1] for laid in part.maps.values())
     drawn: Thumbnail = modalities.part(explanation.result.modality, "thumbnail")(
         explanation, part, scale, side
@@ -56,7 +58,7 @@ def picture_thumbnail(explanation: Explanation, part: Part, scale: Scale, side: 
 def _clearest(result: Classification) -> int:
     """The window in which the answer has its highest score; the first if no window says it."""
     best = result.predictions[0].label if result.predictions else None
-    scores = [s["score"] * (s["label"] == best) for s in result.segments]
+    scores = [(s["score"] or 0.0) * (s["label"] == best) for s in result.segments]
     return scores.index(max(scores)) if scores else 0
 
 

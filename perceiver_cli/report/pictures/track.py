@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
@@ -12,16 +14,23 @@ from perceiver_cli.report.pictures.colours import Scale, enlarge, heat
 _TICKS_HZ = (100, 500, 1000, 2000, 5000, 10000, 20000)
 
 
-def draw_waveform(axes: Axes, laid: SoundMap, values: np.ndarray, scale: Scale, wide: int) -> None:
+def draw_waveform(
+    axes: Axes,
+    laid: SoundMap,
+    values: np.ndarray,
+    scale: Scale,
+    wide: int,
+    loudest: float | None = None,
+) -> None:
     """The waveform in `wide` strokes, each with the colour of its moment.
 
-    values: [bands, steps].
+    values: [bands, steps]; loudest: the amplitude that reaches the edge; None: the window's own.
     """
     count = min(wide, len(laid.samples))
     edges = np.linspace(0, len(laid.samples), count + 1).astype(int)[:-1]
     low = np.minimum.reduceat(laid.samples, edges)
     high = np.maximum.reduceat(laid.samples, edges)
-    loudest = max(float(np.abs(laid.samples).max()), 1e-6)
+    loudest = max(float(np.abs(laid.samples).max()) if loudest is None else loudest, 1e-6)
     # Silence is a thin line, not nothing.
     low, high = np.minimum(low / loudest, -0.02), np.maximum(high / loudest, 0.02)
     times = laid.start_s + (np.arange(count) + 0.5) / count * laid.length_s
@@ -35,13 +44,21 @@ def draw_waveform(axes: Axes, laid: SoundMap, values: np.ndarray, scale: Scale, 
     show_seconds(axes, laid)
 
 
-def draw_spectrogram(axes: Axes, laid: SoundMap, values: np.ndarray, scale: Scale) -> None:
+def grey_limits(spectra: Iterable[np.ndarray]) -> tuple[float, float]:
+    """The levels that are drawn black and white, over all windows of a sound."""
+    low, high = np.quantile(np.concatenate([np.ravel(s) for s in spectra]), [0.02, 0.995])
+    return float(low), float(high)
+
+
+def draw_spectrogram(
+    axes: Axes, laid: SoundMap, values: np.ndarray, scale: Scale, greys: tuple[float, float]
+) -> None:
     """The log-mel picture in grey under the heat of one map, low frequencies below.
 
-    values: [bands, steps].
+    values: [bands, steps]; greys: see grey_limits.
     """
     mels, frames = laid.spectrum.shape
-    low, high = np.quantile(laid.spectrum, [0.02, 0.995])
+    low, high = greys
     grey = np.clip((laid.spectrum - low) / max(high - low, 1e-6), 0, 1) * 255
     pixels = np.repeat(grey[..., None], 3, -1)
     drawn = scale.overlay(pixels, enlarge(values, mels, frames))

@@ -1,0 +1,227 @@
+"""From the scores of overlapping windows to events: what was there from when to when.
+
+The score of a class at a moment is its mean over the windows that hold the moment. Where a file has
+a quiet background, scores count less in it: a window does not say when in it something happened,
+but the level does. An event begins where the score reaches `on` and lasts while it is
+at least `off` (hysteresis); short gaps are closed, and short events are left out. Several classes
+may have events at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from perceiver_cli.checkpoints.format import Label
+from perceiver_cli.preparation.base import Window
+from perceiver_cli.preparation.signal import LEVEL_S, SILENCE_RMS
+from perceiver_cli.settings import read_settings
+
+Floats = npt.NDArray[np.float64]
+Spans = list[tuple[int, int]]
+
+SILENCE = "silence"
+# A shorter stretch of silence is a pause.
+_SHORTEST_SILENCE_S = 1.0
+
+# The levels of the background and of the loudest moments: these shares of all are quieter.
+_BACKGROUND, _LOUDEST = 0.2, 0.99
+
+
+@dataclass(frozen=True)
+class EventSettings:
+    """How events are found; a checkpoint may say its own.
+
+    Attributes:
+        hop_s: Seconds from one window to the next; 0 is half a window.
+        on: The score that begins an event.
+        off: The score, as a share of `on`, that it needs to go on.
+        depth_db: How far below the loudest moments a background is quiet.
+        rise_db: How far above that a moment is no longer background.
+        quiet: What the scores of a quiet background are multiplied by.
+        gap_s: Gaps of an event up to so long are closed.
+        least_s: Shorter events are left out.
+        smooth_s: Scores are averaged over so many seconds.
+    """
+
+    hop_s: float = 0.0
+    on: float = 0.5
+    off: float = 0.3
+    depth_db: float = 20.0
+    rise_db: float = 13.0
+    quiet: float = 0.2
+    gap_s: float = 0.7
+    least_s: float = 0.4
+    smooth_s: float = 2.0
+
+
+def settings_of(values: Mapping[str, float]) -> EventSettings:
+    """The settings from what a checkpoint says. Raises ValueError, in one line."""
+    return read_settings(EventSettings, values, "event")
+
+
+@dataclass(frozen=True)
+class Track:
+    """A file in steps of LEVEL_S seconds.
+
+    Attributes:
+        scores: float64 [steps, classes], the mean over the windows that hold the step.
+        levels: float64 [steps], the root mean square of the sound; NaN where there is none.
+    """
+
+    scores: Floats
+    levels: Floats
+
+
+def track_of(windows: Sequence[Window], scores: Sequence[Floats | None], window_s: float) -> Track:
+    """Lays windows out in time.
+
+    Args:
+        windows: With "start_s" and, of sounds, "levels" in their location; in order.
+        scores: float64 [classes] of each; None without a signal.
+        window_s: Seconds of a window.
+    """
+    spans = [_span(window, window_s) for window in windows]
+    steps = max(end for _, end in spans)
+    classes = next((len(own) for own in scores if own is not None), 0)
+    # Sums by the differences at the windows' ends: a long file has many steps.
+    sums, counts = np.zeros((steps + 1, classes)), np.zeros(steps + 1)
+    levels = np.full(steps, np.nan)
+    for window, own, (first, end) in zip(windows, scores, spans, strict=True):
+        counts[first] += 1
+        counts[end] -= 1
+        if own is not None:
+            sums[first] += own
+            sums[end] -= own
+        heard = window.location.get("levels")
+        if heard is not None:
+            begin = round(window.location["levels_start_s"] / LEVEL_S)
+            room = levels[begin : begin + len(heard)]
+            room[:] = heard[: len(room)]
+    mean = sums[:-1].cumsum(0) / np.maximum(counts[:-1].cumsum(), 1)[:, None]
+    return Track(mean, levels)
+
+
+def find_events(
+    track: Track, labels: Sequence[Label], settings: EventSettings
+) -> list[dict[str, Any]]:
+    """Events in the order of their beginnings, then of their labels.
+
+    Args:
+        track: The file.
+        labels: Of the classes.
+        settings: Thresholds.
+
+    Returns:
+        The record's `events`: start_s, end_s, label, id, score. Stretches without a signal are
+        events called "silence" with neither id nor score.
+    """
+    found = [
+        _event(first, end, labels[index].label, labels[index].id, float(score))
+        for index, first, end, score in _spans_of(track, settings)
+    ]
+    silent = track.levels < SILENCE_RMS
+    for first, end in _runs(silent):
+        if (end - first) * LEVEL_S >= _SHORTEST_SILENCE_S:
+            found.append(_event(first, end, SILENCE, None, None))
+    return sorted(found, key=lambda event: (event["start_s"], event["label"]))
+
+
+def _spans_of(track: Track, settings: EventSettings) -> Iterator[tuple[int, int, int, float]]:
+    """(class, first step, end, mean score) of every event."""
+    scores = _smooth(track.scores, round(settings.smooth_s / LEVEL_S))
+    weighted = scores * weights_of(track.levels, settings)[:, None]
+    for index in np.flatnonzero(weighted.max(0, initial=0.0) >= settings.on):
+        own = weighted[:, index]
+        lasting = [
+            (first, end)
+            for first, end in _runs(own >= settings.on * settings.off)
+            if own[first:end].max() >= settings.on
+        ]
+        for first, end in _joined(lasting, round(settings.gap_s / LEVEL_S)):
+            if (end - first) * LEVEL_S >= settings.least_s:
+                yield int(index), first, end, scores[first:end, index].mean()
+
+
+def weights_of(levels: Floats, settings: EventSettings) -> Floats:
+    """How much the scores of each step count, float64 [steps]: 1, or less in a quiet background.
+
+    A file has one where its background is far below its loudest moments; rain is none.
+    """
+    heard = np.isfinite(levels)
+    if not heard.any():
+        return np.ones(len(levels))
+    background, loudest = np.quantile(levels[heard], (_BACKGROUND, _LOUDEST))
+    background = max(float(background), SILENCE_RMS)
+    if background * _ratio(settings.depth_db) > loudest:
+        return np.ones(len(levels))
+    quiet = levels < background * _ratio(settings.rise_db)
+    return np.where(quiet, settings.quiet, 1.0)
+
+
+def votes_of(windows: Sequence[Window], track: Track, settings: EventSettings) -> Floats:
+    """How much each window counts for the answer to the whole file: float64 [windows].
+
+    Args:
+        windows: As for track_of.
+        track: What track_of made of them.
+        settings: Thresholds.
+    """
+    weights = weights_of(track.levels, settings)
+    spans = (_span(window, LEVEL_S) for window in windows)
+    return np.array([weights[first:end].mean() for first, end in spans])
+
+
+def _ratio(decibels: float) -> float:
+    return float(10 ** (decibels / 20))
+
+
+def _smooth(scores: Floats, steps: int) -> Floats:
+    """A running mean over so many steps, of fewer at the ends."""
+    if steps < 2:
+        return scores
+    before, behind = (steps - 1) // 2, steps // 2
+    sums = np.concatenate([np.zeros((1, scores.shape[1])), scores.cumsum(0)])
+    place = np.arange(len(scores))
+    first, end = np.maximum(place - before, 0), np.minimum(place + behind + 1, len(scores))
+    mean: Floats = (sums[end] - sums[first]) / (end - first)[:, None]
+    return mean
+
+
+def _runs(mask: npt.NDArray[np.bool_]) -> Spans:
+    """(first, end) of every stretch in which a bool [steps] holds."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
+    return [(int(first), int(end)) for first, end in edges.reshape(-1, 2)]
+
+
+def _joined(spans: Spans, gap: int) -> Spans:
+    """Spans, those at most `gap` steps apart as one."""
+    joined: Spans = []
+    for first, end in spans:
+        if joined and first - joined[-1][1] <= gap:
+            joined[-1] = (joined[-1][0], end)
+        else:
+            joined.append((first, end))
+    return joined
+
+
+def _span(window: Window, window_s: float) -> tuple[int, int]:
+    """(first step, end) of a window."""
+    heard = window.location.get("levels")
+    start_s = window.location.get("levels_start_s", window.location["start_s"])
+    first = round(start_s / LEVEL_S)
+    return first, first + (len(heard) if heard is not None else max(1, round(window_s / LEVEL_S)))
+
+
+def _event(first: int, end: int, label: str, id: str | None, score: float | None) -> dict[str, Any]:
+    return {
+        "start_s": round(first * LEVEL_S, 3),
+        "end_s": round(end * LEVEL_S, 3),
+        "label": label,
+        "id": id,
+        "score": None if score is None else round(score, 4),
+    }

@@ -1,0 +1,53 @@
+"""Events under a table: what was there from when to when."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from perceiver_cli.report.terminal import bar, is_ascii, show
+from perceiver_cli.report.words import count, printable, shorten
+
+# More events than this are only counted, unless everything is asked for.
+_MOST = 20
+_BAR, _SCORE, _GAP = 10, 4, 2
+# A narrower terminal has no bars.
+_NARROW = 50
+
+
+def show_events(console: Console, events: list[dict[str, Any]], every: bool) -> None:
+    """A row for each event of the record; every: however many there are."""
+    shown = events if every else events[:_MOST]
+    times = [f"{clock(event['start_s'])}-{clock(event['end_s'])}" for event in shown]
+    wide = max(map(len, times))
+    bars = console.width >= _NARROW
+    room = console.width - wide - _SCORE - 2 * _GAP - (_BAR + _GAP) * bars
+    labels = [shorten(printable(event["label"]), room) for event in shown]
+    table = Table.grid(padding=(0, _GAP, 0, 0))
+    for column in (wide, max(map(len, labels)), *[_BAR] * bars, _SCORE):
+        table.add_column(width=column, no_wrap=True)
+    for event, time, label in zip(shown, times, labels, strict=True):
+        score = event["score"]
+        drawn = "" if score is None else bar(score, _BAR, is_ascii(console))
+        table.add_row(
+            Text(time, style="cyan"),
+            Text(label, style="dim" if score is None else ""),
+            *[Text(drawn, style="dim")] * bars,
+            "" if score is None else f"{score:.2f}",
+        )
+    show(console, table)
+    if len(shown) < len(events):
+        more = count(len(events) - len(shown), "more event")
+        show(console, Text(f"and {more}: -v, --json or --format csv has them all", style="dim"))
+
+
+def clock(seconds: float) -> str:
+    """ "0:20.5", "1:02:03.0"."""
+    tenths = round(10 * seconds)
+    minutes, rest = divmod(tenths, 600)
+    hours, minutes = divmod(minutes, 60)
+    start = f"{hours}:{minutes:02}" if hours else f"{minutes}"
+    return f"{start}:{rest // 10:02}.{rest % 10}"

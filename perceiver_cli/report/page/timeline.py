@@ -1,0 +1,75 @@
+"""The time-line of a sound or film on the page: its events, and a player that they start."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from perceiver_cli.report.events_table import clock
+from perceiver_cli.report.words import STDIN, count, display_path, printable
+from perceiver_cli.results import Classification
+
+# Labels on a card's time-line, the longest heard first; and events of each.
+_LANES, _EVENTS = 12, 400
+
+_ELEMENTS = {"audio": "audio", "video": "video", "av": "video"}
+
+
+def timeline(result: Classification, folder: Path | None, render: Callable[..., str]) -> str:
+    """The card's time-line as HTML; empty for what has no time.
+
+    Args:
+        result: What is shown.
+        folder: Where the page lies, from which it finds the file; None: the file is not played.
+        render: Fills the template timeline.html.
+    """
+    element = _ELEMENTS.get(result.modality)
+    duration = result.input.get("duration_s") or 0.0
+    if element is None or not duration:
+        return ""
+    lanes: dict[str, list[dict[str, Any]]] = {}
+    for event in result.events:
+        lanes.setdefault(event["label"], []).append(event)
+    longest = sorted(lanes.items(), key=lambda lane: -sum(map(_length, lane[1])))
+    return render(
+        element=element,
+        source=_address(result.path, folder),
+        name=display_path(result.path),
+        rows=[
+            (printable(label), [_event(event, duration) for event in events[:_EVENTS]])
+            for label, events in longest[:_LANES]
+        ],
+        end=clock(duration),
+        more=count(len(longest) - _LANES, "other label") if len(longest) > _LANES else "",
+    )
+
+
+def _length(event: dict[str, Any]) -> float:
+    return float(event["end_s"] - event["start_s"])
+
+
+def _event(event: dict[str, Any], duration: float) -> dict[str, Any]:
+    score = event["score"]
+    told = "" if score is None else f", {score:.2f}"
+    span = f"{clock(event['start_s'])} to {clock(event['end_s'])}"
+    return {
+        "start": event["start_s"],
+        "left": round(100 * event["start_s"] / duration, 3),
+        "width": round(100 * _length(event) / duration, 3),
+        "opacity": 0.35 if score is None else round(0.4 + 0.6 * score, 2),
+        "words": f"{printable(event['label'])}: {span}{told}",
+    }
+
+
+def _address(path: str, folder: Path | None) -> str:
+    """Where the file lies, seen from the page."""
+    if folder is None or path == STDIN or "://" in path:
+        return ""
+    try:
+        relative = os.path.relpath(os.path.abspath(path), folder.resolve())
+    except ValueError:  # on another drive of Windows
+        return Path(path).absolute().as_uri()
+    return quote(os.fsencode(relative.replace(os.sep, "/")), safe="/")

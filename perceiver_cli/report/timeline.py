@@ -1,0 +1,85 @@
+"""Events of one sound or film as other programs read them: Audacity labels, WebVTT, SubRip."""
+
+from __future__ import annotations
+
+from typing import IO, Any
+
+from perceiver_cli.choices import Format
+from perceiver_cli.errors import UsageError
+from perceiver_cli.report.words import printable
+from perceiver_cli.results import Classification, Result
+
+# Formats that hold the events of a single file.
+OF_ONE_FILE = (Format.audacity, Format.vtt, Format.srt)
+
+
+class TimelineWriter:
+    """The events of one file, in one of OF_ONE_FILE. A file that fails has none."""
+
+    def __init__(self, stream: IO[str], form: Format) -> None:
+        self.stream = stream
+        self._lines = {
+            Format.audacity: audacity_labels,
+            Format.vtt: webvtt,
+            Format.srt: subrip,
+        }[form]
+        self._form = form
+        self._written = False
+
+    def begin(self) -> None:
+        """Nothing comes before the file's events."""
+
+    def write(self, result: Result) -> None:
+        """The events. Raises UsageError for a second file."""
+        if self._written:
+            raise UsageError(f"{self._form} is of one sound or film: name one file")
+        self._written = True
+        if result.ok:
+            self.stream.write(self._lines(result))
+            self.stream.flush()
+
+    def end(self) -> None:
+        """Nothing comes after them."""
+
+
+def audacity_labels(result: Classification) -> str:
+    """A line an event: start, end, label, separated by tabs, in seconds (Audacity's manual)."""
+    return "".join(
+        f"{event['start_s']:.6f}\t{event['end_s']:.6f}\t{printable(event['label'])}\n"
+        for event in result.events
+    )
+
+
+def webvtt(result: Classification) -> str:
+    """Cues with labels as text (W3C WebVTT). Silence has none."""
+    cues = (
+        f"{_clock(event['start_s'], '.')} --> {_clock(event['end_s'], '.')}\n{_escaped(event)}\n\n"
+        for event in _heard(result)
+    )
+    return "WEBVTT\n\n" + "".join(cues)
+
+
+def subrip(result: Classification) -> str:
+    """Numbered subtitles with labels as text. Silence has none."""
+    return "".join(
+        f"{number}\n{_clock(event['start_s'], ',')} --> {_clock(event['end_s'], ',')}\n"
+        f"{printable(event['label'])}\n\n"
+        for number, event in enumerate(_heard(result), 1)
+    )
+
+
+def _heard(result: Classification) -> list[dict[str, Any]]:
+    return [event for event in result.events if event["id"] is not None]
+
+
+def _escaped(event: dict[str, Any]) -> str:
+    text = printable(event["label"])
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _clock(seconds: float, point: str) -> str:
+    """ "01:02:03.500"."""
+    milliseconds = round(1000 * seconds)
+    rest, thousandths = divmod(milliseconds, 1000)
+    minutes, rest = divmod(rest, 60)
+    return f"{minutes // 60:02}:{minutes % 60:02}:{rest:02}{point}{thousandths:03}"
