@@ -49,7 +49,7 @@ def test_a_sound_is_read_whole_and_a_short_one_as_before(run, eager, long_sound,
     assert starts[-1] == 39.0
     silent = [s for s in record["segments"] if s["signal"] == "silent"]
     assert [s["start_s"] for s in silent] == [20.0 + n / 2 for n in range(9)]
-    assert {e["label"] for e in record["events"]} > {"silence", "cat"}
+    assert {e["label"] for e in record["events"]} > {"silence"}
     short = record_of(run, make_sound(tmp_path / "short.wav", 4.0, RATE))
     assert len(short["segments"]) == 4
     assert short["events"] == []
