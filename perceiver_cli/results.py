@@ -99,6 +99,7 @@ class Classification:
             "no_extent"; predictions are then empty.
         answer: The most specific term whose score reaches the one asked for; None: none does.
         confident: Whether the answer is a class; None without a signal.
+        familiar: Whether it is like what the model was trained on; None: the model cannot tell.
         predictions: Classes, the likeliest first.
         among: Ids of the classes that were asked for, which share all of the score; None: all.
         input: Facts of the file, which differ by modality.
@@ -118,6 +119,7 @@ class Classification:
     signal: str = "present"
     answer: Answer | None = None
     confident: bool | None = None
+    familiar: bool | None = None
     predictions: list[Prediction] = field(default_factory=list)
     among: list[str] | None = None
     input: dict[str, Any] = field(default_factory=dict)

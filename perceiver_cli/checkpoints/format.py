@@ -45,8 +45,9 @@ class Header:
 
     recipe: the adapter's settings, with "modality"; temperature: divides the logits before the
     softmax, alone: that of inputs which have only the stream of that name; level_temperatures:
-    what calibrates the summed scores of groups and kinds, see label_tree.py; threshold: the top
-    score that 95 % of known files reach (None: never fitted); card: data, licence, command,
+    what calibrates the summed scores of groups and kinds, see label_tree.py; familiar: the
+    statistics of familiar inputs, see familiar.py (None: never fitted); threshold: of older
+    checkpoints, the top score that 95 % of known files reach; card: data, licence, command,
     measured figures, date and package version, as plain JSON; events: how the scores of windows
     become events, see inference/events.py (empty: its defaults).
     """
@@ -61,6 +62,7 @@ class Header:
     alone: dict[str, float] = field(default_factory=dict)
     level_temperatures: dict[str, float] = field(default_factory=dict)
     events: dict[str, float] = field(default_factory=dict)
+    familiar: dict[str, Any] | None = None
 
     def temperature_of(self, streams: Collection[str]) -> float:
         """The temperature for an input that has these streams."""

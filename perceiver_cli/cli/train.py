@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,6 +20,9 @@ from perceiver_cli.cli.options import (
     parse_modality,
 )
 
+if TYPE_CHECKING:
+    from perceiver_cli.checkpoints.format import Header
+
 _DATA, _LENGTH, _MANNER = "What is learned", "How long", "How"
 
 
@@ -27,18 +30,6 @@ def train(
     folder: Annotated[
         Path,
         typer.Argument(metavar="DIR", help="DIR/<class>/... or DIR/{train,val}/<class>/..."),
-    ],
-    modality: Annotated[
-        str,
-        typer.Option(
-            "--modality",
-            "-m",
-            metavar="M",
-            parser=parse_modality,
-            autocompletion=modality_names,
-            help="image (or picture), audio (sound), pointcloud (shape), video or av.",
-            rich_help_panel=_DATA,
-        ),
     ],
     output: Annotated[
         Path,
@@ -51,6 +42,18 @@ def train(
             rich_help_panel=_DATA,
         ),
     ],
+    modality: Annotated[
+        str | None,
+        typer.Option(
+            "--modality",
+            "-m",
+            metavar="M",
+            parser=parse_modality,
+            autocompletion=modality_names,
+            help="image (or picture), audio (sound), pointcloud (shape), video or av.",
+            rich_help_panel=_DATA,
+        ),
+    ] = None,
     run: Annotated[
         Path | None,
         typer.Option(
@@ -87,6 +90,26 @@ def train(
             metavar="REGEX",
             help="Files of a class in whose names it finds the same text are kept back together, "
             "as pieces of one recording must be.",
+            rich_help_panel=_DATA,
+        ),
+    ] = None,
+    refit_familiar: Annotated[
+        bool,
+        typer.Option(
+            "--refit-familiar",
+            help="Train nothing: fit the temperatures of the scores and what is familiar again, to "
+            "the weights in FILE, from the folder they were trained on, with its --hold-out and "
+            "--groups.",
+            rich_help_panel=_DATA,
+        ),
+    ] = False,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="With --refit-familiar: the classes' id, label, group and kind, between tabs.  "
+            "[default: DIR/labels.tsv]",
+            show_default=False,
             rich_help_panel=_DATA,
         ),
     ] = None,
@@ -220,10 +243,18 @@ def train(
     Examples:
       perceiver train pets/ -m image --from image --minutes 5 -o pets.safetensors
       perceiver train sounds/ -m audio --minutes 60 -o sounds.safetensors
+      perceiver train sounds/ -o sounds.safetensors --refit-familiar
     """
     from perceiver_cli.cli.running import print_message
     from perceiver_cli.errors import UsageError
 
+    if refit_familiar:
+        _refit(folder, output, run, hold_out, groups, labels, device, threads)
+        return
+    if labels:
+        raise UsageError("--labels goes with --refit-familiar; a training reads DIR/labels.tsv")
+    if modality is None:
+        raise UsageError("say what is learned: --modality (-m)")
     if minutes is None and steps is None:
         raise UsageError("say how long to train: --minutes or --steps")
     if precision is Precision.int8:
@@ -234,7 +265,6 @@ def train(
     from perceiver_cli.device import pick_device
     from perceiver_cli.modalities import serving
     from perceiver_cli.model.quantization.precision import pick_precision
-    from perceiver_cli.report.evaluation import few_items_warning, share_in_words
     from perceiver_cli.training.loop import Plan
     from perceiver_cli.training.run import TrainingOptions
     from perceiver_cli.training.run import train as train_folder
@@ -279,19 +309,61 @@ def train(
     except KeyboardInterrupt:
         print_message("the same call again goes on from here")
         raise
-    measured = header.card.get("measured", {})
-    for split, figures in measured.items():
-        print(
-            f"{split}: top-1 {share_in_words(figures)}, "
-            f"top-5 {figures['top5']:.1%}, class mean {figures['class_mean']:.1%}"
-        )
-        if warning := few_items_warning(split, figures["items"]):
-            print_message(warning)
-    if not measured:
+    _print_measured(header)
+    if not header.card.get("measured"):
         print_message(
             "no file was held out: the scores are not calibrated, and nothing was measured"
         )
     print(f"wrote {output}")
+
+
+def _refit(
+    folder: Path,
+    checkpoint: Path,
+    run: Path | None,
+    hold_out: float,
+    groups: str | None,
+    labels: Path | None,
+    device: Device,
+    threads: int | None,
+) -> None:
+    """Everything that is fitted after a training."""
+    from perceiver_cli.cli.process import set_up
+    from perceiver_cli.cli.training_display import TrainingDisplay
+    from perceiver_cli.device import pick_device
+    from perceiver_cli.training.refit import RefitOptions, refit
+
+    set_up(threads)
+    options = RefitOptions(
+        checkpoint,
+        folder,
+        run or checkpoint.with_suffix(".run"),
+        hold_out,
+        groups,
+        labels,
+        pick_device(device.value).type,
+    )
+    with TrainingDisplay() as display:
+        header = refit(options, display.decoded)
+    _print_measured(header)
+    print(f"wrote {checkpoint}")
+
+
+def _print_measured(header: Header) -> None:
+    """Figures of the held-out files."""
+    from perceiver_cli.cli.running import print_message
+    from perceiver_cli.report.evaluation import few_items_warning, share_in_words
+    from perceiver_cli.training.calibration import HELD
+
+    figures = header.card.get("measured", {}).get(HELD)
+    if not figures:
+        return
+    print(
+        f"{HELD}: top-1 {share_in_words(figures)}, "
+        f"top-5 {figures['top5']:.1%}, class mean {figures['class_mean']:.1%}"
+    )
+    if warning := few_items_warning(HELD, figures["items"]):
+        print_message(warning)
 
 
 def own_command() -> str:

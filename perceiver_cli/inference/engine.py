@@ -13,13 +13,14 @@ from torch import Tensor
 
 from perceiver_cli.adapters import build_adapter
 from perceiver_cli.adapters.base import Adapter
+from perceiver_cli.checkpoints.familiar import Familiar
 from perceiver_cli.checkpoints.format import Header, build_model, open_checkpoint
 from perceiver_cli.checkpoints.label_tree import LabelTree
 from perceiver_cli.device import free_bytes, to_device
 from perceiver_cli.errors import CheckpointError, UsageError
 from perceiver_cli.inference.allocator import returning_freed_memory
 from perceiver_cli.inference.attention_statistics import AttentionRecorder, summarise
-from perceiver_cli.model.perceiver import Perceiver
+from perceiver_cli.model.perceiver import LatentWatcher, Perceiver
 from perceiver_cli.model.quantization.precision import pick_precision
 from perceiver_cli.model.quantization.replacement import elements_dtype, layers_for
 from perceiver_cli.preparation.base import Window
@@ -43,12 +44,14 @@ class WindowPrediction:
         statistics: Attention statistics, if they were asked for.
         elements: M of the byte array.
         channels: C of the byte array.
+        distance: From familiar inputs, see familiar.py; None if the checkpoint cannot tell.
     """
 
     scores: FloatArray
     statistics: AttentionStats | None
     elements: int
     channels: int
+    distance: float | None = None
 
 
 class Engine:
@@ -66,6 +69,7 @@ class Engine:
     def __init__(self, path: Path, device: torch.device, precision: str) -> None:
         checkpoint = open_checkpoint(path)
         self.header: Header = checkpoint.header
+        self.familiar = _read_familiar(path, self.header)
         self.tree = LabelTree(self.header.labels, self.header.level_temperatures)
         try:
             self.adapter: Adapter = build_adapter(self.header.recipe)
@@ -148,7 +152,7 @@ class Engine:
 
     @torch.inference_mode()
     def _predict_alike(self, windows: list[Window], attention: bool) -> list[WindowPrediction]:
-        logits, watch, streams = self._forward(windows, attention)
+        logits, watch, streams, means = self._forward(windows, attention)
         scores = (logits.cpu().double() / self.header.temperature_of(streams)).softmax(-1).numpy()
         sizes = {name: x.shape[1] for name, x in streams.items()}
         model = self.header.model
@@ -156,31 +160,62 @@ class Engine:
         stats: list[AttentionStats] | list[None] = [None] * len(windows)
         if watch:
             stats = summarise(watch.measured, self.adapter, windows, sizes)
-        return [WindowPrediction(*each, *shape) for each in zip(scores, stats, strict=True)]
+        distances: list[float] | list[None] = [None] * len(windows)
+        if self.familiar:
+            distances = self.familiar.distance(means, streams).tolist()
+        return [
+            WindowPrediction(row, own, *shape, distance)
+            for row, own, distance in zip(scores, stats, distances, strict=True)
+        ]
 
     def _forward(
         self, windows: list[Window], attention: bool
-    ) -> tuple[Tensor, AttentionRecorder | None, dict[str, Tensor]]:
+    ) -> tuple[Tensor, AttentionRecorder | None, dict[str, Tensor], FloatArray]:
+        """Logits, attention, the streams, and the mean latents after the first repeat [B, D]."""
         streams = self.streams(windows)
         watch = AttentionRecorder() if attention else None
-        return self.run(streams, watch), watch, streams
+        means: list[Tensor] = []
+
+        def keep(repeat: int, latents: Tensor) -> None:
+            if repeat == 0:
+                means.append(latents.float().mean(1))
+
+        logits = self.run(streams, watch, keep)
+        return logits, watch, streams, means[0].cpu().double().numpy()
 
     def streams(self, windows: list[Window]) -> dict[str, Tensor]:
         """Windows with the same shapes as `run` takes them: name -> [B, M_s, C_s]."""
         values = self.adapter.element_values(self.adapter.features(_stacked(windows)))
         return {name: to_device(x, self.device) for name, x in values.items()}
 
-    def run(self, streams: dict[str, Tensor], watch: AttentionRecorder | None = None) -> Tensor:
+    def run(
+        self,
+        streams: dict[str, Tensor],
+        watch: AttentionRecorder | None = None,
+        watch_latents: LatentWatcher | None = None,
+    ) -> Tensor:
         """Logits float32 [B, classes] of the inference model.
 
         Args:
             streams: Name -> [B, M_s, C_s], without the channels that are the same in all inputs.
             watch: Measures every cross-attend's attention.
+            watch_latents: Sees the latents after every repeat.
         """
         model = self.inference_model
         dtype = elements_dtype(model, self.precision, self.device)
-        logits: Tensor = model(streams, watch, positions=self._positions, dtype=dtype)
+        logits: Tensor = model(
+            streams, watch, positions=self._positions, dtype=dtype, watch_latents=watch_latents
+        )
         return logits.float()
+
+
+def _read_familiar(path: Path, header: Header) -> Familiar | None:
+    if header.familiar is None:
+        return None
+    try:
+        return Familiar.from_dict(header.familiar)
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path}: its statistics cannot be read ({error})") from None
 
 
 def _stacked(windows: list[Window]) -> dict[str, Tensor]:

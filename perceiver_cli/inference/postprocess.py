@@ -97,6 +97,7 @@ def result_of(
     if not found:
         return result
     scores = np.average([window.scores for window in found], axis=0, weights=votes)
+    familiar = _familiar(item, found, float(scores.max()), engine)
     among = sorted({i for name in options.classes for i in engine.tree.classes_of(name)})
     if options.classes:
         scores = renormalised(scores, among)
@@ -109,6 +110,7 @@ def result_of(
         result,
         answer=answer,
         confident=answer is not None and answer.level == "class",
+        familiar=familiar,
         predictions=[
             _prediction(header.labels[i], int(i), float(scores[i]))
             for i in order[: options.top]
@@ -118,6 +120,17 @@ def result_of(
         byte_array={"elements": clearest.elements, "channels": clearest.channels},
         attention=clearest.statistics,
     )
+
+
+def _familiar(
+    item: PreparedItem, found: list[WindowPrediction], score: float, engine: Engine
+) -> bool | None:
+    """Whether the windows together are like what the model was trained on."""
+    distances = [window.distance for window in found if window.distance is not None]
+    if engine.familiar is None or not distances:
+        return None
+    read = next(window for window in item.windows if window.signal == "present")
+    return engine.familiar.holds(float(np.mean(distances)), score, read.arrays)
 
 
 def _prediction(label: Label, index: int, score: float) -> Prediction:

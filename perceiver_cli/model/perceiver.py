@@ -20,6 +20,9 @@ from perceiver_cli.model.preprocessing import LearnedPreprocessor
 # Called after each cross-attend with its number (0-based) and its weights.
 Watcher = Callable[[int, AttentionWeights], None]
 
+# Called after each repeat with its number (0-based) and the latents [B, N, D].
+LatentWatcher = Callable[[int, Tensor], None]
+
 
 class StreamPadding(nn.Module):
     """Brings several streams' elements to one width and one array.
@@ -148,6 +151,7 @@ class Perceiver(nn.Module):
         chosen: Tensor | None = None,
         positions: Positions | None = None,
         dtype: torch.dtype | None = None,
+        watch_latents: LatentWatcher | None = None,
     ) -> Tensor:
         """streams: name -> byte array [B, M_s, C_s]; returns logits [B, classes].
 
@@ -156,8 +160,10 @@ class Perceiver(nn.Module):
         latents, leaves the others out: training on a random part of them costs less.
         positions: [M, P], the last channels of every element, where a single stream lacks them.
         dtype: what the cross-attends read normalised elements in; None is what they come in.
+        watch_latents: sees the latents after every repeat.
         """
-        return self.read(self.gather(streams), watch, chosen, positions, dtype)
+        x = self.gather(streams)
+        return self.read(x, watch, chosen, positions, dtype, watch_latents)
 
     def gather(self, streams: dict[str, Tensor]) -> Tensor:
         """The streams as the one byte array that is read: [B, M, C]."""
@@ -175,6 +181,7 @@ class Perceiver(nn.Module):
         chosen: Tensor | None = None,
         positions: Positions | None = None,
         dtype: torch.dtype | None = None,
+        watch_latents: LatentWatcher | None = None,
     ) -> Tensor:
         """x: a byte array [B, M, C], any number of elements; returns logits. Else as forward."""
         elements: Tensor | Elements = Elements(x, positions, self.config.norm_eps, dtype or x.dtype)
@@ -190,6 +197,8 @@ class Perceiver(nn.Module):
             transformer = self.transformers[shared_index(self.config.share_latent, repeat)]
             for _ in range(self.config.repeats):
                 latents = transformer(latents)
+            if watch_latents is not None:
+                watch_latents(repeat, latents)
         logits: Tensor = self.readout(latents)
         return logits
 

@@ -13,7 +13,8 @@ _LIKELY = 0.5
 def answer_in_words(result: Classification) -> str:
     """Such as "golden retriever (91 %)" or "dog (83 %), perhaps golden retriever (24 %)".
 
-    Without an answer "not sure, perhaps golden retriever (24 %)"; without a signal why.
+    Without an answer "not sure, perhaps golden retriever (24 %)"; without a signal why. It is said
+    if the input is unlike what the model was trained on.
     """
     if result.signal != "present":
         return signal_in_words(result.signal)
@@ -21,9 +22,9 @@ def answer_in_words(result: Classification) -> str:
         return f"{printable(result.model)} knows none of the classes asked for"
     guess = guessed(result)
     perhaps = f", perhaps {_scored(guess.label, guess.score)}" if guess else ""
-    if result.answer:
-        return _scored(result.answer.label, result.answer.score) + perhaps
-    return f"not sure{perhaps}" if guess else "not sure"
+    unlike = "; unlike anything it was trained on" if result.familiar is False else ""
+    answer = result.answer
+    return (_scored(answer.label, answer.score) if answer else "not sure") + perhaps + unlike
 
 
 def guessed(result: Classification) -> Prediction | None:
@@ -46,8 +47,15 @@ def shown_label(result: Classification) -> tuple[str, float]:
 
 
 def answer_style(result: Classification) -> str:
-    """The colour of the answer: green for what is sure."""
-    return "green" if result.answer else "yellow"
+    """The colour of the answer: green for what is sure, of an input that is familiar."""
+    return "green" if result.answer and result.familiar is not False else "yellow"
+
+
+def answer_mark(result: Classification) -> str:
+    """What a row says of an answer that is not to be relied on."""
+    if result.familiar is False:
+        return "unlike"
+    return "" if result.answer else "unsure"
 
 
 def guess_style(score: float, is_answer: bool) -> str:

@@ -29,6 +29,7 @@ COLUMNS = (
     "answer",
     "level",
     "answer_score",
+    "familiar",
 )
 
 
@@ -61,6 +62,7 @@ class CsvWriter:
                 "model": result.model,
                 "confident": None if result.confident is None else str(result.confident).lower(),
                 "detected_by": result.detected_by,
+                "familiar": None if result.familiar is None else str(result.familiar).lower(),
             }
             if result.answer:
                 values |= {

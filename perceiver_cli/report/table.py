@@ -7,7 +7,7 @@ from typing import IO
 from rich.table import Table
 from rich.text import Text
 
-from perceiver_cli.report.answer import answer_style, shown_label
+from perceiver_cli.report.answer import answer_mark, answer_style, shown_label
 from perceiver_cli.report.detail import show_detail
 from perceiver_cli.report.overview import Overview
 from perceiver_cli.report.terminal import bar, console_for, is_ascii, show
@@ -94,7 +94,7 @@ class RowWriter:
                 result.modality,
                 label,
                 f"{score:.2f}",
-                "" if result.answer else "unsure",
+                answer_mark(result),
                 bar(score, self.bar, self.ascii),
                 answer_style(result),
             )

@@ -22,6 +22,10 @@ FIELDS: dict[str, tuple[str, _Field]] = {
     "a": ("the answer, a class or a wider term", lambda r: r.answer.label if r.answer else ""),
     "v": ("its level: class, group or kind", lambda r: r.answer.level if r.answer else ""),
     "c": ("sure or unsure of the answer", lambda r: "sure" if r.answer else "unsure"),
+    "f": (
+        "familiar, or unlike what the weights were trained on",
+        lambda r: "unlike" if r.familiar is False else "familiar" if r.familiar else "",
+    ),
     "m": ("the modality", lambda r: r.modality),
     "w": ("the name of the weights", lambda r: r.model),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -103,27 +104,33 @@ def calibration_error(best: np.ndarray, right: np.ndarray) -> float:
     return float(gap.sum() / len(best))
 
 
-def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
-    """The temperature in [0.05, 20] with the least negative log likelihood (Guo et al. 2017).
+def best_temperature(loss: Callable[[float], float]) -> float:
+    """The temperature in [0.05, 20] with the least loss (Guo et al. 2017).
 
-    logits: [items, classes]. Three rounds of a grid on log T, each finer by ten.
+    Three rounds of a grid on log T, each finer by ten.
     """
     low, high = np.log(0.05), np.log(20.0)
     for _ in range(3):
         grid = np.linspace(low, high, 21)
-        losses = [_log_loss(logits / np.exp(t), truth) for t in grid]
-        middle = grid[int(np.argmin(losses))]
+        middle = grid[int(np.argmin([loss(float(np.exp(t))) for t in grid]))]
         step = grid[1] - grid[0]
         low, high = middle - step, middle + step
     return float(np.exp(middle))
 
 
-def fit_threshold(best: np.ndarray, kept: float = 0.95) -> float:
-    """The score that a share `kept` of items of known classes reaches."""
-    return float(np.quantile(best, 1 - kept))
+def fit_limits(
+    distances: np.ndarray, scores: np.ndarray, kept: float = 0.95
+) -> tuple[float, float]:
+    """The largest distance and the least score, so that a share `kept` of files has neither beyond.
 
-
-def _log_loss(logits: np.ndarray, truth: np.ndarray) -> float:
-    top = logits.max(1)
-    norm = top + np.log(np.exp(logits - top[:, None]).sum(1))
-    return float((norm - logits[np.arange(len(truth)), truth]).mean())
+    Args:
+        distances: Of familiar files from what is familiar, [files].
+        scores: Their top scores, [files].
+        kept: The share.
+    """
+    limits = 0.0, 1.0
+    for tail in np.linspace(1 - kept, (1 - kept) / 2, 26):
+        limits = float(np.quantile(distances, 1 - tail)), float(np.quantile(scores, tail))
+        if ((distances <= limits[0]) & (scores >= limits[1])).mean() >= kept:
+            break
+    return limits

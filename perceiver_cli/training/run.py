@@ -19,10 +19,10 @@ from perceiver_cli.checkpoints.format import (
     load_checkpoint,
     save_checkpoint,
 )
-from perceiver_cli.device import to_device
 from perceiver_cli.errors import UsageError
 from perceiver_cli.model.config import PerceiverConfig
 from perceiver_cli.model.perceiver import Perceiver
+from perceiver_cli.training.calibration import calibrate, load_sample
 from perceiver_cli.training.data.cache import Cache
 from perceiver_cli.training.data.decode import load_or_decode
 from perceiver_cli.training.data.folder import LabelledFolder, training_files
@@ -34,7 +34,6 @@ from perceiver_cli.training.data.usage import (
 )
 from perceiver_cli.training.distillation import read_teacher
 from perceiver_cli.training.loop import Plan, Progress, Training
-from perceiver_cli.training.metrics import fit_temperature, fit_threshold, measure
 from perceiver_cli.training.warm_start import initial_recipe, load_matching_weights
 from perceiver_cli.version import package_version
 
@@ -52,8 +51,8 @@ class TrainingOptions:
         settings: "input.bands" or "model.latents" -> value, over the modality's defaults.
         start: A checkpoint to start from (warm start): its architecture is used, and its weights
             and recipe as far as they fit (see warm_start.py).
-        held_out: Share of the training files that is held out, to fit the temperature and the
-            threshold.
+        held_out: Share of the training files that is held out, to fit the temperatures and the
+            limits of what is familiar.
         groups: Which files belong together, see folder.hold_out.
         teacher: Another model's logits for the files (not of shapes), see
             distillation.read_teacher.
@@ -143,7 +142,8 @@ def train(options: TrainingOptions, listener: Listener) -> Header:
     if start:
         header = replace(header, card=header.card | {"from": _origin(start.header)})
     if len(held_out):
-        header = _calibrate(header, model.eval(), adapter, held_out)
+        familiar = load_sample(options.run, train_files, adapter, listener.decoded)
+        header = calibrate(header, model.eval(), adapter, held_out, familiar)
     options.output.parent.mkdir(parents=True, exist_ok=True)
     tensors = {name: value.cpu() for name, value in weights.items()}
     save_checkpoint(options.output, Checkpoint(header, tensors))
@@ -153,36 +153,6 @@ def train(options: TrainingOptions, listener: Listener) -> Header:
 def _used(folder: LabelledFolder, cache: Cache) -> list[int]:
     """The class of every file that is in the cache."""
     return [folder.files[index][1] for index in np.unique(cache.files)]
-
-
-def held_out_logits(
-    model: Perceiver, adapter: Adapter, held_out: Cache, only: str | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """The model's logits for held-out files.
-
-    Args:
-        model: In evaluation mode.
-        adapter: Makes the byte arrays.
-        held_out: The files.
-        only: The stream to read, of files with several; None for all.
-
-    Returns:
-        Logits averaged over each file's windows, [files, classes], and the classes, [files].
-    """
-    rows = []
-    device = model.latents.device
-    with torch.inference_mode():
-        for start in range(0, len(held_out), 64):
-            where = np.arange(start, min(start + 64, len(held_out)))
-            arrays = {n: torch.from_numpy(a) for n, a in held_out.rows(where).items()}
-            arrays = {only: arrays[only]} if only else arrays
-            streams = {n: to_device(x, device) for n, x in adapter.byte_array(arrays).items()}
-            rows.append(model(streams).float().cpu().numpy())
-    logits = np.concatenate(rows)
-    _, first, file = np.unique(held_out.files, return_index=True, return_inverse=True)
-    summed = np.zeros((len(first), logits.shape[1]))
-    np.add.at(summed, file, logits)
-    return summed / np.bincount(file)[:, None], held_out.classes[first]
 
 
 def _design(
@@ -204,28 +174,6 @@ def _design(
         return adapter, PerceiverConfig.from_dict(asdict(config) | groups["model"])
     except ValueError as error:
         raise UsageError(str(error)) from None
-
-
-def _calibrate(header: Header, model: Perceiver, adapter: Adapter, held_out: Cache) -> Header:
-    logits, truth = held_out_logits(model, adapter, held_out)
-    temperature = fit_temperature(logits, truth)
-    alone = {}
-    if len(adapter.streams) > 1:
-        for name in filter(adapter.reads, adapter.streams):
-            alone[name] = round(
-                fit_temperature(*held_out_logits(model, adapter, held_out, name)), 4
-            )
-    scores = torch.from_numpy(logits / temperature).softmax(-1).numpy()
-    threshold = fit_threshold(scores.max(1))
-    measured = measure(scores, truth).rounded()
-    card = header.card | {"measured": {"held-out training files": measured}}
-    return replace(
-        header,
-        temperature=round(temperature, 4),
-        threshold=round(threshold, 4),
-        card=card,
-        alone=alone,
-    )
 
 
 def _header(

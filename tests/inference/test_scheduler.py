@@ -36,7 +36,7 @@ def make_scheduler(
     def note(batch, alone):
         paths = [item.source.path for item in batch]
         batches.append((paths, alone))
-        return [Classification(path, "image", "", "", []) for path in paths]
+        return [Classification(path, "image", "", "") for path in paths]
 
     sources = (Source(name) for name in names)
     scheduler = Scheduler(
@@ -77,7 +77,7 @@ def test_full_batches_go_ahead_of_a_first_input_that_takes_long():
     def predict(batch, alone):
         gate.set()
         noted.append([item.source.path for item in batch])
-        return [Classification(path, "image", "", "", []) for path in noted[-1]]
+        return [Classification(path, "image", "", "") for path in noted[-1]]
 
     assert drain(make_scheduler(names, wait={"slow": gate}, predict=predict)[0]) == names
     assert len(noted[0]) == 4
@@ -129,7 +129,7 @@ def test_workers_predict_side_by_side():
         if len(begun) > 1:
             both.set()
         assert both.wait(30)
-        return [Classification(item.source.path, "image", "", "", []) for item in batch]
+        return [Classification(item.source.path, "image", "", "") for item in batch]
 
     names = [f"a{n}" for n in range(8)]
     assert drain(make_scheduler(names, workers=2, predict=predict)[0]) == names
@@ -182,7 +182,7 @@ def test_an_error_of_predicting_comes_in_its_turn():
     def predict(batch, alone):
         if batch[0].kind == ("b",):
             raise RuntimeError("no memory")
-        return [Classification(item.source.path, "image", "", "", []) for item in batch]
+        return [Classification(item.source.path, "image", "", "") for item in batch]
 
     scheduler, _ = make_scheduler(["a0", "b0", "a1"], predict=predict)
     results = scheduler.results()
@@ -199,7 +199,7 @@ def test_a_stopped_scheduler_ends_after_the_batches_in_hand():
     def predict(batch, alone):
         working.set()
         assert gate.wait(30)
-        return [Classification(item.source.path, "image", "", "", []) for item in batch]
+        return [Classification(item.source.path, "image", "", "") for item in batch]
 
     names = [f"a{n}" for n in range(12)]
     scheduler, _ = make_scheduler(names, predict=predict, stopped=lambda: bool(stop))

@@ -28,7 +28,7 @@ def opened(weights=WEIGHTS) -> Journal:
 
 
 def result_of(path):
-    return Classification(path, "image", "JPEG header", "pictures", [])
+    return Classification(path, "image", "JPEG header", "pictures")
 
 
 def run(files, weights=WEIGHTS, result=result_of):

@@ -38,7 +38,7 @@ NAMES = ["a.jpg", "é.jpg", os.fsdecode(b"\xff.jpg"), "b.jpg", "c.jpg"]
 
 def result_of(path: str) -> Classification:
     return Classification(
-        path, "image", "JPEG header", "tiny", [Prediction("cat", 3, "n03", 0.8068)]
+        path, "image", "JPEG header", "tiny", predictions=[Prediction("cat", 3, "n03", 0.8068)]
     )
 
 

@@ -41,30 +41,18 @@ def test_temperature_undoes_a_scaling(scale):
     logits = rng.normal(size=(4000, 5))
     odds = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     truth = (odds.cumsum(1) > rng.random((4000, 1))).argmax(1)
-    assert metrics.fit_temperature(logits * scale, truth) == pytest.approx(scale, rel=0.1)
+
+    def loss(temperature: float) -> float:
+        powers = np.exp(logits * scale / temperature)
+        return -np.log(powers[np.arange(4000), truth] / powers.sum(1)).mean()
+
+    assert metrics.best_temperature(loss) == pytest.approx(scale, rel=0.1)
 
 
-def test_threshold_keeps_the_share_that_it_says():
-    best = np.random.default_rng(0).random(1000)
-    assert (best >= metrics.fit_threshold(best, 0.95)).mean() == pytest.approx(0.95, abs=0.002)
-
-
-@pytest.mark.parametrize(
-    ("successes", "trials", "low", "high"),
-    # Newcombe, "Two-sided confidence intervals for the single proportion" (1998), table I.
-    [
-        (81, 263, 0.2553, 0.3662),
-        (15, 148, 0.0624, 0.1605),
-        (0, 20, 0.0, 0.1611),
-        (1, 29, 0.0061, 0.1718),
-    ],
-)
-def test_wilson_interval(successes, trials, low, high):
-    found = metrics.wilson_interval(successes, trials)
-    assert found == pytest.approx((low, high), abs=1e-4)
-    mirrored = metrics.wilson_interval(trials - successes, trials)
-    assert mirrored == pytest.approx((1 - high, 1 - low), abs=1e-4)
-
-
-def test_wilson_interval_of_nothing():
-    assert metrics.wilson_interval(0, 0) == (0, 1)
+def test_limits_keep_the_share_that_they_say():
+    rng = np.random.default_rng(0)
+    distances, scores = rng.random(4000), rng.random(4000)
+    longest, least = metrics.fit_limits(distances, scores, 0.95)
+    kept = (distances <= longest) & (scores >= least)
+    assert kept.mean() == pytest.approx(0.95, abs=0.003)
+    assert (distances <= longest).mean() == pytest.approx((scores >= least).mean(), abs=0.003)

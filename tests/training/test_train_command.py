@@ -9,8 +9,9 @@ import soundfile
 import torch
 import trimesh
 from PIL import Image
+from safetensors.torch import load_file
 
-from perceiver_cli.checkpoints.format import load_checkpoint
+from perceiver_cli.checkpoints.format import load_checkpoint, read_header
 from tests.samples import make_av
 
 TINY = ["--set", "model.latents=8", "--set", "model.width=16", "--set", "model.layers=1"]
@@ -87,13 +88,43 @@ def test_train_evaluate_classify(modality, tmp_path, run):
     assert info["card"]["measured"]["val"]["top1"] == measured["top1"]
     assert info["card"]["steps"] == steps
     assert set(info["alone"]) == ({"video"} if modality == "av" else set())
+    assert set(read_header(weights).familiar["streams"]) == {"", *info["alone"]}
 
     one = next(path for path in sorted((data / "val" / kinds[0]).iterdir()))
     answer = json.loads(run("classify", one, "--model", weights, "--format", "jsonl").stdout)
     assert answer["status"] == "ok"
     assert answer["model"] == "own"
+    assert answer["familiar"] in (True, False)
     if modality != "av":
         assert answer["predictions"][0]["id"] == kinds[0]
+
+
+def test_refitting_leaves_the_weights_and_takes_groups(tmp_path, run):
+    data = make_folder(tmp_path / "data", picture, ("red", "blue"), {"train": 8})
+    weights = tmp_path / "own.safetensors"
+    budget = ["--steps", 2, "--batch-size", 4, *TINY, "--set", "input.size=16"]
+    run("train", data, "-m", "image", "-o", weights, *budget)
+    before = load_file(weights)
+    (data / "labels.tsv").write_text("red\tred\t\tcolour\nblue\tblue\t\tcolour\n")
+    outcome = run("train", data, "-o", weights, "--refit-familiar", "--hold-out", "0.5")
+    assert outcome.exit_code == 0, outcome.stderr
+    after = load_file(weights)
+    assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
+    header = read_header(weights)
+    assert [label.kind for label in header.labels] == ["colour", "colour"]
+    assert set(header.level_temperatures) == {"kind"}
+    assert header.card["measured"]["held-out training files"]["items"] == 8
+    answer = json.loads(
+        run("classify", data / "train" / "red" / "0.png", "--model", weights, "--jsonl").stdout
+    )["answer"]
+    assert answer["label"] in ("colour", "red", "blue")
+    (data / "train" / "green").mkdir()
+    (data / "train" / "green" / "0.png").write_bytes(b"")
+    outcome = run("train", data, "-o", weights, "--refit-familiar")
+    assert (outcome.exit_code, outcome.stderr) == (
+        2,
+        f"perceiver: {data}: its classes are not those of own\n",
+    )
 
 
 @pytest.fixture

@@ -26,4 +26,6 @@ tensors = {
     name: torch.lerp(first.tensors[name], tensor, call.share)
     for name, tensor in second.tensors.items()
 }
-save_checkpoint(call.mean, replace(second, tensors=tensors))
+# What is familiar was fitted to the second: `perceiver train --refit-familiar` fits it again.
+header = replace(second.header, familiar=None)
+save_checkpoint(call.mean, replace(second, header=header, tensors=tensors))

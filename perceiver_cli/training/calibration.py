@@ -1,0 +1,196 @@
+"""What is fitted to a model when its weights are final: temperatures and what is familiar to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from perceiver_cli.adapters.base import Adapter
+from perceiver_cli.checkpoints.familiar import ALL_STREAMS, WIDEST, Familiar, fit_whitening
+from perceiver_cli.checkpoints.format import Header
+from perceiver_cli.checkpoints.label_tree import LabelTree, Nodes, tempered
+from perceiver_cli.device import to_device
+from perceiver_cli.model.perceiver import Perceiver
+from perceiver_cli.training.data.cache import Cache
+from perceiver_cli.training.data.decode import load_or_decode
+from perceiver_cli.training.data.folder import LabelledFolder, evenly_spaced
+from perceiver_cli.training.metrics import best_temperature, fit_limits, measure
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+# Of the training files, at most so many give the statistics of familiar inputs.
+FAMILIAR_FILES = 3000
+
+# Their figures' name on the card.
+HELD = "held-out training files"
+
+_TINY = 1e-12
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a model makes of the windows of some files.
+
+    Attributes:
+        logits: [rows, classes].
+        means: Mean latent after the first repeat, [rows, D].
+        files: The file of every row, from 0, int [rows].
+        classes: The true class of every file, int [files].
+    """
+
+    logits: FloatArray
+    means: FloatArray
+    files: IntArray
+    classes: IntArray
+
+    def by_file(self, values: FloatArray) -> FloatArray:
+        """Values of rows [rows, ...] averaged over each file's windows: [files, ...]."""
+        summed = np.zeros((len(self.classes), *values.shape[1:]))
+        np.add.at(summed, self.files, values)
+        counts = np.bincount(self.files)
+        result: FloatArray = summed / counts.reshape(-1, *(1 for _ in values.shape[1:]))
+        return result
+
+    def scores(self, temperature: float) -> FloatArray:
+        """Scores of the files as inference gives them: [files, classes]."""
+        return self.by_file(torch.from_numpy(self.logits / temperature).softmax(-1).numpy())
+
+    def loss(self, temperature: float) -> float:
+        """Mean negative log likelihood of the true classes."""
+        found = self.scores(temperature)[np.arange(len(self.classes)), self.classes]
+        return float(-np.log(np.maximum(found, _TINY)).mean())
+
+
+def calibrate(
+    header: Header, model: Perceiver, adapter: Adapter, held: Cache, known: Cache
+) -> Header:
+    """The header with everything that is fitted after training.
+
+    Args:
+        header: Of the model's checkpoint.
+        model: In evaluation mode.
+        adapter: Reads the files as inference does.
+        held: Held-out files, for the temperatures, the limits and the card's figures.
+        known: Training files, for the statistics of familiar inputs.
+    """
+    parts = {ALL_STREAMS: None} | {name: name for name in _single_streams(adapter)}
+    outputs = {name: read_windows(model, adapter, held, only) for name, only in parts.items()}
+    temperatures = {name: best_temperature(out.loss) for name, out in outputs.items()}
+    scores = {name: out.scores(temperatures[name]) for name, out in outputs.items()}
+    levels: dict[str, float] = {
+        nodes.level: round(_level_temperature(nodes, scores[ALL_STREAMS], outputs[ALL_STREAMS]), 4)
+        for nodes in LabelTree(header.labels).levels
+        if nodes.labels and nodes.level != "class"
+    }
+    familiar = None
+    if header.model.width <= WIDEST and len(known):
+        statistics = {n: read_windows(model, adapter, known, only) for n, only in parts.items()}
+        familiar = fit_familiar(statistics, outputs, scores).to_dict()
+    measured = measure(scores[ALL_STREAMS], outputs[ALL_STREAMS].classes).rounded()
+    before = {n: f for n, f in header.card.get("measured", {}).items() if n != HELD}
+    return replace(
+        header,
+        temperature=round(temperatures[ALL_STREAMS], 4),
+        alone={name: round(temperatures[name], 4) for name in parts if name != ALL_STREAMS},
+        level_temperatures=levels,
+        familiar=familiar,
+        card=header.card | {"measured": {HELD: measured} | before},
+    )
+
+
+def load_sample(
+    run: Path, kept: LabelledFolder, adapter: Adapter, tell: Callable[[str, int, int], None]
+) -> Cache:
+    """Some of the training files as inference reads them, in the run's folder.
+
+    tell: called with (stage, done, total) after every file.
+    """
+    return load_or_decode(
+        run / "known",
+        evenly_spaced(kept, FAMILIAR_FILES),
+        adapter,
+        lambda done, total: tell("familiar files", done, total),
+    )
+
+
+def fit_familiar(
+    known: dict[str, Outputs], held: dict[str, Outputs], scores: dict[str, FloatArray]
+) -> Familiar:
+    """Statistics of training files, and limits that 95 % of the held-out ones keep.
+
+    Args:
+        known: Name of the streams -> what the model makes of training files.
+        held: The same of held-out files.
+        scores: The calibrated scores of these, [files, classes].
+    """
+    means = {name: out.means.mean(0) for name, out in known.items()}
+    away = np.concatenate([out.means - means[name] for name, out in known.items()])
+    zeros = dict.fromkeys(means, 0.0)
+    # As the checkpoint has it, in float16.
+    familiar = Familiar.from_dict(Familiar(fit_whitening(away), means, zeros, zeros).to_dict())
+    limits, lowest = {}, {}
+    for name, out in held.items():
+        streams = [name] if name else ["", ""]
+        distances = out.by_file(familiar.distance(out.means, streams))
+        limits[name], lowest[name] = fit_limits(distances, scores[name].max(1))
+    return replace(familiar, limits=limits, scores=lowest)
+
+
+def read_windows(
+    model: Perceiver, adapter: Adapter, cache: Cache, only: str | None = None
+) -> Outputs:
+    """Runs the model on all windows of a cache.
+
+    only: the one stream that is read of files which have several.
+    """
+    logits, means = [], []
+    with torch.inference_mode():
+        for streams in _batches(adapter, cache, only, model.latents.device):
+            first: list[Tensor] = []
+
+            def keep(repeat: int, latents: Tensor, first: list[Tensor] = first) -> None:
+                if repeat == 0:
+                    first.append(latents.mean(1))
+
+            logits.append(model(streams, watch_latents=keep).double().cpu().numpy())
+            means.append(first[0].double().cpu().numpy())
+    _, index, files = np.unique(cache.files, return_index=True, return_inverse=True)
+    return Outputs(np.concatenate(logits), np.concatenate(means), files, cache.classes[index])
+
+
+def _batches(
+    adapter: Adapter, cache: Cache, only: str | None, device: torch.device
+) -> Iterator[dict[str, Tensor]]:
+    for start in range(0, len(cache), 64):
+        where = np.arange(start, min(start + 64, len(cache)))
+        arrays = {n: torch.from_numpy(a) for n, a in cache.rows(where).items()}
+        arrays = {only: arrays[only]} if only else arrays
+        yield {n: to_device(x, device) for n, x in adapter.byte_array(arrays).items()}
+
+
+def _single_streams(adapter: Adapter) -> list[str]:
+    """The streams that an input may have alone, of an adapter that has several."""
+    return [name for name in adapter.streams if len(adapter.streams) > 1 and adapter.reads(name)]
+
+
+def _level_temperature(nodes: Nodes, scores: FloatArray, out: Outputs) -> float:
+    """What makes the true nodes of a level likeliest; a class in no node counts alone."""
+    own = nodes.of_class[out.classes]
+    members = np.where(
+        (own < 0)[:, None],
+        np.arange(scores.shape[1]) == out.classes[:, None],
+        nodes.of_class == own[:, None],
+    )
+
+    def loss(temperature: float) -> float:
+        summed = (tempered(scores, temperature) * members).sum(1)
+        return float(-np.log(np.maximum(summed, _TINY)).mean())
+
+    return best_temperature(loss)

@@ -1,0 +1,89 @@
+"""Fits again what is fitted after a training; the weights stay as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from perceiver_cli.adapters import build_adapter
+from perceiver_cli.checkpoints.format import (
+    Header,
+    Label,
+    build_model,
+    load_checkpoint,
+    replace_header,
+)
+from perceiver_cli.errors import CheckpointError, UsageError
+from perceiver_cli.training.calibration import calibrate, load_sample
+from perceiver_cli.training.data.decode import load_or_decode
+from perceiver_cli.training.data.folder import read_labels, training_files
+
+
+@dataclass(frozen=True)
+class RefitOptions:
+    """What to fit to.
+
+    Attributes:
+        checkpoint: The file, whose header is replaced.
+        folder: The folder that it was trained on.
+        run: For decoded files.
+        held_out: Share of the training files that was held out, as in the training.
+        groups: Which of them belong together, as in the training.
+        labels: A file of labels with groups and kinds; None: the folder's, if they have any.
+        device: Where the model computes, as torch names it.
+    """
+
+    checkpoint: Path
+    folder: Path
+    run: Path
+    held_out: float = 0.05
+    groups: str | None = None
+    labels: Path | None = None
+    device: str = "cpu"
+
+
+def refit(options: RefitOptions, tell: Callable[[str, int, int], None]) -> Header:
+    """Fits temperatures and the statistics of familiar inputs, and writes them into the header.
+
+    Args:
+        options: What to fit to.
+        tell: Called with (stage, done, total) after every file.
+
+    Raises:
+        UsageError: The folder makes no sense, has other classes, or no file is held out.
+        CheckpointError: The checkpoint is damaged.
+    """
+    checkpoint = load_checkpoint(options.checkpoint)
+    header = checkpoint.header
+    kept, held = training_files(options.folder, options.held_out, options.groups)
+    if [label.id for label in kept.labels] != [label.id for label in header.labels]:
+        raise UsageError(f"{options.folder}: its classes are not those of {header.name}")
+    header = replace(header, labels=_labels(options, kept.labels, header.labels))
+    try:
+        adapter = build_adapter(header.recipe)
+    except ValueError as error:
+        raise CheckpointError(f"{options.checkpoint}: {error}") from None
+    options.run.mkdir(parents=True, exist_ok=True)
+    watch = load_or_decode(
+        options.run / "held", held, adapter, lambda n, total: tell("held-out files", n, total)
+    )
+    if not len(watch):
+        raise UsageError(f"{options.folder}: no file is held out to fit to (--hold-out)")
+    known = load_sample(options.run, kept, adapter, tell)
+    model = build_model(checkpoint, str(options.checkpoint)).to(torch.device(options.device))
+    header = calibrate(header, model, adapter, watch, known)
+    replace_header(options.checkpoint, header)
+    return header
+
+
+def _labels(options: RefitOptions, folder: list[Label], present: list[Label]) -> list[Label]:
+    """The labels with groups and kinds: of the file, the folder or the checkpoint."""
+    if options.labels is None:
+        return folder if any(label.group or label.kind for label in folder) else present
+    known = read_labels(options.labels)
+    if missing := [label.id for label in present if label.id not in known]:
+        raise UsageError(f"{options.labels}: has no line for {missing[0]}")
+    return [known[label.id] for label in present]
