@@ -23,6 +23,7 @@ from perceiver_cli.cli.options import (
     ModelOption,
     PrecisionOption,
     ShardOption,
+    SureOption,
     ThreadsOption,
     split_names,
 )
@@ -102,16 +103,7 @@ def classify(
             rich_help_panel=OUTPUT,
         ),
     ] = 0.0,
-    sure: Annotated[
-        float,
-        typer.Option(
-            min=0.0,
-            max=1.0,
-            metavar="T",
-            help="The least score of an answer: a class, else a group (dog), else a kind (animal).",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = SURE,
+    sure: SureOption = SURE,
     classes: Annotated[
         list[str] | None,
         typer.Option(

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from perceiver_cli.choices import Device, Format, Precision
+from perceiver_cli.choices import SURE, Device, Format, Precision
 from perceiver_cli.cli.options import (
     MACHINE,
     OUTPUT,
@@ -18,6 +18,7 @@ from perceiver_cli.cli.options import (
     ModelOption,
     PlainFormatOption,
     PrecisionOption,
+    SureOption,
     ThreadsOption,
     modality_names,
     parse_modality,
@@ -56,11 +57,13 @@ def evaluate(
             rich_help_panel=READING,
         ),
     ] = False,
+    sure: SureOption = SURE,
     unknown: Annotated[
-        Path | None,
+        list[Path] | None,
         typer.Option(
             metavar="DIR",
-            help="Files of none of the classes: how many are marked as unsure?",
+            help="Files of none of the classes: how many get an answer, how many are familiar? "
+            "Repeatable.",
             rich_help_panel=READING,
         ),
     ] = None,
@@ -102,6 +105,9 @@ def evaluate(
 ) -> None:
     """Measure accuracy on a labelled folder: top-1, top-5, class mean, calibration, per class.
 
+    Also the answers: how many are given and right, as a class, a group or a kind; how well the
+    scores of each level are calibrated; how many files are familiar.
+
     With --faithfulness, how the score falls as elements are taken out, heaviest first and lightest
     first by each method of `perceiver explain`, against a random order. Recorded on the card, the
     method that wins is the one that `explain` uses.
@@ -140,6 +146,7 @@ def evaluate(
         str(path),
         top=None,
         attention=False,
+        sure=sure,
         batch_size=batch_size,
         device=device.value,
         precision=precision.value,
@@ -151,7 +158,7 @@ def evaluate(
             chosen = [file for file, _ in labelled.files]
             measured = measure_faithfulness(chosen, classifier, bar.advance)
         else:
-            options = evaluation.EvaluationOptions(labelled, robustness, unknown, fail_fast)
+            options = evaluation.EvaluationOptions(labelled, robustness, unknown or (), fail_fast)
             measured = evaluation.evaluate(options, classifier, bar.advance)
     if name:
         measured.record(path, name, own_command())

@@ -104,6 +104,16 @@ ExcludeOption = Annotated[
         rich_help_panel=READING,
     ),
 ]
+SureOption = Annotated[
+    float,
+    typer.Option(
+        min=0.0,
+        max=1.0,
+        metavar="T",
+        help="The least score of an answer: a class, else a group (dog), else a kind (animal).",
+        rich_help_panel=OUTPUT,
+    ),
+]
 ShardOption = Annotated[
     str | None,
     typer.Option(

@@ -108,6 +108,7 @@ class Classifier:
         self._precision = precision
         self.threads = threads or default_threads()
         self.decoders = min(MOST_DECODERS, decoders or usable_cores())
+        self.sure = sure
         self._options = PredictionOptions(top, min_score, attention, sure, tuple(classes))
         self._engines: dict[Path, Engine] = {}
         self._loading = threading.Lock()

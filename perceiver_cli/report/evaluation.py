@@ -52,12 +52,48 @@ def show_evaluation(console: Console, measured: dict[str, Any]) -> None:
             overall.add_row("95 % interval", f"{low:.1%} to {high:.1%}")
     show(console, overall)
 
+    _show_answers(console, measured["answers"])
     if measured.get("robustness"):
         _show_robustness(console, measured)
-    if unknown := measured.get("unknown"):
-        console.print(f"{unknown['unsure']:.1%} of {unknown['items']} unknown things marked unsure")
+    if measured.get("unknown"):
+        _show_unknown(console, measured["unknown"])
     _show_classes(console, measured)
     _show_failed(console, measured["failed_files"])
+
+
+def _show_answers(console: Console, answers: dict[str, Any]) -> None:
+    """Answers by level, then all together."""
+    table = _table(
+        f"Answers with a score of at least {answers['sure']:g}",
+        "level",
+        "given",
+        "right of given",
+        "right of all",
+        "calibration error",
+    )
+    for level, found in answers["levels"].items():
+        right = found["given"] * (found["right"] or 0)
+        table.add_row(
+            level, *map(_percent, (found["given"], found["right"], right, found.get("ece")))
+        )
+    shares = (answers["given"], answers["right_of_given"], answers["right"])
+    table.add_row("any", *map(_percent, shares), "")
+    show(console, table)
+    if answers["familiar"] is not None:
+        console.print(f"familiar: {answers['familiar']:.1%}")
+
+
+def _show_unknown(console: Console, unknown: dict[str, dict[str, Any]]) -> None:
+    columns = ("items", "no answer", "unfamiliar", "a class", "right wider term", "wrong")
+    table = _table("Files of none of the classes", "folder", *columns)
+    for name, found in unknown.items():
+        shares = (found.get(key) for key in ("unsure", "unfamiliar", "a_class", "right", "wrong"))
+        table.add_row(Text(printable(name)), f"{found['items']:,}", *map(_percent, shares))
+    show(console, table)
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.1%}"
 
 
 def _show_robustness(console: Console, measured: dict[str, Any]) -> None:

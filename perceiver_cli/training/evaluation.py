@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,20 @@ import numpy as np
 
 from perceiver_cli.checkpoints.card import add_to_card
 from perceiver_cli.checkpoints.format import Label
+from perceiver_cli.checkpoints.label_tree import LabelTree
 from perceiver_cli.errors import InputError, UsageError
 from perceiver_cli.inference.classifier import Classifier
 from perceiver_cli.inference.decoding.decoders import Decoder, InProcessDecoder
 from perceiver_cli.inputs.filters import FileFilter
 from perceiver_cli.inputs.paths import walk
 from perceiver_cli.modalities import part
-from perceiver_cli.training.data.folder import LabelledFolder
+from perceiver_cli.training.answers import (
+    AnswerMeasures,
+    add_calibration,
+    measure_answers,
+    measure_unknown,
+)
+from perceiver_cli.training.data.folder import LabelledFolder, read_labels
 from perceiver_cli.training.data.usage import LeftOut, left_out_by_error, left_out_without_signal
 from perceiver_cli.training.metrics import Measures, confusion, measure
 
@@ -32,9 +39,10 @@ class Evaluation:
         measures: Overall.
         confusion: Counts [classes, classes], true by predicted.
         failed: Files that gave no prediction.
+        answers: Of the answers, at the level that they are given at.
         corrupted: The measures of the same files under each corruption, by its name.
-        unknown: Of files of none of the classes, how many there were and which share was marked
-            as unsure.
+        unknown: What is said of files of none of the classes, see measure_unknown; by the name of
+            their folder.
     """
 
     model: str
@@ -42,8 +50,9 @@ class Evaluation:
     measures: Measures
     confusion: np.ndarray
     failed: list[LeftOut]
+    answers: AnswerMeasures
     corrupted: dict[str, Measures] = field(default_factory=dict)
-    unknown: dict[str, float] | None = None
+    unknown: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def per_class(self) -> list[dict[str, Any]]:
         """One entry per class that has items.
@@ -73,6 +82,7 @@ class Evaluation:
     def figures(self) -> dict[str, Any]:
         """The measures as the card and the JSON output have them."""
         figures: dict[str, Any] = self.measures.rounded() | {"failed": len(self.failed)}
+        figures["answers"] = self.answers.rounded()
         if self.corrupted:
             figures["robustness"] = {n: found.rounded() for n, found in self.corrupted.items()}
         if self.unknown:
@@ -104,13 +114,14 @@ class EvaluationOptions:
     Attributes:
         labelled: The labelled files.
         robustness: Whether to measure the same files under corruptions too.
-        unknown: A folder of files that are of none of the classes.
+        unknown: Folders of files that are of none of the classes. A labels.tsv in one says of what
+            group and kind they are, by the name of the folder that each is in.
         fail_fast: Whether to stop at the first broken file.
     """
 
     labelled: LabelledFolder
     robustness: bool = False
-    unknown: Path | None = None
+    unknown: Sequence[Path] = ()
     fail_fast: bool = False
 
 
@@ -142,23 +153,26 @@ def evaluate(
             for name, corruption in part(modality, "corruptions").items()
         }
         found = replace(found, corrupted={n: each.measures for n, each in corrupted.items()})
-    if options.unknown:
-        found = replace(found, unknown=_evaluate_unknown(options.unknown, classifier, on_file))
-    return found
+    unknown = {
+        folder.resolve().name: _evaluate_unknown(folder, classifier, on_file)
+        for folder in options.unknown
+    }
+    return replace(found, unknown=unknown)
 
 
 def _evaluate_unknown(
     folder: Path, classifier: Classifier, on_file: Callable[[], None]
-) -> dict[str, float]:
-    """The share of a folder's files, at any depth, that is marked as unsure."""
-    unsure = []
+) -> dict[str, Any]:
+    """What is said of a folder's files, at any depth."""
+    labels = folder / "labels.tsv"
+    found = []
     for result in classifier.stream(walk(str(folder), FileFilter(recursive=True))):
         if result.ok:
-            unsure.append(result.confident is False or result.signal != "present")
+            found.append(replace(result, predictions=[], attention=None))
         on_file()
-    if not unsure:
+    if not found:
         raise UsageError(f"{folder}: nothing in it could be classified")
-    return {"items": len(unsure), "unsure": round(float(np.mean(unsure)), 4)}
+    return measure_unknown(found, read_labels(labels) if labels.is_file() else {})
 
 
 def _evaluate_files(
@@ -173,7 +187,7 @@ def _evaluate_files(
         if label.id not in index:
             raise UsageError(f"{header.name} does not know the class {label.id}")
     classes = [index[label.id] for label in labelled.labels]
-    scores, truth = [], []
+    scores, truth, answered = [], [], []
     failed: list[LeftOut] = []
     results = classifier.stream((path for path, _ in labelled.files), decoder)
     for (path, own), result in zip(labelled.files, results, strict=True):
@@ -183,6 +197,7 @@ def _evaluate_files(
             for prediction in result.predictions:
                 row[prediction.index] = prediction.score
             scores.append(row)
+            answered.append(replace(result, predictions=[], attention=None))
             truth.append(classes[own])
             continue
         if result.ok:
@@ -200,10 +215,13 @@ def _evaluate_files(
             f"({first.path}: {first.reason})"
         )
     table, true = np.array(scores), np.array(truth)
+    tree = LabelTree(header.labels, header.level_temperatures)
+    answers = measure_answers(answered, true, header.labels, classifier.sure)
     return Evaluation(
         header.name,
         header.labels,
         measure(table, true),
         confusion(table.argmax(1), true, len(header.labels)),
         failed,
+        add_calibration(answers, table, true, tree),
     )

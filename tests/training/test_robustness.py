@@ -106,8 +106,9 @@ def test_evaluate_reports_robustness_and_unknown_things(tmp_path, run):
     measured = json.loads(outcome.stdout)
     assert set(measured["robustness"]) == set(CORRUPTIONS["pointcloud"])
     assert measured["robustness"]["scaled and moved"]["top1"] == measured["top1"]
-    assert measured["unknown"]["items"] == 6
-    assert measured["unknown"]["unsure"] == pytest.approx(1 - measured["kept"], abs=1e-3)
+    assert measured["unknown"]["val"]["items"] == 6
+    assert measured["unknown"]["val"]["a_class"] == pytest.approx(measured["kept"], abs=1e-3)
+    assert measured["answers"]["levels"]["class"]["given"] == measured["kept"]
     assert run(*call).stdout.count("turned about the vertical") == 1
     info = json.loads(run("models", "info", target, "--format", "json").stdout)
     assert set(info["card"]["measured"]["val"]["robustness"]) == set(CORRUPTIONS["pointcloud"])
