@@ -10,7 +10,7 @@ may have events at a time.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -171,7 +171,8 @@ def votes_of(windows: Sequence[Window], track: Track, settings: EventSettings) -
         track: What track_of made of them.
         settings: Thresholds.
     """
-    weights = weights_of(track.levels, settings)
+    # Background alone says nothing of what the file is about.
+    weights = weights_of(track.levels, replace(settings, quiet=0.0))
     spans = (_span(window, LEVEL_S) for window in windows)
     return np.array([weights[first:end].mean() for first, end in spans])
 

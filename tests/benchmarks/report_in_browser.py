@@ -83,6 +83,24 @@ def check(browser: webdriver.Chrome) -> dict[str, object]:
     return found
 
 
+def play(browser: webdriver.Chrome) -> dict[str, object]:
+    """What a click on an event does, and Enter on the next one, where a card has a time-line."""
+    events = browser.find_elements(By.CSS_SELECTOR, ".lane button")
+    found: dict[str, object] = {"events": len(events)}
+    for name, act in (("click", "click"), ("Enter", "send_keys")):
+        if events:
+            event = events[-1 if act == "click" else 0]
+            getattr(event, act)(*[Keys.ENTER] * (act != "click"))
+            time.sleep(1.5)
+            player = "arguments[0].closest('.card').querySelector('.player')"
+            state = f"const p = {player}; return [p.currentTime, p.paused, p.error?.message]"
+            start = event.get_attribute("data-start")
+            found[f"{name} at {start} s: seconds, paused, error"] = browser.execute_script(
+                state, event
+            )
+    return found
+
+
 def main(page: str, folder: str) -> None:
     pictures = Path(folder)
     pictures.mkdir(parents=True, exist_ok=True)
@@ -105,7 +123,7 @@ def main(page: str, folder: str) -> None:
                 time.sleep(0.5)
                 browser.save_screenshot(pictures / f"{name}-{scheme}-files.png")
             print(f"{name}: {browser.execute_script(WIDER)} pixels wider than the screen")
-        for name, value in check(browser).items():
+        for name, value in (play(browser) | check(browser)).items():
             print(f"{name}: {value}")
         asked = [line for line in browser.get_log("performance") if '"http' in line["message"]]
         print(f"requests over the network: {len(asked)}")

@@ -93,11 +93,11 @@ def test_windows_that_overlap_are_averaged():
     assert made.levels[19] == pytest.approx(0.1)
 
 
-def test_windows_of_background_have_a_small_vote():
+def test_windows_of_background_have_no_vote():
     windows = [window(0.0, 0.001), window(2.0, 0.1), window(4.0, 0.001)]
     made = track_of(windows, [np.array([1.0, 0.0])] * 3, 2.0)
-    settings = EventSettings(quiet=0.1, depth_db=20, rise_db=10)
-    assert votes_of(windows, made, settings) == pytest.approx([0.1, 1.0, 0.1])
+    settings = EventSettings(depth_db=20, rise_db=10)
+    assert votes_of(windows, made, settings) == pytest.approx([0.0, 1.0, 0.0])
 
 
 def test_settings_of_a_checkpoint_are_checked():
