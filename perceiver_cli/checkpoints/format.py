@@ -99,7 +99,9 @@ class StoredTensors(Mapping[str, Any]):
             self._read += stored.nbytes
             self._file = file if self._read < _HELD_BYTES else None
             self._read = self._read if self._file else 0
-        return stored.float()
+        made = stored.float()
+        # A tensor of the file's own would keep all that was read of it in memory.
+        return made.clone() if made is stored else made
 
     @contextmanager
     def held_open(self) -> Iterator[None]:

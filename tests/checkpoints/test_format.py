@@ -121,6 +121,16 @@ def test_a_model_is_built_from_a_file_that_stays_open(saved, monkeypatch):
     assert 1 < opened(monkeypatch, checkpoint, most=2**8) < len(checkpoint.tensors)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.parametrize("half", [True, False])
+def test_a_model_keeps_nothing_of_its_file_in_memory(saved, half):
+    save_checkpoint(saved, replace(load_checkpoint(saved), half=half))
+    checkpoint = open_checkpoint(saved)
+    model = build_model(checkpoint, "tiny")
+    assert str(saved) not in Path("/proc/self/maps").read_text()
+    assert torch.equal(model.state_dict()["latents"], checkpoint.tensors["latents"])
+
+
 def opened(monkeypatch, checkpoint: Checkpoint, most: int) -> int:
     """How often the file is opened for a model if that is after every `most` bytes."""
     calls = []
