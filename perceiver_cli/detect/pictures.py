@@ -8,8 +8,8 @@ from perceiver_cli.detect.detection import Detection
 from perceiver_cli.detect.signatures import Family, Signature
 from perceiver_cli.detect.tiff import is_raw_photo
 from perceiver_cli.errors import InputError
-from perceiver_cli.media.failures import silence_libraries
 from perceiver_cli.media.pillow import decoding, open_picture
+from perceiver_cli.media.quiet import quiet_pillow
 from perceiver_cli.media.types import Source
 
 _ANIMATED = frozenset({"gif", "webp", "png", "avif"})
@@ -30,6 +30,7 @@ _PCX_DEPTHS = frozenset({1, 2, 4, 8})
 _ICON_ENTRY = 16
 
 
+@quiet_pillow
 def detect_picture(source: Source, signature: Signature) -> Detection:
     """A still picture, or a video if it is animated.
 
@@ -44,7 +45,6 @@ def detect_picture(source: Source, signature: Signature) -> Detection:
         InputError: "unsupported" for raw photos, otherwise as open_picture raises it.
     """
     format = signature.format
-    silence_libraries()
     if format == "tiff":
         _check_raw(source)
     if format == "heic":

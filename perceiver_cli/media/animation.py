@@ -13,6 +13,7 @@ from perceiver_cli.media.image import exif_orientation
 from perceiver_cli.media.limits import MAX_FRAMES, limit_text
 from perceiver_cli.media.pillow import check_memory, decoding, open_picture
 from perceiver_cli.media.pixels import apply_orientation, to_rgb_array
+from perceiver_cli.media.quiet import quiet_pillow
 from perceiver_cli.media.types import Source, Video, VideoSpec, VideoWindow
 from perceiver_cli.media.windows import choose_windows
 
@@ -25,6 +26,7 @@ ANIMATION_FORMATS = frozenset({"gif", "webp", "png", "avif"})
 _SHORTEST_MS, _USUAL_MS = 10.0, 100.0
 
 
+@quiet_pillow
 def load_animation(source: Source, format: str, spec: VideoSpec) -> Video:
     """The windows of an animated picture.
 

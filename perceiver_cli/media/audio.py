@@ -11,7 +11,7 @@ import numpy.typing as npt
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.codecs import undecodable
 from perceiver_cli.media.containers import has_pictures, open_container, picture_stream
-from perceiver_cli.media.failures import silence_libraries, wrap_errors
+from perceiver_cli.media.failures import wrap_errors
 from perceiver_cli.media.mixing import full_scale, to_mono
 from perceiver_cli.media.ogg import chain_links
 from perceiver_cli.media.soundfiles import AvReader, SndfileReader, SoundReader
@@ -50,7 +50,6 @@ def load_sound(source: Source, format: str, spec: SoundSpec) -> Sound:
             finite, "unsupported" if there is no sound that can be decoded, "too_large" beyond
             MAX_RATE.
     """
-    silence_libraries()
     links = chain_links(source) if format == "ogg" else [source]
     if format not in SNDFILE_FORMATS:
         return _load([AvReader(link, format) for link in links], spec, _notes(source, format))

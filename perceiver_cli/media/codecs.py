@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import BinaryIO, Literal
 
+from perceiver_cli.media.boxes import boxes, top_level_box
 from perceiver_cli.media.types import Source
 
 Kind = Literal["pictures", "sound"]
@@ -22,7 +22,6 @@ _AVI = re.compile(rb"strh....vids(....)", re.DOTALL)
 _ENCRYPTED = frozenset({"encv", "enca", "drmi", "drms"})
 
 _HEAD = 2**20
-_LARGEST_INDEX = 2**26
 
 
 def undecodable(source: Source, format: str, kind: Kind) -> str:
@@ -58,42 +57,12 @@ def _codec_name(source: Source, format: str, kind: Kind) -> str | None:
 
 def _iso_sample_entry(stream: BinaryIO, handler: bytes) -> bytes | None:
     """The type of the first sample entry of the first track with a handler."""
-    index = _index(stream)
-    for name, track in _boxes(index):
+    movie = top_level_box(stream, b"moov")
+    for name, track in boxes(movie):
         if name != b"trak":
             continue
-        media = dict(_boxes(dict(_boxes(track)).get(b"mdia", b"")))
+        media = dict(boxes(dict(boxes(track)).get(b"mdia", b"")))
         if media.get(b"hdlr", b"")[8:12] == handler:
-            table = dict(_boxes(dict(_boxes(media.get(b"minf", b""))).get(b"stbl", b"")))
+            table = dict(boxes(dict(boxes(media.get(b"minf", b""))).get(b"stbl", b"")))
             return table.get(b"stsd", b"")[12:16]
     return None
-
-
-def _index(stream: BinaryIO) -> bytes:
-    """The content of the file's movie box, or b"" without one."""
-    position, end = 0, stream.seek(0, 2)
-    while position + 8 <= end:
-        stream.seek(position)
-        head = stream.read(16)
-        length, start = int.from_bytes(head[:4], "big"), 8
-        if length == 1:
-            length, start = int.from_bytes(head[8:16], "big"), 16
-        length = length or end - position
-        if head[4:8] == b"moov":
-            stream.seek(position + start)
-            return stream.read(min(length - start, _LARGEST_INDEX)) if length > start else b""
-        if length < start:
-            break
-        position += length
-    return b""
-
-
-def _boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The (type, content) of each box in the content of another."""
-    position = 0
-    while position + 8 <= len(content):
-        length = int.from_bytes(content[position : position + 4], "big")
-        if length < 8:
-            return
-        yield content[position + 4 : position + 8], content[position + 8 : position + length]
-        position += length

@@ -1,11 +1,9 @@
-"""Library failures as InputErrors, and libraries kept quiet."""
+"""Library failures as InputErrors."""
 
 from __future__ import annotations
 
 import errno
-import logging
 import traceback
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -105,15 +103,6 @@ def _missing(error: ImportError) -> str:
     if isinstance(error, ModuleNotFoundError):
         return f"needs the Python package {package}, which is not installed (pip install {package})"
     return f"the Python package {package} cannot be loaded; install it again"
-
-
-def silence_libraries() -> None:
-    """Keep the decoders' own warnings off stderr: what matters is told by an InputError."""
-    warnings.filterwarnings("ignore", module=r"(PIL|trimesh|soundfile)(\.|$)")
-    for name in ("trimesh", "PIL"):
-        logger = logging.getLogger(name)
-        if logger.level != logging.CRITICAL:  # setting it makes every logger forget its own
-            logger.setLevel(logging.CRITICAL)
 
 
 class SafeSeekStream:

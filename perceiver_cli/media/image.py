@@ -9,10 +9,10 @@ import numpy as np
 
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.arrays import choose_array, read_array
-from perceiver_cli.media.failures import silence_libraries
 from perceiver_cli.media.jpeg import note_missing_rows
 from perceiver_cli.media.pillow import check_memory, decoding, open_picture
 from perceiver_cli.media.pixels import check_size, to_8_bit, to_rgb_array
+from perceiver_cli.media.quiet import quiet_pillow
 from perceiver_cli.media.types import Picture, Source
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ _LARGE = 2**24
 _MULTIPLE = frozenset({"GIF", "PNG", "WEBP", "AVIF", "TIFF"})
 
 
+@quiet_pillow
 def load_picture(source: Source, format: str, at_least: int | None = None) -> Picture:
     """The picture in a file, upright, transparency composited over white.
 
@@ -48,7 +49,6 @@ def load_picture(source: Source, format: str, at_least: int | None = None) -> Pi
             file is damaged, "unsupported" for a variant that cannot be read, "missing_library"
             for HEIC without pillow-heif.
     """
-    silence_libraries()
     if format in ("npy", "npz"):
         return _array_picture(source, format)
     try:

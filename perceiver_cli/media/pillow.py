@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.failures import to_input_error
+from perceiver_cli.media.heif import unsupported_coding
 from perceiver_cli.media.jpeg import append_end_marker, unsupported_process
+from perceiver_cli.media.libtiff import unpacks
 from perceiver_cli.media.limits import MAX_PIXELS, limit_text
 from perceiver_cli.media.pixels import check_size
 from perceiver_cli.media.png import strip_ancillary_chunks
@@ -41,12 +43,18 @@ _PLUGINS: dict[str, tuple[str, str]] = {
 }
 # Pillow cannot tell a variant that it does not know from damage in these headers; the first is
 # the likelier.
-_MANY_VARIANTS = frozenset({"tiff", "psd", "sgi"})
+_MANY_VARIANTS = frozenset({"tiff", "psd", "sgi", "tga"})
 
 # Measured; libraries hold their own planes beside Pillow's picture (4 bytes) and ours (3).
 _USUAL_BYTES, _RESULT_BYTES = 10, 7
 _BYTES_A_PIXEL = {"jp2": 22, "webp": 15, "avif": 17}
 _BITS_A_SAMPLE, _COMPRESSION = 258, 259
+
+# By their numbers in TIFF files: those that libtiff may be built without.
+_COMPRESSIONS = {
+    **{7: "JPEG", 34661: "JBIG", 34887: "LERC", 34925: "LZMA", 50000: "Zstandard"},
+    **{50001: "WebP"},
+}
 
 _UNKNOWN_VARIANT = "this variant of {} cannot be read; save it as 8-bit RGB"
 _UNSUPPORTED = re.compile(
@@ -73,8 +81,6 @@ def open_picture(stream: BinaryIO, format: str, ended: bool = False) -> Image.Im
     """
     from PIL import Image, UnidentifiedImageError
 
-    # Pillow refuses twice this many; usually that is its own choice too.
-    Image.MAX_IMAGE_PIXELS = (MAX_PIXELS + 1) // 2
     if format == "jpeg":
         process = unsupported_process(stream)
         if process:
@@ -84,12 +90,27 @@ def open_picture(stream: BinaryIO, format: str, ended: bool = False) -> Image.Im
         stream = strip_ancillary_chunks(stream)
     try:
         with decoding(format, "header"):
-            return Image.open(stream, formats=_registered(format))
+            picture = Image.open(stream, formats=_registered(format))
     except InputError as error:
+        problem = None
         if isinstance(error.__cause__, UnidentifiedImageError) and format in _MANY_VARIANTS:
             problem = _UNKNOWN_VARIANT.format(format.upper())
-            raise InputError("unsupported", problem, error.detail) from error.__cause__
-        raise
+        elif format == "heic" and (coding := unsupported_coding(stream)):
+            problem = f"a HEIF picture {coding}, which cannot be read; export it as JPEG"
+        if problem is None:
+            raise
+        raise InputError("unsupported", problem, error.detail) from error.__cause__
+    if format == "tiff":
+        _check_compression(picture)
+    return picture
+
+
+def _check_compression(picture: Image.Image) -> None:
+    compression = getattr(picture, "tag_v2", {}).get(_COMPRESSION, 1)
+    if isinstance(compression, int) and not unpacks(compression):
+        name = _COMPRESSIONS.get(compression, f"number {compression}")
+        problem = f"a TIFF whose compression ({name}) Pillow cannot unpack; save it with another"
+        raise InputError("unsupported", problem)
 
 
 def check_memory(picture: Image.Image, format: str) -> None:
@@ -143,7 +164,9 @@ def _meaning(error: Exception, format: str, part: str) -> InputError:
 
     if isinstance(error, Image.DecompressionBombError):
         return InputError("too_large", f"too many pixels: {limit_text('MAX_PIXELS')}")
-    if isinstance(error, NotImplementedError) or _UNSUPPORTED.search(str(error)):
+    # Runs of equal pixels that go on in the next row, which Pillow takes for damage.
+    long_runs = format == "tga" and "buffer overrun" in str(error)
+    if isinstance(error, NotImplementedError) or _UNSUPPORTED.search(str(error)) or long_runs:
         return to_input_error(error, "unsupported", _UNKNOWN_VARIANT.format(format.upper()))
     return to_input_error(error, "corrupt", f"the {format.upper()} {part} is cut off or damaged")
 

@@ -24,8 +24,9 @@ from perceiver_cli.media.containers import (
     start_of,
     stated_extent,
 )
-from perceiver_cli.media.failures import silence_libraries, wrap_errors
+from perceiver_cli.media.failures import wrap_errors
 from perceiver_cli.media.frames import frame_times, reduced_size
+from perceiver_cli.media.hdr import is_high_range, to_standard_range
 from perceiver_cli.media.limits import MAX_PIXELS
 from perceiver_cli.media.mixing import to_mono
 from perceiver_cli.media.orientation import frame_orientation
@@ -79,7 +80,6 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
         InputError: "unsupported" without moving pictures that can be decoded, "too_large" beyond
             a quarter of MAX_PIXELS, "corrupt" if no frame can be decoded.
     """
-    silence_libraries()
     if format in ANIMATION_FORMATS:
         return load_animation(source, format, spec)
     with open_container(source, format) as container:
@@ -207,8 +207,14 @@ def _on_screen(
 def _upright_rgb(frame: Any, aspect: float, short_side: int) -> npt.NDArray[np.uint8]:
     """uint8 [h, w, 3], reduced so that the shorter side is short_side."""
     width, height = reduced_size(round(frame.width * aspect), frame.height, short_side)
-    reduced = frame.reformat(width=width, height=height, format="rgb24", interpolation="AREA")
-    return apply_orientation(reduced.to_ndarray(), frame_orientation(frame))
+    high = is_high_range(frame)
+    kind = "rgb48le" if high else "rgb24"
+    pixels = frame.reformat(
+        width=width, height=height, format=kind, interpolation="AREA"
+    ).to_ndarray()
+    if high:
+        pixels = to_standard_range(pixels, frame.color_trc, frame.color_primaries)
+    return apply_orientation(pixels, frame_orientation(frame))
 
 
 def _decode_sound(

@@ -1,6 +1,7 @@
 """HEIC photos are read where pillow-heif is installed, and named with it where it is not."""
 
 import io
+import struct
 import sys
 
 import numpy as np
@@ -58,3 +59,25 @@ def test_without_its_library_the_message_names_it(monkeypatch):
     assert caught.value.kind == "missing_library"
     assert "HEIC" in caught.value.message
     assert "pillow-heif" in caught.value.message
+
+
+def box(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I4s", 8 + len(content), kind) + content
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [(b"unci", "without compression"), (b"j2k1", "JPEG 2000"), (b"avc1", "H.264")],
+)
+@pytest.mark.parametrize("version", [2, 3])
+def test_codings_that_no_decoder_reads_are_named(kind, told, version):
+    pytest.importorskip("pillow_heif")
+    number = struct.pack(">H" if version == 2 else ">I", 1)
+    entry = box(b"infe", bytes([version, 0, 0, 0]) + number + b"\0\0" + kind + b"\0")
+    items = box(b"iinf", bytes(4) + b"\0\1" + entry)
+    handler = box(b"hdlr", bytes(8) + b"pict" + bytes(13))
+    content = box(b"ftyp", b"mif1\0\0\0\0mif1") + box(b"meta", bytes(4) + handler + items)
+    with pytest.raises(InputError) as caught:
+        detect(Source("a.heif", content))
+    assert caught.value.kind == "unsupported"
+    assert told in caught.value.message
