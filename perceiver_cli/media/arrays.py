@@ -16,6 +16,7 @@ import numpy.typing as npt
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.failures import wrap_errors
 from perceiver_cli.media.limits import MAX_ARRAY_BYTES, limit_text
+from perceiver_cli.media.shapes.shape import columns
 from perceiver_cli.media.types import Source
 
 Meaning = Literal["image", "pointcloud"]
@@ -102,7 +103,7 @@ def read_array_points(source: Source, format: str) -> npt.NDArray[Any]:
     array = read_array(source, format, header)
     axes = _axes(header.dtype)
     if axes:
-        return np.stack([array[name].reshape(-1) for name in axes], axis=1)
+        return columns(array.reshape(-1), axes)
     return array.reshape(-1, header.shape[-1])[:, :3]
 
 

@@ -7,12 +7,14 @@ variable of the environment changes it: PERCEIVER_MAX_PIXELS=400000000.
 |---|---|---|
 | a picture's pixels | MAX_PIXELS | 10 bytes each at the peak, 2 GB in all |
 | the pixels of a video's frame | a quarter of MAX_PIXELS | decoders keep several frames |
-| a NumPy array | MAX_ARRAY_BYTES | 1 GiB |
-| a shape's file, and its vertices or faces | MAX_SHAPE_BYTES | 768 MiB; each held once |
+| a NumPy array | MAX_ARRAY_BYTES | it is held once, with little beside it |
+| a shape's file, its vertices, its faces | MAX_SHAPE_BYTES | all three may be held at once |
 | an animation's frames | MAX_FRAMES | later ones are left out |
-| what comes over a pipe | MAX_PIPE_BYTES | it is held in memory |
+| what comes over a pipe | MAX_PIPE_BYTES | it is held in memory, beside what is decoded |
 | a sound's samples a second, in all channels | MAX_RATE | a channel with more is damage |
 | a decoding process, on Linux | MAX_WORKER_BYTES | address space, everything included |
+
+What passes all of them takes less than 2 GiB, the program included.
 
 Length is no limit: of long sounds and videos only the windows that a model reads are decoded.
 """
@@ -50,12 +52,11 @@ MAX_PIXELS = _limit("MAX_PIXELS", 200_000_000)
 
 MAX_ARRAY_BYTES = _limit("MAX_ARRAY_BYTES", 2**30)
 
-# 768 MiB: what passes stays below 2 GiB of memory in all.
-MAX_SHAPE_BYTES = _limit("MAX_SHAPE_BYTES", 3 * 2**28)
+MAX_SHAPE_BYTES = _limit("MAX_SHAPE_BYTES", 2**29)
 
 MAX_FRAMES = _limit("MAX_FRAMES", 10_000)
 
-MAX_PIPE_BYTES = _limit("MAX_PIPE_BYTES", 2**30)
+MAX_PIPE_BYTES = _limit("MAX_PIPE_BYTES", 2**29)
 
 # Samples a second.
 MAX_RATE = _limit("MAX_RATE", 6_000_000)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -61,12 +61,14 @@ def to_8_bit(values: Array) -> Array:
     """
     if values.dtype == np.uint8:
         return values
-    flat = values.reshape(-1)
+    # As they lie in memory, because another order would need a copy.
+    order: Literal["C", "F"] = "F" if np.isfortran(values) else "C"
+    flat = values.reshape(-1, order=order)
     scale = _Scale.of(_chunks(flat), values.dtype.kind)
     result = np.empty(flat.shape, np.uint8)
     for source, target in zip(_chunks(flat), _chunks(result), strict=True):
         target[:] = scale.apply(source)
-    return result.reshape(values.shape)
+    return result.reshape(values.shape, order=order)
 
 
 def to_rgb_array(picture: Image.Image, orientation: int = 1, factor: int = 1) -> Array:

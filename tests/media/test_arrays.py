@@ -1,6 +1,7 @@
 """NumPy arrays: clouds and pictures told apart, and what could be either refused."""
 
 import io
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -155,3 +156,32 @@ def test_cut_off(share):
     with pytest.raises(InputError) as caught:
         load_points(source, detect(source).format, 100)
     assert caught.value.kind == "corrupt"
+
+
+def peak_of(call):
+    """(what the call returns, the most bytes it held at a time)"""
+    tracemalloc.start()
+    try:
+        return call(), tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_array_in_column_order_is_read_without_a_copy_of_it():
+    array = np.asfortranarray(floats(600, 1000, 3, low=0).astype(np.float32))
+    source = npy(array)
+    picture, peak = peak_of(lambda: load_picture(source, "npy"))
+    assert np.array_equal(picture.pixels, load_picture(npy(array.copy("C")), "npy").pixels)
+    # The array, a byte for each of its numbers in both orders, and a million of them at a time.
+    assert peak < array.nbytes + 2 * array.size + 24 * 2**20
+
+
+def test_fields_that_lie_evenly_are_read_without_a_copy_of_them():
+    array = np.zeros(2**20, np.dtype([("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("t", "<u1")]))
+    for name in "xyz":
+        array[name] = rng.random(len(array))
+    source = npy(array)
+    cloud, peak = peak_of(lambda: load_points(source, "npy", 64))
+    assert cloud.vertices == len(array)
+    assert cloud.points.max() <= 1
+    assert peak < array.nbytes + 16 * 2**20

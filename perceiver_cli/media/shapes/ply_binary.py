@@ -12,7 +12,7 @@ import numpy.typing as npt
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.limits import MAX_SHAPE_BYTES, limit_text
 from perceiver_cli.media.shapes.ply_header import Element, Type
-from perceiver_cli.media.shapes.shape import Integers, ragged_range
+from perceiver_cli.media.shapes.shape import Integers, columns, ragged_range
 
 _BYTES_AT_ONCE = 2**22
 
@@ -43,7 +43,7 @@ class BinaryReader:
             starts, _ = self._uneven(element, places)
             found = zip(starts.T, types, strict=True)
             return np.stack([_gather(self._content, at, kind) for at, kind in found], axis=1)
-        return _columns(records, [str(place) for place in places])
+        return columns(records, [str(place) for place in places])
 
     def lists(self, element: Element, place: int) -> Iterator[tuple[Integers, Integers]]:
         """A list of each record, some records at a time: its values [C], its lengths [R]."""
@@ -145,19 +145,6 @@ class BinaryReader:
         if end > len(self._content):
             told = f"cut off: fewer {element.name} records than the PLY header states"
             raise InputError("corrupt", f"{told} ({element.count:,})")
-
-
-def _columns(records: npt.NDArray[np.void], names: Sequence[str]) -> npt.NDArray[Any]:
-    """Fields as columns: a view of the records if they lie evenly in them, else a copy."""
-    assert records.dtype.fields is not None
-    kinds = [records.dtype.fields[name][0] for name in names]
-    offsets = [int(records.dtype.fields[name][1]) for name in names]
-    steps = set(np.diff(offsets).tolist())
-    if len(set(kinds)) > 1 or len(steps) > 1 or min(steps) < 0:
-        return np.stack([records[name] for name in names], axis=1)
-    first = records[names[0]]
-    shape, strides = (len(records), len(names)), (records.strides[0], steps.pop())
-    return np.lib.stride_tricks.as_strided(first, shape, strides, writeable=False)
 
 
 def _uneven_lists(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
@@ -57,6 +58,22 @@ class GrowingArray:
         """All of them, [count, width]."""
         self._rows.resize((self.count, self._rows.shape[1]), refcheck=False)
         return self._rows
+
+
+def columns(records: npt.NDArray[np.void], names: Sequence[str]) -> npt.NDArray[Any]:
+    """Fields of records [N] as columns [N, len(names)].
+
+    A view of the records if the fields lie evenly in them and are of one type, else a copy.
+    """
+    assert records.dtype.fields is not None
+    kinds = [records.dtype.fields[name][0] for name in names]
+    offsets = [int(records.dtype.fields[name][1]) for name in names]
+    steps = set(np.diff(offsets).tolist())
+    if len(set(kinds)) > 1 or len(steps) > 1 or min(steps) < 0:
+        return np.stack([records[name] for name in names], axis=1)
+    first = records[names[0]]
+    shape, strides = (len(records), len(names)), (records.strides[0], steps.pop())
+    return np.lib.stride_tricks.as_strided(first, shape, strides, writeable=False)
 
 
 def as_indices(values: Floats, missing: int = -1) -> Integers:
