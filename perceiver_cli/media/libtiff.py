@@ -6,6 +6,7 @@ import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from importlib import import_module
 
 
 def unpacks(compression: int) -> bool:
@@ -38,6 +39,4 @@ def silent_libtiff() -> Iterator[None]:
 @cache
 def _library() -> ctypes.CDLL:
     """Pillow's library, through which those that it links to are found. Raises OSError."""
-    from PIL import Image
-
-    return ctypes.CDLL(Image.core.__file__)
+    return ctypes.CDLL(import_module("PIL._imaging").__file__)

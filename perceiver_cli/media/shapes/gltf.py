@@ -59,6 +59,7 @@ def _read(file: GltfFile) -> Shape:
             count = item(file.document, "accessors", at)["count"]
             if key not in begins:
                 begins[key] = vertices.count
+                vertices.check_room(count)
                 for block in _placed(file, primitive, placement):
                     vertices.append(block)
             corners, told = valid_faces(_triangles(file, primitive, count), count)

@@ -43,16 +43,20 @@ class GrowingArray:
         self.count = 0
 
     def append(self, rows: npt.NDArray[Any]) -> None:
-        """Adds rows [N, width]. Raises InputError("too_large") beyond MAX_SHAPE_BYTES."""
+        """Adds rows [N, width]. Raises InputError as `check_room` does."""
+        self.check_room(len(rows))
         width, count = self._rows.shape[1], self.count + len(rows)
-        if count * width * self._rows.itemsize > MAX_SHAPE_BYTES:
-            raise InputError(
-                "too_large", f"the shape is too large: {limit_text('MAX_SHAPE_BYTES')}"
-            )
         if count > len(self._rows):
             self._rows.resize((max(count, 5 * self.count // 4), width), refcheck=False)
         self._rows[self.count : count] = rows
         self.count = count
+
+    def check_room(self, rows: int) -> None:
+        """Raises InputError("too_large") if so many more would take more than MAX_SHAPE_BYTES."""
+        if (self.count + rows) * self._rows.shape[1] * self._rows.itemsize > MAX_SHAPE_BYTES:
+            raise InputError(
+                "too_large", f"the shape is too large: {limit_text('MAX_SHAPE_BYTES')}"
+            )
 
     def rows(self) -> npt.NDArray[Any]:
         """All of them, [count, width]."""
