@@ -203,7 +203,7 @@ class Batch:
             yield each.source
 
     def _handle(self, item: Item, result: Result, writer: Writer, classifier: Any) -> None:
-        source, named = self._waiting.popleft()
+        source, named, _ = self._waiting.popleft()
         if result.ok:
             self.classified += 1
             self.unsure += result.signal == "present" and result.answer is None

@@ -255,6 +255,15 @@ def classify(
     device: DeviceOption = Device.auto,
     precision: PrecisionOption = Precision.auto,
     threads: ThreadsOption = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Classify on a Ray cluster: auto, local or HOST:PORT. Needs -o DIR.",
+            show_default=False,
+            rich_help_panel=MACHINE,
+        ),
+    ] = None,
 ) -> None:
     """Say what files are: pictures, sounds, 3D shapes, videos.
 
@@ -297,6 +306,11 @@ def classify(
     if timeline and windows:
         raise UsageError("--timeline reads all of a file, --windows a part: choose one")
     inputs = find_inputs(paths or [], files_from=files_from, null=null, file_filter=file_filter)
+    if ray is not None:
+        if resume or page or explained or show or fail_fast:
+            told = "--ray goes without --resume, --report, --explain, --show and --fail-fast"
+            raise UsageError(told)
+        form = form or (None if as_json or as_jsonl else Format.parquet)
     form = pick_format(form, as_json, as_jsonl, output, timeline)
     if resume:
         _check_resumable(paths or [], form, output)
@@ -328,6 +342,23 @@ def classify(
         "timeline": timeline,
         "windows": windows,
     }
+    if ray is not None:
+        from perceiver_cli.cli.cluster import classify_on_cluster
+
+        code = classify_on_cluster(
+            paths or [],
+            files_from=files_from,
+            null=null,
+            file_filter=file_filter,
+            address=ray,
+            output=output,
+            form=form,
+            timeout=timeout,
+            attention=attention,
+            quiet=quiet,
+            settings=settings,
+        )
+        raise typer.Exit(code)
     journal: Journal | ParquetFolder | None = None
     if resume:
         journal = _open_journal(resume, attention, settings)

@@ -11,11 +11,11 @@ from perceiver_cli.checkpoints import registry
 from perceiver_cli.checkpoints.format import Header
 from perceiver_cli.choices import SURE
 from perceiver_cli.device import pick_device
-from perceiver_cli.errors import CheckpointError, UsageError
+from perceiver_cli.errors import UsageError
 from perceiver_cli.inference.chosen_classes import check_classes
 from perceiver_cli.inference.decoding.decoders import Decoder, FetchingDecoder, InProcessDecoder
 from perceiver_cli.inference.decoding.items import FailedItem, Item, PreparedItem
-from perceiver_cli.inference.decoding.preparer import Preparer
+from perceiver_cli.inference.decoding.preparer import Preparer, default_weights
 from perceiver_cli.inference.decoding.subprocess_decoder import DecodingPool, SubprocessDecoder
 from perceiver_cli.inference.engine import Engine
 from perceiver_cli.inference.long_inputs import Prepare, clearest_part, is_long, predict_long
@@ -24,7 +24,6 @@ from perceiver_cli.inference.scheduler import Scheduler
 from perceiver_cli.inference.threads import default_threads, use_threads
 from perceiver_cli.inputs.objects import as_source
 from perceiver_cli.media.types import Source
-from perceiver_cli.modalities import MODALITIES
 from perceiver_cli.model.quantization.precision import precision_in_words
 from perceiver_cli.preparation.base import Reading
 from perceiver_cli.processor import usable_cores
@@ -114,7 +113,7 @@ class Classifier:
         self._loading = threading.Lock()
         self._stopping = False
         self._named = self._engine(registry.find(model)) if model else None
-        weights = _default_weights() if self._named is None else self._named.path
+        weights = default_weights() if self._named is None else self._named.path
         check_classes(classes, weights)
         reading = Reading(timeline=timeline, windows=windows)
         self.preparer = Preparer(weights, modality, strict, preview_sides, reading=reading)
@@ -261,14 +260,3 @@ class Classifier:
             if path not in self._engines:
                 self._engines[path] = Engine(path, self.device, self._precision)
             return self._engines[path]
-
-
-def _default_weights() -> dict[str, Path | CheckpointError]:
-    """Modality -> its default checkpoint, or why there is none."""
-    weights: dict[str, Path | CheckpointError] = {}
-    for modality in MODALITIES:
-        try:
-            weights[modality] = registry.default_for(modality)
-        except CheckpointError as error:
-            weights[modality] = error
-    return weights

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from perceiver_cli.errors import UsageError
 from perceiver_cli.inputs.archives import FailedSource, members
 from perceiver_cli.inputs.filters import FileFilter
-from perceiver_cli.inputs.names import archive_kind, is_url, scheme_of, split_member
+from perceiver_cli.inputs.names import ArchiveKind, archive_kind, is_url, scheme_of, split_member
 from perceiver_cli.inputs.opening import named_source
 from perceiver_cli.inputs.remote import RemoteSource
 from perceiver_cli.inputs.remote_folders import expand_url, is_remote_folder, walk_remote
@@ -29,10 +29,15 @@ _BLOCK = 2**16
 
 
 class Input(NamedTuple):
-    """A file to classify. named: the call names it; it was not found in a folder."""
+    """A file to classify.
+
+    named: the call names it; it was not found in a folder. archive: what kind of archive it is, if
+    its members are meant and the caller opens it.
+    """
 
     source: Source
     named: bool
+    archive: ArchiveKind | None = None
 
 
 def find_inputs(
@@ -41,6 +46,7 @@ def find_inputs(
     files_from: str | None = None,
     null: bool = False,
     file_filter: FileFilter | None = None,
+    open_archives: bool = True,
 ) -> Iterator[Input]:
     """Every input of a call, in order, found as it is asked for.
 
@@ -51,6 +57,7 @@ def find_inputs(
         files_from: A list of files and folders, itself a file, or "-" for standard input.
         null: Whether names in that list are separated by NUL bytes. Else each is a line.
         file_filter: Which files of folders to take, and which shard of all inputs.
+        open_archives: Whether an archive gives its members; else it is one Input.
 
     Raises:
         UsageError: At once, if the call makes no sense.
@@ -64,7 +71,11 @@ def find_inputs(
         raise UsageError("standard input can be read only once: '-' is there twice")
     if files_from is not None and files_from != STDIN and not os.path.exists(files_from):
         raise UsageError(f"--files-from {files_from}: no such file")
-    return _find(paths, files_from, null, file_filter or FileFilter())
+    file_filter = file_filter or FileFilter()
+    found = _find(paths, files_from, null, file_filter)
+    if not open_archives:
+        return found
+    return (member for each in found for member in _opened(each, file_filter))
 
 
 def walk(folder: str, file_filter: FileFilter) -> Iterator[str]:
@@ -160,8 +171,7 @@ def _inputs_of(path: str, file_filter: FileFilter, *, named: bool) -> Iterator[I
         for file in walk(path, file_filter):
             yield from _found(Source(file), file_filter)
     elif stat.S_ISREG(mode) and (kind := archive_kind(path)):
-        for member in members(Source(path), kind, file_filter):
-            yield Input(member, named=isinstance(member, FailedSource))
+        yield Input(Source(path), named=True, archive=kind)
     elif not file_filter.in_shard(path):
         return
     elif stat.S_ISFIFO(mode) and path.startswith(_OPEN_FILES):
@@ -181,20 +191,27 @@ def _inputs_of_url(url: str, file_filter: FileFilter, named: bool) -> Iterator[I
         return
     source = named_source(url)
     kind = archive_kind(urlsplit(url).path) if isinstance(source, RemoteSource) else None
-    if kind:
-        for member in members(source, kind, file_filter):
-            yield Input(member, named=isinstance(member, FailedSource))
-    elif file_filter.in_shard(url):
-        yield Input(source, named=True)
+    if kind or file_filter.in_shard(url):
+        yield Input(source, named=True, archive=kind)
 
 
 def _found(source: Source, file_filter: FileFilter) -> Iterator[Input]:
-    """The inputs that a file of a folder means: itself, or the members of an archive."""
+    """The input that a file of a folder is, if it is one."""
     kind = archive_kind(source.path) if file_filter.archives else None
-    if kind and not isinstance(source, FailedSource):
-        yield from (Input(member, named=False) for member in members(source, kind, file_filter))
-    elif file_filter.in_shard(source.path):
-        yield Input(source, named=False)
+    if isinstance(source, FailedSource):
+        kind = None
+    if kind or file_filter.in_shard(source.path):
+        yield Input(source, named=False, archive=kind)
+
+
+def _opened(found: Input, file_filter: FileFilter) -> Iterator[Input]:
+    """The members of an archive; any other input as it is."""
+    if found.archive is None:
+        yield found
+        return
+    for member in members(found.source, found.archive, file_filter):
+        # An archive that was named and cannot be read is an error, whatever it is.
+        yield Input(member, named=found.named and isinstance(member, FailedSource))
 
 
 def read_pipe(stream: BinaryIO) -> bytes:

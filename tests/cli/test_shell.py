@@ -94,6 +94,20 @@ def test_recipe(shell, holiday, tmp_path, recipe):
         assert word in produced
 
 
+@pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
+def test_a_process_beside_a_loop_answers_each_name_at_once(shell, holiday):
+    (recipe,) = re.findall(r"```bash\n(coproc .+?)```", PAGE, re.DOTALL)
+    outcome = shell(recipe)
+    # The next name is only written once the line of the one before has been read.
+    *lines, last = outcome.stdout.splitlines()
+    assert [line.partition("\t")[0] for line in lines[:3]] == [
+        f"It says: holiday/{name}" for name in holiday[:3]
+    ]
+    assert lines[3].startswith("It says: perceiver: holiday/d.jpg: ")
+    assert last == "At least one file failed."
+    assert outcome.stderr == ""
+
+
 # For each shell how it is asked what it would offer; $1 is the line so far.
 COMPLETING = {
     "bash": r"""

@@ -14,15 +14,18 @@ from typing import Any
 
 import numpy as np
 
+from perceiver_cli.checkpoints import registry
 from perceiver_cli.checkpoints.format import Header, read_header
 from perceiver_cli.detect import Detection, detect
 from perceiver_cli.errors import CheckpointError, InputError
 from perceiver_cli.inference.decoding.items import FailedItem, Item, PreparedItem
 from perceiver_cli.media.failures import UNREADABLE_CONTENT, wrap_errors
 from perceiver_cli.media.types import Source
-from perceiver_cli.modalities import serving
+from perceiver_cli.modalities import MODALITIES, serving
 from perceiver_cli.preparation.base import Preparation, Preview, Reading
 from perceiver_cli.preparation.recipes import preparation_for
+
+DefaultWeights = Mapping[str, Path | CheckpointError]
 
 Corruption = Callable[[Any, np.random.Generator], Any]
 
@@ -42,7 +45,7 @@ class Preparer:
         reading: How much of sounds and films is read.
     """
 
-    weights: Path | Mapping[str, Path | CheckpointError]
+    weights: Path | DefaultWeights
     modality: str = "auto"
     strict: bool = False
     preview_sides: tuple[int, int] | None = None
@@ -128,3 +131,14 @@ class Preparer:
             except ValueError as error:
                 raise CheckpointError(f"{weights}: {error}") from None
         return self._preparations[weights]
+
+
+def default_weights() -> DefaultWeights:
+    """Modality -> its default checkpoint, or why there is none."""
+    weights: dict[str, Path | CheckpointError] = {}
+    for modality in MODALITIES:
+        try:
+            weights[modality] = registry.default_for(modality)
+        except CheckpointError as error:
+            weights[modality] = error
+    return weights

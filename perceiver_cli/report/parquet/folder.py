@@ -111,7 +111,7 @@ class ParquetFolder:
         self._rows = []
 
     def _enter(self, row: dict[str, Any], part: Path) -> None:
-        path = _path_of(row)
+        path = path_of(row)
         if path in self._entries and self._entries[path][1] != part:
             self._replaced.setdefault(self._entries[path][1], set()).add(path)
         error = row["error"] or {}
@@ -133,7 +133,7 @@ class ParquetFolder:
 
     def _take_out(self, part: Path, paths: set[str]) -> None:
         rows = self._parquet.read_table(part).to_pylist()
-        kept = [row for row in rows if _path_of(row) not in paths]
+        kept = [row for row in rows if path_of(row) not in paths]
         if not kept:
             part.unlink()
             return
@@ -175,6 +175,7 @@ def prepare_folder(path: Path, fingerprint: str) -> None:
         )
 
 
-def _path_of(row: dict[str, Any]) -> str:
-    stray: bytes | None = row["path_bytes"]
+def path_of(row: dict[str, Any]) -> str:
+    """The path of a row, with the bytes that are not UTF-8 as os.fsdecode has them."""
+    stray: bytes | None = row.get("path_bytes")
     return str(row["path"]) if stray is None else os.fsdecode(stray)

@@ -1,0 +1,77 @@
+"""The inputs of a call in chunks: what one task decodes, and one part of the output holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from perceiver_cli.inputs.names import ArchiveKind
+from perceiver_cli.inputs.paths import Input
+from perceiver_cli.media.types import Identity, Source
+
+# What has to be done again when a machine is lost.
+CHUNK_INPUTS = 64
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some inputs, or one archive. Can be pickled.
+
+    Attributes:
+        name: Tells it from the other chunks of its run; the same in every try.
+        sources: The inputs.
+        named: The paths that the call names; others are passed over if they are no media.
+        archive: The kind of the only source, whose members are meant.
+        done: The paths of members that are done already, and what they were.
+    """
+
+    name: str
+    sources: tuple[Source, ...]
+    named: frozenset[str]
+    archive: ArchiveKind | None = None
+    done: Mapping[str, Identity] = field(default_factory=dict)
+
+
+def chunks(
+    inputs: Iterable[Input],
+    run: str,
+    is_done: Callable[[Source], bool],
+    done_members: Callable[[str], Mapping[str, Identity]],
+    size: int = CHUNK_INPUTS,
+) -> Iterator[Chunk]:
+    """The chunks of a run.
+
+    Args:
+        inputs: In any order; archives unopened. A path that comes twice is taken once.
+        run: What the names of its parts begin with.
+        is_done: Whether an input needs no work.
+        done_members: The name of an archive -> the paths of its members that are done,
+            and what they were.
+        size: How many inputs are in a chunk.
+    """
+    seen: set[str] = set()
+    waiting: list[Input] = []
+    number = 0
+    for each in inputs:
+        path = each.source.path
+        if path in seen:
+            continue
+        seen.add(path)
+        if each.archive:
+            named = frozenset([path] if each.named else [])
+            name = f"{run}-{number:06}"
+            yield Chunk(name, (each.source,), named, each.archive, done_members(path))
+            number += 1
+        elif not is_done(each.source):
+            waiting.append(each)
+        if len(waiting) >= size:
+            yield _chunk(f"{run}-{number:06}", waiting)
+            number += 1
+            waiting = []
+    if waiting:
+        yield _chunk(f"{run}-{number:06}", waiting)
+
+
+def _chunk(name: str, inputs: list[Input]) -> Chunk:
+    named = frozenset(each.source.path for each in inputs if each.named)
+    return Chunk(name, tuple(each.source for each in inputs), named)

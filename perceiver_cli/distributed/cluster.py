@@ -1,0 +1,109 @@
+"""The connection to a Ray cluster."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from perceiver_cli.errors import UsageError
+
+# Ray takes several minutes by default to find that nobody answers.
+_CONNECT_S = "20"
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a cluster has.
+
+    Attributes:
+        cpus: Processor cores.
+        gpus: GPUs.
+        nodes: Machines.
+    """
+
+    cpus: int
+    gpus: int
+    nodes: int
+
+    @property
+    def actors(self) -> int:
+        """How many models run: one for each GPU, or on about half of the cores."""
+        return self.gpus or max(1, self.cpus // 2)
+
+
+@contextmanager
+def connected(address: str) -> Iterator[Resources]:
+    """Connects to a cluster for a block.
+
+    Args:
+        address: "auto" (a cluster that runs on this machine), "local" (one is started for the
+            block), or HOST:PORT.
+
+    Raises:
+        UsageError: Ray is not installed, nobody answers, or the cluster is too small to ever
+            finish.
+    """
+    ray = _import_ray()
+    was_connected = ray.is_initialized()
+    if not was_connected:
+        _connect(ray, address)
+    try:
+        _quiet(ray)
+        total: dict[str, Any] = ray.cluster_resources()
+        alive = sum(bool(node["Alive"]) for node in ray.nodes())
+        found = Resources(int(total.get("CPU", 0)), int(total.get("GPU", 0)), alive)
+        needed = 1 if found.gpus else 2
+        if found.cpus < needed:
+            raise UsageError(
+                f"the cluster has {found.cpus} CPU, but decoding and the model need {needed}"
+                if not found.gpus
+                else "the cluster has no CPU for decoding"
+            )
+        yield found
+    finally:
+        if not was_connected:
+            ray.shutdown()
+
+
+def _import_ray() -> ModuleType:
+    # Before Ray is imported: it reports nothing over the network, and asks no token of its own
+    # processes unless the user wants one.
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ.setdefault("RAY_gcs_rpc_server_connect_timeout_s", _CONNECT_S)
+    try:
+        import ray
+        import ray.data
+    except ImportError:
+        raise UsageError("--ray needs Ray: pip install 'perceiver-cli[ray]'") from None
+    module: ModuleType = ray
+    return module
+
+
+def _connect(ray: ModuleType, address: str) -> None:
+    options = {"include_dashboard": False} if address == "local" else {}
+    try:
+        ray.init(
+            address=address,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            configure_logging=True,
+            **options,
+        )
+    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else "no answer"
+        if address == "auto":
+            reason = "none runs on this machine; ray start --head starts one"
+        raise UsageError(f"no Ray cluster at {address}: {reason[:200]}") from None
+
+
+def _quiet(ray: ModuleType) -> None:
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    for name in ("ray.data", "ray"):
+        logging.getLogger(name).setLevel(logging.ERROR)

@@ -1,0 +1,173 @@
+"""One run on a cluster: list, decode, predict, write."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from perceiver_cli.checkpoints.digest import fingerprint
+from perceiver_cli.distributed.chunks import CHUNK_INPUTS, chunks
+from perceiver_cli.distributed.cluster import Resources, connected
+from perceiver_cli.distributed.output import Done, Output, drop_replaced
+from perceiver_cli.distributed.stages import Decode, Predict, Write
+from perceiver_cli.errors import UsageError
+from perceiver_cli.inputs.filters import FileFilter
+from perceiver_cli.inputs.paths import Input, find_inputs
+
+TIMEOUT_S = 300.0
+
+# CPUs of a task that decodes. Less than one, as Ray Data puts two stages with the same needs
+# into one process, where decoding would wait for the model.
+_DECODER_CPUS = 0.9
+
+# CPUs that a task of the last stage takes: it waits for storage most of the time.
+_WRITER_CPUS = 0.1
+
+
+@dataclass
+class Summary:
+    """How a run went.
+
+    Attributes:
+        inputs: How many were done in this run, failures included.
+        failed: How many of these failed.
+        passed_over: Files of folders and archives that are no media.
+        done_before: How many were done by earlier runs.
+        failed_before: How many of those failed.
+    """
+
+    inputs: int = 0
+    failed: int = 0
+    passed_over: int = 0
+    done_before: int = 0
+    failed_before: int = 0
+
+
+def classify(
+    paths: Iterable[str],
+    output: str | os.PathLike[str],
+    *,
+    ray: str = "auto",
+    form: str = "parquet",
+    file_filter: FileFilter | None = None,
+    timeout: float = TIMEOUT_S,
+    chunk_inputs: int = CHUNK_INPUTS,
+    on_progress: Callable[[Summary], None] | None = None,
+    **settings: Any,
+) -> Summary:
+    """Classifies files on a Ray cluster. The same call again continues after any end.
+
+    Args:
+        paths: What the command takes: files, folders, patterns, URLs, archives.
+        output: A folder that all machines see, or a URL such as s3://bucket/labels.
+        ray: "auto" (a cluster that runs on this machine), "local" (one is started for this call)
+            or HOST:PORT.
+        form: "parquet" or "jsonl".
+        file_filter: Which files of folders and members of archives are taken.
+        timeout: Seconds for decoding one file; 0 is no limit.
+        chunk_inputs: Inputs in one task, and in one part of the output.
+        on_progress: Called now and then with the counts so far.
+        settings: The Classifier's: model, modality, top, min_score, attention, precision, ...
+
+    Returns:
+        The counts.
+
+    Raises:
+        UsageError: Ray or the output cannot be used, or the cluster is too small.
+        CheckpointError: Weights are missing.
+    """
+    file_filter = file_filter or FileFilter()
+    found = find_inputs(paths, file_filter=file_filter, open_archives=False)
+    return run(
+        found,
+        Output(os.fspath(output), form),
+        ray,
+        file_filter=file_filter,
+        timeout=timeout,
+        chunk_inputs=chunk_inputs,
+        on_progress=on_progress,
+        settings=settings,
+    )
+
+
+def run(
+    inputs: Iterable[Input],
+    output: Output,
+    address: str,
+    *,
+    file_filter: FileFilter,
+    timeout: float,
+    chunk_inputs: int = CHUNK_INPUTS,
+    on_progress: Callable[[Summary], None] | None = None,
+    settings: dict[str, Any],
+) -> Summary:
+    """As `classify`, of inputs that have been found, archives unopened."""
+    settings = {"attention": False, "modality": "auto", "strict": False, **settings}
+    model = settings.get("model")
+    with connected(address) as resources:
+        output.prepare(fingerprint(model, settings))
+        done = Done(output)
+        summary = Summary(done_before=len(done), failed_before=done.failed)
+        name = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
+        made = chunks(inputs, name, done.holds, done.members_of, chunk_inputs)
+        rows = [pickle.dumps(chunk, protocol=5) for chunk in made]
+        if rows:
+            output.begin()
+            decode = Decode(model, settings["modality"], settings["strict"], timeout, file_filter)
+            _execute(rows, decode, output, resources, settings, summary, on_progress)
+            drop_replaced(output)
+        output.complete()
+    return summary
+
+
+def _execute(
+    rows: list[bytes],
+    decode: Decode,
+    output: Output,
+    resources: Resources,
+    settings: dict[str, Any],
+    summary: Summary,
+    on_progress: Callable[[Summary], None] | None,
+) -> None:
+    import ray.data
+    from ray.exceptions import RayError
+
+    gpus = 1 if resources.gpus else 0
+    machine = {"device": "cuda" if gpus else "cpu", "threads": 1}
+    # No less than one actor, so that a node that is lost does not stop the others.
+    pool = ray.data.ActorPoolStrategy(
+        min_size=1, max_size=resources.actors, initial_size=resources.actors
+    )
+    # One chunk a block, which is what is tried again.
+    data = ray.data.from_items([{"chunk": row} for row in rows], override_num_blocks=len(rows))
+    data = data.map_batches(decode, batch_size=None, batch_format="pyarrow", num_cpus=_DECODER_CPUS)
+    data = data.map_batches(
+        Predict,
+        fn_constructor_args=(settings | machine, output.form),
+        batch_size=None,
+        batch_format="pyarrow",
+        compute=pool,
+        num_cpus=0 if gpus else 1,
+        num_gpus=gpus or None,
+    )
+    data = data.map_batches(
+        Write(output), batch_size=None, batch_format="pyarrow", num_cpus=_WRITER_CPUS
+    )
+    try:
+        for counts in data.iter_rows():
+            summary.inputs += int(counts["inputs"])
+            summary.failed += int(counts["failed"])
+            summary.passed_over += int(counts["passed_over"])
+            if on_progress:
+                on_progress(summary)
+    except RayError as error:
+        said = str(error).strip().splitlines()
+        raise UsageError(
+            f"the cluster gave up ({said[-1] if said else type(error).__name__}); "
+            "the same call again does what is left"
+        ) from None

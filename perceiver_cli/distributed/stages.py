@@ -1,0 +1,176 @@
+"""What runs on the machines of a cluster: decode (tasks), predict (actors), write (tasks)."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from perceiver_cli.checkpoints import registry
+from perceiver_cli.distributed.chunks import CHUNK_INPUTS, Chunk
+from perceiver_cli.distributed.output import Output
+from perceiver_cli.inference.decoding.decoders import FetchingDecoder
+from perceiver_cli.inference.decoding.items import FailedItem, Item, PreparedItem
+from perceiver_cli.inference.decoding.preparer import Preparer, default_weights
+from perceiver_cli.inference.decoding.subprocess_decoder import DecodingPool, SubprocessDecoder
+from perceiver_cli.inputs.archives import FailedSource, members
+from perceiver_cli.inputs.filters import FileFilter
+from perceiver_cli.media.types import Identity, Source
+from perceiver_cli.report.parquet.schema import row
+
+# Objects that one task gets from elsewhere at a time.
+_FETCHED_AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class Decode:
+    """Chunks -> prepared items, in a process apart: a decoder that crashes costs its file alone.
+
+    Args:
+        model: The checkpoint for every input; None: each modality's default.
+        modality: What every input has to be; "auto": whatever its content says.
+        strict: Whether an input fails of which something was left out or repaired.
+        limit_s: Seconds for decoding one input; 0 is no limit.
+        file_filter: Which members of archives are taken.
+    """
+
+    model: str | None
+    modality: str
+    strict: bool
+    limit_s: float
+    file_filter: FileFilter
+
+    def __call__(self, block: Any) -> Iterator[Any]:
+        """Tables of one row: a name, and its items with their identities."""
+        for content in block["chunk"].to_pylist():
+            chunk: Chunk = pickle.loads(content)
+            sources, number = self._sources(chunk), 0
+            while group := tuple(islice(sources, CHUNK_INPUTS)):
+                # A task that is tried again gives the same names to the same inputs.
+                name = f"{chunk.name}-{number:04}" if chunk.archive else chunk.name
+                yield _table(name=name, items=self._prepared(chunk, group))
+                number += 1
+
+    def _sources(self, chunk: Chunk) -> Iterator[Source]:
+        if chunk.archive is None:
+            yield from chunk.sources
+            return
+        for source in members(chunk.sources[0], chunk.archive, self.file_filter):
+            if chunk.done.get(source.path) != source.identity() or source.identity() is None:
+                yield source
+
+    def _prepared(self, chunk: Chunk, sources: tuple[Source, ...]) -> bytes:
+        identities = [source.identity() for source in sources]
+        decoder = FetchingDecoder(SubprocessDecoder(_pool(self), self.limit_s), 1)
+        try:
+            with ThreadPoolExecutor(_FETCHED_AT_ONCE) as threads:
+                items = list(threads.map(decoder.prepare, sources))
+        finally:
+            decoder.close()
+        found = [
+            (_without_content(item), identity)
+            for item, identity in zip(items, identities, strict=True)
+            if not _is_passed_over(item, chunk)
+        ]
+        return pickle.dumps((found, len(items) - len(found)), protocol=5)
+
+
+class Predict:
+    """Prepared items -> rows of the output; one model of each kind, loaded once.
+
+    Args:
+        settings: The Classifier's arguments.
+        form: "parquet" or "jsonl".
+    """
+
+    def __init__(self, settings: dict[str, Any], form: str) -> None:
+        from perceiver_cli.inference.classifier import Classifier
+
+        self._classifier = Classifier(**settings)
+        self._form = form
+
+    def __call__(self, block: Any) -> Iterator[Any]:
+        """The same rows, with the items' records in place of the items."""
+        for each in block.to_pylist():
+            found, passed_over = pickle.loads(each["items"])
+            records = self._records(found)
+            yield _table(
+                name=each["name"],
+                rows=pickle.dumps(records, protocol=5),
+                inputs=len(records),
+                failed=sum(record["status"] == "error" for record in records),
+                passed_over=passed_over,
+            )
+
+    def _records(self, found: list[tuple[Item, Identity | None]]) -> list[dict[str, Any]]:
+        items = [_with_weights_here(item) for item, _ in found]
+        size, records = self._classifier.batch_size, []
+        for start in range(0, len(items), size):
+            part = self._classifier.predict(items[start : start + size])
+            for result, (_, identity) in zip(part, found[start : start + size], strict=True):
+                record = result.to_dict()
+                as_row = self._form == "parquet"
+                records.append(row(record, identity) if as_row else record | {"file": identity})
+        return records
+
+
+@dataclass(frozen=True)
+class Write:
+    """Rows -> one part of the output each."""
+
+    output: Output
+
+    def __call__(self, block: Any) -> Any:
+        """The rows' counts, once they are written."""
+        for each in block.to_pylist():
+            if rows := pickle.loads(each["rows"]):
+                self.output.write(each["name"], rows)
+        return block.drop_columns(["rows"])
+
+
+def _table(**values: Any) -> Any:
+    """A pyarrow.Table of one row."""
+    import pyarrow as pa
+
+    columns = {
+        name: pa.array([value], pa.large_binary() if isinstance(value, bytes) else None)
+        for name, value in values.items()
+    }
+    return pa.table(columns)
+
+
+@cache
+def _pool(decode: Decode) -> DecodingPool:
+    """The decoding process of this worker process, kept from one chunk to the next."""
+    weights = registry.find(decode.model) if decode.model else default_weights()
+    # Ray sets its workers' threads; a decoding process has one in any case.
+    os.environ.pop("OMP_NUM_THREADS", None)
+    return DecodingPool(Preparer(weights, decode.modality, decode.strict))
+
+
+def _without_content(item: Item) -> Item:
+    """The item without what was read of its file."""
+    return replace(item, source=Source(item.source.path))
+
+
+def _is_passed_over(item: Item, chunk: Chunk) -> bool:
+    """Whether a file that was found in a folder or an archive is no media."""
+    if not isinstance(item, FailedItem) or item.source.path in chunk.named:
+        return False
+    if isinstance(item.source, FailedSource):
+        return False
+    no_bytes = item.error.kind == "empty" and item.source.has_no_bytes()
+    return item.error.kind == "unsupported" or no_bytes
+
+
+def _with_weights_here(item: Item) -> Item:
+    """The item with the path that its weights have on this machine."""
+    if isinstance(item, PreparedItem) and not item.weights.exists():
+        return replace(item, weights=Path(registry.find(item.weights.stem)))
+    return item

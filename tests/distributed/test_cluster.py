@@ -1,0 +1,112 @@
+"""`classify --ray` on a cluster that the test starts; skipped where Ray is not installed."""
+
+import json
+import os
+import sys
+
+import pytest
+
+ray_is_here = pytest.mark.skipif(
+    __import__("importlib.util").util.find_spec("ray") is None, reason="Ray is not installed"
+)
+
+
+@ray_is_here
+def test_a_local_cluster_gives_the_records_of_a_single_process(perceiver, media, tmp_path):
+    inputs = list(map(str, media.values()))
+    env = {"RAY_AUTH_MODE": "disabled", "PYTHONPATH": os.pathsep.join(sys.path)}
+    call = ["classify", *inputs, "--ray", "local", "--jsonl", "-o", tmp_path / "out"]
+    done = perceiver(*call, env=env, timeout=900)
+    assert done.returncode == 0, done.stderr
+    there = [
+        json.loads(line)
+        for part in (tmp_path / "out").glob("part-*.jsonl")
+        for line in part.read_text().splitlines()
+    ]
+    here = perceiver("classify", *inputs, "--jsonl", "--no-attention", timeout=900)
+    for line in here.stdout.splitlines():
+        record = json.loads(line)
+        (other,) = (r for r in there if r["path"] == record["path"])
+        assert [p["label"] for p in other["predictions"]] == [
+            p["label"] for p in record["predictions"]
+        ]
+    assert (tmp_path / "out" / "_SUCCESS").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ((), "-o DIR"),
+        (("-o", "out", "--format", "csv"), "parquet or jsonl"),
+        (("-o", "out", "--resume", "j.jsonl"), "without --resume"),
+        (("-o", "out", "--fail-fast"), "without --resume"),
+    ],
+)
+def test_calls_that_make_no_sense(run, bundle, media, tmp_path, monkeypatch, options, says):
+    pytest.importorskip("pyarrow")
+    monkeypatch.chdir(tmp_path)
+    outcome = run("classify", media["image"], "--ray", "auto", *options)
+    assert outcome.exit_code == 2
+    assert says in outcome.stderr
+    assert os.listdir(tmp_path) == []
+
+
+def test_without_ray_one_line_says_so(run, bundle, media, tmp_path, monkeypatch):
+    pytest.importorskip("pyarrow")
+    monkeypatch.setitem(sys.modules, "ray", None)
+    outcome = run("classify", media["image"], "--ray", "auto", "-o", tmp_path / "out")
+    assert outcome.exit_code == 2
+    assert outcome.stderr.strip().splitlines()[-1].endswith("pip install 'perceiver-cli[ray]'")
+    assert not (tmp_path / "out").exists()
+
+
+class FakeRay:
+    """A cluster of so many CPUs, as `connected` sees it."""
+
+    def __init__(self, cpus: float, gpus: float = 0) -> None:
+        self.total = {"CPU": cpus, "GPU": gpus}
+        self.shut_down = False
+
+    def is_initialized(self) -> bool:
+        return False
+
+    def init(self, **options) -> None:
+        if options["address"] == "nowhere:1":
+            raise ConnectionError("ray client connection timeout")
+
+    def cluster_resources(self) -> dict:
+        return self.total
+
+    def nodes(self) -> list:
+        return [{"Alive": True}]
+
+    def shutdown(self) -> None:
+        self.shut_down = True
+
+
+@pytest.mark.parametrize(
+    ("cpus", "gpus", "address", "says"),
+    [
+        (1, 0, "auto", "the cluster has 1 CPU"),
+        (0, 1, "auto", "no CPU for decoding"),
+        (8, 0, "nowhere:1", "no Ray cluster at nowhere:1"),
+    ],
+)
+def test_a_cluster_that_cannot_do_it_is_told_before_the_start(
+    monkeypatch, cpus, gpus, address, says
+):
+    from perceiver_cli.distributed import cluster
+    from perceiver_cli.errors import UsageError
+
+    fake = FakeRay(cpus, gpus)
+    monkeypatch.setattr(cluster, "_import_ray", lambda: fake)
+    monkeypatch.setattr(cluster, "_quiet", lambda ray: None)
+    with pytest.raises(UsageError, match=says), cluster.connected(address):
+        pytest.fail("connected")
+
+
+def test_half_of_the_cores_run_models_and_one_at_least_decodes(monkeypatch):
+    from perceiver_cli.distributed.cluster import Resources
+
+    assert [Resources(cpus, 0, 1).actors for cpus in (2, 3, 16)] == [1, 1, 8]
+    assert Resources(64, 4, 4).actors == 4

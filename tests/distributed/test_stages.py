@@ -1,0 +1,182 @@
+"""The stages of `classify --ray`, called one after another in this process, without a cluster."""
+
+import io
+import json
+import os
+import pickle
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from perceiver_cli.errors import UsageError
+from perceiver_cli.inputs.filters import FileFilter
+from perceiver_cli.inputs.paths import find_inputs
+from tests.samples import make_picture
+
+pa = pytest.importorskip("pyarrow")
+
+from perceiver_cli.distributed import stages  # noqa: E402
+from perceiver_cli.distributed.chunks import chunks  # noqa: E402
+from perceiver_cli.distributed.output import Done, Output, drop_replaced  # noqa: E402
+
+SETTINGS = {"attention": False, "modality": "auto", "strict": False, "threads": 1, "device": "cpu"}
+
+
+@pytest.fixture
+def folder(tmp_path, media) -> Path:
+    """Five files of media, one that is cut off, one of text, one empty."""
+    place = tmp_path / "in"
+    place.mkdir()
+    for path in media.values():
+        (place / path.name).write_bytes(path.read_bytes())
+    (place / "half.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (place / "notes.txt").write_text("what we did\n")
+    (place / "empty.jpg").touch()
+    return place
+
+
+@pytest.fixture
+def cluster(bundle):
+    """cluster(output, paths, run) -> the counts of each chunk, as if Ray had moved the blocks."""
+    stages._pool.cache_clear()
+    made: list[stages.Predict] = []
+
+    def call(output: Output, paths, run: str = "1", tries: int = 1, size: int = 3) -> list[dict]:
+        done = Done(output)
+        file_filter = FileFilter(recursive=True)
+        inputs = find_inputs(map(str, paths), file_filter=file_filter, open_archives=False)
+        if not made:
+            made.append(stages.Predict(SETTINGS, output.form))
+        # The weights are this process's alone, so it decodes, too.
+        decode = stages.Decode(None, "auto", False, 60.0, file_filter)
+        write = stages.Write(output)
+        counts = []
+        for chunk in chunks(inputs, run, done.holds, done.members_of, size):
+            block = pa.table({"chunk": [pickle.dumps(chunk)]})
+            for _ in range(tries):  # a task that is tried again
+                blocks = [made[0](items) for items in decode(block)]
+                ends = [write(rows) for part in blocks for rows in part]
+            counts += [row for end in ends for row in end.to_pylist()]
+        return counts
+
+    yield call
+    for pool in [stages._pool(stages.Decode(None, "auto", False, 60.0, FileFilter(True)))]:
+        pool.close()
+    stages._pool.cache_clear()
+
+
+def parts(output: Output) -> list[str]:
+    return sorted(n for n in os.listdir(output.where) if n.startswith("part-"))
+
+
+def rows(output: Output) -> dict[str, dict]:
+    found = [row for part in parts(output) for row in output._decoded(output._get(part), None)]
+    assert len({row["path"] for row in found}) == len(found), "a row is there twice"
+    return {row["path"]: row for row in found}
+
+
+@pytest.mark.parametrize("form", ["parquet", "jsonl"])
+def test_the_rows_are_those_of_a_single_process(cluster, folder, tmp_path, run, form):
+    output = Output(str(tmp_path / "out"), form)
+    output.prepare("f")
+    counts = cluster(output, [folder], tries=2)
+    assert sum(c["inputs"] for c in counts) == 6
+    assert sum(c["failed"] for c in counts) == 1
+    assert sum(c["passed_over"] for c in counts) == 2
+    there = rows(output)
+    call = ("classify", "-r", folder, "--format", "jsonl", "--no-attention")
+    here = {r["path"]: r for r in map(json.loads, run(*call).stdout.splitlines())}
+    assert there.keys() == here.keys()
+    for path, record in here.items():
+        assert there[path]["predictions"] == record["predictions"]
+        assert (there[path]["error"] or {}).get("kind") == (record["error"] or {}).get("kind")
+
+
+def test_what_is_done_is_not_done_again_unless_it_changed(cluster, folder, tmp_path):
+    output = Output(str(tmp_path / "out"), "parquet")
+    output.prepare("f")
+    cluster(output, [folder])
+    first = parts(output)
+    # What was passed over has no row, so it is looked at again.
+    assert sum(c["inputs"] for c in cluster(output, [folder], "2")) == 0
+    assert parts(output) == first
+    make_picture(folder / "photo.jpg", 40, 40)
+    (folder / "gone.jpg").symlink_to("nowhere")
+    assert sum(c["inputs"] for c in cluster(output, [folder], "3")) == 2
+    (folder / "gone.jpg").unlink()
+    make_picture(folder / "gone.jpg")
+    assert sum(c["inputs"] for c in cluster(output, [folder], "4")) == 1
+    drop_replaced(output)
+    there = rows(output)
+    assert len(there) == 7
+    assert there[str(folder / "gone.jpg")]["status"] == "ok"
+
+
+def test_a_run_without_its_last_parts_is_continued(cluster, folder, tmp_path):
+    output = Output(str(tmp_path / "out"), "parquet")
+    output.prepare("f")
+    cluster(output, [folder])
+    whole = rows(output)
+    Path(output.where, parts(output)[0]).unlink()
+    Path(output.where, ".part-x.parquet.1.part").write_bytes(b"half")  # killed inside a write
+    cluster(output, [folder], "2")
+    assert rows(output).keys() == whole.keys()
+
+
+def test_an_archive_is_opened_where_it_is_decoded(cluster, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(stages, "CHUNK_INPUTS", 2)
+    path = tmp_path / "a.tar.gz"
+    with tarfile.open(path, "w:gz") as tar:
+        for file in sorted(folder.iterdir()):
+            entry = tarfile.TarInfo(file.name)
+            entry.size = file.stat().st_size
+            tar.addfile(entry, io.BytesIO(file.read_bytes()))
+    output = Output(str(tmp_path / "out"), "jsonl")
+    output.prepare("f")
+    counts = cluster(output, [path], tries=2)
+    assert sum(c["inputs"] for c in counts) == 6
+    assert {row.partition("::")[2] for row in rows(output)} == {str(path)}
+    assert sum(c["inputs"] for c in cluster(output, [path], "2")) == 0
+
+
+def test_a_file_that_crashes_its_decoder_fails_alone(cluster, folder, tmp_path, monkeypatch):
+    modules = tmp_path / "modules"
+    modules.mkdir()
+    (modules / "soundfile.py").write_text("import os\nos.abort()\n")
+    monkeypatch.syspath_prepend(modules)
+    output = Output(str(tmp_path / "out"), "jsonl")
+    output.prepare("f")
+    cluster(output, [folder])
+    there = rows(output)
+    assert there[str(folder / "clip.wav")]["error"]["kind"] == "corrupt"
+    assert there[str(folder / "photo.jpg")]["status"] == "ok"
+
+
+def test_a_folder_of_other_weights_or_another_form_is_refused(tmp_path):
+    output = Output(str(tmp_path / "out"), "parquet")
+    output.prepare("f")
+    output.write("1", [])
+    output.prepare("f")
+    with pytest.raises(UsageError, match="other weights"):
+        output.prepare("g")
+    with pytest.raises(UsageError, match="the same --format"):
+        Output(str(tmp_path / "out"), "jsonl").prepare("f")
+
+
+def test_the_output_may_be_in_memory_or_a_bucket(cluster, folder):
+    import fsspec
+
+    fs = fsspec.filesystem("memory")
+    output = Output("memory://labels/out", "parquet")
+    output.prepare("f")
+    assert sum(c["inputs"] for c in cluster(output, [folder])) == 6
+    output.complete()
+    names = {path.rpartition("/")[2] for path in fs.find("/labels/out")}
+    assert {"_perceiver.json", "_SUCCESS"} <= names
+    assert len(Done(output)) == 6
+    with pytest.raises(UsageError, match="other weights"):
+        output.prepare("g")
+    output.begin()
+    assert not fs.exists("/labels/out/_SUCCESS")
+    fs.rm("/labels", recursive=True)
