@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import secrets
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +16,7 @@ from perceiver_cli.distributed.stages import Decode, Predict, Write
 from perceiver_cli.errors import UsageError
 from perceiver_cli.inputs.filters import FileFilter
 from perceiver_cli.inputs.paths import Input, find_inputs
+from perceiver_cli.report.parquet.folder import run_name
 
 TIMEOUT_S = 300.0
 
@@ -113,8 +112,7 @@ def run(
         output.prepare(fingerprint(model, settings))
         done = Done(output)
         summary = Summary(done_before=len(done), failed_before=done.failed)
-        name = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
-        made = chunks(inputs, name, done.holds, done.members_of, chunk_inputs)
+        made = chunks(inputs, run_name(), done.holds, done.members_of, chunk_inputs)
         rows = [pickle.dumps(chunk, protocol=5) for chunk in made]
         if rows:
             output.begin()

@@ -25,7 +25,7 @@ from perceiver_cli.media.types import Identity, Source
 from perceiver_cli.report.parquet.schema import row
 
 # Objects that one task gets from elsewhere at a time.
-_FETCHED_AT_ONCE = 8
+_FETCHED_AT_ONCE = 16
 
 
 @dataclass(frozen=True)

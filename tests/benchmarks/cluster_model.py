@@ -58,7 +58,7 @@ class Setting:
     model_ms: float = 20.0
     spread: float = 0.3
     fetch_ms: float = 0.0
-    fetched: int = 8
+    fetched: int = 16
     object_mb: float = 0.2
     node_mb_s: float = 1000.0
     store_requests_s: float = 50_000.0
@@ -165,7 +165,8 @@ def simulate(setting: Setting) -> dict:
             driver.serve(setting.driver_ms / 1000, decode)
 
     def decode() -> None:
-        needed = fetching() + seconds(setting.decode_ms)
+        # What comes next is fetched while a file is decoded.
+        needed = max(fetching(), seconds(setting.decode_ms))
         if lost_per_s and chance.random() < needed * lost_per_s:
             # The machine is lost halfway, and the chunk decoded anew.
             state["again"] += 1

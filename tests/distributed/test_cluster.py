@@ -105,8 +105,8 @@ def test_a_cluster_that_cannot_do_it_is_told_before_the_start(
         pytest.fail("connected")
 
 
-def test_half_of_the_cores_run_models_and_one_at_least_decodes(monkeypatch):
+def test_three_of_four_cores_run_models_and_one_at_least_decodes(monkeypatch):
     from perceiver_cli.distributed.cluster import Resources
 
-    assert [Resources(cpus, 0, 1).actors for cpus in (2, 3, 16)] == [1, 1, 8]
+    assert [Resources(cpus, 0, 1).actors for cpus in (2, 3, 16)] == [1, 2, 12]
     assert Resources(64, 4, 4).actors == 4

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +49,7 @@ class ParquetFolder:
         self._lock = lock_file(path / MANIFEST)
         self._rows: list[dict[str, Any]] = []
         self._claimed: dict[str, Identity | None] = {}
-        self._run, self._part = secrets.token_hex(4), 0
+        self._run, self._part = run_name(), 0
         # Path -> the part that holds its row; paths whose row in a part has been replaced.
         self._entries: dict[str, tuple[Entry, Path]] = {}
         self._replaced: dict[Path, set[str]] = {}
@@ -122,8 +123,7 @@ class ParquetFolder:
     def _read(self) -> None:
         columns = ["path", "path_bytes", "status", "error", "modality", "file"]
         # By age: where a run was killed before it took old rows out, the newer ones count.
-        parts = sorted(self.path.glob("part-*.parquet"), key=lambda part: part.stat().st_mtime_ns)
-        for part in parts:
+        for part in sorted(self.path.glob("part-*.parquet")):
             try:
                 rows = self._parquet.read_table(part, columns=columns).to_pylist()
             except (OSError, ValueError, KeyError) as error:
@@ -139,6 +139,11 @@ class ParquetFolder:
             return
         with atomic_write(part) as beside:
             self._parquet.write_table(schema.table(kept), beside, compression="zstd")
+
+
+def run_name() -> str:
+    """What the names of a run's parts begin with; those of later runs sort behind."""
+    return f"{time.time_ns():019}-{secrets.token_hex(3)}"
 
 
 def import_parquet() -> ModuleType:
