@@ -12,6 +12,9 @@ from typing import Any
 
 from perceiver_cli.errors import UsageError
 
+# Of a task on a machine that cannot do it at the moment.
+_TRIES = 3
+
 # Ray takes several minutes by default to find that nobody answers.
 _CONNECT_S = "20"
 
@@ -108,5 +111,8 @@ def _quiet(ray: ModuleType) -> None:
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
+    # A machine may be short of memory for a while; files never raise.
+    context.max_map_retries = _TRIES
+    context.retried_map_errors = ["could not be started", "Cannot allocate memory"]
     for name in ("ray.data", "ray"):
         logging.getLogger(name).setLevel(logging.ERROR)

@@ -16,6 +16,7 @@ from perceiver_cli.distributed.stages import Decode, Predict, Write
 from perceiver_cli.errors import UsageError
 from perceiver_cli.inputs.filters import FileFilter
 from perceiver_cli.inputs.paths import Input, find_inputs
+from perceiver_cli.preparation.base import Reading
 from perceiver_cli.report.parquet.folder import run_name
 
 TIMEOUT_S = 300.0
@@ -116,7 +117,12 @@ def run(
         rows = [pickle.dumps(chunk, protocol=5) for chunk in made]
         if rows:
             output.begin()
-            decode = Decode(model, settings["modality"], settings["strict"], timeout, file_filter)
+            reading = Reading(
+                timeline=settings.get("timeline", False), windows=settings.get("windows")
+            )
+            decode = Decode(
+                model, settings["modality"], settings["strict"], reading, timeout, file_filter
+            )
             _execute(rows, decode, output, resources, settings, summary, on_progress)
             drop_replaced(output)
         output.complete()

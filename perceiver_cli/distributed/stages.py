@@ -22,7 +22,10 @@ from perceiver_cli.inference.decoding.subprocess_decoder import DecodingPool, Su
 from perceiver_cli.inputs.archives import FailedSource, members
 from perceiver_cli.inputs.filters import FileFilter
 from perceiver_cli.media.types import Identity, Source
+from perceiver_cli.preparation.base import Reading
 from perceiver_cli.report.parquet.schema import row
+
+READING, ALL_FILES = Reading(), FileFilter()
 
 # Objects that one task gets from elsewhere at a time.
 _FETCHED_AT_ONCE = 16
@@ -36,15 +39,17 @@ class Decode:
         model: The checkpoint for every input; None: each modality's default.
         modality: What every input has to be; "auto": whatever its content says.
         strict: Whether an input fails of which something was left out or repaired.
+        reading: How much of sounds and films is read.
         limit_s: Seconds for decoding one input; 0 is no limit.
         file_filter: Which members of archives are taken.
     """
 
-    model: str | None
-    modality: str
-    strict: bool
-    limit_s: float
-    file_filter: FileFilter
+    model: str | None = None
+    modality: str = "auto"
+    strict: bool = False
+    reading: Reading = READING
+    limit_s: float = 0.0
+    file_filter: FileFilter = ALL_FILES
 
     def __call__(self, block: Any) -> Iterator[Any]:
         """Tables of one row: a name, and its items with their identities."""
@@ -151,7 +156,8 @@ def _pool(decode: Decode) -> DecodingPool:
     weights = registry.find(decode.model) if decode.model else default_weights()
     # Ray sets its workers' threads; a decoding process has one in any case.
     os.environ.pop("OMP_NUM_THREADS", None)
-    return DecodingPool(Preparer(weights, decode.modality, decode.strict))
+    preparer = Preparer(weights, decode.modality, decode.strict, reading=decode.reading)
+    return DecodingPool(preparer)
 
 
 def _without_content(item: Item) -> Item:

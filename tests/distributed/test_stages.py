@@ -49,7 +49,7 @@ def cluster(bundle):
         if not made:
             made.append(stages.Predict(SETTINGS, output.form))
         # The weights are this process's alone, so it decodes, too.
-        decode = stages.Decode(None, "auto", False, 60.0, file_filter)
+        decode = stages.Decode(limit_s=60.0, file_filter=file_filter)
         write = stages.Write(output)
         counts = []
         for chunk in chunks(inputs, run, done.holds, done.members_of, size):
@@ -61,7 +61,7 @@ def cluster(bundle):
         return counts
 
     yield call
-    for pool in [stages._pool(stages.Decode(None, "auto", False, 60.0, FileFilter(True)))]:
+    for pool in [stages._pool(stages.Decode(limit_s=60.0, file_filter=FileFilter(True)))]:
         pool.close()
     stages._pool.cache_clear()
 
