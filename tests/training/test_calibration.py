@@ -1,4 +1,4 @@
-"""Temperature, threshold and figures are fitted on the held-out files."""
+"""Temperatures and figures are fitted on the held-out files."""
 
 from types import SimpleNamespace
 
@@ -7,8 +7,8 @@ import pytest
 
 from perceiver_cli.checkpoints.format import Header, Label
 from perceiver_cli.model.config import PerceiverConfig
-from perceiver_cli.training import run
-from perceiver_cli.training.metrics import fit_temperature
+from perceiver_cli.training import calibration
+from perceiver_cli.training.metrics import best_temperature
 
 
 @pytest.fixture
@@ -21,31 +21,35 @@ def logits():
     return 3 * wanted, truth
 
 
-def softmax(logits):
-    powers = np.exp(logits)
-    return powers / powers.sum(1, keepdims=True)
-
-
-def test_the_threshold_and_the_figures_are_of_calibrated_scores(logits, monkeypatch):
+def test_the_temperatures_and_the_figures_are_of_the_held_out_files(logits, monkeypatch):
     asked = []
 
-    def held_out_logits(model, adapter, held_out, only=None):
+    def read_windows(model, adapter, cache, only=None):
         asked.append(only)
-        return (logits[0] * 2, logits[1]) if only else logits
+        values, truth = logits
+        rows = np.arange(len(truth))
+        return calibration.Outputs(
+            values * (2 if only else 1), np.zeros((len(truth), 1)), rows, truth
+        )
 
-    monkeypatch.setattr(run, "held_out_logits", held_out_logits)
+    monkeypatch.setattr(calibration, "read_windows", read_windows)
     config = PerceiverConfig({"video": 5, "audio": 5}, 4)
     labels = [Label(name, name) for name in "abcd"]
     header = Header("tiny", config, {"modality": "av"}, labels, card={"data": "none"})
     adapter = SimpleNamespace(streams=config.streams, reads=lambda name: name == "video")
-    found = run._calibrate(header, None, adapter, None)
+    found = calibration.calibrate(header, None, adapter, held=None, known=[])
     assert asked == [None, "video"]
     assert found.temperature == pytest.approx(3, rel=0.2)
-    assert found.temperature == pytest.approx(fit_temperature(*logits), abs=1e-4)
     assert found.alone == {"video": pytest.approx(2 * found.temperature, rel=0.02)}
-    best = softmax(logits[0] / found.temperature).max(1)
-    assert found.threshold == pytest.approx(np.quantile(best, 0.05), abs=1e-3)
-    measured = found.card["measured"]["held-out training files"]
+    assert found.familiar is None
+    measured = found.card["measured"][calibration.HELD]
     assert measured["items"] == 400
     assert measured["ece"] < 0.1
     assert found.card["data"] == "none"
+
+
+def test_a_temperature_is_the_one_with_the_least_loss(logits):
+    values, truth = logits
+    out = calibration.Outputs(values, np.zeros((400, 1)), np.arange(400), truth)
+    best = best_temperature(out.loss)
+    assert out.loss(best) < min(out.loss(0.8 * best), out.loss(1.25 * best), out.loss(1.0))
