@@ -103,6 +103,8 @@ class Classification:
         predictions: Classes, the likeliest first.
         among: Ids of the classes that were asked for, which share all of the score; None: all.
         input: Facts of the file, which differ by modality.
+        read: How much of it was read: "share" in [0, 1]; "area", the part of a picture or of a
+            film's frames; "seconds" of a sound or film. Empty without a signal.
         byte_array: "elements" M and "channels" C of what the model read; empty without a signal.
         attention: None if it was not measured.
         segments: The windows that were read, where there were several.
@@ -123,6 +125,7 @@ class Classification:
     predictions: list[Prediction] = field(default_factory=list)
     among: list[str] | None = None
     input: dict[str, Any] = field(default_factory=dict)
+    read: dict[str, float] = field(default_factory=dict)
     byte_array: dict[str, int] = field(default_factory=dict)
     attention: AttentionStats | None = None
     segments: list[dict[str, Any]] = field(default_factory=list)
@@ -160,7 +163,14 @@ class Failure:
 Result = Classification | Failure
 
 # What a record has in place of a Classification's values when there is none.
-_EMPTY: dict[str, Any] = {"predictions": [], "input": {}, "segments": [], "events": [], "notes": []}
+_EMPTY: dict[str, Any] = {
+    "predictions": [],
+    "input": {},
+    "read": {},
+    "segments": [],
+    "events": [],
+    "notes": [],
+}
 
 
 def read_result(record: dict[str, Any]) -> Result:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from perceiver_cli.choices import Device
+from perceiver_cli.choices import Device, Method
 from perceiver_cli.cli.options import (
     AUTO,
     OUTPUT,
@@ -92,5 +92,6 @@ def _print_answer(explanation: Explanation, output: Path) -> None:
 
     print(answer_in_words(explanation.result))
     print(explanation.about)
-    print(attention_in_words(explanation.result))
+    if explanation.method is Method.attention:
+        print(attention_in_words(explanation.result))
     print(f"Drawn in {display_path(str(output))}")

@@ -14,6 +14,7 @@ from perceiver_cli.checkpoints.label_tree import renormalised
 from perceiver_cli.inference.decoding.items import FailedItem, PreparedItem
 from perceiver_cli.inference.engine import Engine, WindowPrediction
 from perceiver_cli.inference.events import find_events, settings_of, track_of, votes_of
+from perceiver_cli.inference.read_share import read_share
 from perceiver_cli.preparation.base import Window
 from perceiver_cli.results import Classification, Failure, InputFailure, Prediction
 
@@ -117,6 +118,7 @@ def result_of(
             if scores[i] >= options.min_score and (not options.classes or i in among)
         ],
         among=[header.labels[i].id for i in among] if options.classes else None,
+        read=read_share(item, header.recipe),
         byte_array={"elements": clearest.elements, "channels": clearest.channels},
         attention=clearest.statistics,
     )

@@ -11,8 +11,8 @@ from rich.text import Text
 
 from perceiver_cli.report.answer import answer_in_words, answer_style, guess_style
 from perceiver_cli.report.events_table import show_events
-from perceiver_cli.report.input_words import input_in_words
-from perceiver_cli.report.sentence import attention_in_words
+from perceiver_cli.report.input_words import input_in_words, read_in_words
+from perceiver_cli.report.sentence import attention_in_words, share_seen
 from perceiver_cli.report.terminal import bar, is_ascii, show
 from perceiver_cli.report.words import (
     count,
@@ -32,7 +32,7 @@ _GAP = _INDENT[1]
 _LABEL, _BAR, _SHORTEST_BAR, _SCORE = 20, 30, 4, 4
 # What the columns of figures take of a line of the attention table, all of them and the first
 # two; narrower terminals than this have the first two.
-_NUMBERS, _FEW_NUMBERS, _NARROW = 42, 14, 64
+_NUMBERS, _FEW_NUMBERS, _NARROW = 46, 14, 64
 # Guesses behind the best with a smaller score are left out, unless everything is asked for.
 _LEAST = 0.005
 
@@ -76,6 +76,8 @@ def _show_model(console: Console, result: Classification) -> None:
     line = f"Read by {result.model} as {elements:,} elements x {channels} channels"
     if result.among is not None:
         line += f"; scores are shared by {count(len(result.among), 'class', 'classes')} asked for"
+    if read := read_in_words(result):
+        line += f"; it read {read}"
     follows = "; each cross-attend:" if result.attention else ""
     show(console, Text(wrap(line + follows, console.width), style="dim"))
 
@@ -131,17 +133,18 @@ def _show_attention(
 ) -> None:
     narrow = console.width < _NARROW
     table = Table(header_style="dim", box=None, padding=_INDENT, pad_edge=False)
-    figures = ("#", "effective", "bits", "peak", "top 1%", "drift")
+    elements = result.byte_array["elements"]
+    figures = ("#", "sees", "each latent", "top 1%", "peak", "shift")
     for name in figures[:2] if narrow else figures:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("looked at most", overflow="fold")
     for number, stats in enumerate(attention.cross_attends, 1):
         row = (
             str(number),
+            share_seen(stats, elements),
             f"{stats.effective_elements:,.1f}",
-            f"{stats.entropy_bits:.2f}",
-            f"{stats.peak:.3f}",
             f"{stats.mass_top_1pct:.0%}",
+            f"{stats.peak:.3f}",
             "" if stats.drift_bits is None else f"{stats.drift_bits:.2f}",
         )
         room = console.width - (_FEW_NUMBERS if narrow else _NUMBERS)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from perceiver_cli.modalities import part
+from perceiver_cli.modalities import find_modality, part
 from perceiver_cli.report.words import seconds_in_words
+from perceiver_cli.results import Classification
 
 _CHANNELS = {1: "mono", 2: "stereo"}
+# What reads more than this share reads all but what rounding leaves.
+_NEARLY_ALL = 0.995
 _MODES = {"L": "grey", "1": "black and white", "P": "palette", "LA": "grey with alpha"}
 
 
@@ -22,6 +25,18 @@ _NO_SIGNAL = {
 def signal_in_words(signal: str) -> str:
     """Why there is nothing to classify, as a sentence; empty for a signal that is present."""
     return _NO_SIGNAL.get(signal, "")
+
+
+def read_in_words(result: Classification) -> str:
+    """What was read of it, such as "the middle 57 % of the picture"; empty if that is all of it."""
+    parts = []
+    seconds, duration_s = result.read.get("seconds", 0.0), result.input.get("duration_s", 0.0)
+    if seconds < _NEARLY_ALL * duration_s:
+        parts.append(f"{seconds:.3g} of {duration_s:.3g} s")
+    if (area := result.read.get("area", 1.0)) < _NEARLY_ALL:
+        noun = "frames" if "seconds" in result.read else find_modality(result.modality).noun
+        parts.append(f"the middle {area:.0%} of the {noun}".replace("%", " %"))
+    return ", ".join(parts)
 
 
 def input_in_words(modality: str, facts: dict[str, Any]) -> str:

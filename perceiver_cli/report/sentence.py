@@ -9,6 +9,9 @@ from perceiver_cli.results import Classification, CrossAttendStats
 
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 
+# What reads more than this share reads all but what rounding leaves.
+_WHOLE = 0.995
+
 # From one look to the next, a smaller change of the effective elements is not worth a word.
 _CHANGED = 1.25
 
@@ -30,8 +33,12 @@ def attention_in_words(result: Classification, *, every: bool = True) -> str:
     place = _place(first, result)
     windows = len(result.segments)
     row = find_modality(result.modality)
-    thing = f"clearest of {windows} windows" if windows else row.described_as or row.noun
-    words = f"Attends to {_share(first, elements)} of the {thing}"
+    thing = f"the {row.described_as or row.noun}"
+    if windows:
+        thing = f"the clearest of {windows} windows"
+    elif result.read.get("share", 1.0) < _WHOLE:
+        thing = f"what it read of {thing}"
+    words = f"Attends to {share_seen(first, elements)} of {thing}"
     words += _where(place, first, result, " of attention")
     before = first
     for number, look in enumerate(others if every else [], 2):
@@ -45,13 +52,13 @@ def _change(
     before: CrossAttendStats, look: CrossAttendStats, result: Classification, elements: int
 ) -> str:
     factor = look.effective_together / before.effective_together
-    share = _share(look, elements)
+    share = share_seen(look, elements)
     if factor < 1 / _CHANGED:
         words = f"narrows to {share}"
     elif factor > _CHANGED:
         words = f"widens to {share}"
     else:
-        words = f"takes in {share}" if share != _share(before, elements) else "takes in as much"
+        words = f"takes in {share}" if share != share_seen(before, elements) else "takes in as much"
     old, place = _place(before, result), _place(look, result)
     return words + _where(place, look, result, "", "still " if place == old else "")
 
@@ -69,7 +76,8 @@ def _where(
     return words + (f" ({'; '.join(figures)})" if figures else "")
 
 
-def _share(look: CrossAttendStats, elements: int) -> str:
+def share_seen(look: CrossAttendStats, elements: int) -> str:
+    """The effective share of the elements that any latent looks at: "52 %"."""
     return _percent(min(1.0, look.effective_together / elements))
 
 

@@ -21,7 +21,8 @@ LABELS = [Label(name, name) for name in ("cat", "dog", "wave")]
 
 def item(name, *signals):
     windows = tuple(
-        Window({}, {"start_s": float(number)}, signal) for number, signal in enumerate(signals)
+        Window({}, {"start_s": float(number), "length_s": 1.0}, signal)
+        for number, signal in enumerate(signals)
     )
     return PreparedItem(
         Source(name), Detection("audio", "wav", "RIFF/WAVE header"), Path("w"), windows, {}
@@ -32,7 +33,8 @@ def predicted(items, scores, **options):
     """Results of an engine that gives these scores, window by window, and no two statistics."""
     statistics = [AttentionStats([]) for _ in scores]
     engine = SimpleNamespace(
-        header=SimpleNamespace(name="tiny", labels=LABELS),
+        header=SimpleNamespace(name="tiny", labels=LABELS, recipe={}),
+        familiar=None,
         tree=LabelTree(LABELS),
         predict=lambda windows, attention: [
             WindowPrediction(np.array(row), stats, 10 + number, 5)

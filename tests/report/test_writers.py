@@ -124,6 +124,32 @@ def test_detail_leads_with_the_answer():
         assert line in written("table", result).splitlines()[:3]
 
 
+def test_detail_says_what_was_read():
+    for changes, words in (
+        ({"read": {"share": 0.57, "area": 0.57}}, "it read the middle 57 % of the picture"),
+        (
+            {
+                "read": {"share": 0.17, "seconds": 10.0},
+                "modality": "audio",
+                "input": {"duration_s": 60.0, "sample_rate": 8000, "channels": 1},
+                "attention": None,
+            },
+            "it read 10 of 60 s",
+        ),
+    ):
+        assert words in " ".join(written("table", classified(**changes)).split())
+    text = written("table", classified(read={"share": 0.57, "area": 0.57}))
+    assert "of what it read of the picture" in " ".join(text.split())
+    assert "it read" not in written("table", classified(read={"share": 1.0}))
+
+
+def test_the_attention_table_says_the_same_as_the_sentence():
+    text = written("table", classified())
+    assert re.search(r"^# +sees +each latent +top 1% +peak +shift", text, re.M)
+    assert re.search(r"^1 +20 % +137\.2 ", text, re.M)
+    assert "Attends to 20 % of the picture" in text
+
+
 def test_detail_says_how_many_classes_share_the_score():
     text = " ".join(written("table", classified(among=["a", "b"])).split())
     assert "scores are shared by 2 classes asked for" in text

@@ -1,0 +1,43 @@
+"""How much of an input the model read: its part of the picture, its seconds of a sound or film."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from perceiver_cli.inference.decoding.items import PreparedItem
+
+
+def read_share(item: PreparedItem, recipe: Mapping[str, Any]) -> dict[str, float]:
+    """The record's `read`.
+
+    Args:
+        item: With all of its windows.
+        recipe: The input recipe of its model.
+
+    Returns:
+        "share" in [0, 1] of all that there is; "area", the share of a picture or of a film's
+        frames; "seconds" of a sound or film.
+    """
+    read: dict[str, float] = {}
+    location, facts = item.windows[0].location, item.facts
+    if {"width", "height"} <= location.keys() & facts.keys():
+        area = location["width"] * location["height"] / (facts["width"] * facts["height"])
+        read["area"] = round(min(1.0, area), 4)
+    duration_s = facts.get("duration_s")
+    share = read.get("area", 1.0)
+    if duration_s and "window_s" in recipe and "start_s" in location:
+        seconds = duration_s if item.hop_s is not None else _seconds(item, recipe["window_s"])
+        read["seconds"] = round(min(seconds, duration_s), 3)
+        share *= read["seconds"] / duration_s
+    return {"share": round(share, 4)} | read
+
+
+def _seconds(item: PreparedItem, window_s: float) -> float:
+    """Seconds that any window covers."""
+    seconds = end = 0.0
+    for start in sorted(window.location["start_s"] for window in item.windows):
+        stop = min(start + window_s, item.facts["duration_s"])
+        seconds += max(0.0, stop - max(start, end))
+        end = max(end, stop)
+    return seconds

@@ -1,0 +1,41 @@
+from pathlib import Path
+
+import pytest
+
+from perceiver_cli.detect import Detection
+from perceiver_cli.inference.classifier import Classifier
+from perceiver_cli.inference.decoding.items import PreparedItem
+from perceiver_cli.inference.read_share import read_share
+from perceiver_cli.media.types import Source
+from perceiver_cli.preparation.base import Window
+
+
+def sound(starts, duration_s, hop_s=None):
+    windows = tuple(Window({}, {"start_s": start}) for start in starts)
+    facts = {"duration_s": duration_s}
+    detection = Detection("audio", "wav", "")
+    return PreparedItem(Source("a"), detection, Path("w"), windows, facts, hop_s=hop_s)
+
+
+@pytest.mark.parametrize(
+    ("item", "seconds", "share"),
+    [
+        (sound([0, 20, 40], 60.0), 6.0, 0.1),
+        (sound([0, 1, 2], 60.0), 4.0, 0.0667),
+        (sound([0], 0.5), 0.5, 1.0),
+        (sound([0, 1], 60.0, hop_s=1.0), 60.0, 1.0),
+    ],
+)
+def test_seconds_that_any_window_covers(item, seconds, share):
+    assert read_share(item, {"window_s": 2.0}) == {"share": share, "seconds": seconds}
+
+
+def test_a_picture_is_read_in_its_middle_square(weights, media):
+    result = Classifier(str(weights["image"])).classify(media["image"])
+    # The sides of a JPEG that is decoded at a smaller size are rounded.
+    share = pytest.approx(300 / 451, rel=0.01)
+    assert result.read == {"share": share, "area": share}
+
+
+def test_a_shape_is_read_whole(weights, media):
+    assert Classifier(str(weights["pointcloud"])).classify(media["pointcloud"]).read == {"share": 1}
