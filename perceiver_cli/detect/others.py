@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 _RAW = "raw photo (export it as JPEG)"
 _SCORE = "tracker module (notes, not sound; render it to WAV first)"
 
@@ -84,6 +86,9 @@ _KINDS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\xc5\xd0\xd3\xc6", "a PostScript document"),
 )
 
+# Alone, or in an array of several sizes.
+_OS2_ICON = re.compile(rb"(?:BA.{12})?(?:CI|IC|CP|PT)[\x1a\x4e]\0\0\0", re.DOTALL)
+
 
 def binary_kind(head: bytes) -> str | None:
     """What a known non-media file is, as "a PDF document", or None."""
@@ -94,6 +99,8 @@ def binary_kind(head: bytes) -> str | None:
         return "a Python pickle, which is never loaded"
     if head[4:8] == b"\0\0\0\0" and head[8:9] == b"{":
         return "a safetensors file"
+    if _OS2_ICON.match(head):
+        return "an OS/2 icon or mouse pointer (export it as PNG)"
     if head[:4] == b"RIFF" and head[8:12] == b"RMID":
         return "a MIDI score (notes, not sound; render it to WAV first)"
     return None

@@ -47,7 +47,7 @@ _MANY_VARIANTS = frozenset({"tiff", "psd", "sgi", "tga"})
 
 # Measured; libraries hold their own planes beside Pillow's picture (4 bytes) and ours (3).
 _USUAL_BYTES, _RESULT_BYTES = 10, 7
-_BYTES_A_PIXEL = {"jp2": 22, "webp": 15, "avif": 17}
+_BYTES_A_PIXEL = {"jp2": 22, "webp": 17, "avif": 17}
 _BITS_A_SAMPLE, _COMPRESSION = 258, 259
 
 # By their numbers in TIFF files: those that libtiff may be built without.

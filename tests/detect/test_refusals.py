@@ -46,6 +46,8 @@ def npy(array: np.ndarray) -> bytes:
         (b"\x1f\x8b\x08\0" + bytes(20), "gzip"),
         (b"\0\x01\0\0\0\x0f\0\x80" + bytes(60), "font"),
         (b"MThd\0\0\0\x06" + bytes(20), "MIDI"),
+        (b"CI\x1a\0\0\0\x10\0\x10\0" + bytes(60), "OS/2 icon"),
+        (b"BA\x28\0\0\0" + bytes(8) + b"IC\x4e\0\0\0" + bytes(60), "OS/2 icon"),
         (b"{\\rtf1\\ansi hello}", "rich text"),
         (pickle.dumps({"a": 1}), "pickle"),
         (zip_with("a.txt"), "ZIP"),

@@ -7,6 +7,7 @@ PyAV reads the sound instead.
 import json
 import sys
 
+import numpy as np
 import pytest
 
 from perceiver_cli import Classifier
@@ -143,6 +144,20 @@ def test_a_decoder_that_hangs_is_ended(decoder, bad):
     error = prepare(decoder(0.5), bad("hang")).error
     assert error.kind == "timeout"
     assert "took too long" in error.message
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits memory on Linux")
+def test_what_needs_more_memory_than_a_process_has_is_too_large(decoder, tmp_path, monkeypatch):
+    path = tmp_path / "a.npy"
+    shape = (40_000_000, 3)
+    with path.open("wb") as file:
+        header = {"descr": "<f8", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        file.truncate(file.tell() + 24 * shape[0])  # takes no room on the disk
+    monkeypatch.setenv("PERCEIVER_MAX_WORKER_BYTES", str(10**9))
+    error = prepare(decoder(60), path).error
+    assert error.kind == "too_large"
+    assert "1,000,000,000 bytes (PERCEIVER_MAX_WORKER_BYTES changes that)" in error.message
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits memory on Linux")

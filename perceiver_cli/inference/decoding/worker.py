@@ -16,7 +16,7 @@ from perceiver_cli.inference.allocator import keep_freed_memory
 from perceiver_cli.inference.decoding.items import FailedItem, Item
 from perceiver_cli.inference.decoding.messages import receive, send
 from perceiver_cli.inference.decoding.preparer import Preparer
-from perceiver_cli.media.limits import MAX_WORKER_BYTES, limit_text
+from perceiver_cli.media.limits import MAX_WORKER_BYTES
 from perceiver_cli.media.types import Source
 
 READY = "ready"
@@ -48,7 +48,10 @@ def _prepare(preparer: Preparer, source: Source) -> Item | CheckpointError:
         return error
     item = replace(item, source=Source(source.path))
     if isinstance(item, FailedItem) and isinstance(item.error.__cause__, MemoryError):
-        message = f"needs more memory than a decoding process: {limit_text('MAX_WORKER_BYTES')}"
+        message = (
+            f"needs more memory than a decoding process has: {MAX_WORKER_BYTES:,} bytes "
+            "(PERCEIVER_MAX_WORKER_BYTES changes that)"
+        )
         return replace(item, error=InputError(item.error.kind, message, item.error.detail))
     return item
 
