@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from rich.console import Console
@@ -60,6 +61,8 @@ def show_card(console: Console, record: dict[str, Any]) -> None:
         ("size", f"{record['parameters']:,} parameters, {record['bytes'] / 1e6:.1f} MB"),
         ("default for", ", ".join(record["default_for"]) or "nothing"),
         ("classes", ", ".join(labels[:_SHOWN_LABELS]) + more),
+        ("groups", _wider(record["labels"], "group")),
+        ("kinds", _wider(record["labels"], "kind")),
         *((key, str(card[key])) for key in ("data", "licence", "source") if card.get(key)),
         ("fetched", _origin(card.get("origin"))),
         *_measured(card),
@@ -78,6 +81,12 @@ def show_card(console: Console, record: dict[str, Any]) -> None:
         if value:
             table.add_row(name, Text(value))
     show(console, table)
+
+
+def _wider(labels: list[dict[str, str]], level: str) -> str:
+    """The groups or kinds and how many classes each has, the largest first."""
+    counts = Counter(label[level] for label in labels if label[level])
+    return ", ".join(f"{name} ({number})" for name, number in counts.most_common())
 
 
 def _origin(origin: dict[str, str] | None) -> str:

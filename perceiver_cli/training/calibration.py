@@ -28,6 +28,9 @@ IntArray = npt.NDArray[np.int64]
 # Of the training files, at most so many give the statistics of familiar inputs.
 FAMILIAR_FILES = 3000
 
+# The limits keep this share of the held-out files, so that they keep 95 % of others.
+KEPT = 0.96
+
 # Their figures' name on the card.
 HELD = "held-out training files"
 
@@ -123,7 +126,7 @@ def load_sample(
 def fit_familiar(
     known: dict[str, Outputs], held: dict[str, Outputs], scores: dict[str, FloatArray]
 ) -> Familiar:
-    """Statistics of training files, and limits that 95 % of the held-out ones keep.
+    """Statistics of training files, and limits that held-out ones keep.
 
     Args:
         known: Name of the streams -> what the model makes of training files.
@@ -139,7 +142,7 @@ def fit_familiar(
     for name, out in held.items():
         streams = [name] if name else ["", ""]
         distances = out.by_file(familiar.distance(out.means, streams))
-        limits[name], lowest[name] = fit_limits(distances, scores[name].max(1))
+        limits[name], lowest[name] = fit_limits(distances, scores[name].max(1), KEPT)
     return replace(familiar, limits=limits, scores=lowest)
 
 

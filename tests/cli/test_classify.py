@@ -55,6 +55,33 @@ def test_many_inputs_get_a_row_each_and_a_summary(run, bundle, media):
     assert run("classify", "-q", *media.values()).stderr == ""
 
 
+def test_an_answer_as_sure_as_asked_for(run, model, media):
+    def answer(*options):
+        outcome = run("classify", media["image"], "--model", model, "--jsonl", *options)
+        return json.loads(outcome.stdout)["answer"]
+
+    assert answer() is None
+    assert answer("--sure", "0.4") == {
+        "label": "animal",
+        "level": "kind",
+        "score": pytest.approx(0.5, abs=0.05),
+    }
+
+
+def test_some_classes_share_all_of_the_score(run, model, media):
+    call = ("classify", media["image"], media["image"], "--model", model)
+    outcome = run(*call, "--classes", "pet, wave", "--classes", "n02", "--jsonl")
+    record = json.loads(outcome.stdout.splitlines()[0])
+    assert record["among"] == ["n00", "n01", "n02", "n04"]
+    assert sum(p["score"] for p in record["predictions"]) == pytest.approx(1, abs=1e-3)
+    assert "scores are shared among the classes asked for" in outcome.stderr
+    outcome = run(*call, "--classes", "vawe")
+    assert (outcome.exit_code, outcome.stderr) == (
+        2,
+        "perceiver: no class, group or kind is called 'vawe': did you mean wave?\n",
+    )
+
+
 def test_top_and_min_score(run, model, media):
     def predictions(*options):
         outcome = run("classify", media["image"], "--model", model, "--format", "json", *options)

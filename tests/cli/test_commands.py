@@ -67,7 +67,14 @@ def test_models_info(run, bundle, weights):
     for name in ("tiny-image", weights["image"]):
         outcome = run("models", "info", name)
         assert outcome.exit_code == 0
-        for words in ("zebra, with stripes", "CC0", "top-1 12.5%", "patch 4"):
+        for words in (
+            "zebra, with stripes",
+            "CC0",
+            "top-1 12.5%",
+            "patch 4",
+            "pet (2)",
+            "animal (3)",
+        ):
             assert words in outcome.stdout
     record = json.loads(run("models", "info", "tiny-image", "--format", "json").stdout)
     label = {"id": "n01", "label": "dog", "group": "pet", "kind": "animal"}
