@@ -13,6 +13,7 @@ from perceiver_cli.errors import InputError
 from perceiver_cli.inputs.failures import CHANGED, remote_errors, retrying
 from perceiver_cli.inputs.filesystems import filesystem
 from perceiver_cli.media.limits import MAX_PIPE_BYTES
+from perceiver_cli.media.random_access import RandomAccessStream
 from perceiver_cli.media.types import Identity, Source
 
 # Objects up to this size come whole.
@@ -168,32 +169,13 @@ class Blocks:
             self._kept.popitem(last=False)
 
 
-class _BlockStream(io.RawIOBase):
-    """A stream of its own position over blocks that it shares."""
+class _BlockStream(RandomAccessStream):
+    """A stream with its own position over shared blocks."""
 
     def __init__(self, blocks: Blocks) -> None:
+        super().__init__(blocks.size)
         self._blocks = blocks
-        self._position = 0
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = (0, self._position, self._blocks.size)[whence]
-        if base + offset < 0:
-            raise ValueError("negative seek position")
-        self._position = base + offset
-        return self._position
-
-    def tell(self) -> int:
-        return self._position
-
-    def readinto(self, buffer: object) -> int:
-        room = memoryview(cast(bytearray, buffer)).cast("B")
-        content = self._blocks.read(self._position, len(room))
-        room[: len(content)] = content
-        self._position += len(content)
-        return len(content)
+    def read_at(self, position: int, size: int) -> bytes:
+        """Bytes of the object."""
+        return self._blocks.read(position, size)

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import BinaryIO, cast
 
+from perceiver_cli.media.random_access import RandomAccessStream
 from perceiver_cli.media.types import Source
 
 Part = tuple[int, int] | bytes
 """(start, length) of the stream below, or bytes of its own."""
 
 
-class _Parts(io.RawIOBase):
+class _Parts(RandomAccessStream):
     """The parts one after another, read only."""
 
     def __init__(self, stream: BinaryIO, parts: Sequence[Part]) -> None:
@@ -23,39 +24,19 @@ class _Parts(io.RawIOBase):
         self._parts = parts
         lengths = (len(part) if isinstance(part, bytes) else part[1] for part in parts)
         self._starts = list(accumulate(lengths, initial=0))
-        self._position = 0
+        super().__init__(self._starts[-1])
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = (0, self._position, self._starts[-1])[whence]
-        if base + offset < 0:
-            raise ValueError("negative seek position")
-        self._position = base + offset
-        return self._position
-
-    def tell(self) -> int:
-        return self._position
-
-    def readinto(self, buffer: object) -> int:
-        room = memoryview(cast(bytearray, buffer)).cast("B")
-        index = bisect_right(self._starts, self._position) - 1
+    def read_at(self, position: int, size: int) -> bytes:
+        """Bytes of one part."""
+        index = bisect_right(self._starts, position) - 1
         if index >= len(self._parts):
-            return 0
-        part, within = self._parts[index], self._position - self._starts[index]
-        wanted = min(len(room), self._starts[index + 1] - self._position)
+            return b""
+        part, within = self._parts[index], position - self._starts[index]
+        wanted = min(size, self._starts[index + 1] - position)
         if isinstance(part, bytes):
-            content = part[within : within + wanted]
-        else:
-            self._stream.seek(part[0] + within)
-            content = self._stream.read(wanted)
-        room[: len(content)] = content
-        self._position += len(content)
-        return len(content)
+            return part[within : within + wanted]
+        self._stream.seek(part[0] + within)
+        return self._stream.read(wanted)
 
     def close(self) -> None:
         if not self.closed:
