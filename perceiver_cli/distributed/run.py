@@ -139,6 +139,7 @@ def _execute(
     on_progress: Callable[[Summary], None] | None,
 ) -> None:
     import ray.data
+    from ray.data.exceptions import ExecutionTimeoutError
     from ray.exceptions import RayError
 
     gpus = 1 if resources.gpus else 0
@@ -169,9 +170,9 @@ def _execute(
             summary.passed_over += int(counts["passed_over"])
             if on_progress:
                 on_progress(summary)
-    except RayError as error:
-        said = str(error).strip().splitlines()
+    except (RayError, ExecutionTimeoutError) as error:
+        cause = getattr(error, "cause", None) or error
+        said = [*str(cause).strip().splitlines(), type(cause).__name__][0]
         raise UsageError(
-            f"the cluster gave up ({said[-1] if said else type(error).__name__}); "
-            "the same call again does what is left"
+            f"the cluster gave up ({said[:200]}); the same call again does what is left"
         ) from None
