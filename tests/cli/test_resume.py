@@ -146,7 +146,9 @@ def test_an_interrupt_ends_after_the_batch_and_the_next_call_goes_on(model, many
     process = start(model)
     wait_for_bytes(process, 1)
     process.send_signal(signal.SIGINT)
-    assert process.stderr.read().endswith(b"perceiver: interrupted\n")
+    assert process.stderr.read().endswith(
+        b"perceiver: the same call again does what is left\nperceiver: interrupted\n"
+    )
     assert process.wait() == 130
     done = [r["path"] for r in records()]
     assert all(r["status"] == "ok" for r in records())

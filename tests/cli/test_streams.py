@@ -57,7 +57,9 @@ def test_an_interrupt_is_exit_code_130(pictures, weights):
     # Opens once the command reads it; then the command waits for names.
     with process, open("names", "wb"):
         process.send_signal(signal.SIGINT)
-        assert process.stderr.read() == b"perceiver: interrupted\n"
+        told, ended = process.stderr.read().splitlines()
+        assert told.startswith(b"perceiver: with --resume JOURNAL.jsonl, the same call again does")
+        assert ended == b"perceiver: interrupted"
     assert process.returncode == 130
     assert not [name for name in os.listdir() if name.endswith((".part", ".json"))]
 
