@@ -9,10 +9,12 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from perceiver_cli.errors import InputError
 from perceiver_cli.inference.decoding.items import FailedItem, Item, PreparedItem
 from perceiver_cli.inference.engine import Engine, WindowPrediction
 from perceiver_cli.inference.postprocess import PredictionOptions, result_of
 from perceiver_cli.media.types import Source
+from perceiver_cli.preparation import base
 from perceiver_cli.preparation.base import Window
 from perceiver_cli.results import Classification
 
@@ -38,7 +40,7 @@ def predict_long(
         engine: The model that serves it.
         options: What the Result contains.
     """
-    source = replace(item.source.fetched(), stretch=None)
+    source = _at_hand(item.source)
     windows: list[Window] = []
     scores: list[WindowPrediction | None] = []
     notes = dict.fromkeys(item.notes)
@@ -53,7 +55,7 @@ def predict_long(
             scores += predict_windows(stretch.windows, engine)
             windows += [replace(window, arrays={}) for window in stretch.windows]
             notes |= dict.fromkeys(stretch.notes)
-        first += len(item.windows) if stretch is item else STRETCH
+        first += base.FIRST_WINDOWS if stretch is item else STRETCH
         if first >= item.total:
             break
         stretch = prepare(replace(source, stretch=(first, STRETCH)))
@@ -75,6 +77,14 @@ def clearest_part(source: Source, result: Classification) -> Source:
     best = result.predictions[0].label if result.predictions else None
     scores = [(s["score"] or 0.0) * (s["label"] == best) for s in result.segments]
     return replace(source, stretch=(scores.index(max(scores)) if scores else 0, 1))
+
+
+def _at_hand(source: Source) -> Source:
+    """What is elsewhere is fetched once, if it can be, and not for every stretch."""
+    try:
+        return source.fetched()
+    except InputError:  # preparing the stretches says why
+        return source
 
 
 def predict_windows(windows: tuple[Window, ...], engine: Engine) -> list[WindowPrediction | None]:
