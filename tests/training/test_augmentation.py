@@ -231,3 +231,18 @@ def test_colour_changes_are_one_per_picture_and_some_have_no_colour():
         pictures[colourful].flatten(2).gather(2, before),
     )
     assert (found.mean((1, 2, 3)) < pictures.mean((1, 2, 3)) - 0.3).float().mean() > 0.15
+
+
+def test_light_is_lost_towards_black():
+    """Black is at about -2: there, only contrast, brightness and tint matter."""
+    adapter = build_adapter({"modality": "image"})
+    torch.manual_seed(0)
+    black = jitter_colour(torch.full((600, 3, 1, 1), -2.0), adapter.recipe)
+    torch.manual_seed(0)
+    grey = jitter_colour(torch.full((600, 3, 1, 1), 0.0), adapter.recipe)
+    assert black.mean() == pytest.approx(-2, abs=0.05)
+    assert black.std() > 0.1
+    share = ((grey - black) / 2).mean((1, 2, 3))
+    assert share.min() >= 0.3 * 0.7 - 1e-3
+    assert share.max() <= 1.2 * 1.3 + 1e-3
+    assert 0.15 < (share < 0.7).float().mean() < 0.35

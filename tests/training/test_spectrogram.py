@@ -65,12 +65,52 @@ def test_stretched_sounds_keep_their_shape_and_range(log):
     assert changed.amax() <= log.amax() + 1e-3
 
 
+def test_half_of_the_sounds_are_stretched_in_time_and_shifted_in_frequency():
+    frames = torch.arange(200.0).expand(400, 64, 200)
+    bands = torch.arange(64.0)[:, None].expand(400, 64, 200)
+    torch.manual_seed(0)
+    in_time = warp_time_and_frequency(frames)
+    torch.manual_seed(0)
+    in_frequency = warp_time_and_frequency(bands)
+    speed = in_time[:, 32, 90:110].diff(dim=1).mean(1)
+    assert 0.4 < ((speed - 1).abs() < 1e-4).float().mean() < 0.6
+    assert 0.85 <= speed.min() < 0.88
+    assert 1.12 < speed.max() <= 1.15
+    steps = in_frequency[:, 10:54, 100].diff(dim=1)
+    torch.testing.assert_close(steps, torch.ones_like(steps), rtol=0, atol=1e-3)
+    shift = (in_frequency[:, 32, 100] - 32).abs()
+    assert 0.045 * 64 < shift.max() <= 0.0501 * 64
+    assert ((shift > 1e-3) == ((speed - 1).abs() > 1e-4)).float().mean() > 0.98
+
+
+def test_a_filters_gains_are_of_five_decibels():
+    torch.manual_seed(0)
+    gains = random_equaliser(torch.zeros(400, 64, 3))[:, [0, -1], 0]
+    assert gains[gains != 0].std() == pytest.approx(5 * math.log(10) / 10, rel=0.1)
+
+
+def test_noise_is_up_to_30_decibels_quieter_than_the_sound():
+    torch.manual_seed(0)
+    log = torch.randn(600, 64, 50)
+    added = add_noise(log, ADAPTER.filters.sum(1)).exp() - log.exp()
+    noisy = added.flatten(1).abs().amax(1) > 1e-6
+    assert 0.42 < noisy.float().mean() < 0.58
+    ratio = 10 * (added.sum(1).mean(1) / log.exp().sum(1).mean(1))[noisy].log10()
+    assert -31 < ratio.min() < -27
+    assert -1 < ratio.max() < 3
+    assert -17 < ratio.mean() < -13
+
+
 def test_masks_are_whole_bands_or_whole_frames():
     torch.manual_seed(0)
     masked = mask_spans(torch.ones(100, 64, 200)) == 0
     stripes = masked.all(2, keepdim=True) | masked.all(1, keepdim=True)
     assert torch.equal(masked, stripes)
     assert 0.05 < masked.float().mean() < 0.3
+    for axis, size in ((2, 64), (1, 200)):
+        lines = masked.all(axis)
+        assert 0.5 < lines.any(1).float().mean() < 0.8
+        assert lines.float().sum(1).max() <= 2 * (size // 5)
 
 
 def test_raw_samples_stay_as_they_are():
