@@ -17,7 +17,7 @@ _CHANGED = 1.25
 
 
 def attention_in_words(result: Classification, *, every: bool = True) -> str:
-    """How much was attended to, where most, and how it changed from look to look.
+    """How much was attended to, where most, and how it changed between cross-attends.
 
     Such as "Attends to 3 % of the picture, most of all to the upper left (12 % of attention); the
     second look narrows to 1 %, most of all to the middle (20 %)." The first share is of the
@@ -30,7 +30,7 @@ def attention_in_words(result: Classification, *, every: bool = True) -> str:
         return ""
     elements = result.byte_array["elements"]
     first, *others = result.attention.cross_attends
-    place = _place(first, result)
+    region = _region_in_words(first, result)
     windows = len(result.segments)
     row = find_modality(result.modality)
     thing = f"the {row.described_as or row.noun}"
@@ -39,53 +39,53 @@ def attention_in_words(result: Classification, *, every: bool = True) -> str:
     elif result.read.get("share", 1.0) < _WHOLE:
         thing = f"what it read of {thing}"
     words = f"Attends to {share_seen(first, elements)} of {thing}"
-    words += _where(place, first, result, " of attention")
+    words += _where(region, first, result, " of attention")
     before = first
-    for number, look in enumerate(others if every else [], 2):
-        change = _change(before, look, result, elements)
+    for number, stats in enumerate(others if every else [], 2):
+        change = _change(before, stats, result, elements)
         words += f"; the {_ordinal(number)} look {change}"
-        before = look
+        before = stats
     return f"{words}."
 
 
 def _change(
-    before: CrossAttendStats, look: CrossAttendStats, result: Classification, elements: int
+    before: CrossAttendStats, stats: CrossAttendStats, result: Classification, elements: int
 ) -> str:
-    factor = look.effective_together / before.effective_together
-    share = share_seen(look, elements)
+    factor = stats.effective_together / before.effective_together
+    share = share_seen(stats, elements)
     if factor < 1 / _CHANGED:
         words = f"narrows to {share}"
     elif factor > _CHANGED:
         words = f"widens to {share}"
     else:
         words = f"takes in {share}" if share != share_seen(before, elements) else "takes in as much"
-    old, place = _place(before, result), _place(look, result)
-    return words + _where(place, look, result, "", "still " if place == old else "")
+    old, region = _region_in_words(before, result), _region_in_words(stats, result)
+    return words + _where(region, stats, result, "", "still " if region == old else "")
 
 
 def _where(
-    place: str, look: CrossAttendStats, result: Classification, of_what: str, still: str = ""
+    region: str, stats: CrossAttendStats, result: Classification, of_what: str, still: str = ""
 ) -> str:
     """The heaviest region and how attention is divided among streams, to follow a share."""
-    figures = [f"{_percent(look.focus[0].mass)}{of_what}"] if place else []
-    if len(look.share) > 1:
+    figures = [f"{_percent(stats.focus[0].mass)}{of_what}"] if region else []
+    if len(stats.share) > 1:
         nouns = find_modality(result.modality).stream_nouns
-        shares = look.share.items()
+        shares = stats.share.items()
         figures.append(", ".join(f"{_percent(s)} {nouns.get(name, name)}" for name, s in shares))
-    words = f", {still}most of all {place}" if place else ""
+    words = f", {still}most of all {region}" if region else ""
     return words + (f" ({'; '.join(figures)})" if figures else "")
 
 
-def share_seen(look: CrossAttendStats, elements: int) -> str:
+def share_seen(stats: CrossAttendStats, elements: int) -> str:
     """The effective share of the elements that any latent looks at: "52 %"."""
-    return _percent(min(1.0, look.effective_together / elements))
+    return _percent(min(1.0, stats.effective_together / elements))
 
 
-def _place(look: CrossAttendStats, result: Classification) -> str:
+def _region_in_words(stats: CrossAttendStats, result: Classification) -> str:
     """The heaviest region as "to the upper left" or "at 1.2 to 1.6 s"; "" if there is none."""
-    if not look.focus:
+    if not stats.focus:
         return ""
-    where, facts = look.focus[0].where, result.input
+    where, facts = stats.focus[0].where, result.input
     if "start_s" in where:
         return f"at {_seconds(where['start_s'])} to {_seconds(where['end_s'])} s"
     if "min" in where:
@@ -112,8 +112,8 @@ def _corner(box: dict[str, Any], result: Classification) -> str:
     The shape reaches as far as all the regions together. Front is low y where z is up, and
     high z where y is.
     """
-    looks = result.attention.cross_attends if result.attention else []
-    boxes = [focus.where for look in looks for focus in look.focus]
+    all_stats = result.attention.cross_attends if result.attention else []
+    boxes = [focus.where for stats in all_stats for focus in stats.focus]
     low = [min(b["min"][axis] for b in boxes) for axis in range(3)]
     high = [max(b["max"][axis] for b in boxes) for axis in range(3)]
     x, y, z = (box["min"][i] + box["max"][i] > low[i] + high[i] for i in range(3))

@@ -18,11 +18,11 @@ def _on_samples(
 
     def corrupt(media: Sound | Video, rng: np.random.Generator) -> Sound | Video:
         if isinstance(media, Sound):
-            heard = tuple(
+            windows = tuple(
                 replace(w, samples=edit(w.samples, media.rate, rng).astype(np.float32))
                 for w in media.windows
             )
-            return replace(media, windows=heard)
+            return replace(media, windows=windows)
         rate = media.sound_rate
         seen = tuple(
             w
