@@ -75,10 +75,10 @@ def test_some_classes_share_all_of_the_score(run, model, media):
     assert record["among"] == ["n00", "n01", "n02", "n04"]
     assert sum(p["score"] for p in record["predictions"]) == pytest.approx(1, abs=1e-3)
     assert "scores are shared among the classes asked for" in outcome.stderr
-    outcome = run(*call, "--classes", "vawe")
+    outcome = run(*call, "--classes", "waves")
     assert (outcome.exit_code, outcome.stderr) == (
         2,
-        "perceiver: no class, group or kind is called 'vawe': did you mean wave?\n",
+        "perceiver: no class, group or kind is called 'waves': did you mean wave?\n",
     )
 
 
