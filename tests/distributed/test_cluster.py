@@ -2,35 +2,42 @@
 
 import json
 import os
+import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 
-ray_is_here = pytest.mark.skipif(
-    __import__("importlib.util").util.find_spec("ray") is None, reason="Ray is not installed"
-)
+ray_is_here = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")
 
 
 @ray_is_here
-def test_a_local_cluster_gives_the_records_of_a_single_process(perceiver, media, tmp_path):
+def test_a_local_cluster_gives_the_records_of_a_single_process(media, tmp_path):
     inputs = list(map(str, media.values()))
-    env = {"RAY_AUTH_MODE": "disabled", "PYTHONPATH": os.pathsep.join(sys.path)}
-    call = ["classify", *inputs, "--ray", "local", "--jsonl", "-o", tmp_path / "out"]
-    done = perceiver(*call, env=env, timeout=900)
+    env = os.environ | {"RAY_AUTH_MODE": "disabled", "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-m", "perceiver_cli", "classify", *inputs, "--jsonl"]
+    out = tmp_path / "out"
+    done = subprocess.run(
+        [*command, "--ray", "local", "-o", str(out)],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
-    there = [
-        json.loads(line)
-        for part in (tmp_path / "out").glob("part-*.jsonl")
-        for line in part.read_text().splitlines()
-    ]
-    here = perceiver("classify", *inputs, "--jsonl", "--no-attention", timeout=900)
-    for line in here.stdout.splitlines():
-        record = json.loads(line)
-        (other,) = (r for r in there if r["path"] == record["path"])
-        assert [p["label"] for p in other["predictions"]] == [
-            p["label"] for p in record["predictions"]
-        ]
-    assert (tmp_path / "out" / "_SUCCESS").exists()
+    there = {
+        record["path"]: record
+        for part in out.glob("part-*.jsonl")
+        for record in map(json.loads, part.read_text().splitlines())
+    }
+    here = subprocess.run([*command, "--no-attention"], env=env, capture_output=True, check=True)
+    records = list(map(json.loads, here.stdout.splitlines()))
+    assert len(there) == len(records)
+    for record in records:
+        labels = [prediction["label"] for prediction in there[record["path"]]["predictions"]]
+        assert labels == [prediction["label"] for prediction in record["predictions"]]
+    assert (out / "_SUCCESS").exists()
 
 
 @pytest.mark.parametrize(
