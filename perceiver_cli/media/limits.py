@@ -6,7 +6,7 @@ variable of the environment changes it: PERCEIVER_MAX_PIXELS=400000000.
 | what | limit | why |
 |---|---|---|
 | a picture's pixels | MAX_PIXELS | 10 bytes each at the peak, 2 GB in all |
-| the pixels of a video's frame | a quarter of MAX_PIXELS | decoders keep several frames |
+| the pixels of a video's frame | a fifth of MAX_PIXELS | decoders keep several frames |
 | a NumPy array | MAX_ARRAY_BYTES | it is held once, with little beside it |
 | a shape's file, its vertices, its faces | MAX_SHAPE_BYTES | all three may be held at once |
 | an animation's frames | MAX_FRAMES | later ones are left out |
@@ -14,7 +14,8 @@ variable of the environment changes it: PERCEIVER_MAX_PIXELS=400000000.
 | a sound's samples a second, in all channels | MAX_RATE | a channel with more is damage |
 | a decoding process, on Linux | MAX_WORKER_BYTES | address space, everything included |
 
-What passes all of them takes less than 2 GiB, the program included.
+What passes all of them takes less than 2 GiB, the program included
+(`python -m tests.benchmarks.limits`).
 
 Length is no limit: of long sounds and videos only the windows that a model reads are decoded.
 """

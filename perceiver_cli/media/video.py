@@ -43,8 +43,8 @@ _ROUNDING_S = 1e-3
 _SEEK_MARGINS_S = (0.0, 10.0, 60.0)
 
 # Decoders keep frames that others are told by: 39 bytes a pixel were measured for the most that
-# H.264 permits, four times as many as a still picture takes.
-_FRAMES_HELD = 4
+# H.264 permits, where a still picture takes 8.
+_FRAMES_HELD = 5
 _LARGE, _THREADS_FOR_LARGE = 2**24, 2
 
 # Pixels are stated to be this many times as wide as high at most; anything else is damage.
@@ -78,7 +78,7 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
 
     Raises:
         InputError: "unsupported" without moving pictures that can be decoded, "too_large" beyond
-            a quarter of MAX_PIXELS, "corrupt" if no frame can be decoded.
+            a fifth of MAX_PIXELS, "corrupt" if no frame can be decoded.
     """
     if format in ANIMATION_FORMATS:
         return load_animation(source, format, spec)
