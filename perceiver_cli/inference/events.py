@@ -28,6 +28,9 @@ SILENCE = "silence"
 # A shorter stretch of silence is a pause.
 _SHORTEST_SILENCE_S = 1.0
 
+# What background counts at least in a running mean, so that one of it alone has a value.
+_LEAST_WEIGHT = 1e-3
+
 # The levels of the background and of the loudest moments: these shares of all are quieter.
 _BACKGROUND, _LOUDEST = 0.2, 0.99
 
@@ -53,7 +56,7 @@ class EventSettings:
     off: float = 0.3
     depth_db: float = 20.0
     rise_db: float = 13.0
-    quiet: float = 0.2
+    quiet: float = 0.0
     gap_s: float = 0.7
     least_s: float = 0.4
     smooth_s: float = 2.0
@@ -133,8 +136,9 @@ def find_events(
 
 def _spans_of(track: Track, settings: EventSettings) -> Iterator[tuple[int, int, int, float]]:
     """(class, first step, end, mean score) of every event."""
-    scores = _smooth(track.scores, round(settings.smooth_s / LEVEL_S))
-    weighted = scores * weights_of(track.levels, settings)[:, None]
+    weights = weights_of(track.levels, settings)
+    scores = _smooth(track.scores, weights, round(settings.smooth_s / LEVEL_S))
+    weighted = scores * weights[:, None]
     for index in np.flatnonzero(weighted.max(0, initial=0.0) >= settings.on):
         own = weighted[:, index]
         lasting = [
@@ -181,15 +185,20 @@ def _ratio(decibels: float) -> float:
     return float(10 ** (decibels / 20))
 
 
-def _smooth(scores: Floats, steps: int) -> Floats:
-    """A running mean over so many steps, of fewer at the ends."""
+def _smooth(scores: Floats, weights: Floats, steps: int) -> Floats:
+    """A running mean over so many steps, of fewer at the ends, by their weights.
+
+    So the background before and behind an event does not blur what the event is.
+    """
     if steps < 2:
         return scores
     before, behind = (steps - 1) // 2, steps // 2
-    sums = np.concatenate([np.zeros((1, scores.shape[1])), scores.cumsum(0)])
     place = np.arange(len(scores))
     first, end = np.maximum(place - before, 0), np.minimum(place + behind + 1, len(scores))
-    mean: Floats = (sums[end] - sums[first]) / (end - first)[:, None]
+    weights = np.maximum(weights, _LEAST_WEIGHT)[:, None]
+    sums = np.concatenate([np.zeros((1, scores.shape[1])), (scores * weights).cumsum(0)])
+    totals = np.concatenate([np.zeros((1, 1)), weights.cumsum(0)])
+    mean: Floats = (sums[end] - sums[first]) / (totals[end] - totals[first])
     return mean
 
 
