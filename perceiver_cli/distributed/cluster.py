@@ -100,7 +100,7 @@ def _connect(ray: ModuleType, address: str) -> None:
             configure_logging=True,
             **options,
         )
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+    except Exception as error:  # Ray raises plain Exceptions, too, as where a node starts slowly
         reason = str(error).strip().splitlines()[0] if str(error).strip() else "no answer"
         if address == "auto":
             reason = "none runs on this machine; ray start --head starts one"
