@@ -134,3 +134,9 @@ def test_other_data():
     assert refusal(header("binary", "u v w") + POINTS.tobytes()).kind == "unsupported"
     assert refusal(header("base64") + POINTS.tobytes()).kind == "unsupported"
     assert refusal(header("binary", sizes="4 4") + POINTS.tobytes()).kind == "corrupt"
+
+
+@pytest.mark.parametrize("damage", [{"sizes": "4 6 4"}, {"sizes": "4 -4 4"}, {"kinds": "F Q F"}])
+def test_numbers_of_no_type(damage):
+    error = refusal(header("binary", **damage) + POINTS.tobytes())
+    assert (error.kind, error.message) == ("corrupt", "the PCD header is damaged")
