@@ -41,6 +41,11 @@ class Resources:
         """
         return self.gpus or max(1, min(self.cpus - 1, round(0.75 * self.cpus)))
 
+    @property
+    def decoders(self) -> int:
+        """How many tasks decode at a time: on the cores that run no model."""
+        return max(1, self.cpus if self.gpus else self.cpus - self.actors)
+
 
 @contextmanager
 def connected(address: str) -> Iterator[Resources]:

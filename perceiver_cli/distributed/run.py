@@ -21,13 +21,6 @@ from perceiver_cli.report.parquet.folder import run_name
 
 TIMEOUT_S = 300.0
 
-# CPUs of a task that decodes. Less than one, as Ray Data puts two stages with the same needs
-# into one process, where decoding would wait for the model.
-_DECODER_CPUS = 0.9
-
-# CPUs that a task of the last stage takes: it waits for storage most of the time.
-_WRITER_CPUS = 0.1
-
 
 @dataclass
 class Summary:
@@ -150,7 +143,15 @@ def _execute(
     )
     # One chunk a block, which is what is tried again.
     data = ray.data.from_items([{"chunk": row} for row in rows], override_num_blocks=len(rows))
-    data = data.map_batches(decode, batch_size=None, batch_format="pyarrow", num_cpus=_DECODER_CPUS)
+    # Only models reserve CPUs: where a machine is lost, those that are left may all be taken by
+    # models, and decoding and writing must not wait for one.
+    data = data.map_batches(
+        decode,
+        batch_size=None,
+        batch_format="pyarrow",
+        compute=ray.data.TaskPoolStrategy(size=resources.decoders),
+        num_cpus=0,
+    )
     data = data.map_batches(
         Predict,
         fn_constructor_args=(settings | machine, output.form),
@@ -160,9 +161,7 @@ def _execute(
         num_cpus=0 if gpus else 1,
         num_gpus=gpus or None,
     )
-    data = data.map_batches(
-        Write(output), batch_size=None, batch_format="pyarrow", num_cpus=_WRITER_CPUS
-    )
+    data = data.map_batches(Write(output), batch_size=None, batch_format="pyarrow", num_cpus=0)
     try:
         for counts in data.iter_rows():
             summary.inputs += int(counts["inputs"])

@@ -116,4 +116,5 @@ def test_three_of_four_cores_run_models_and_one_at_least_decodes(monkeypatch):
     from perceiver_cli.distributed.cluster import Resources
 
     assert [Resources(cpus, 0, 1).actors for cpus in (2, 3, 16)] == [1, 2, 12]
-    assert Resources(64, 4, 4).actors == 4
+    assert [Resources(cpus, 0, 1).decoders for cpus in (2, 3, 16)] == [1, 1, 4]
+    assert (Resources(64, 4, 4).actors, Resources(64, 4, 4).decoders) == (4, 64)
