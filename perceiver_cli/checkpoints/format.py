@@ -122,13 +122,10 @@ class StoredTensors(Mapping[str, Any]):
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Writes a checkpoint. The file appears when it is complete."""
     import torch
-    from safetensors.torch import save_file
 
-    values = {"format": FORMAT, **asdict(checkpoint.header)}
     dtype = torch.float16 if checkpoint.half else torch.float32
     tensors = {name: t.detach().to(dtype).contiguous() for name, t in checkpoint.tensors.items()}
-    with atomic_write(path) as part:
-        save_file(tensors, part, metadata={"perceiver": json.dumps(values)})
+    _write(path, checkpoint.header, tensors)
 
 
 def replace_header(path: Path, header: Header) -> None:
@@ -136,13 +133,18 @@ def replace_header(path: Path, header: Header) -> None:
 
     Raises CheckpointError as read_header.
     """
-    from safetensors.torch import save_file
-
     with _reading(path, "pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    _write(path, header, tensors)
+
+
+def _write(path: Path, header: Header, tensors: dict[str, Any]) -> None:
+    from safetensors.torch import save
+
     values = {"format": FORMAT, **asdict(header)}
+    content = save(tensors, metadata={"perceiver": json.dumps(values)})
     with atomic_write(path) as part:
-        save_file(tensors, part, metadata={"perceiver": json.dumps(values)})
+        part.write_bytes(content)  # save_file would let nobody but the owner read the file
 
 
 def read_header(path: Path) -> Header:

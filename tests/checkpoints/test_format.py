@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import asdict, replace
@@ -303,3 +304,10 @@ def test_a_longer_card_leaves_the_tensors_as_they_are(tmp_path, half):
     assert after.half is half
     for name, tensor in before.tensors.items():
         torch.testing.assert_close(after.tensors[name], tensor, atol=0, rtol=0)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such permissions")
+def test_others_may_read_a_checkpoint_as_any_new_file(saved):
+    other = saved.with_name("other")
+    other.write_text("")
+    assert saved.stat().st_mode == other.stat().st_mode
