@@ -21,6 +21,8 @@ WIDEST = 256
 # Inputs that have all streams of a model stand under this name, others under their only stream's.
 ALL_STREAMS = ""
 
+_LEAST_VARIANCE = 1e-6
+
 FloatArray = npt.NDArray[np.float64]
 
 
@@ -98,9 +100,12 @@ def fit_whitening(deviations: FloatArray) -> FloatArray:
     rows, width = deviations.shape
     covariance = deviations.T @ deviations / rows
     trace, squares = float(np.trace(covariance)), float(np.square(covariance).sum())
-    spread = trace**2 / width
-    share = min(1.0, ((1 - 2 / width) * squares + trace**2) / ((rows + 1) * (squares - spread)))
-    shrunk = (1 - share) * covariance + share * trace / width * np.eye(width)
+    excess = (rows + 1) * (squares - trace**2 / width)
+    wanted = (1 - 2 / width) * squares + trace**2
+    share = wanted / excess if excess > wanted else 1.0
+    # Rows that are all alike vary by nothing.
+    variance = max(trace / width, _LEAST_VARIANCE)
+    shrunk = (1 - share) * covariance + share * variance * np.eye(width)
     result: FloatArray = np.linalg.cholesky(np.linalg.inv(shrunk))
     return result
 

@@ -31,6 +31,10 @@ def test_few_rows_are_enough():
     assert np.isfinite(familiar.distance(drawn(10), ["image"])).all()
 
 
+def test_rows_that_are_all_alike_are_enough():
+    assert np.isfinite(fit_whitening(np.zeros((4, 24)))).all()
+
+
 def test_a_header_keeps_it_in_less_than_100_kb():
     familiar = fitted()
     stored = Familiar.from_dict(json.loads(json.dumps(familiar.to_dict())))
