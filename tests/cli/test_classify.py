@@ -34,7 +34,7 @@ def test_every_modality_gets_a_table(run, bundle, media, modality):
     assert outcome.stderr == ""
     assert outcome.stdout.startswith(str(media[modality]))
     assert f"{modality} (" in "".join(outcome.stdout.splitlines()[:2])
-    assert len(outcome.stdout.splitlines()) <= 16
+    assert len(outcome.stdout.splitlines()) <= 17
     assert "cross-attend" in outcome.stdout
     assert ("not sure, perhaps " in outcome.stdout) == (modality != "audio")
 
@@ -136,12 +136,6 @@ def test_a_missing_argument_and_one_too_many(run):
     assert run("explain", "a", "b", "-o", "c.png").stderr == (
         "perceiver: one word too many: b; perceiver explain -h shows what it takes\n"
     )
-
-
-def test_an_address_is_told_the_way_through_a_pipe(run, bundle):
-    outcome = run("classify", "https://example.org/a.jpg")
-    assert outcome.exit_code == 1
-    assert "curl -s ADDRESS | perceiver classify -" in outcome.stderr
 
 
 def test_short_names_of_formats(run, model, media):

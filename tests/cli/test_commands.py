@@ -142,7 +142,8 @@ def test_demo_classifies_every_sample(run, bundle, tmp_path, monkeypatch):
     monkeypatch.setattr(importlib.import_module("perceiver_cli.cli.demo"), "SAMPLES", tmp_path)
     outcome = run("demo")
     assert outcome.exit_code == 0
-    assert [line for line in outcome.stdout.splitlines() if line.endswith((".jpg", ".wav"))] == [
+    first_words = [line.split()[0] for line in outcome.stdout.splitlines() if line]
+    assert [word for word in first_words if word.endswith((".jpg", ".wav", ".md"))] == [
         "picture.jpg",
         "sound.wav",
     ]

@@ -56,8 +56,10 @@ def shell(bundle, tmp_path):
 
 @pytest.fixture
 def holiday(tmp_path) -> list[str]:
-    """A photo, and a folder of four files, one with a blank in its name and one cut off."""
+    """A photo, a sound, a film, and four files in a folder, one of them cut off."""
     samples.make_picture(tmp_path / "photo.jpg")
+    samples.make_sound(tmp_path / "clip.wav", 3.0)
+    samples.make_av(tmp_path / "film.mp4")
     folder = tmp_path / "holiday"
     folder.mkdir()
     samples.make_picture(folder / "at sea.jpg", 100)
@@ -68,7 +70,7 @@ def holiday(tmp_path) -> list[str]:
 
 
 def test_there_are_recipes():
-    assert len(RECIPES) == 9
+    assert len(RECIPES) == 12
 
 
 @pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
@@ -81,10 +83,13 @@ def test_recipe(shell, holiday, tmp_path, recipe):
     told = outcome.stderr.splitlines()
     assert [line for line in told if not line.startswith(("perceiver: ", "holiday/d.jpg: "))] == []
     produced = outcome.stdout + "".join(p.read_text() for p in tmp_path.glob("*.jsonl"))
-    produced += " ".join(str(p) for p in tmp_path.glob("sorted/*/*"))
+    produced += "".join(p.read_text() for p in tmp_path.glob("*.csv"))
+    produced += " ".join(str(p) for p in [*tmp_path.glob("sorted/*/*"), *tmp_path.glob("*.srt")])
     expected = {
         "Files that find selects, with any names": ["at sea.jpg", "d.jpg"],
         "The label of one file, in a variable": ["It is: cat"],
+        "What is to be heard when in a recording, as a table for a spreadsheet": ["start_s"],
+        "Subtitles that name the sounds of a film": ["film.srt"],
         "What failed, and why": ["holiday/d.jpg\t"],
         "The pictures that it is not sure of, least sure first": ["holiday/at sea.jpg"],
         "How many files have which answer": [" none\n"],
