@@ -271,15 +271,9 @@ def test_rarer_formats(tmp_path, name, format):
         assert close(picture.pixels[row, column], colour)
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        # A grey picture with a table of colours; runs of equal pixels that go on in the next row.
-        struct.pack("<BBBHHBHHHHBB", 0, 1, 11, 0, 2, 24, 0, 0, 4, 4, 8, 0) + bytes(30),
-        struct.pack("<BBBHHBHHHHBB", 0, 0, 10, 0, 0, 0, 0, 0, 4, 4, 24, 0) + b"\x8fabc",
-    ],
-)
-def test_variants_of_tga_that_pillow_does_not_know_are_no_damage(content):
+def test_a_variant_of_tga_that_pillow_does_not_know_is_no_damage():
+    # Runs of equal pixels that go on in the next row.
+    content = struct.pack("<BBBHHBHHHHBB", 0, 0, 10, 0, 0, 0, 0, 0, 4, 4, 24, 0) + b"\x8fabc"
     with pytest.raises(InputError) as caught:
         load_picture(Source("a.tga", content), detect(Source("a.tga", content)).format)
     assert caught.value.kind == "unsupported"

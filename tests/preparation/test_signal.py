@@ -162,4 +162,4 @@ def test_explaining_silence_is_refused_in_one_line(run, bundle, tmp_path):
     assert "nothing to explain (silent)" in outcome.stderr
     outcome = run("classify", path, make_picture(tmp_path / "b.png"), "--explain", tmp_path / "d")
     assert outcome.exit_code == 0
-    assert [each.name for each in (tmp_path / "d").iterdir()] == ["b.png.png"]
+    assert [each.name for each in (tmp_path / "d").iterdir()] == ["b.png.jpg"]

@@ -7,6 +7,7 @@ unknown_sounds/, for `perceiver evaluate --unknown DIR`.
 """
 
 import argparse
+from itertools import combinations, product
 from pathlib import Path
 
 import numpy as np
@@ -37,10 +38,13 @@ def primitive(kind: str, rng: np.random.Generator) -> trimesh.Trimesh:
         "cylinder": lambda: create.cylinder(0.5, 1.0),
         "capsule": lambda: create.capsule(1.0, 0.4),
         "ring": lambda: create.annulus(rng.uniform(0.3, 0.8), 1.0, 0.4),
-        "tetrahedron": lambda: trimesh.convex.convex_hull(
-            np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]])
+        "tetrahedron": lambda: trimesh.Trimesh(
+            [[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]], list(combinations(range(4), 3))
         ),
-        "octahedron": lambda: trimesh.convex.convex_hull(np.vstack([np.eye(3), -np.eye(3)])),
+        # A face has one end of each axis.
+        "octahedron": lambda: trimesh.Trimesh(
+            np.vstack([np.eye(3), -np.eye(3)]), list(product((0, 3), (1, 4), (2, 5)))
+        ),
         "prism": lambda: create.cylinder(0.5, 1.0, sections=int(rng.choice([3, 5, 6]))),
     }
     mesh = meshes[kind]()
