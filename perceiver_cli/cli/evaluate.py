@@ -20,8 +20,7 @@ from perceiver_cli.cli.options import (
     PrecisionOption,
     SureOption,
     ThreadsOption,
-    modality_names,
-    parse_modality,
+    modality_option,
 )
 
 
@@ -33,15 +32,7 @@ def evaluate(
     model: ModelOption = None,
     modality: Annotated[
         str | None,
-        typer.Option(
-            "--modality",
-            "-m",
-            metavar="M",
-            parser=parse_modality,
-            autocompletion=modality_names,
-            help="Evaluate the default weights of this modality.",
-            rich_help_panel=MACHINE,
-        ),
+        modality_option("Evaluate the default weights of this modality.", MACHINE),
     ] = None,
     split: Annotated[
         str,

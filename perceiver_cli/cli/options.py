@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -33,6 +33,19 @@ def modality_names(incomplete: str = "") -> list[str]:
     """Names and aliases of all modalities that begin so."""
     names = [name for row in MODALITIES.values() for name in (row.name, *row.aliases)]
     return [name for name in names if name.startswith(incomplete)]
+
+
+def modality_option(help: str, panel: str) -> Any:
+    """The option -m, under what `help` says, in a panel of the help page."""
+    return typer.Option(
+        "--modality",
+        "-m",
+        metavar="M",
+        parser=parse_modality,
+        autocompletion=modality_names,
+        help=help,
+        rich_help_panel=panel,
+    )
 
 
 def split_names(text: str) -> list[str]:

@@ -16,8 +16,7 @@ from perceiver_cli.cli.options import (
     FailFastOption,
     ThreadsOption,
     check_checkpoint_name,
-    modality_names,
-    parse_modality,
+    modality_option,
 )
 
 if TYPE_CHECKING:
@@ -44,14 +43,8 @@ def train(
     ],
     modality: Annotated[
         str | None,
-        typer.Option(
-            "--modality",
-            "-m",
-            metavar="M",
-            parser=parse_modality,
-            autocompletion=modality_names,
-            help="image (or picture), audio (sound), pointcloud (shape), video or av.",
-            rich_help_panel=_DATA,
+        modality_option(
+            "image (or picture), audio (sound), pointcloud (shape), video or av.", _DATA
         ),
     ] = None,
     run: Annotated[
