@@ -20,7 +20,7 @@ from perceiver_cli.device import free_bytes, to_device
 from perceiver_cli.errors import CheckpointError, UsageError
 from perceiver_cli.inference.allocator import returning_freed_memory
 from perceiver_cli.inference.attention_statistics import AttentionRecorder, summarise
-from perceiver_cli.model.perceiver import LatentWatcher, Perceiver
+from perceiver_cli.model.perceiver import FirstMeanLatent, LatentWatcher, Perceiver
 from perceiver_cli.model.quantization.precision import pick_precision
 from perceiver_cli.model.quantization.replacement import elements_dtype, layers_for
 from perceiver_cli.preparation.base import Window
@@ -174,14 +174,9 @@ class Engine:
         """Logits, attention, the streams, and the mean latents after the first repeat [B, D]."""
         streams = self.streams(windows)
         watch = AttentionRecorder() if attention else None
-        means: list[Tensor] = []
-
-        def keep(repeat: int, latents: Tensor) -> None:
-            if repeat == 0:
-                means.append(latents.float().mean(1))
-
-        logits = self.run(streams, watch, keep)
-        return logits, watch, streams, means[0].cpu().double().numpy()
+        first = FirstMeanLatent()
+        logits = self.run(streams, watch, first)
+        return logits, watch, streams, first.mean.cpu().double().numpy()
 
     def streams(self, windows: list[Window]) -> dict[str, Tensor]:
         """Windows with the same shapes as `run` takes them: name -> [B, M_s, C_s]."""

@@ -24,6 +24,21 @@ Watcher = Callable[[int, AttentionWeights], None]
 LatentWatcher = Callable[[int, Tensor], None]
 
 
+class FirstMeanLatent:
+    """Keeps the mean latent after the first repeat: a LatentWatcher.
+
+    Attributes:
+        mean: float32 [B, D].
+    """
+
+    mean: Tensor
+
+    def __call__(self, repeat: int, latents: Tensor) -> None:
+        """latents: [B, N, D]."""
+        if repeat == 0:
+            self.mean = latents.float().mean(1)
+
+
 class StreamPadding(nn.Module):
     """Brings several streams' elements to one width and one array.
 

@@ -16,7 +16,7 @@ from perceiver_cli.checkpoints.familiar import ALL_STREAMS, WIDEST, Familiar, fi
 from perceiver_cli.checkpoints.format import Header
 from perceiver_cli.checkpoints.label_tree import LabelTree, Nodes, tempered
 from perceiver_cli.device import to_device
-from perceiver_cli.model.perceiver import Perceiver
+from perceiver_cli.model.perceiver import FirstMeanLatent, Perceiver
 from perceiver_cli.training.data.cache import Cache
 from perceiver_cli.training.data.decode import load_or_decode
 from perceiver_cli.training.data.folder import LabelledFolder, evenly_spaced
@@ -156,14 +156,9 @@ def read_windows(
     logits, means = [], []
     with torch.inference_mode():
         for streams in _batches(adapter, cache, only, model.latents.device):
-            first: list[Tensor] = []
-
-            def keep(repeat: int, latents: Tensor, first: list[Tensor] = first) -> None:
-                if repeat == 0:
-                    first.append(latents.mean(1))
-
-            logits.append(model(streams, watch_latents=keep).double().cpu().numpy())
-            means.append(first[0].double().cpu().numpy())
+            first = FirstMeanLatent()
+            logits.append(model(streams, watch_latents=first).double().cpu().numpy())
+            means.append(first.mean.double().cpu().numpy())
     _, index, files = np.unique(cache.files, return_index=True, return_inverse=True)
     return Outputs(np.concatenate(logits), np.concatenate(means), files, cache.classes[index])
 
