@@ -43,8 +43,8 @@ class CosineTransform:
             scales: The typical size of the coefficients of each.
         """
         colours = torch.tensor(axes)
-        over_frames = [_dct_matrix(side) / side**0.5 for side in patch[:-2]]
-        over_pixels = [_dct_matrix(side) for side in patch[-2:]]
+        over_frames = [dct_matrix(side) / side**0.5 for side in patch[:-2]]
+        over_pixels = [dct_matrix(side) for side in patch[-2:]]
         over_colours = colours / colours.norm(dim=1, keepdim=True)
         matrix = reduce(torch.kron, [*over_frames, *over_pixels, over_colours])
         halves = torch.stack(torch.meshgrid(*(torch.arange(s) for s in patch), indexing="ij"))
@@ -86,7 +86,7 @@ def value_groups(stream: str, values: str, patch: str, count: int) -> list[Chann
     ]
 
 
-def _dct_matrix(side: int) -> Tensor:
+def dct_matrix(side: int) -> Tensor:
     """The orthonormal DCT-II: [frequencies, cells]."""
     frequency, cell = torch.arange(side).unsqueeze(1), torch.arange(side) + 0.5
     matrix = (math.pi / side * frequency * cell).cos() * (2 / side) ** 0.5

@@ -258,7 +258,7 @@ def train(
     from perceiver_cli.device import pick_device
     from perceiver_cli.modalities import serving
     from perceiver_cli.model.quantization.precision import pick_precision
-    from perceiver_cli.training.loop import Plan
+    from perceiver_cli.training.plan import Plan
     from perceiver_cli.training.run import TrainingOptions
     from perceiver_cli.training.run import train as train_folder
 

@@ -5,9 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
+
 from perceiver_cli.media.types import Media, Picture, PictureSpec, Source
 from perceiver_cli.preparation.base import Preparation, Preview, Window
-from perceiver_cli.preparation.resampling import Resample, Square, centre_square, resample
+from perceiver_cli.preparation.resampling import (
+    Resample,
+    Square,
+    centre_square,
+    enlarge_centre,
+    resample,
+    through_jpeg,
+)
 from perceiver_cli.preparation.signal import picture_signal
 from perceiver_cli.settings import Count, CountOrZero, Positive, Share
 
@@ -38,6 +47,9 @@ class ImageRecipe:
         crop_first: See resampling.resample. Also, large JPEG files are decoded at full size.
         round_up: See resampling.centre_square.
         resample: See resampling.resample.
+        jpeg: Quality, 1 to 95, of the JPEG compression that the whole centre square passes through
+            at `size` pixels before it is cropped; 0 for none. A model that was trained on small
+            JPEG files then reads all files as such.
     """
 
     modality: Literal["image"] = "image"
@@ -56,6 +68,7 @@ class ImageRecipe:
     crop_first: bool = False
     round_up: bool = False
     resample: Resample = "bicubic"
+    jpeg: CountOrZero = 0
 
 
 @dataclass(frozen=True)
@@ -90,11 +103,23 @@ class ImagePreparation(Preparation):
         recipe = self.recipe
         height, width = media.pixels.shape[:2]
         square = centre_square(height, width, recipe.crop, round_up=recipe.round_up)
-        pixels = resample(
-            media.pixels, square, recipe.size, recipe.resample, crop_first=recipe.crop_first
-        )
+        pixels = self._pixels(media.pixels, square)
         location = square_location(media.width / width, media.height / height, square)
         return [Window({"image": pixels}, location, picture_signal(pixels))]
+
+    def _pixels(self, picture: np.ndarray, square: Square) -> np.ndarray:
+        """The square as the model reads it: uint8 [size, size, 3]."""
+        recipe = self.recipe
+        if not recipe.jpeg:
+            return resample(
+                picture, square, recipe.size, recipe.resample, crop_first=recipe.crop_first
+            )
+        height, width = picture.shape[:2]
+        whole = centre_square(height, width, 1.0, round_up=recipe.round_up)
+        stored = resample(
+            picture, whole, recipe.size, recipe.resample, crop_first=recipe.crop_first
+        )
+        return enlarge_centre(through_jpeg(stored, recipe.jpeg), recipe.crop)
 
     def for_preview(self, picture_side: int, frame_side: int) -> ImagePreparation:
         """See Preparation."""

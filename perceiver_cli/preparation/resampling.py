@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -58,6 +59,26 @@ def resample(
     if crop_first:
         picture, box = picture.crop(box), (0, 0, side, side)
     return np.asarray(picture.resize((size, size), Image.Resampling.BICUBIC, box=box))
+
+
+def through_jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
+    """A picture after compression as JPEG, with chroma at half resolution: uint8 [H, W, 3]."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=quality)
+    with Image.open(file) as picture:
+        return np.asarray(picture)
+
+
+def enlarge_centre(pixels: np.ndarray, share: float) -> np.ndarray:
+    """The centre of a square picture at the size of the whole: uint8 [S, S, 3] -> the same.
+
+    Linear between pixels, as random crops are in training.
+    """
+    size = pixels.shape[0]
+    margin = (1 - share) / 2 * size
+    box = (margin, margin, size - margin, size - margin)
+    picture = Image.fromarray(pixels)
+    return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR, box=box))
 
 
 def _interpolate(pixels: np.ndarray, size: int, how: Resample) -> np.ndarray:

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from perceiver_cli.errors import UsageError
 from perceiver_cli.training.data.folder import LabelledFolder
@@ -22,31 +20,13 @@ class Teacher:
     """A teacher's outputs for the training files.
 
     Attributes:
-        logits: float16 [rows, classes, h, w], memory-mapped.
+        outputs: "teacher": logits, float16 [rows, classes, h, w], memory-mapped. If given,
+            "teacher_features": the inputs of its last layer, float16 [rows, F, h, w].
         rows: int [training files], the row of each.
-        features: float16 [rows, F, h, w], the inputs of the teacher's last layer, if given.
     """
 
-    logits: np.ndarray
+    outputs: dict[str, np.ndarray]
     rows: np.ndarray
-    features: np.ndarray | None = None
-
-    def outputs(self, files: np.ndarray) -> dict[str, Tensor]:
-        """The outputs for some files.
-
-        Args:
-            files: int [B], their indices among the training files.
-
-        Returns:
-            "teacher": logits float32 [B, classes, h, w]; "teacher_features": float32
-            [B, F, h, w], if given.
-        """
-        rows = self.rows[files]
-        arrays = {"teacher": torch.from_numpy(self.logits[rows].astype(np.float32))}
-        if self.features is not None:
-            features = self.features[rows].astype(np.float32)
-            arrays["teacher_features"] = torch.from_numpy(features)
-        return arrays
 
 
 def read_teacher(path: Path, folder: LabelledFolder) -> Teacher:
@@ -74,11 +54,12 @@ def read_teacher(path: Path, folder: LabelledFolder) -> Teacher:
     names = [f"{folder.labels[index].id}/{file.name}" for file, index in folder.files]
     if missing := [name for name in names if name not in row_of]:
         raise UsageError(f"{path}: lacks {missing[0]} and {len(missing) - 1} more files")
-    features = None
+    outputs = {"teacher": logits}
     if (path / "features.npy").exists():
         features = np.load(path / "features.npy", mmap_mode="r", allow_pickle=False)
         if features.ndim != 4 or len(features) != len(lines):
             raise UsageError(
                 f"{path}: features of shape {list(features.shape)} do not fit {len(lines)} files"
             )
-    return Teacher(logits, np.array([row_of[name] for name in names]), features)
+        outputs["teacher_features"] = features
+    return Teacher(outputs, np.array([row_of[name] for name in names]))

@@ -33,7 +33,8 @@ from perceiver_cli.training.data.usage import (
     usage_by_class,
 )
 from perceiver_cli.training.distillation import read_teacher
-from perceiver_cli.training.loop import Plan, Progress, Training
+from perceiver_cli.training.loop import Progress, Training
+from perceiver_cli.training.plan import Plan
 from perceiver_cli.training.warm_start import initial_recipe, load_matching_weights
 from perceiver_cli.version import package_version
 

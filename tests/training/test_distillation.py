@@ -31,8 +31,7 @@ def test_a_file_gets_its_own_logits(folder, tmp_path):
     lines = ["dog/1.png", "cat/0.png", "dog/0.png", "cat/1.png", "cat/2.png"]
     logits = np.arange(5)[:, None, None, None] * np.ones((1, 2, 3, 3))
     teacher = read_teacher(write_teacher(tmp_path / "teacher", lines, logits), folder)
-    found = teacher.outputs(np.array([0, 1, 2, 3]))
-    assert found["teacher"][:, 0, 0, 0].tolist() == [1, 3, 2, 0]
+    assert teacher.outputs["teacher"][teacher.rows][:, 0, 0, 0].tolist() == [1, 3, 2, 0]
 
 
 @pytest.mark.parametrize(
@@ -112,11 +111,12 @@ def test_views_show_parts_of_the_picture_mirrored_turned_or_the_whole_on_a_sheet
 def test_features_are_read_where_there_are_some(folder, tmp_path):
     lines = ["cat/0.png", "cat/1.png", "dog/0.png", "dog/1.png"]
     place = write_teacher(tmp_path / "teacher", lines, np.zeros((4, 2, 1, 3)))
-    assert read_teacher(place, folder).features is None
+    assert list(read_teacher(place, folder).outputs) == ["teacher"]
     np.save(place / "features.npy", np.arange(4)[:, None, None, None] * np.ones((1, 6, 1, 3)))
-    found = read_teacher(place, folder).outputs(np.array([2, 0]))
-    assert found["teacher_features"].shape == (2, 6, 1, 3)
-    assert found["teacher_features"][:, 5, 0, 2].tolist() == [2, 0]
+    teacher = read_teacher(place, folder)
+    found = teacher.outputs["teacher_features"][teacher.rows[[2, 0]]]
+    assert found.shape == (2, 6, 1, 3)
+    assert found[:, 5, 0, 2].tolist() == [2, 0]
     np.save(place / "features.npy", np.zeros((3, 6, 1, 3)))
     with pytest.raises(UsageError, match="do not fit 4 files"):
         read_teacher(place, folder)

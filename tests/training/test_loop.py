@@ -9,9 +9,11 @@ from perceiver_cli.modalities import part
 from perceiver_cli.model.config import PerceiverConfig
 from perceiver_cli.model.perceiver import Perceiver
 from perceiver_cli.training import loop
+from perceiver_cli.training.batches import Batch
 from perceiver_cli.training.data.cache import Cache
-from perceiver_cli.training.loop import Plan, Training
+from perceiver_cli.training.loop import Training
 from perceiver_cli.training.optimiser import rate_factor
+from perceiver_cli.training.plan import Plan
 
 POINTS = {"modality": "pointcloud", "points": 16, "bands": 2}
 
@@ -95,7 +97,7 @@ def test_a_time_budget_ends_the_training(tmp_path):
 
 def test_a_share_of_latents_and_elements_is_used_until_the_last_tenth(tmp_path, monkeypatch):
     training = new_training(tmp_path, latents=0.5, elements=0.25)
-    elements, forward = training.adapter.elements, training.model.forward
+    elements, forward = training.batches.adapter.elements, training.model.forward
     there, used = [], []
 
     def counted(features):
@@ -107,7 +109,7 @@ def test_a_share_of_latents_and_elements_is_used_until_the_last_tenth(tmp_path, 
         used.append((streams["pointcloud"].shape[1], chosen))
         return forward(streams, chosen=chosen, dtype=dtype)
 
-    monkeypatch.setattr(training.adapter, "elements", counted)
+    monkeypatch.setattr(training.batches.adapter, "elements", counted)
     monkeypatch.setattr(training.model, "forward", watched)
     training.run(lambda progress: None)
     (first, chosen), (last, everything) = used[0], used[-1]
@@ -131,7 +133,7 @@ def test_balance_draws_rare_classes_as_often(tmp_path):
     for balance, share in ((1.0, 0.5), (0.0, 2 / 22)):
         plan = Plan(steps=1, balance=balance)
         training = Training(model, adapter, rare, plan, tmp_path)
-        assert float(training.sampling_weights[20:].sum()) == pytest.approx(share)
+        assert float(training.batches.sampling_weights[20:].sum()) == pytest.approx(share)
 
 
 ARRAYS = {
@@ -175,12 +177,17 @@ def test_a_step_leaves_nothing_on_another_device_than_the_models(tmp_path, monke
         return nullcontext()
 
     monkeypatch.setattr(torch, "autocast", autocast)
-    training = new_training(tmp_path, device="meta", latents=0.5, elements=0.5, precision=precision)
-    batch = training._draw_batch(0)
-    for tensor in (*batch.elements.values(), batch.targets, batch.latents):
-        assert tensor.device.type == "meta"
-    assert batch.elements["pointcloud"].shape[0] == 8
-    assert batch.latents.shape == (2,)
+    plan = {"latents": 0.5, "elements": 0.5, "precision": precision}
+    drawn = new_training(tmp_path / "here", **plan).batches.draw(0, 0.0)
+    assert drawn.elements["pointcloud"].shape[0] == 8
+    assert drawn.latents.shape == (2,)
+    training = new_training(tmp_path / "there", device="meta", **plan)
+    batch = Batch(
+        {name: array.to("meta") for name, array in drawn.elements.items()},
+        drawn.targets.to("meta"),
+        drawn.teacher_features.to("meta"),
+        drawn.latents.to("meta"),
+    )
     loss = training._train_step(batch)
     training.average.update_parameters(training.model)
     assert loss.device.type == "meta"
@@ -188,11 +195,13 @@ def test_a_step_leaves_nothing_on_another_device_than_the_models(tmp_path, monke
     assert lowered == ([] if precision == "float32" else [("meta", torch.bfloat16)])
 
 
-def test_batches_that_are_drawn_ahead_are_those_of_their_steps(tmp_path):
+def test_batches_that_are_drawn_ahead_are_those_of_their_steps(tmp_path, monkeypatch):
     plan = {"steps": 9, "latents": 0.5, "mixup": 1.0}
     here, ahead = new_training(tmp_path / "a", **plan), new_training(tmp_path / "b", **plan)
-    drawn = [here._draw_batch(step) for step in range(8)]
-    batches = ahead._batches_ahead()
+    drawn = [here.batches.draw(step, step / 9) for step in range(8)]
+    monkeypatch.setattr(ahead.batches, "device", torch.device("mps"))
+    monkeypatch.setattr(ahead.batches, "_on_device", nullcontext)
+    batches = ahead.batches.from_step(0, lambda step: step / 9)
     for expected, found in zip(drawn, batches, strict=False):
         assert torch.equal(found.targets, expected.targets)
         assert torch.equal(found.elements["pointcloud"], expected.elements["pointcloud"])
@@ -202,7 +211,7 @@ def test_batches_that_are_drawn_ahead_are_those_of_their_steps(tmp_path):
 
 def test_targets_are_smoothed(tmp_path):
     training = new_training(tmp_path, mixup=0.0, smoothing=0.2)
-    targets = training._draw_batch(0).targets
+    targets = training.batches.draw(0, 0.0).targets
     assert targets.unique().tolist() == pytest.approx([0.1, 0.9])
     torch.testing.assert_close(targets.sum(1), torch.ones(8))
 
@@ -218,7 +227,7 @@ def test_gradients_are_clipped(tmp_path, monkeypatch):
         norms.append(float(torch.nn.utils.get_total_norm(gradients)))
 
     monkeypatch.setattr(training.optimisers[0], "step", measured)
-    training._train_step(training._draw_batch(0))
+    training._train_step(training.batches.draw(0, 0.0))
     assert norms == [pytest.approx(1, rel=1e-3)]
 
 

@@ -1,13 +1,20 @@
-"""Degradations of stored pictures: compression, resampling, blur and sharpening."""
+"""Degradations of stored pictures: resampling, blur, sharpening and compression, batch by batch.
+
+Resampling and blur are linear along rows and along columns, so they are products with a matrix for
+each picture. JPEG is its cosine transform and quantisation without the lossless coding.
+"""
 
 from __future__ import annotations
 
-import io
+from functools import cache
 
 import numpy as np
 import torch
-from PIL import Image, ImageFilter
+from PIL import Image
 from torch import Tensor
+from torch.nn import functional
+
+from perceiver_cli.adapters.cosine_transform import dct_matrix
 
 _FILTERS = (
     Image.Resampling.NEAREST,
@@ -16,48 +23,155 @@ _FILTERS = (
     Image.Resampling.BICUBIC,
     Image.Resampling.LANCZOS,
 )
+# Sides that pictures are scaled down to, as shares of their own.
+_SMALLEST, _SCALES = 0.4, 32
+
+# RGB -> Y, Cb, Cr (JFIF), Cb and Cr around 0.
+_TO_YCBCR = (
+    (0.299, 0.587, 0.114),
+    (-0.168736, -0.331264, 0.5),
+    (0.5, -0.418688, -0.081312),
+)
+_TO_RGB = ((1.0, 0.0, 1.402), (1.0, -0.344136, -0.714136), (1.0, 1.772, 0.0))
+# Quantisation tables of quality 50 (ITU-T T.81, annex K), rows of vertical frequency.
+_LUMA_TABLE = (
+    (16, 11, 10, 16, 24, 40, 51, 61),
+    (12, 12, 14, 19, 26, 58, 60, 55),
+    (14, 13, 16, 24, 40, 57, 69, 56),
+    (14, 17, 22, 29, 51, 87, 80, 62),
+    (18, 22, 37, 56, 68, 109, 103, 77),
+    (24, 35, 55, 64, 81, 104, 113, 92),
+    (49, 64, 78, 87, 103, 121, 120, 101),
+    (72, 92, 95, 98, 112, 100, 103, 99),
+)
+_CHROMA_TABLE = (
+    (17, 18, 24, 47, 99, 99, 99, 99),
+    (18, 21, 26, 66, 99, 99, 99, 99),
+    (24, 26, 56, 99, 99, 99, 99, 99),
+    (47, 66, 99, 99, 99, 99, 99, 99),
+    *((99,) * 8,) * 4,
+)
 
 
 def degrade(pixels: Tensor, share: float = 0.7) -> Tensor:
     """Resamples, blurs, sharpens or compresses a share of the pictures.
 
-    Of these, 30 % are resampled (see `resample`), 20 % blurred with a sigma of up to a 45th of the
-    shorter side and 20 % sharpened. The other 30 %, and a third of those, are compressed as JPEG
-    with a quality of 10 to 95.
+    Of these, 30 % are resampled, 20 % blurred with a sigma of up to a 45th of the side and 20 %
+    sharpened. The other 30 %, and a third of those, are compressed as JPEG with a quality of 10 to
+    95.
 
     Args:
-        pixels: uint8 [B, H, W, 3].
+        pixels: float [B, 3, S, S], RGB from 0 to 255.
         share: Of the pictures that are changed.
 
     Returns:
-        The same shape.
+        The same shape, whole numbers.
     """
-    chosen = (torch.rand(len(pixels)) < share).nonzero().flatten().tolist()
-    changed = pixels.clone()
-    for row in chosen:
-        picture = Image.fromarray(pixels[row].numpy())
-        kind, strength, again, quality = torch.rand(4).tolist()
-        if kind < 0.3:
-            picture = resample(picture, 1 - 0.6 * strength)
-        elif kind < 0.5:
-            picture = picture.filter(ImageFilter.GaussianBlur(strength * min(picture.size) / 45))
-        elif kind < 0.7:
-            picture = picture.filter(ImageFilter.UnsharpMask(1, round(150 * strength), 0))
-        if kind >= 0.7 or again < 1 / 3:
-            picture = compress_jpeg(picture, round(10 + 85 * quality))
-        changed[row] = torch.from_numpy(np.array(picture))
-    return changed
+    chosen = (torch.rand(len(pixels)) < share).nonzero().squeeze(1)
+    kind, strength, again, quality = torch.rand(4, len(chosen))
+    smoothed, compressed = kind < 0.7, (kind >= 0.7) | (again < 1 / 3)
+    changed = pixels[chosen]
+    changed[smoothed] = _smooth_or_sharpen(changed[smoothed], kind[smoothed], strength[smoothed])
+    quality = (10 + 85 * quality[compressed]).round()
+    changed[compressed] = compress_jpeg(changed[compressed], quality)
+    return pixels.index_copy(0, chosen, changed)
 
 
-def resample(picture: Image.Image, scale: float) -> Image.Image:
-    """Scales a picture down to a share of its sides and up again, each with a random filter."""
-    down, up = (_FILTERS[i] for i in torch.randint(len(_FILTERS), (2,)).tolist())
-    width, height = (max(1, round(scale * side)) for side in picture.size)
-    return picture.resize((width, height), down).resize(picture.size, up)
+def _smooth_or_sharpen(pixels: Tensor, kind: Tensor, strength: Tensor) -> Tensor:
+    """Resamples (kind below 0.3), blurs (below 0.5) or sharpens: [B, 3, S, S] -> the same."""
+    side = pixels.shape[-1]
+    resampled, sharpened = (kind < 0.3).view(-1, 1, 1), kind >= 0.5
+    sigma = torch.where(sharpened, 1.0, strength * side / 45)
+    blur = gaussian_blur_matrices(sigma, side)
+    along = torch.where(resampled, random_resampling_matrices(len(kind), side), blur).unsqueeze(1)
+    smooth = along @ pixels @ along.mT
+    towards = torch.where(sharpened, -1.5 * strength, 1.0).view(-1, 1, 1, 1)
+    return torch.lerp(pixels, smooth, towards).round().clamp(0, 255)
 
 
-def compress_jpeg(picture: Image.Image, quality: int) -> Image.Image:
-    """Compresses a picture as JPEG and decodes it as RGB."""
-    stream = io.BytesIO()
-    picture.save(stream, "JPEG", quality=quality)
-    return Image.open(stream).convert("RGB")
+def gaussian_blur_matrices(sigma: Tensor, side: int) -> Tensor:
+    """Gaussian blur along one axis: standard deviations [B] in pixels -> [B, side, side]."""
+    cells = torch.arange(side)
+    distance = (cells.unsqueeze(1) - cells).square()
+    scaled = -0.5 * distance / sigma.view(-1, 1, 1).clamp_min(1e-3).square()
+    return scaled.softmax(2)
+
+
+def random_resampling_matrices(batch: int, side: int) -> Tensor:
+    """Scaling down to 0.4 to 1 of the side, then up again, each with a random filter.
+
+    Returns:
+        float32 [batch, side, side], to apply along rows and along columns.
+    """
+    matrices = _resampling_matrices(side, torch.get_default_device())
+    return matrices[torch.randint(len(matrices), (batch,))]
+
+
+@cache
+def _resampling_matrices(side: int, device: torch.device) -> Tensor:
+    """Every pair of filters and every scale, as Pillow has them: float32 [K, side, side]."""
+    scaled = sorted({max(1, round(s * side)) for s in np.linspace(_SMALLEST, 1, _SCALES)})
+    matrices = np.stack(
+        [
+            _resize_matrix(small, side, up) @ _resize_matrix(side, small, down)
+            for small in scaled
+            for down in _FILTERS
+            for up in _FILTERS
+        ]
+    )
+    return torch.from_numpy(matrices).to(device)
+
+
+def _resize_matrix(size: int, new_size: int, how: Image.Resampling) -> np.ndarray:
+    """The weights [new_size, size] of a filter of Pillow: what it makes of unit vectors."""
+    units = Image.fromarray(np.eye(size, dtype=np.float32))
+    return np.asarray(units.resize((size, new_size), how))
+
+
+def compress_jpeg(pixels: Tensor, quality: Tensor) -> Tensor:
+    """Pictures after compression as JPEG with chroma at half resolution (4:2:0).
+
+    Args:
+        pixels: float [B, 3, S, S], RGB from 0 to 255; S even.
+        quality: [B], 1 to 100, as libjpeg scales its tables.
+
+    Returns:
+        The same shape, whole numbers.
+    """
+    side = pixels.shape[-1]
+    missing = -side % 16
+    padded = functional.pad(pixels, (0, missing, 0, missing), mode="replicate")
+    planes = _mix_channels(padded, _TO_YCBCR)
+    luma = _quantise(planes[:, :1] - 128, quality, _LUMA_TABLE) + 128
+    coarse = functional.avg_pool2d(planes[:, 1:], 2).round()
+    coarse = _quantise(coarse, quality, _CHROMA_TABLE)
+    chroma = functional.interpolate(coarse, scale_factor=2, mode="bilinear")
+    planes = torch.cat([luma, chroma], 1).round()
+    decoded = _mix_channels(planes, _TO_RGB)
+    whole: Tensor = decoded.round().clamp(0, 255)[..., :side, :side]
+    return whole
+
+
+def _mix_channels(pixels: Tensor, weights: tuple[tuple[float, ...], ...]) -> Tensor:
+    """[B, 3, S, S] times [3, 3] -> [B, 3, S, S]."""
+    mixed: Tensor = (torch.tensor(weights).to(pixels) @ pixels.flatten(2)).view_as(pixels)
+    return mixed
+
+
+def _quantise(planes: Tensor, quality: Tensor, table: tuple[tuple[int, ...], ...]) -> Tensor:
+    """Rounds the coefficients of blocks of 8x8 to multiples of the table's, scaled by quality.
+
+    Args:
+        planes: float [B, k, h, w], h and w multiples of 8.
+        quality: [B].
+        table: Steps at quality 50.
+    """
+    scale = torch.where(quality < 50, 5000 / quality, 200 - 2 * quality).view(-1, 1, 1)
+    steps = ((torch.tensor(table).to(planes) * scale + 50) / 100).floor().clamp(1, 255)
+    steps = steps.view(-1, 1, 1, 1, 8, 8)
+    cosines = dct_matrix(8).to(planes)
+    blocks = planes.unflatten(3, (-1, 8)).unflatten(2, (-1, 8)).transpose(3, 4)
+    coefficients = cosines @ blocks @ cosines.T
+    decoded = cosines.T @ ((coefficients / steps).round() * steps) @ cosines
+    whole: Tensor = decoded.transpose(3, 4).flatten(4, 5).flatten(2, 3)
+    return whole

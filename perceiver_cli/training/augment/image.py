@@ -25,7 +25,10 @@ class ImageAugmentation(Augmentation):
     ) -> tuple[dict[str, Tensor], Tensor]:
         """See Augmentation."""
         crops = random_affine_crops(len(targets))
-        pixels = self.adapter.features({"image": degrade(arrays["image"])})["image"]
+        pixels = degrade(arrays["image"].permute(0, 3, 1, 2).contiguous().float()).permute(
+            0, 2, 3, 1
+        )
+        pixels = self.adapter.features({"image": pixels})["image"]
         pixels = jitter_colour(warp(pixels, crops), self.adapter.recipe)
         if "teacher" in arrays:
             logits = warp(arrays["teacher"], crops, padding="border")

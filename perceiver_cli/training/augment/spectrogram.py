@@ -77,7 +77,7 @@ def limit_to_telephone_band(
         probability: Of a change, for each sound.
     """
     batch, mels, _ = log.shape
-    edges = torch.from_numpy(mel_row_edges(rate, mels, low_hz)).float()
+    edges = torch.tensor(mel_row_edges(rate, mels, low_hz), dtype=torch.float32)
     low = torch.empty(batch, 1, 1).uniform_(200, 400)
     high = torch.empty(batch, 1, 1).uniform_(3000, 4000)
     gone = (edges[1:].view(1, -1, 1) < low) | (edges[:-1].view(1, -1, 1) > high)

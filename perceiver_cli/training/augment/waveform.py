@@ -41,24 +41,20 @@ def random_windows(wave: Tensor, samples: int, rate: int) -> tuple[Tensor, Tenso
         a window, 1 the last.
     """
     batch, length = wave.shape
-    used = torch.full((batch,), min(samples, length))
+    longest = min(samples, length)
     short = torch.rand(batch) < 0.5
-    used[short] = torch.empty(int(short.sum())).uniform_(0.2, 1.0).mul_(used[0]).long()
+    used = torch.where(short, torch.empty(batch).uniform_(0.2, 1.0), 1.0).mul(longest).long()
     frames = active_frames(wave, rate).float()
     frame = torch.multinomial(frames, 1).squeeze(1) + torch.rand(batch)
     starts = (frame * _FRAME_S * rate - torch.rand(batch) * used).long()
     starts = torch.minimum(starts.clamp_min(0), length - used)
 
     padded = short & (torch.rand(batch) < 1 / 3)
-    before = (torch.rand(batch) * (samples - used + 1)).long()
-    windows = wave.new_zeros(batch, samples)
-    drawn = (starts.tolist(), used.tolist(), before.tolist(), padded.tolist())
-    for row, start, size, silence, pad in zip(range(batch), *drawn, strict=True):
-        sound = wave[row, start : start + size]
-        if pad:
-            windows[row, silence : silence + size] = sound
-        else:
-            windows[row] = sound.repeat(math.ceil(samples / size))[:samples]
+    before = (torch.rand(batch) * (samples - used + 1)).long() * padded
+    offset = torch.arange(samples) - before.unsqueeze(1)
+    windows = wave.gather(1, starts.unsqueeze(1) + offset % used.unsqueeze(1))
+    silent = padded.unsqueeze(1) & ((offset < 0) | (offset >= used.unsqueeze(1)))
+    windows = windows.masked_fill(silent, 0.0)
     middle = (starts + used / 2 - samples / 2) / max(1, length - samples)
     return windows, middle.clamp(0, 1)
 

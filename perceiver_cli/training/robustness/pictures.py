@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -10,7 +11,6 @@ from PIL import Image, ImageFilter
 
 from perceiver_cli.inference.decoding.preparer import Corruption
 from perceiver_cli.media.types import Picture
-from perceiver_cli.training.augment.compression import compress_jpeg
 
 
 def _on_picture(edit: Callable[[Image.Image, np.random.Generator], Image.Image]) -> Corruption:
@@ -39,10 +39,16 @@ def _enlarged(picture: Image.Image, shorter: int) -> Image.Image:
     return picture.resize(size, Image.Resampling.LANCZOS)
 
 
+def _compress_jpeg(picture: Image.Image, quality: int) -> Image.Image:
+    stream = io.BytesIO()
+    picture.save(stream, "JPEG", quality=quality)
+    return Image.open(stream).convert("RGB")
+
+
 def _phone_photo(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
     """3,000 pixels high or wide (12 megapixels at 4:3), slightly out of focus, JPEG 90."""
     photo = _enlarged(picture, 3000)
-    return compress_jpeg(photo.filter(ImageFilter.GaussianBlur(min(photo.size) / 500)), 90)
+    return _compress_jpeg(photo.filter(ImageFilter.GaussianBlur(min(photo.size) / 500)), 90)
 
 
 def _screenshot(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
@@ -65,7 +71,7 @@ CORRUPTIONS: dict[str, Corruption] = {
     "turned by up to 15 degrees": _on_picture(
         lambda p, rng: p.rotate(rng.uniform(-15, 15), Image.Resampling.BICUBIC)
     ),
-    "JPEG of quality 20": _on_picture(lambda p, rng: compress_jpeg(p, 20)),
+    "JPEG of quality 20": _on_picture(lambda p, rng: _compress_jpeg(p, 20)),
     "half as bright": _on_picture(lambda p, rng: p.point(lambda value: value // 2)),
     "grey": _on_picture(lambda p, rng: p.convert("L").convert("RGB")),
     "blurred": _on_picture(lambda p, rng: p.filter(ImageFilter.GaussianBlur(min(p.size) / 64))),

@@ -1,0 +1,152 @@
+"""The batches of a training: random rows, augmented as a whole, on the model's device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass
+from itertools import count
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from perceiver_cli.adapters import build_adapter
+from perceiver_cli.adapters.base import Adapter
+from perceiver_cli.modalities import part
+from perceiver_cli.model.config import PerceiverConfig
+from perceiver_cli.training.data.cache import Cache
+from perceiver_cli.training.data.rows import RandomRows
+from perceiver_cli.training.distillation import Teacher
+from perceiver_cli.training.plan import Plan
+
+# The share of the training that is done before a step, 0 to 1.
+ProgressAt = Callable[[int], float]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The data of one step, on the model's device.
+
+    Attributes:
+        elements: Stream -> byte array [B, M_s, C_s].
+        targets: [B, classes].
+        teacher_features: [B, F]; F is 0 without a teacher's features.
+        latents: Indices of the latents that the step uses; None for all.
+    """
+
+    elements: dict[str, Tensor]
+    targets: Tensor
+    teacher_features: Tensor
+    latents: Tensor | None
+
+    def tensors(self) -> list[Tensor]:
+        """All that it holds."""
+        latents = [] if self.latents is None else [self.latents]
+        return [*self.elements.values(), self.targets, self.teacher_features, *latents]
+
+
+class Batches:
+    """Draws the batch of any step. It depends on the seed and the step alone.
+
+    Attributes:
+        sampling_weights: float64 [rows], how often each row is drawn.
+        teacher_features: Number of the teacher's features; 0 where none are used.
+    """
+
+    def __init__(
+        self,
+        adapter: Adapter,
+        cache: Cache,
+        plan: Plan,
+        config: PerceiverConfig,
+        device: torch.device,
+        teacher: Teacher | None = None,
+    ) -> None:
+        self.plan = plan
+        self.config = config
+        self.device = device
+        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+        with self._on_device():
+            self.adapter = build_adapter(asdict(adapter.recipe))
+        self.augment = part(adapter.modality, "augmentation")(
+            self.adapter, plan.mixup, plan.teacher_share
+        )
+        self.rows = RandomRows(cache.streams, device)
+        self.classes = torch.from_numpy(cache.classes).to(device)
+        counts = np.bincount(cache.classes, minlength=config.classes)
+        weights = counts[cache.classes].astype(float) ** -plan.balance
+        self.sampling_weights = torch.from_numpy(weights / weights.sum()).to(device)
+        self.teacher: RandomRows | None = None
+        self.teacher_features = 0
+        if teacher:
+            self.teacher = RandomRows(teacher.outputs, device)
+            self.teacher_rows = torch.from_numpy(teacher.rows[cache.files]).to(device)
+            features = teacher.outputs.get("teacher_features")
+            if features is not None and self.augment.returns_teacher_features:
+                self.teacher_features = features.shape[1]
+
+    def from_step(self, step: int, progress: ProgressAt) -> Generator[Batch, None, None]:
+        """The batches of a step and of all that follow.
+
+        On a GPU, a thread draws the next batch while the model learns from one.
+        """
+        steps = count(step)
+        if self.device.type == "cpu":
+            for number in steps:
+                yield self.draw(number, progress(number))
+        with ThreadPoolExecutor(1) as thread:
+            coming = thread.submit(self._draw_beside, next(steps), progress)
+            for number in steps:
+                batch = coming.result()
+                coming = thread.submit(self._draw_beside, number, progress)
+                yield batch
+
+    def _draw_beside(self, step: int, progress: ProgressAt) -> Batch:
+        """As `draw`. On CUDA in a stream of its own, which does not wait for the model's."""
+        if self._stream is None:
+            return self.draw(step, progress(step))
+        learning = torch.cuda.default_stream(self.device)
+        with torch.cuda.stream(self._stream):
+            batch = self.draw(step, progress(step))
+        for tensor in batch.tensors():
+            tensor.record_stream(learning)  # so that its memory is used again only after that
+        self._stream.synchronize()
+        return batch
+
+    def draw(self, step: int, progress: float) -> Batch:
+        """The batch of a step, before which that share of the training is done."""
+        torch.manual_seed(self.plan.seed * 1_000_003 + step)
+        with self._on_device(), torch.no_grad():
+            rows = torch.multinomial(self.sampling_weights, self.plan.batch, replacement=True)
+            rows = rows.sort()[0]
+            arrays = self.rows[rows]
+            if self.teacher:
+                found = self.teacher[self.teacher_rows[rows]]
+                arrays |= {name: array.float() for name, array in found.items()}
+            classes = self.config.classes
+            targets = functional.one_hot(self.classes[rows], classes).float()
+            features, targets = self.augment(arrays, targets)
+            targets, teacher_features = targets[:, :classes], targets[:, classes:]
+            targets = targets * (1 - self.plan.smoothing) + self.plan.smoothing / classes
+            last = progress > 0.9
+            elements = self.adapter.elements(features)
+            for name, array in elements.items():
+                kept = _random_subset(1.0 if last else self.plan.elements, array.shape[1])
+                if kept is not None:
+                    elements[name] = array[:, kept]
+            latents = _random_subset(1.0 if last else self.plan.latents, self.config.latents)
+        return Batch(elements, targets, teacher_features, latents)
+
+    def _on_device(self) -> AbstractContextManager[object]:
+        """New tensors are made on the device. On the processor they are anyway."""
+        return nullcontext() if self.device.type == "cpu" else self.device
+
+
+def _random_subset(share: float, count: int) -> Tensor | None:
+    """A random share of `count` indices, sorted; None for all."""
+    if share >= 1:
+        return None
+    return torch.randperm(count)[: max(1, round(share * count))].sort()[0]
