@@ -9,9 +9,10 @@ pictures/train/ give the logits; a square is kept where these classes have at le
 score. Its class is its folder's name where that is one of the classes, else the class with the
 highest logit.
 
-both/ holds pictures/ and the kept squares, at most 96 pixels wide. teacher_both/ holds the logits
-of both; those of pictures/ are teacher/'s, from teach_pictures.py. `timm` gives the order of
-ImageNet's classes.
+both/train/ holds the training pictures and the kept squares, at most 96 pixels wide; both/held/
+holds 2 % of the training pictures, those that `--hold-out 0.02` holds out of pictures/.
+teacher_both/ holds the logits of both/train/; those of pictures/ are teacher/'s, from
+teach_pictures.py. `timm` gives the order of ImageNet's classes.
 """
 
 import argparse
@@ -27,8 +28,11 @@ import numpy as np
 from efficientnet_lite import BATCH, EfficientNetLite1
 from PIL import Image
 
+from perceiver_cli.training.data.folder import hold_out, read_folder
+
 LEAST_SHARE = 0.1
 WIDEST = 96
+HELD_OUT = 0.02
 
 
 class Square(NamedTuple):
@@ -92,10 +96,18 @@ def main() -> None:
             kept.append(file)
             logits.append(own.astype(np.float16))
 
-    before = np.load(call.teacher / "logits.npy")
+    _, held = hold_out(read_folder(call.pictures, "train"), HELD_OUT)
+    held_files = {f"{path.parent.name}/{path.name}" for path, _ in held.files}
+    for file in held_files:
+        target = call.both / "held" / file
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (call.both / "train" / file).rename(target)
+    listed = (call.teacher / "files.txt").read_text().splitlines()
+    rows = [row for row, file in enumerate(listed) if file not in held_files]
+    before = np.load(call.teacher / "logits.npy", mmap_mode="r")[rows]
     np.save(call.teacher_both / "logits.npy", np.concatenate([before, np.stack(logits)]))
-    listed = (call.teacher / "files.txt").read_text()
-    (call.teacher_both / "files.txt").write_text(listed + "".join(f"{file}\n" for file in kept))
+    lines = [listed[row] for row in rows] + kept
+    (call.teacher_both / "files.txt").write_text("".join(f"{line}\n" for line in lines))
     print(f"{len(kept)} squares kept")
 
 
