@@ -267,3 +267,15 @@ def test_decoding_processes_import_no_torch():
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], env=os.environ, check=False).returncode == 0
+
+
+def test_no_prediction_is_left_out_by_default(weights, media, tmp_path):
+    """Not even those whose score is 0 in the record."""
+    plain = load_checkpoint(weights["image"])
+    sure = replace(plain, header=replace(plain.header, temperature=1e-4))
+    save_checkpoint(tmp_path / "sure.safetensors", sure)
+    predictions = (
+        Classifier(str(tmp_path / "sure.safetensors")).classify(media["image"]).predictions
+    )
+    assert len(predictions) == 5
+    assert [p.score for p in predictions] == [1.0, 0.0, 0.0, 0.0, 0.0]

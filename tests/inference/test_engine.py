@@ -1,15 +1,21 @@
 """The engine on devices that are not here: how large batches are, and where tensors lie."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from perceiver_cli import Classifier
+from perceiver_cli.checkpoints.familiar import Familiar
+from perceiver_cli.checkpoints.format import load_checkpoint, save_checkpoint
 from perceiver_cli.errors import UsageError
 from perceiver_cli.inference import engine as engines
 from perceiver_cli.inference.attention_statistics import AttentionRecorder
 from perceiver_cli.inference.engine import Engine
 from perceiver_cli.media.types import Source
+from perceiver_cli.model.perceiver import FirstMeanLatent
+from tests.conftest import make_weights
 
 CPU = torch.device("cpu")
 
@@ -85,3 +91,46 @@ def test_all_tensors_are_on_the_models_device(weights, windows, kind, monkeypatc
     assert logits.device == meta
     assert logits.shape == (6, engine.header.model.classes)
     assert {measured.mass.device for measured in watch.measured} == {meta}
+
+
+def test_statistics_are_taken_only_if_asked_for(weights, windows):
+    engine = Engine(weights["image"], CPU, "float32")
+    (plain,) = engine.predict(windows("image")[:1], attention=False)
+    (watched,) = engine.predict(windows("image")[:1], attention=True)
+    assert plain.statistics is None
+    assert len(watched.statistics.cross_attends) == engine.header.model.cross_attends
+    np.testing.assert_allclose(plain.scores, watched.scores, atol=1e-6)
+
+
+def test_a_window_knows_the_size_of_its_byte_array(weights, windows, tmp_path):
+    recipe = Engine(weights["av"], CPU, "float32").adapter.recipe
+    learned = make_weights(tmp_path / "learned.safetensors", recipe, learned_elements=3)
+    engine = Engine(learned, CPU, "float32")
+    (window,) = windows("av")[:1]
+    (found,) = engine.predict([window], attention=False)
+    sizes = [x.shape[1] for x in engine.streams([window]).values()]
+    assert len(sizes) == 2
+    assert (found.elements, found.channels) == (sum(sizes) + 3, engine.header.model.channels)
+
+
+def test_the_distance_is_that_of_the_first_mean_latent(weights, windows, tmp_path):
+    """Of a mean latent's distance from itself, which is none, and of another's."""
+    plain = load_checkpoint(weights["image"])
+    width = plain.header.model.width
+    first = FirstMeanLatent()
+    engine = Engine(weights["image"], CPU, "float32")
+    (window,) = windows("image")[:1]
+    with torch.inference_mode():
+        engine.run(engine.streams([window]), None, first)
+    assert engine.predict([window], attention=False)[0].distance is None
+
+    def distance(mean):
+        familiar = Familiar(np.eye(width), {"": mean}, {"": 1.5}, {"": 0.0})
+        header = replace(plain.header, familiar=familiar.to_dict())
+        path = tmp_path / "familiar.safetensors"
+        save_checkpoint(path, replace(plain, header=header))
+        return Engine(path, CPU, "float32").predict([window] * 2, attention=False)[1].distance
+
+    mean = first.mean[0].double().numpy()
+    assert distance(mean) == pytest.approx(0, abs=1e-4)
+    assert distance(mean + 2) == pytest.approx(4, rel=1e-2)

@@ -174,3 +174,74 @@ def test_a_record_that_does_not_fit_on_the_disk_leaves_the_others(files, monkeyp
     with pytest.raises(OSError, match=r"No space left on device: .*out\.jsonl"):
         run(files)
     assert Path("out.jsonl").read_bytes() == before
+
+
+def test_an_orderly_journal_is_not_rewritten(files):
+    run(files)
+    before = os.stat("out.jsonl").st_ino
+    assert run([*files, "late.jpg"]) == ["late.jpg"]
+    assert os.stat("out.jsonl").st_ino == before
+
+
+def test_other_options_do_everything_anew(files):
+    def run_with(options):
+        journal = Journal(Path("out.jsonl"), WEIGHTS.get, options)
+        todo = [path for path in files if journal.done(Source(path)) is None]
+        for path in todo:
+            journal.write(result_of(path))
+        journal.end()
+        journal.close()
+        return todo
+
+    assert run_with("--top 2") == files
+    assert run_with("--top 2") == []
+    assert run_with("--top 3") == files
+    assert len(paths()) == len(files)
+
+
+def test_a_record_of_a_version_without_options_counts(files):
+    run(files)
+    lines = [json.loads(line) for line in Path("out.jsonl").read_bytes().splitlines()]
+    for record in lines:
+        del record["options"]
+    Path("out.jsonl").write_text("".join(json.dumps(record) + "\n" for record in lines))
+    assert run(files) == []
+
+
+def test_an_entry_says_what_became_of_its_file(files):
+    run(files[:1])
+    run(files[1:2], result=lambda p: Failure(p, InputFailure("corrupt", "x")))
+    journal = opened()
+    done, failed = journal.done(Source(files[0])), journal.done(Source(files[1]))
+    journal.close()
+    assert (done.ok, done.error, done.modality, done.weights) == (True, None, "image", "aaaa")
+    assert (failed.ok, failed.error, failed.modality, failed.weights) == (
+        False,
+        "corrupt",
+        None,
+        None,
+    )
+    assert done.file == failed.file | {"mtime_ns": done.file["mtime_ns"]}
+
+
+def test_a_source_taken_twice_counts_as_done_well(files):
+    journal = opened()
+    assert journal.done(Source("a.jpg")) is None
+    assert journal.done(Source("a.jpg")).ok
+    journal.close()
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        b' {"path": "x", "status": "ok", "error": null, "modality": null}\n',
+        b'{"path": "x", "status": "ok", "error": null}\n',
+        b'{"path": "x",\n',
+    ],
+)
+def test_a_line_that_is_no_record_is_dropped(files, damaged):
+    run(files)
+    whole = Path("out.jsonl").read_bytes()
+    Path("out.jsonl").write_bytes(damaged + whole)
+    assert run(files) == []
+    assert Path("out.jsonl").read_bytes() == whole

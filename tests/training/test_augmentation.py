@@ -246,3 +246,33 @@ def test_light_is_lost_towards_black():
     assert share.min() >= 0.3 * 0.7 - 1e-3
     assert share.max() <= 1.2 * 1.3 + 1e-3
     assert 0.15 < (share < 0.7).float().mean() < 0.35
+
+
+def test_two_of_five_batches_lose_their_sound_and_one_their_frames():
+    recipe = {"modality": "av", "frames": 2, "size": 8, "patch": 4}
+    augment = VideoAugmentation(build_adapter(recipe), 0.0)
+    samples = augment.adapter.audio.recipe.samples
+    arrays = {"video": torch.zeros(1, 2, 8, 8, 3, dtype=torch.uint8)}
+    arrays["audio"] = torch.randn(1, samples)
+    torch.manual_seed(0)
+    found = [frozenset(augment(arrays, torch.eye(1))[0]) for _ in range(400)]
+    shares = {streams: found.count(streams) / 400 for streams in found}
+    assert shares[frozenset({"audio"})] == pytest.approx(0.2, abs=0.06)
+    assert shares[frozenset({"video"})] == pytest.approx(0.4, abs=0.07)
+    del arrays["audio"]
+    assert all(set(augment(arrays, torch.eye(1))[0]) == {"video"} for _ in range(20))
+
+
+def test_a_teacher_is_asked_only_where_there_is_no_sound():
+    recipe = {"modality": "av", "frames": 2, "size": 8, "patch": 4}
+    augment = VideoAugmentation(build_adapter(recipe), 0.0, teacher_share=0.5)
+    arrays = {
+        "video": torch.zeros(2, 2, 8, 8, 3, dtype=torch.uint8),
+        "audio": torch.randn(2, augment.adapter.audio.recipe.samples),
+        "teacher": torch.zeros(2, 2, 1, 1),
+    }
+    torch.manual_seed(0)
+    for _ in range(40):
+        features, targets = augment(arrays, torch.eye(2))
+        expected = torch.eye(2) if "audio" in features else torch.eye(2) * 0.5 + 0.25
+        torch.testing.assert_close(targets, expected)

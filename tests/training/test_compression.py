@@ -101,3 +101,90 @@ def test_scales_and_filters_vary():
     along = random_resampling_matrices(50, 32)
     torch.testing.assert_close(along.sum(2), torch.ones(50, 32), atol=1e-3, rtol=0)
     assert len({each.numpy().tobytes() for each in along}) > 40
+
+
+@pytest.mark.parametrize("quality", [1, 5, 10, 27, 49, 50, 51, 75, 90, 95, 100])
+def test_quantisation_tables_are_those_in_jpeg_files(quality):
+    file = io.BytesIO()
+    Image.new("RGB", (16, 16)).save(file, "JPEG", quality=quality)
+    stored = Image.open(file).quantization
+    for number, table in enumerate((compression._LUMA_TABLE, compression._CHROMA_TABLE)):
+        (steps,) = compression._quantisation_steps(torch.tensor([float(quality)]), table)
+        assert steps.flatten().tolist() == stored[number]
+
+
+def test_luma_and_chroma_are_those_of_jpeg():
+    picture = as_picture(noise(1)[0])
+    expected = as_pixels(picture.convert("YCbCr"))
+    expected[1:] -= 128
+    found = compression._mix_channels(noise(1), compression._TO_YCBCR)
+    torch.testing.assert_close(found[0], expected, atol=1.01, rtol=0)
+    back = compression._mix_channels(found, compression._TO_RGB)
+    torch.testing.assert_close(back, noise(1), atol=0.01, rtol=0)
+
+
+def changed(kind, strength, side):
+    """One picture and what becomes of it, without the edges; float [3, S, S]."""
+    pixels = noise(1, side)
+    found = compression._smooth_or_sharpen(pixels, torch.tensor([kind]), torch.tensor([strength]))
+    return pixels[0], found[0]
+
+
+@pytest.mark.parametrize("strength", [0.4, 1.0])
+def test_blur_is_a_gaussian_of_up_to_a_45th_of_the_side(strength):
+    pixels, found = changed(0.4, strength, 90)
+    expected = as_pixels(as_picture(pixels).filter(ImageFilter.GaussianBlur(2 * strength)))
+    assert (found - expected)[:, 8:-8, 8:-8].abs().mean() < 0.7
+
+
+@pytest.mark.parametrize("strength", [0.2, 1.0])
+def test_sharpening_is_an_unsharp_mask_of_one_pixel_and_up_to_150_percent(strength):
+    pixels, found = changed(0.6, strength, 32)
+    mask = ImageFilter.UnsharpMask(radius=1, percent=round(150 * strength), threshold=0)
+    expected = as_pixels(as_picture(pixels).filter(mask))
+    moved = (expected - pixels)[:, 8:-8, 8:-8].abs().mean()
+    assert (found - expected)[:, 8:-8, 8:-8].abs().mean() < 0.15 * moved + 0.5
+
+
+def test_each_kind_of_change_has_its_share(monkeypatch):
+    kinds, qualities = [], []
+
+    def smooth(pixels, kind, strength):
+        assert ((strength >= 0) & (strength <= 1)).all()
+        kinds.append(kind)
+        return pixels
+
+    def compress(pixels, quality):
+        qualities.append(quality)
+        return pixels
+
+    monkeypatch.setattr(compression, "_smooth_or_sharpen", smooth)
+    monkeypatch.setattr(compression, "compress_jpeg", compress)
+    torch.manual_seed(0)
+    degrade(torch.zeros(4000, 3, 2, 2), share=1.0)
+    (kind,), (quality,) = kinds, qualities
+    assert 0.67 < len(kind) / 4000 < 0.73
+    assert kind.max() < 0.7
+    assert 0.5 < len(quality) / 4000 < 0.57
+    assert (quality.min(), quality.max()) == (10, 95)
+    assert 50 < quality.mean() < 55
+
+
+def test_pictures_are_scaled_to_two_fifths_of_their_side_or_more():
+    every = compression._resampling_matrices(20, torch.device("cpu"))
+    ranks = torch.linalg.matrix_rank(every)
+    assert (int(ranks.min()), int(ranks.max())) == (8, 20)
+    sizes = 20 - 8 + 1
+    assert len(every) == sizes * len(compression._FILTERS) ** 2
+
+
+def test_a_blurred_picture_is_not_resampled_and_the_other_way_round(monkeypatch):
+    monkeypatch.setattr(
+        compression, "random_resampling_matrices", lambda n, side: torch.zeros(n, side, side)
+    )
+    black, blurred, sharpened = compression._smooth_or_sharpen(
+        torch.full((3, 3, 8, 8), 90.0), torch.tensor([0.29, 0.3, 0.5]), torch.ones(3)
+    )
+    assert not black.any()
+    assert (blurred == 90).all()
+    assert (sharpened == 90).all()

@@ -122,3 +122,92 @@ def test_silence_stays_finite(seeded, change):
         else made(torch.zeros(8, RATE))
     )
     assert np.isfinite(out.numpy()).all()
+
+
+def impulse_responses(rooms=200):
+    """[rooms, S]: what the rooms make of a click at 0."""
+    clicks = torch.zeros(rooms, 2 * RATE)
+    clicks[:, 0] = 1
+    return add_reverberation(clicks, RATE, probability=1.0)
+
+
+def test_reverberation_decays_by_60_db_in_a_tenth_of_a_second_to_more_than_one(seeded):
+    tails = impulse_responses()[:, 1 : 1 + RATE // 10 * 10]
+    # Frames of 10 ms; only those that rounding does not disturb.
+    power = tails[:, : 10 * 160].unflatten(1, (10, 160)).square().mean(2).log10() * 10
+    at_s = (torch.arange(10) + 0.5) / 100
+    slope = ((at_s - at_s.mean()) * power).sum(1) / (at_s - at_s.mean()).square().sum()
+    seconds = -60 / slope
+    assert 0.08 < seconds.min() < 0.13
+    assert (seconds > 1.0).float().mean() > 0.02
+    assert 0.27 < seconds.median() < 0.45
+
+
+def test_reverberation_ends_after_four_fifths_of_a_second(seeded):
+    responses = impulse_responses().abs()
+    assert responses[:, round(0.8 * RATE) :].max() < 1e-5
+    assert responses[:, round(0.79 * RATE) : round(0.8 * RATE)].max() > 1e-4
+
+
+def test_the_direct_sound_is_up_to_20_db_louder_than_the_rest(seeded):
+    responses = impulse_responses()
+    rest = responses[:, 1:].square().sum(1)
+    louder = 10 * (responses[:, 0].square() / rest).log10()
+    assert -0.1 < louder.min() < 2
+    assert 18 < louder.max() < 22
+    assert 8.5 < louder.mean() < 12
+
+
+def test_some_reverberation_has_fewer_high_frequencies(seeded):
+    tails = impulse_responses()[:, 1:801]
+    alike = (tails[:, 1:] * tails[:, :-1]).sum(1) / tails.square().sum(1)
+    assert alike.min() > -0.15
+    assert 0.4 < alike.max() < 0.65
+    assert (alike < 0.2).float().mean() > 0.1
+
+
+def test_reverberation_does_not_come_back_at_the_start(seeded):
+    clicks = torch.zeros(50, 2 * RATE)
+    clicks[:, -1] = 1
+    assert add_reverberation(clicks, RATE, probability=1.0)[:, :-1].abs().max() < 1e-5
+
+
+def test_sounds_are_clipped_up_to_26_db_below_their_peak(seeded):
+    wave = torch.randn(400, 1000)
+    below = 20 * (wave.abs().amax(1) / clip_peaks(wave, 1.0).abs().amax(1)).log10()
+    assert below.min() < 1
+    assert 25 < below.max() < 26.01
+    assert 11.5 < below.mean() < 14.5
+    assert 0.05 < (clip_peaks(wave) != wave).any(1).float().mean() < 0.16
+
+
+def test_one_background_in_five_is_another_sound_shifted(seeded):
+    wave = torch.zeros(500, 64)
+    wave[:, 5] = torch.arange(1.0, 501)
+    added = mix_background(wave) - wave
+    assert 0.14 < (added.amax(1) > 0.01).float().mean() < 0.26
+    places = added.abs().amax(0).nonzero()
+    assert len(places) == 1
+    assert int(places) != 5
+
+
+def test_the_louder_half_of_a_sound_has_a_power_of_one(seeded):
+    wave = torch.randn(4, 8 * RATE) * torch.tensor([[0.02], [0.5], [1.0], [40.0]])
+    power = normalise_loudness(wave).square()
+    louder = power > power.median(1, keepdim=True).values
+    mean = (power * louder).sum(1) / louder.sum(1)
+    torch.testing.assert_close(mean, torch.ones(4), rtol=0.03, atol=0)
+
+
+def test_frames_within_35_db_of_the_loudest_are_heard():
+    steps = torch.tensor([0.0, -30.0, -34.0, -36.0, -60.0])
+    wave = (10 ** (steps / 20)).repeat_interleave(RATE // 50).unsqueeze(0)
+    assert active_frames(wave, RATE).tolist() == [[True, True, True, False, False]]
+
+
+def test_half_of_the_windows_hold_a_part_of_a_fifth_to_all_of_their_length(seeded):
+    wave = torch.arange(1.0, 5 * RATE + 1).expand(300, -1)
+    windows, _ = random_windows(wave, 2 * RATE, RATE)
+    distinct = torch.tensor([len(row[row > 0].unique()) for row in windows]) / (2 * RATE)
+    assert 0.4 < (distinct < 1).float().mean() < 0.58
+    assert 0.19 < distinct.min() < 0.23

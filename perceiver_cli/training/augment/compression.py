@@ -142,9 +142,9 @@ def compress_jpeg(pixels: Tensor, quality: Tensor) -> Tensor:
     missing = -side % 16
     padded = functional.pad(pixels, (0, missing, 0, missing), mode="replicate")
     planes = _mix_channels(padded, _TO_YCBCR)
-    luma = _quantise(planes[:, :1] - 128, quality, _LUMA_TABLE) + 128
+    luma = _quantise(planes[:, :1] - 128, _quantisation_steps(quality, _LUMA_TABLE)) + 128
     coarse = functional.avg_pool2d(planes[:, 1:], 2).round()
-    coarse = _quantise(coarse, quality, _CHROMA_TABLE)
+    coarse = _quantise(coarse, _quantisation_steps(quality, _CHROMA_TABLE))
     chroma = functional.interpolate(coarse, scale_factor=2, mode="bilinear")
     planes = torch.cat([luma, chroma], 1).round()
     decoded = _mix_channels(planes, _TO_RGB)
@@ -158,16 +158,20 @@ def _mix_channels(pixels: Tensor, weights: tuple[tuple[float, ...], ...]) -> Ten
     return mixed
 
 
-def _quantise(planes: Tensor, quality: Tensor, table: tuple[tuple[int, ...], ...]) -> Tensor:
-    """Rounds the coefficients of blocks of 8x8 to multiples of the table's, scaled by quality.
+def _quantisation_steps(quality: Tensor, table: tuple[tuple[int, ...], ...]) -> Tensor:
+    """A quantisation table, given at quality 50, at other qualities: [B] -> [B, 8, 8]."""
+    scale = torch.where(quality < 50, (5000 / quality).floor(), 200 - 2 * quality)
+    scaled = torch.tensor(table).to(quality) * scale.view(-1, 1, 1)
+    return ((scaled + 50) / 100).floor().clamp(1, 255)
+
+
+def _quantise(planes: Tensor, steps: Tensor) -> Tensor:
+    """Rounds the cosine coefficients of blocks of 8x8 pixels to multiples of steps.
 
     Args:
         planes: float [B, k, h, w], h and w multiples of 8.
-        quality: [B].
-        table: Steps at quality 50.
+        steps: [B, 8, 8].
     """
-    scale = torch.where(quality < 50, 5000 / quality, 200 - 2 * quality).view(-1, 1, 1)
-    steps = ((torch.tensor(table).to(planes) * scale + 50) / 100).floor().clamp(1, 255)
     steps = steps.view(-1, 1, 1, 1, 8, 8)
     cosines = dct_matrix(8).to(planes)
     blocks = planes.unflatten(3, (-1, 8)).unflatten(2, (-1, 8)).transpose(3, 4)

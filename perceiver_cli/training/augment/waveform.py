@@ -70,8 +70,8 @@ def normalise_loudness(wave: Tensor) -> Tensor:
 def add_reverberation(wave: Tensor, rate: int, probability: float = 0.25) -> Tensor:
     """Adds the reverberation of random synthetic rooms to some of the sounds: [B, S] -> [B, S].
 
-    An impulse response is a peak, then noise that decays by 60 dB in 0.1 to 1.2 s, faster at high
-    frequencies. The direct sound is 0 to 20 dB louder than the reverberation.
+    An impulse response is a peak, then noise of up to 0.8 s that decays by 60 dB in 0.1 to 1.2 s,
+    with fewer high frequencies. The direct sound is 0 to 20 dB louder than the reverberation.
     """
     chosen = (torch.rand(len(wave)) < probability).nonzero().squeeze(1)
     if not len(chosen):
