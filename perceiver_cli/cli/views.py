@@ -132,7 +132,9 @@ class Page:
         from perceiver_cli.report.pictures.thumbnail import thumbnail
 
         pictures = thumbnail(explanation, THUMBNAIL_SIDE) if explanation else None
-        self._cards.append(card(len(self._cards) + 1, result, pictures, self.path.parent))
+        method = explanation.method if explanation else None
+        number = len(self._cards) + 1
+        self._cards.append(card(number, result, pictures, self.path.parent, method))
         if explanation:
             self._about.add(explanation.about)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from perceiver_cli.report.articles import with_article
 from perceiver_cli.report.input_words import signal_in_words
 from perceiver_cli.report.words import printable
 from perceiver_cli.results import Classification, Prediction
@@ -11,10 +12,10 @@ _LIKELY = 0.5
 
 
 def answer_in_words(result: Classification) -> str:
-    """Such as "golden retriever (91 %)" or "dog (83 %), perhaps golden retriever (24 %)".
+    """Such as "a golden retriever (91 %)" or "a dog (83 %), perhaps a golden retriever (24 %)".
 
-    Without an answer "not sure, perhaps golden retriever (24 %)"; without a signal why. It is said
-    if the input is unlike what the model was trained on.
+    Without an answer "not sure, perhaps a golden retriever (24 %)"; without a signal why. It is
+    said if the input is unlike what the model was trained on.
     """
     if result.signal != "present":
         return signal_in_words(result.signal)
@@ -66,4 +67,4 @@ def guess_style(score: float, is_answer: bool) -> str:
 
 
 def _scored(label: str, score: float) -> str:
-    return f"{printable(label)} ({100 * score:.0f} %)"
+    return f"{printable(with_article(label))} ({100 * score:.0f} %)"

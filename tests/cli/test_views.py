@@ -105,6 +105,18 @@ def test_a_report_of_a_folder(run, bundle, holiday, media, tmp_path, monkeypatch
     assert text.count("<p>Attends to ") == 8
 
 
+@pytest.mark.parametrize(
+    ("method", "caption"), [("rollout", "The heat is rollout: "), ("gradient", "The heat is grad")]
+)
+def test_a_report_by_another_method_has_its_caption(run, bundle, media, tmp_path, method, caption):
+    page = tmp_path / "report.html"
+    run("classify", media["image"], "--report", page, "--method", method, "--format", "csv")
+    text = page.read_text(encoding="utf-8")
+    assert "Attends to " not in text
+    assert f'alt="{caption}' in text
+    assert f"<p>{caption}" in text
+
+
 def test_a_report_of_records_is_the_same(run, bundle, holiday, media, tmp_path):
     records, first, second = tmp_path / "out.jsonl", tmp_path / "1.html", tmp_path / "2.html"
     inputs = ("-r", holiday, media["av"])

@@ -114,10 +114,10 @@ def test_detail_tells_what_why_and_where():
 def test_detail_leads_with_the_answer():
     cat, other = Answer("cat", "group", 0.896), Answer("bird", "group", 0.9)
     for result, line in (
-        (classified(), "Egyptian cat (83 %)"),
-        (classified(answer=cat), "cat (90 %), perhaps Egyptian cat (83 %)"),
-        (classified(answer=other), "bird (90 %)"),
-        (unsure(), "not sure, perhaps Egyptian cat (83 %)"),
+        (classified(), "an Egyptian cat (83 %)"),
+        (classified(answer=cat), "a cat (90 %), perhaps an Egyptian cat (83 %)"),
+        (classified(answer=other), "a bird (90 %)"),
+        (unsure(), "not sure, perhaps an Egyptian cat (83 %)"),
         (unsure(predictions=[]), "not sure"),
         (unsure(predictions=[], among=[]), "pictures knows none of the classes asked for"),
     ):

@@ -21,6 +21,7 @@ import numpy as np
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
+from perceiver_cli.choices import Method
 from perceiver_cli.report.answer import answer_in_words, guessed
 from perceiver_cli.report.input_words import input_in_words
 from perceiver_cli.report.page.timeline import timeline
@@ -41,6 +42,12 @@ _BINS = 10
 _LABELS = 12
 _UNSURE = 12
 
+# What the heat shows, where attention is not what was drawn.
+_CAPTIONS: dict[Method | None, str] = {
+    Method.rollout: "The heat is rollout: what reaches the answer through all layers.",
+    Method.gradient: "The heat is gradient x input: where a change would change the answer most.",
+}
+
 _NO_ANSWER = {"unsure": "not sure", "empty": "nothing there"}
 
 
@@ -50,7 +57,8 @@ class Card:
     height) as data: addresses.
 
     state: "sure" with an answer, "unsure" without one, "empty" without a signal, or "failed".
-    label: of the answer, or why there is none; answer: the same with scores and a guess.
+    label: of the answer, or why there is none; answer: the same with scores and a guess; caption:
+    what the heat shows, in words.
     """
 
     number: int
@@ -64,7 +72,7 @@ class Card:
     answer: str = ""
     score: float = 0.0
     predictions: list[tuple[str, float]] = field(default_factory=list)
-    sentence: str = ""
+    caption: str = ""
     segments: str = ""
     plain: str = ""
     heat: str = ""
@@ -79,7 +87,11 @@ class Card:
 
 
 def card(
-    number: int, result: Result, pictures: Thumbnail | None, folder: Path | None = None
+    number: int,
+    result: Result,
+    pictures: Thumbnail | None,
+    folder: Path | None = None,
+    method: Method | None = None,
 ) -> Card:
     """One Result on the page.
 
@@ -88,6 +100,7 @@ def card(
         result: What is shown.
         pictures: Its thumbnails, if there are any.
         folder: Where the page lies, so that it can play the file.
+        method: What the heat of the thumbnails was drawn by; None: they are of no heat.
     """
     if not result.ok:
         message = printable(result.error.message)
@@ -106,7 +119,7 @@ def card(
         score=result.answer.score if result.answer else guess.score if guess else 0.0,
         predictions=[(printable(p.label), p.score) for p in result.predictions],
         # A line may not end between a number and its sign.
-        sentence=attention_in_words(result).replace(" %", "\xa0%"),
+        caption=(_CAPTIONS.get(method) or attention_in_words(result)).replace(" %", "\xa0%"),
         segments=_segments(result),
         plain=_address(pictures.plain) if pictures else "",
         heat=_address(pictures.heat) if pictures else "",
