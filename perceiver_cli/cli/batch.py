@@ -20,6 +20,7 @@ from perceiver_cli.cli.progress import Bar
 from perceiver_cli.cli.running import INPUT_FAILED, print_message
 from perceiver_cli.cli.views import Views
 from perceiver_cli.inference.decoding.items import Item
+from perceiver_cli.inputs.names import archive_kind
 from perceiver_cli.inputs.paths import Input
 from perceiver_cli.media.types import Source
 from perceiver_cli.report import Writer, writer_for
@@ -83,7 +84,7 @@ class Batch:
         self.journal = journal
         self.views = views
         self.restricted = False
-        self.classified = self.unsure = self.failed = self.passed_over = 0
+        self.classified = self.unsure = self.failed = self.passed_over = self.archives = 0
         # Counted where the inputs are read, in another thread.
         self.done_before = self.failed_before = 0
         self._waiting: deque[Input] = deque()
@@ -212,6 +213,7 @@ class Batch:
                     print_message(f"{display_path(result.path)}: {note}")
         elif not named and _is_no_media(source, result):
             self.passed_over += 1
+            self.archives += archive_kind(source.path) is not None
             if self.verbose:
                 print_message(f"passed over {display_path(result.path)}: {result.error.message}")
             return
@@ -233,7 +235,10 @@ class Batch:
         if self.passed_over:
             verb = "is" if self.passed_over == 1 else "are"
             wanted = "of the kind asked for" if self.one_kind else "media"
-            print_message(f"passed over {count(self.passed_over, 'file')} that {verb} not {wanted}")
+            told = f"passed over {count(self.passed_over, 'file')} that {verb} not {wanted}"
+            # With --archives they are none of those: their members are.
+            hint = f" ({count(self.archives, 'archive')}: --archives reads them)"
+            print_message(told + (hint if self.archives else ""))
         if self.done_before:
             verb = "was" if self.done_before == 1 else "were"
             failed = f" ({self.failed_before} failed)" if self.failed_before else ""

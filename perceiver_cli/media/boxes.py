@@ -16,6 +16,21 @@ def top_level_box(stream: BinaryIO, kind: bytes) -> bytes:
         stream: The file.
         kind: The type's four letters.
     """
+    start, length = find_box(stream, kind) or (0, 0)
+    stream.seek(start)
+    return stream.read(min(length, _LARGEST))
+
+
+def find_box(stream: BinaryIO, kind: bytes) -> tuple[int, int] | None:
+    """Where the content of the first box of a type begins in a file, and how long it is.
+
+    Args:
+        stream: The file.
+        kind: The type's four letters.
+
+    Returns:
+        (start, length in bytes, as stated), or None without such a box.
+    """
     position, end = 0, stream.seek(0, 2)
     while position + 8 <= end:
         stream.seek(position)
@@ -25,12 +40,11 @@ def top_level_box(stream: BinaryIO, kind: bytes) -> bytes:
             length, start = int.from_bytes(head[8:16], "big"), 16
         length = length or end - position
         if head[4:8] == kind:
-            stream.seek(position + start)
-            return stream.read(min(length - start, _LARGEST)) if length > start else b""
+            return position + start, max(0, length - start)
         if length < start:
             break
         position += length
-    return b""
+    return None
 
 
 def boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -10,6 +10,7 @@ import numpy as np
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.arrays import choose_array, read_array
 from perceiver_cli.media.jpeg import note_missing_rows
+from perceiver_cli.media.jpeg2000 import REPAIRED
 from perceiver_cli.media.pillow import check_memory, decoding, open_picture
 from perceiver_cli.media.pixels import check_size, to_8_bit, to_rgb_array
 from perceiver_cli.media.quiet import quiet_pillow
@@ -24,6 +25,8 @@ _ORIENTATION_TAG = 0x0112
 # copy.
 _LARGE = 2**24
 
+_REPAIRABLE = frozenset({"jpeg", "jp2"})
+
 _MULTIPLE = frozenset({"GIF", "PNG", "WEBP", "AVIF", "TIFF"})
 
 
@@ -32,7 +35,7 @@ def load_picture(source: Source, format: str, at_least: int | None = None) -> Pi
     """The picture in a file, upright, transparency composited over white.
 
     Of an animation or a file of several pages this is the first. A JPEG that lacks its end is
-    read as far as it goes, with a note.
+    read as far as it goes, and a JPEG 2000 with faulty headers is repaired, each with a note.
 
     Args:
         source: The file.
@@ -54,9 +57,9 @@ def load_picture(source: Source, format: str, at_least: int | None = None) -> Pi
     try:
         return _load(source, format, at_least)
     except InputError as error:
-        if format != "jpeg" or error.kind != "corrupt":
+        if format not in _REPAIRABLE or error.kind != "corrupt":
             raise
-    return _load(source, format, at_least, ended=True)
+    return _load(source, format, at_least, repaired=True)
 
 
 def exif_orientation(picture: Image.Image) -> int:
@@ -69,8 +72,8 @@ def exif_orientation(picture: Image.Image) -> int:
     return 1
 
 
-def _load(source: Source, format: str, at_least: int | None, ended: bool = False) -> Picture:
-    with source.open() as stream, open_picture(stream, format, ended) as picture:
+def _load(source: Source, format: str, at_least: int | None, repaired: bool = False) -> Picture:
+    with source.open() as stream, open_picture(stream, format, repaired) as picture:
         check_memory(picture, format)
         width, height = picture.size
         facts = _facts(picture)
@@ -82,13 +85,17 @@ def _load(source: Source, format: str, at_least: int | None, ended: bool = False
         orientation = exif_orientation(picture)
         if format != "jpeg":
             width, height = picture.size
-        notes = (note_missing_rows(picture),) if ended else ()
+        notes = _repairs(picture, format) if repaired else ()
         factor = _factor(picture, at_least) if at_least else 1
         with decoding(format):
             pixels = to_rgb_array(picture, orientation, factor)
     if orientation >= 5:
         width, height = height, width
     return Picture(pixels, width, height, facts, notes)
+
+
+def _repairs(picture: Image.Image, format: str) -> tuple[str, ...]:
+    return (note_missing_rows(picture) if format == "jpeg" else REPAIRED,)
 
 
 def _factor(picture: Image.Image, at_least: int) -> int:

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from perceiver_cli.errors import InputError
+from perceiver_cli.media import jpeg2000
 from perceiver_cli.media.failures import to_input_error
 from perceiver_cli.media.heif import unsupported_coding
 from perceiver_cli.media.jpeg import append_end_marker, unsupported_process
@@ -64,13 +65,14 @@ _UNSUPPORTED = re.compile(
 )
 
 
-def open_picture(stream: BinaryIO, format: str, ended: bool = False) -> Image.Image:
+def open_picture(stream: BinaryIO, format: str, repaired: bool = False) -> Image.Image:
     """Pillow's picture for an open stream, not decoded yet.
 
     Args:
         stream: The file at its beginning.
         format: detect's name for it.
-        ended: Whether a JPEG that lacks its end is read as far as it goes.
+        repaired: Whether a JPEG that lacks its end is read as far as it goes, and faulty headers
+            of JPEG 2000 are corrected.
 
     Returns:
         The picture.
@@ -85,14 +87,20 @@ def open_picture(stream: BinaryIO, format: str, ended: bool = False) -> Image.Im
         process = unsupported_process(stream)
         if process:
             raise InputError("unsupported", f"{process}, which cannot be read; save it as PNG")
-        stream = append_end_marker(stream) if ended else stream
+        stream = append_end_marker(stream) if repaired else stream
+    if format == "jp2":
+        coding = jpeg2000.unsupported_coding(stream)
+        if coding:
+            told = f"a JPEG 2000 picture {coding}, which cannot be read; save it as PNG"
+            raise InputError("unsupported", told)
+        stream = jpeg2000.repair(stream) if repaired else stream
     if format == "png":
         stream = strip_ancillary_chunks(stream)
+    problem: str | None = None
     try:
         with decoding(format, "header"):
             picture = Image.open(stream, formats=_registered(format))
     except InputError as error:
-        problem = None
         if isinstance(error.__cause__, UnidentifiedImageError) and format in _MANY_VARIANTS:
             problem = _UNKNOWN_VARIANT.format(format.upper())
         elif format == "heic" and (coding := unsupported_coding(stream)):

@@ -168,6 +168,19 @@ def test_what_is_no_archive_is_told(tmp_path):
         named_source(f"tar://c::{make_tar(tmp_path / 'c.tar')}").open()
 
 
+def test_a_folder_tells_of_the_archives_that_it_passes_over(run, bundle, media, tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("words\n")
+    make_tar(folder / "a.tgz", {"photo.jpg": media["image"].read_bytes()}, "w:gz")
+    outcome = run("classify", folder, "--format", "labels")
+    assert "passed over 2 files that are not media (1 archive: --archives reads them)" in (
+        outcome.stderr
+    )
+    outcome = run("classify", folder, "--archives", "--format", "labels")
+    assert "passed over 1 file that is not media\n" in outcome.stderr
+
+
 def test_the_command_gives_the_records_of_the_files(run, bundle, media, tmp_path):
     content = {path.name: path.read_bytes() for path in media.values()} | {"notes.txt": b"words\n"}
     make_tar(tmp_path / "a.tgz", content, "w:gz")
