@@ -1,4 +1,4 @@
-"""Attribution laid out as a file is: on pixels, seconds, points, frames. Plain arrays.
+"""Attribution in a file's own coordinates: pixels, seconds, points, frames. Plain arrays.
 
 Every map's `values` are shares of mass in multiples of an even share (1: as much as if every
 element of the byte array counted alike), first axis: one map for each of Explanation.names.
@@ -66,10 +66,11 @@ MapKind = TypeVar("MapKind", PictureMap, SoundMap, ShapeMap, VideoMap)
 
 
 @dataclass(frozen=True)
-class Part:
-    """One window of the input. maps: by stream; shares: each stream's mass, float [maps].
+class WindowMaps:
+    """The attribution of one window of the input.
 
-    frames: uint8 [T, h, w, 3] of a video for people to see, or one picture [h, w, 3].
+    maps: by stream; shares: each stream's mass, float [maps]; frames: uint8 [T, h, w, 3] of a
+    video to show to people, or one picture [h, w, 3].
     """
 
     maps: dict[str, Map]
@@ -85,7 +86,7 @@ class Part:
 
     @property
     def shown(self) -> np.ndarray:
-        """The frames. Raises ValueError for what has none, such as a sound."""
+        """The frames. Raises ValueError if there are none, as of a sound."""
         if self.frames is None:
             raise ValueError("there are no frames of it")
         return self.frames
@@ -93,22 +94,22 @@ class Part:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What the answer for one file rests on.
+    """Which elements of a file its prediction rests on, in every window.
 
-    about: what the method shows, in one line; names: of the maps, the last being the one that
-    stands alone where there is room for one only; size: (width, height) of a picture or video.
+    about: what the method shows, in one line; names: of the maps, the last being the one that is
+    shown where there is room for one only; size: (width, height) of a picture or video.
     """
 
     result: Classification
     method: Method
     about: str
     names: tuple[str, ...]
-    parts: tuple[Part, ...]
+    windows: tuple[WindowMaps, ...]
     size: tuple[int, int] | None = None
 
     @property
     def shown_size(self) -> tuple[int, int]:
-        """Width and height of the picture or video. Raises ValueError for what has none."""
+        """Width and height of the picture or video. Raises ValueError if it is neither."""
         if self.size is None:
             raise ValueError("it has no size in pixels")
         return self.size

@@ -186,8 +186,8 @@ def read_result(record: dict[str, Any]) -> Result:
     if known.get("answer"):
         known["answer"] = Answer(**known["answer"])
     if known["attention"]:
-        looks = known["attention"]["cross_attends"]
-        known["attention"] = AttentionStats([_cross_attend(entry) for entry in looks])
+        entries = known["attention"]["cross_attends"]
+        known["attention"] = AttentionStats([_cross_attend(entry) for entry in entries])
     return Classification(**known)
 
 

@@ -140,8 +140,9 @@ MethodOption = Annotated[
     typer.Option(
         "--method",
         metavar="METHOD",
-        help="attention: where each look goes. rollout: attention through all layers. gradient: "
-        "what the answer changes with.  [default: what was measured to be the most faithful]",
+        help="attention: the weights of each cross-attend. rollout: attention through all layers. "
+        "gradient: what the answer changes with.  [default: what was measured to be the most "
+        "faithful]",
         show_default=False,
         rich_help_panel=OUTPUT,
     ),

@@ -37,8 +37,8 @@ def detect_ply(source: Source) -> Detection:
 def detect_gltf(source: Source) -> Detection:
     """A glTF file by its JSON, of which the buffers are within reach."""
     with wrap_errors("corrupt", "the glTF file is cut off or damaged"), source.open() as stream:
-        place = check_gltf(stream, folder_of(source))
-    return Detection("pointcloud", "gltf", f"glTF with its buffers {place}")
+        location = check_gltf(stream, folder_of(source))
+    return Detection("pointcloud", "gltf", f"glTF with its buffers {location}")
 
 
 def binary_stl_state(head: bytes, size: int) -> Literal["exact", "short", "long"] | None:

@@ -10,7 +10,7 @@ from perceiver_cli.checkpoints.format import Header
 from perceiver_cli.choices import Method
 from perceiver_cli.errors import InputError
 from perceiver_cli.explain.methods import attribute
-from perceiver_cli.explanations import Explanation, Part
+from perceiver_cli.explanations import Explanation, WindowMaps
 from perceiver_cli.inference.classifier import Classifier
 from perceiver_cli.inference.decoding.items import FailedItem, PreparedItem
 from perceiver_cli.inference.engine import Engine
@@ -64,11 +64,11 @@ def explain_item(
     method = method or usual_method(engine.header)
     best = result.predictions[0].index if result.predictions else _best(engine, item.windows)
     names: tuple[str, ...] = (method,)
-    parts = []
+    windows = []
     for index, window in enumerate(item.windows):
         mass, sizes = attribute(engine, window, method, best)
         if method == "attention" and len(mass) > 1:
-            names = (*(f"look {k + 1}" for k in range(len(mass))), "all looks")
+            names = (*(f"cross-attend {k + 1}" for k in range(len(mass))), "all cross-attends")
             mass = np.concatenate([mass, mass.mean(0, keepdims=True)])
         maps, shares, start = {}, {}, 0
         for stream, size in sizes.items():
@@ -77,8 +77,8 @@ def explain_item(
             maps[stream] = engine.adapter.attribution_map(stream, own * mass.shape[1], window)
             start += size
         frames = item.preview.frames[index] if item.preview.frames else None
-        parts.append(Part(maps, shares, frames))
-    return Explanation(result, method, ABOUT[method], names, tuple(parts), item.preview.size)
+        windows.append(WindowMaps(maps, shares, frames))
+    return Explanation(result, method, ABOUT[method], names, tuple(windows), item.preview.size)
 
 
 def usual_method(header: Header) -> Method:

@@ -25,8 +25,8 @@ def check_classes(
     """
     if not names:
         return
-    places = [weights] if isinstance(weights, Path) else list(weights.values())
-    paths = {place for place in places if isinstance(place, Path)}
+    checkpoints = [weights] if isinstance(weights, Path) else list(weights.values())
+    paths = {path for path in checkpoints if isinstance(path, Path)}
     trees = [LabelTree(read_header(path).labels) for path in sorted(paths)]
     for name in names:
         if any(tree.classes_of(name) for tree in trees):

@@ -131,7 +131,7 @@ class Engine:
             streams = self.adapter.element_values(self.adapter.features(_stacked([window])))
             elements = sum(x.shape[1] for x in streams.values())
             each = elements * self.header.model.channels * 4
-            _ = self.inference_model  # its weights have their place first
+            _ = self.inference_model  # its weights take their memory first
             free = free_bytes(self.device)
             most = MOST_BYTES if free is None else free // WORK
             self._largest_batches[shapes] = max(1, most // each)

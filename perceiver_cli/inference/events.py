@@ -193,8 +193,8 @@ def _smooth(scores: Floats, weights: Floats, steps: int) -> Floats:
     if steps < 2:
         return scores
     before, behind = (steps - 1) // 2, steps // 2
-    place = np.arange(len(scores))
-    first, end = np.maximum(place - before, 0), np.minimum(place + behind + 1, len(scores))
+    position = np.arange(len(scores))
+    first, end = np.maximum(position - before, 0), np.minimum(position + behind + 1, len(scores))
     weights = np.maximum(weights, _LEAST_WEIGHT)[:, None]
     sums = np.concatenate([np.zeros((1, scores.shape[1])), (scores * weights).cumsum(0)])
     totals = np.concatenate([np.zeros((1, 1)), weights.cumsum(0)])

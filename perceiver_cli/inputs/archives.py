@@ -104,7 +104,7 @@ class MemberSource(Source):
         return {"size": known.size, "version": known.version}
 
     def _found(self) -> Source:
-        """The member as the archive has it, with its content or its place."""
+        """The member as the archive has it, with its content or its position."""
         assert self.archive is not None
         for source in _read(self.archive, self.kind, only=self.member):
             return replace(source, path=self.path, modality=self.modality)

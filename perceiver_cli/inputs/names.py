@@ -66,15 +66,15 @@ def split_member(name: str) -> Member | None:
     if scheme not in ("tar", "zip"):
         return None
     rest = name.partition("://")[2]
-    places = [match.start() for match in re.finditer("(?=::)", rest)]
-    for place in places:
-        archive = rest[place + 2 :]
+    positions = [match.start() for match in re.finditer("(?=::)", rest)]
+    for position in positions:
+        archive = rest[position + 2 :]
         if os.path.lexists(archive) or _SCHEME.match(archive):
-            return Member("tar" if scheme == "tar" else "zip", rest[:place], archive)
-    if not places:
+            return Member("tar" if scheme == "tar" else "zip", rest[:position], archive)
+    if not positions:
         return None
     kind: ArchiveKind = "tar" if scheme == "tar" else "zip"
-    return Member(kind, rest[: places[-1]], rest[places[-1] + 2 :])
+    return Member(kind, rest[: positions[-1]], rest[positions[-1] + 2 :])
 
 
 def without_credentials(text: str) -> str:

@@ -162,8 +162,8 @@ class Blocks:
             raise InputError("unreadable", told)
         if len(content) != end - start:
             raise InputError("unreadable", CHANGED)
-        for place in range(0, len(content), BLOCK):
-            self._kept[index + place // BLOCK] = content[place : place + BLOCK]
+        for offset in range(0, len(content), BLOCK):
+            self._kept[index + offset // BLOCK] = content[offset : offset + BLOCK]
         self._next = index + self._run
         while len(self._kept) > _KEPT:
             self._kept.popitem(last=False)

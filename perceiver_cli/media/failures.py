@@ -78,9 +78,9 @@ def to_input_error(error: Exception, kind: ErrorKind, message: str) -> InputErro
         reason = getattr(error, "strerror", None) or "input/output error"
         return InputError("unreadable", f"cannot be read: {reason}", detail)
     if isinstance(error, (*_PROGRAMMING_ERRORS, ImportError)) and frames:
-        place = Path(frames[-1].filename)
-        if place.is_relative_to(_PACKAGE):
-            where = f"{place.relative_to(_PACKAGE.parent)}, line {frames[-1].lineno}"
+        path = Path(frames[-1].filename)
+        if path.is_relative_to(_PACKAGE):
+            where = f"{path.relative_to(_PACKAGE.parent)}, line {frames[-1].lineno}"
             return InputError(
                 "internal", f"perceiver itself failed on it ({where}); please report this", detail
             )

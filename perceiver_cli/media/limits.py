@@ -1,4 +1,4 @@
-"""How much of a file is ever read: what a loader refuses with "too_large", in one place.
+"""Limits of what is read from a file: beyond them a loader refuses it as "too_large".
 
 Each is checked against what a file's header states, before anything of that size is allocated. A
 variable of the environment changes it: PERCEIVER_MAX_PIXELS=400000000.

@@ -95,7 +95,7 @@ def sample_cloud(
     many = number > most
     chosen = np.sort(rng.choice(number, most, replace=False)) if many else np.arange(number)
     if number < len(points):
-        # From a place among the usable points to one among all, without an index of all.
+        # From an index among the usable points to one among all, without a table of all.
         counts = [int(usable[begin : begin + _AT_ONCE].sum()) for begin in begins]
         ends = np.cumsum(counts)
         parts = np.split(chosen, np.searchsorted(chosen, ends[:-1]))

@@ -188,9 +188,9 @@ class SampleBuffer:
             names = [channel.name for channel in frame.layout.channels]
             self.bass = names.index("LFE") if "LFE" in names else None
             self._buffer = np.zeros((round(self._length_s * self.rate), channels), np.float32)
-        place = round(offset_s * self.rate)
-        if not self._end or abs(place - self._cursor) > _GAP_S * self.rate:
-            self._cursor = place
+        start = round(offset_s * self.rate)
+        if not self._end or abs(start - self._cursor) > _GAP_S * self.rate:
+            self._cursor = start
         if part.shape[1] != self._buffer.shape[1]:  # some streams change midway
             part = part.mean(axis=1, keepdims=True)
         skipped = max(0, -self._cursor)

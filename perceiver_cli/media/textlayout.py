@@ -44,11 +44,11 @@ _SUMMARY = re.compile(
 
 @dataclass(frozen=True)
 class TextLayout:
-    """Where x, y, z stand in a line.
+    """Which cells of a line are x, y and z.
 
     Attributes:
         separator: Between the cells of a line; None means any white space.
-        columns: The places of x, y and z.
+        columns: The indices of x, y and z.
         decimal_comma: Whether numbers are written 1,5.
         named: Whether a header names the columns.
         titles: How many lines that are neither blank nor comments come before the first point.

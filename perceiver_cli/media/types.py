@@ -146,7 +146,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class SoundWindow:
-    """samples: float32 [S], mono, nominally in [-1, 1]; start_s: its place in the file."""
+    """samples: float32 [S], mono, nominally in [-1, 1]; start_s: its start in the file."""
 
     samples: np.ndarray
     start_s: float

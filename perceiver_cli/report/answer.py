@@ -40,7 +40,7 @@ def guessed(result: Classification) -> Prediction | None:
 
 
 def shown_label(result: Classification) -> tuple[str, float]:
-    """(label, score) for a place that has room for one: the answer's, or the best guess's."""
+    """(label, score) where there is room for one: the answer's, or the best guess's."""
     if result.answer:
         return result.answer.label, result.answer.score
     best = result.predictions[0]

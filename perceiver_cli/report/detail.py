@@ -18,8 +18,8 @@ from perceiver_cli.report.words import (
     count,
     display_path,
     fill,
-    place_in_words,
     printable,
+    region_in_words,
     seconds_in_words,
     wrap,
 )
@@ -158,7 +158,7 @@ def _where(stats: CrossAttendStats, width: int) -> Text:
     lines = []
     if stats.focus:
         heaviest = stats.focus[0]
-        words = f"{place_in_words(heaviest.where)} ({heaviest.mass:.0%})"
+        words = f"{region_in_words(heaviest.where)} ({heaviest.mass:.0%})"
         lines += fill(words.split(", "), width)
     if len(stats.share) > 1:
         lines += fill([f"{stream} {share:.0%}" for stream, share in stats.share.items()], width)

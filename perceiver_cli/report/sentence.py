@@ -9,10 +9,10 @@ from perceiver_cli.results import Classification, CrossAttendStats
 
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 
-# What reads more than this share reads all but what rounding leaves.
+# From this share on the whole input was read, but for rounding.
 _WHOLE = 0.995
 
-# From one look to the next, a smaller change of the effective elements is not worth a word.
+# A smaller change of the effective elements, from one cross-attend to the next, is not told.
 _CHANGED = 1.25
 
 
@@ -20,11 +20,11 @@ def attention_in_words(result: Classification, *, every: bool = True) -> str:
     """How much was attended to, where most, and how it changed between cross-attends.
 
     Such as "Attends to 3 % of the picture, most of all to the upper left (12 % of attention); the
-    second look narrows to 1 %, most of all to the middle (20 %)." The first share is of the
-    elements that any latent looks at. Empty without attention statistics.
+    second cross-attend narrows to 1 %, most of all to the middle (20 %)." A share is that of the
+    elements that any latent attends to. Empty without attention statistics.
 
     Args:
-        every: Whether to go on from the first look to the others.
+        every: Whether to describe every cross-attend, or the first alone.
     """
     if result.attention is None or not result.attention.cross_attends:
         return ""
@@ -43,7 +43,7 @@ def attention_in_words(result: Classification, *, every: bool = True) -> str:
     before = first
     for number, stats in enumerate(others if every else [], 2):
         change = _change(before, stats, result, elements)
-        words += f"; the {_ordinal(number)} look {change}"
+        words += f"; the {_ordinal(number)} cross-attend {change}"
         before = stats
     return f"{words}."
 
@@ -66,7 +66,7 @@ def _change(
 def _where(
     region: str, stats: CrossAttendStats, result: Classification, of_what: str, still: str = ""
 ) -> str:
-    """The heaviest region and how attention is divided among streams, to follow a share."""
+    """The heaviest region and each stream's share of attention, to follow the effective share."""
     figures = [f"{_percent(stats.focus[0].mass)}{of_what}"] if region else []
     if len(stats.share) > 1:
         nouns = find_modality(result.modality).stream_nouns
@@ -77,7 +77,7 @@ def _where(
 
 
 def share_seen(stats: CrossAttendStats, elements: int) -> str:
-    """The effective share of the elements that any latent looks at: "52 %"."""
+    """The effective share of the elements that any latent attends to: "52 %"."""
     return _percent(min(1.0, stats.effective_together / elements))
 
 
@@ -95,7 +95,7 @@ def _region_in_words(stats: CrossAttendStats, result: Classification) -> str:
 
 
 def _region(box: dict[str, Any], width: int, height: int) -> str:
-    """Which ninth of the picture holds the middle of the box."""
+    """Which ninth of the picture the middle of the box is in."""
     column = min(2, int(3 * (box["x0"] + box["x1"]) / 2 / width))
     row = min(2, int(3 * (box["y0"] + box["y1"]) / 2 / height))
     across, down = ("left", "", "right")[column], ("upper", "", "lower")[row]
@@ -107,10 +107,10 @@ def _region(box: dict[str, Any], width: int, height: int) -> str:
 
 
 def _corner(box: dict[str, Any], result: Classification) -> str:
-    """Which eighth of the shape holds the middle of the box, seen from the front.
+    """Which eighth of the shape the middle of the box is in, seen from the front.
 
-    The shape reaches as far as all the regions together. Front is low y where z is up, and
-    high z where y is.
+    The extent of the shape is taken as that of all regions together. Front is low y where z is
+    up, and high z where y is.
     """
     all_stats = result.attention.cross_attends if result.attention else []
     boxes = [focus.where for stats in all_stats for focus in stats.focus]

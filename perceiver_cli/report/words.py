@@ -67,7 +67,7 @@ def _first_cells(text: str, width: int) -> str:
     return text
 
 
-def place_in_words(where: dict[str, Any]) -> str:
+def region_in_words(where: dict[str, Any]) -> str:
     """A region of attention as one phrase: "x 120-200, y 40-120", "1.20-1.40 s"."""
     if "start_s" in where:
         return f"{where['start_s']:.2f}-{where['end_s']:.2f} s"

@@ -71,9 +71,11 @@ def test_stretches_come_to_the_same_as_all_at_once(run, bundle, long_sound, monk
         assert part["predictions"][0]["score"] == pytest.approx(
             whole["predictions"][0]["score"], abs=1e-3
         )
-        looks = part["attention"]["cross_attends"], whole["attention"]["cross_attends"]
-        assert len(looks[0]) == len(looks[1])
-        assert looks[0][0]["entropy_bits"] == pytest.approx(looks[1][0]["entropy_bits"], abs=1e-2)
+        cross_attends = part["attention"]["cross_attends"], whole["attention"]["cross_attends"]
+        assert len(cross_attends[0]) == len(cross_attends[1])
+        assert cross_attends[0][0]["entropy_bits"] == pytest.approx(
+            cross_attends[1][0]["entropy_bits"], abs=1e-2
+        )
 
 
 def test_long_sounds_are_decoded_in_other_processes_too(run, bundle, long_sound, tmp_path):

@@ -20,11 +20,11 @@ def test_a_picture_with_a_bright_corner():
     pixels[:12, 16:28] = 255  # the top left of the crop
     (window,) = adapter.prepare(Picture(pixels, 160, 96))
     brightness = elements_of(adapter, window)["image"][0, :, :48].mean(-1).numpy()
-    laid = adapter.attribution_map("image", np.stack([brightness, -brightness]), window)
-    assert laid.values.shape == (2, 4, 4)
-    assert np.unravel_index(laid.values[0].argmax(), (4, 4)) == (0, 0)
-    assert laid.box == (32, 0, 96, 96)
-    assert np.array_equal(laid.values[1], -laid.values[0])
+    attribution = adapter.attribution_map("image", np.stack([brightness, -brightness]), window)
+    assert attribution.values.shape == (2, 4, 4)
+    assert np.unravel_index(attribution.values[0].argmax(), (4, 4)) == (0, 0)
+    assert attribution.box == (32, 0, 96, 96)
+    assert np.array_equal(attribution.values[1], -attribution.values[0])
 
 
 def sound_adapter(**changes):
@@ -40,14 +40,14 @@ def test_a_sound_that_is_loud_at_one_moment_and_one_pitch():
     media = Sound((SoundWindow(samples.astype(np.float32), 7.0),), 8000, 20.0, 8000, 1)
     (window,) = adapter.prepare(media)
     loudness = elements_of(adapter, window)["audio"][0, :, :16].mean(-1).numpy()
-    laid = adapter.attribution_map("audio", loudness[None], window)
-    assert laid.values.shape == (1, 4, 25)
-    band, step = np.unravel_index(laid.values[0].argmax(), (4, 25))
-    assert laid.start_s + step * laid.step_s == pytest.approx(7.5, abs=0.06)
-    edges = laid.edges_hz[:: adapter.recipe.patch_mels]
+    attribution = adapter.attribution_map("audio", loudness[None], window)
+    assert attribution.values.shape == (1, 4, 25)
+    band, step = np.unravel_index(attribution.values[0].argmax(), (4, 25))
+    assert attribution.start_s + step * attribution.step_s == pytest.approx(7.5, abs=0.06)
+    edges = attribution.edges_hz[:: adapter.recipe.patch_mels]
     assert edges[band] <= 3000 <= edges[band + 1]
-    assert laid.spectrum.shape == (16, 100)
-    assert len(laid.samples) == 8000
+    assert attribution.spectrum.shape == (16, 100)
+    assert len(attribution.samples) == 8000
 
 
 def test_a_short_sound_is_folded_onto_itself():
@@ -56,12 +56,12 @@ def test_a_short_sound_is_folded_onto_itself():
     (window,) = adapter.prepare(Sound((SoundWindow(samples, 0.0),), 8000, 0.4, 8000, 1))
     values = np.zeros((1, 4, 25))
     values[0, 0, [2, 12, 22]] = 3.0  # the same moment in all its repeats, 10 steps apart
-    laid = adapter.attribution_map("audio", values.reshape(1, -1), window)
-    assert laid.values.shape == (1, 4, 10)
-    assert laid.values[0, 0, 2] == pytest.approx(3.0)
-    assert laid.values.sum() == pytest.approx(3.0)
-    assert len(laid.samples) == 3200
-    assert laid.spectrum.shape[1] == 40
+    attribution = adapter.attribution_map("audio", values.reshape(1, -1), window)
+    assert attribution.values.shape == (1, 4, 10)
+    assert attribution.values[0, 0, 2] == pytest.approx(3.0)
+    assert attribution.values.sum() == pytest.approx(3.0)
+    assert len(attribution.samples) == 3200
+    assert attribution.spectrum.shape[1] == 40
 
 
 def test_mel_rows_lie_around_the_peaks_of_the_filters():
@@ -78,9 +78,9 @@ def test_points_lie_where_the_file_has_them(up):
     z_up = in_file if up == "z" else np.stack([in_file[:, 0], -in_file[:, 2], in_file[:, 1]], 1)
     adapter = build_adapter({"modality": "pointcloud", "points": 64})
     (window,) = adapter.prepare(PointCloud(z_up, "cloud", up, 64, 0))
-    laid = adapter.attribution_map("pointcloud", np.arange(64.0)[None], window)
-    assert laid.up == up
-    nearest = np.linalg.norm(laid.points[:, None] - in_file[None], axis=-1)
+    attribution = adapter.attribution_map("pointcloud", np.arange(64.0)[None], window)
+    assert attribution.up == up
+    nearest = np.linalg.norm(attribution.points[:, None] - in_file[None], axis=-1)
     assert nearest.min(1).max() < 1e-4
     assert len(set(nearest.argmin(1))) == 64
 
@@ -95,9 +95,9 @@ def test_a_video_that_lights_up_late_and_below():
     media = Video((VideoWindow(frames, times, 5.0),), 64, 64, 2.0, 9.0)
     (window,) = adapter.prepare(media)
     brightness = elements_of(adapter, window)["video"][0, :, :96].mean(-1).numpy()
-    laid = adapter.attribution_map("video", brightness[None], window)
-    assert laid.values.shape == (1, 4, 4, 4)
+    attribution = adapter.attribution_map("video", brightness[None], window)
+    assert attribution.values.shape == (1, 4, 4, 4)
     for frame in (2, 3):
-        assert np.unravel_index(laid.values[0, frame].argmax(), (4, 4)) == (3, 0)
-    assert laid.values[0, 2:].max() > laid.values[0, :2].max()
-    assert laid.box == (0, 0, 64, 64)
+        assert np.unravel_index(attribution.values[0, frame].argmax(), (4, 4)) == (3, 0)
+    assert attribution.values[0, 2:].max() > attribution.values[0, :2].max()
+    assert attribution.box == (0, 0, 64, 64)

@@ -81,14 +81,15 @@ def test_attention_is_what_the_record_says(run, bundle, media):
     from perceiver_cli.media.types import Source
 
     found = explain(Source(str(media["av"])), Classifier(precision="float32"), "attention")
-    assert found.names == ("look 1", "look 2", "all looks")
-    (part,) = found.parts
-    for index, look in enumerate(found.result.attention.cross_attends):
-        for stream, share in look.share.items():
-            assert part.shares[stream][index] == pytest.approx(share, abs=1e-3)
+    assert found.names == ("cross-attend 1", "cross-attend 2", "all cross-attends")
+    (window,) = found.windows
+    for index, cross_attend in enumerate(found.result.attention.cross_attends):
+        for stream, share in cross_attend.share.items():
+            assert window.shares[stream][index] == pytest.approx(share, abs=1e-3)
     elements = found.result.byte_array["elements"]
     total = sum(
-        laid.values[0].sum() / (2 if stream == "video" else 1) for stream, laid in part.maps.items()
+        attribution.values[0].sum() / (2 if stream == "video" else 1)
+        for stream, attribution in window.maps.items()
     )
     assert total == pytest.approx(elements, rel=1e-3)
 

@@ -64,8 +64,8 @@ def test_the_patch_is_found(model, adapter, method, place):
             model(streams)
         mass = rollout(trace.steps, trace.readout)
     crop = {"left": 0, "top": 0, "width": 16, "height": 16}
-    laid = adapter.attribution_map("image", mass.numpy(), Window({}, crop)).values
-    found = laid.mean(0)
+    attribution = adapter.attribution_map("image", mass.numpy(), Window({}, crop)).values
+    found = attribution.mean(0)
     assert divmod(int(found.argmax()), SIDE) == divmod(place, SIDE)
     assert found.max() > 0.2
 

@@ -49,7 +49,7 @@ def test_of_several_windows_the_clearest_is_shown(bundle, tmp_path, clearest):
     shown = thumbnail(replace(explanation, result=told), 90).plain
     alone = replace(explanation.result, segments=[])
     each = [
-        thumbnail(replace(explanation, result=alone, parts=(part,)), 90).plain
-        for part in explanation.parts
+        thumbnail(replace(explanation, result=alone, windows=(window,)), 90).plain
+        for window in explanation.windows
     ]
     assert [(shown == plain).all() for plain in each] == [n == clearest for n in range(len(each))]

@@ -13,7 +13,7 @@ from perceiver_cli.adapters.base import Adapter, ChannelGroup, heaviest_blocks
 from perceiver_cli.adapters.fourier import Bands, GridFeatures
 from perceiver_cli.adapters.image import append_positions
 from perceiver_cli.detect import Detection
-from perceiver_cli.explanations import Explanation, Part
+from perceiver_cli.explanations import Explanation, WindowMaps
 from perceiver_cli.media.types import Source
 from perceiver_cli.modalities import Modality
 from perceiver_cli.preparation.base import Preparation, Window
@@ -130,13 +130,15 @@ def draw_series(explanation: Explanation, ending: str) -> bytes:
     from perceiver_cli.report.pictures.sheet import Sheet
 
     sheet = Sheet(400, 200)
-    for part in explanation.parts:
-        sheet.axes(20, 20, 360, 160).plot(part.maps["series"].values[-1])
+    for window in explanation.windows:
+        sheet.axes(20, 20, 360, 160).plot(window.maps["series"].values[-1])
     return sheet.save(ending)
 
 
-def series_thumbnail(explanation: Explanation, part: Part, scale: Scale, side: int) -> Thumbnail:
-    heat = scale.colours(part.maps["series"].values[-1])[None].repeat(side, 0)
+def series_thumbnail(
+    explanation: Explanation, window: WindowMaps, scale: Scale, side: int
+) -> Thumbnail:
+    heat = scale.colours(window.maps["series"].values[-1])[None].repeat(side, 0)
     return Thumbnail(np.full_like(heat, 128), heat)
 
 

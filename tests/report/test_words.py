@@ -6,8 +6,8 @@ from rich.cells import cell_len
 from perceiver_cli.report.input_words import input_in_words
 from perceiver_cli.report.words import (
     fill,
-    place_in_words,
     printable,
+    region_in_words,
     seconds_in_words,
     shorten,
     wrap,
@@ -80,7 +80,7 @@ def test_facts_read_as_a_phrase(modality, facts, words):
     ],
 )  # fmt: skip
 def test_places_read_as_a_phrase(where, words):
-    assert place_in_words(where) == words
+    assert region_in_words(where) == words
 
 
 def test_seconds_in_words():

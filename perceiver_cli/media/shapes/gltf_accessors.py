@@ -54,10 +54,10 @@ def _read(file: GltfFile, index: Any) -> npt.NDArray[Any]:
     if sparse:
         number, at, by = sparse["count"], sparse["indices"], sparse["values"]
         where = np.dtype(_TYPES[at["componentType"]])
-        places = _read_view(file, at["bufferView"], at.get("byteOffset", 0), where, (number, 1))
+        indices = _read_view(file, at["bufferView"], at.get("byteOffset", 0), where, (number, 1))
         shape = (number, width)
         values = np.array(values)
-        values[places[:, 0]] = _read_view(
+        values[indices[:, 0]] = _read_view(
             file, by["bufferView"], by.get("byteOffset", 0), kind, shape
         )
     return values

@@ -101,15 +101,15 @@ class GltfFile:
 
     def check_buffers(self) -> str:
         """Where the buffers are, in words. Raises InputError if one is out of reach."""
-        places = set()
+        locations = set()
         for entry in items(self.document, "buffers"):
             uri = entry.get("uri")
             if uri is not None and not uri.startswith("data:"):
                 self._beside(uri)
-                places.add("beside it")
+                locations.add("beside it")
             else:
-                places.add("inside")
-        return " and ".join(sorted(places, reverse=True))
+                locations.add("inside")
+        return " and ".join(sorted(locations, reverse=True))
 
     def _read_chunks(self, head: bytes) -> bytes:
         version, _ = struct.unpack("<II", head[4:].ljust(8, b"\0"))

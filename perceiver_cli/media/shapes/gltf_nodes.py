@@ -18,7 +18,7 @@ _INSTANCING = "EXT_mesh_gpu_instancing"
 
 @dataclass(frozen=True)
 class Placement:
-    """A mesh at a place in the scene.
+    """An instance of a mesh in the scene.
 
     Attributes:
         mesh: Its index.
@@ -69,7 +69,9 @@ def _shown(document: dict[str, Any]) -> list[int]:
     while waiting:
         index = waiting.pop()
         if index in found:
-            raise InputError("corrupt", "the glTF is damaged: a node has more than one place")
+            raise InputError(
+                "corrupt", "the glTF is damaged: a node appears more than once in its scene"
+            )
         node = item(document, "nodes", index)
         hidden = node.get("extensions", {}).get("KHR_node_visibility", {}).get("visible") is False
         if not hidden:

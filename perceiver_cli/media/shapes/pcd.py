@@ -58,10 +58,10 @@ def _layout(entries: dict[str, list[str]]) -> tuple[np.dtype[Any], int]:
     sizes, kinds = entries["SIZE"], entries["TYPE"]
     counts = entries.get("COUNT", ["1"] * len(names))
     fields: list[tuple[str, str, tuple[int, ...]]] = []
-    for place, (name, kind, size, count) in enumerate(
+    for index, (name, kind, size, count) in enumerate(
         zip(names, kinds, sizes, counts, strict=True)
     ):
-        axis = name.lower() if name.lower() in "xyz" and count == "1" else f"other {place}"
+        axis = name.lower() if name.lower() in "xyz" and count == "1" else f"other {index}"
         fields.append(
             (axis, f"<{_KINDS[kind.upper()]}{int(size)}", (int(count),) if count != "1" else ())
         )
@@ -74,15 +74,15 @@ def _layout(entries: dict[str, list[str]]) -> tuple[np.dtype[Any], int]:
 
 def _read_text(stream: BinaryIO, record: np.dtype[Any], count: int) -> Shape:
     assert record.fields is not None
-    places, at = {}, 0
+    columns, at = {}, 0
     for name in record.names or ():
-        places[name] = at
+        columns[name] = at
         at += int(np.prod(record.fields[name][0].shape, dtype=np.int64))
     points = GrowingArray(3, np.float64)
     # Some programs write commas between the numbers.
     blocks = (block.replace(b",", b" ") for block in line_blocks(stream))
     for rows in RowReader(blocks).take(count, "points"):
-        points.append(rows.columns(*(places[name] for name in "xyz")))
+        points.append(rows.columns(*(columns[name] for name in "xyz")))
     return Shape(points.rows())
 
 

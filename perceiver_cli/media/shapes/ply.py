@@ -28,7 +28,7 @@ _AXES = (("x", "px", "pos_x"), ("y", "py", "pos_y"), ("z", "pz", "pos_z"))
 
 @dataclass(frozen=True)
 class _Wanted:
-    """The elements to read, and the places of the properties in them."""
+    """The elements to read, and the indices of the properties in them."""
 
     vertices: Element
     axes: tuple[int, ...]

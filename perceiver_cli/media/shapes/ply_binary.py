@@ -27,33 +27,33 @@ class BinaryReader:
         self._content = body.read(MAX_SHAPE_BYTES)
         self._at = 0
 
-    def values(self, element: Element, places: Sequence[int]) -> npt.NDArray[Any]:
-        """Properties that are no lists: numbers [records, len(places)], a view where that can be.
+    def values(self, element: Element, indices: Sequence[int]) -> npt.NDArray[Any]:
+        """Properties that are no lists: numbers [records, len(indices)], a view where that can be.
 
         Raises:
             InputError: "too_large" if they would need much more memory than the file.
         """
-        types = [element.properties[place].type for place in places]
+        types = [element.properties[index].type for index in indices]
         records = self._even(element)
-        if 8 * len(places) * element.count > 2 * MAX_SHAPE_BYTES and len(set(types)) > 1:
+        if 8 * len(indices) * element.count > 2 * MAX_SHAPE_BYTES and len(set(types)) > 1:
             raise InputError(
                 "too_large", f"the shape is too large: {limit_text('MAX_SHAPE_BYTES')}"
             )
         if records is None:
-            starts, _ = self._uneven(element, places)
+            starts, _ = self._uneven(element, indices)
             found = zip(starts.T, types, strict=True)
             return np.stack([_gather(self._content, at, kind) for at, kind in found], axis=1)
-        return columns(records, [str(place) for place in places])
+        return columns(records, [str(index) for index in indices])
 
-    def lists(self, element: Element, place: int) -> Iterator[tuple[Integers, Integers]]:
+    def lists(self, element: Element, index: int) -> Iterator[tuple[Integers, Integers]]:
         """A list of each record, some records at a time: its values [C], its lengths [R]."""
-        kind = element.properties[place].type
+        kind = element.properties[index].type
         records = self._even(element)
         if records is None:
-            starts, sizes = self._uneven(element, [place])
+            starts, sizes = self._uneven(element, [index])
             yield from _uneven_lists(self._content, starts[:, 0], sizes[:, 0], kind)
             return
-        values = records[str(place)]
+        values = records[str(index)]
         step = max(1, _BYTES_AT_ONCE // max(1, values.shape[1] * kind.itemsize))
         for begin in range(0, len(values), step):
             part = values[begin : begin + step]
@@ -67,7 +67,7 @@ class BinaryReader:
     def _even(self, element: Element) -> npt.NDArray[np.void] | None:
         """The records, if their lists have the same lengths in all; else None.
 
-        Fields are named by the places of the properties: "0", "1"; a list's length "n1".
+        Fields are named by the indices of the properties: "0", "1"; a list's length "n1".
         """
         fields: list[tuple[str, Type, tuple[int, ...]]]
         if not element.count:
@@ -79,14 +79,14 @@ class BinaryReader:
         lengths: dict[str, int] = {}
         fields = []
         at = self._at
-        for place, each in enumerate(element.properties):
+        for index, each in enumerate(element.properties):
             shape: tuple[int, ...] = ()
             if each.length is not None:
                 shape = (self._length(at, each.length),)
-                lengths[f"n{place}"] = shape[0]
-                fields.append((f"n{place}", each.length, ()))
+                lengths[f"n{index}"] = shape[0]
+                fields.append((f"n{index}", each.length, ()))
                 at += each.length.itemsize
-            fields.append((str(place), each.type, shape))
+            fields.append((str(index), each.type, shape))
             at += each.type.itemsize * (shape[0] if shape else 1)
             self._check(at, element)
         kind = np.dtype(fields)
@@ -102,17 +102,17 @@ class BinaryReader:
         self._at = end
         return records
 
-    def _uneven(self, element: Element, places: Sequence[int]) -> tuple[Integers, Integers]:
-        """Where the values of some properties begin, and how many there are: [records, places]."""
+    def _uneven(self, element: Element, indices: Sequence[int]) -> tuple[Integers, Integers]:
+        """Where the values of some properties begin, and how many there are: [records, indices]."""
         count = element.count
-        if 16 * count * len(places) > MAX_SHAPE_BYTES // 2:
+        if 16 * count * len(indices) > MAX_SHAPE_BYTES // 2:
             raise InputError(
                 "too_large", f"the shape is too large: {limit_text('MAX_SHAPE_BYTES')}"
             )
         self._check(self._at + count, element)
         steps = [
-            (each.length, each.type.itemsize, place in places)
-            for place, each in enumerate(element.properties)
+            (each.length, each.type.itemsize, index in indices)
+            for index, each in enumerate(element.properties)
         ]
         starts, sizes = array("q"), array("q")
         at = self._at
@@ -128,7 +128,7 @@ class BinaryReader:
                 at += size * itemsize
             self._check(at, element)
         self._at = at
-        shape = (count, len(places))
+        shape = (count, len(indices))
         found = (np.array(each, np.int64).reshape(shape) for each in (starts, sizes))
         begins, numbers = found
         return begins, numbers

@@ -48,7 +48,7 @@ class Element:
     properties: tuple[Property, ...] = ()
 
     def find(self, *names: str) -> int | None:
-        """The place of the first property that has one of these names."""
+        """The index of the first property that has one of these names."""
         found = (i for i, each in enumerate(self.properties) if each.name in names)
         return next(found, None)
 

@@ -23,18 +23,18 @@ class TextReader:
     def __init__(self, body: BinaryIO) -> None:
         self._lines = RowReader(line_blocks(body))
 
-    def values(self, element: Element, places: Sequence[int]) -> npt.NDArray[Any]:
-        """Properties that are no lists: float64 [records, len(places)]."""
-        found = GrowingArray(len(places), np.float64)
+    def values(self, element: Element, indices: Sequence[int]) -> npt.NDArray[Any]:
+        """Properties that are no lists: float64 [records, len(indices)]."""
+        found = GrowingArray(len(indices), np.float64)
         for rows in self._take(element):
-            columns = [_from_property(rows, element, place).columns(0) for place in places]
+            columns = [_from_property(rows, element, index).columns(0) for index in indices]
             found.append(np.concatenate(columns, axis=1))
         return found.rows()
 
-    def lists(self, element: Element, place: int) -> Iterator[tuple[Integers, Integers]]:
+    def lists(self, element: Element, index: int) -> Iterator[tuple[Integers, Integers]]:
         """A list of each record, some records at a time: its values [C], its lengths [R]."""
         for rows in self._take(element):
-            corners, sizes = _from_property(rows, element, place).lists(0)
+            corners, sizes = _from_property(rows, element, index).lists(0)
             yield as_indices(corners), sizes
 
     def skip(self, element: Element) -> None:
@@ -47,9 +47,9 @@ class TextReader:
         return self._lines.take(count, f"{element.name} lines")
 
 
-def _from_property(rows: Rows, element: Element, place: int) -> Rows:
+def _from_property(rows: Rows, element: Element, index: int) -> Rows:
     """The same lines from a property on; lists before it differ in length."""
-    for each in element.properties[:place]:
+    for each in element.properties[:index]:
         length = as_indices(rows.columns(0)[:, 0]) if each.length is not None else 0
         rows = Rows(rows.values, rows.starts + 1 + length, rows.counts - 1 - length)
     return rows

@@ -1,4 +1,4 @@
-"""PTX, the scans of Leica's programs: grids of points, each with its place in the world."""
+"""PTX, the scans of Leica's programs: grids of points, each with its pose in the world."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def read_ptx(stream: BinaryIO) -> Shape:
         columns, rows = _matrix(lines, 2, 1)[:, 0]
         if not (columns >= 0 and rows >= 0):
             raise InputError("corrupt", "the header of a PTX scan is damaged")
-        _matrix(lines, 4, 3)  # the scanner's own place
+        _matrix(lines, 4, 3)  # the scanner's pose
         world = _matrix(lines, 4, 4)
         for block in lines.take(int(columns * rows), "points"):
             found = block.columns(0, 1, 2)

@@ -96,7 +96,7 @@ def card(
     """One Result on the page.
 
     Args:
-        number: Its place, from 1.
+        number: Its position on the page, from 1.
         result: What is shown.
         pictures: Its thumbnails, if there are any.
         folder: Where the page lies, so that it can play the file.

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter
 from PIL import Image, ImageDraw
 
-from perceiver_cli.explanations import Explanation, Part, SoundMap, VideoMap
+from perceiver_cli.explanations import Explanation, SoundMap, VideoMap, WindowMaps
 from perceiver_cli.report.pictures.animate import encode_film
 from perceiver_cli.report.pictures.colours import FAINT, INK, Scale, heat_on_crop
 from perceiver_cli.report.pictures.picture import fitted
@@ -17,7 +17,7 @@ from perceiver_cli.report.pictures.sheet import Sheet, heading, heading_height
 from perceiver_cli.report.pictures.track import draw_waveform
 
 _UNIT, _MARGIN, _GAP, _LABEL, _TRACK = 14, 24, 12, 24, 84
-_PANEL, _THUMB, _SIDE = 480, 170, 110
+_PANEL, _THUMB, _SIDE = 480, 170, 132
 
 # A sound's track on a page: left, top and right in pixels, begin and length in seconds.
 Track = tuple[float, float, float, float, float]
@@ -40,15 +40,16 @@ def draw_film(explanation: Explanation, ending: str) -> bytes:
     """
     scale = _scale(explanation)
     pictures, seconds = [], []
-    for index, part in enumerate(explanation.parts, 1):
-        laid = part.map_of("video", VideoMap)
-        window = f"window {index} of {len(explanation.parts)}, " * (len(explanation.parts) > 1)
-        page, corner, track = _film_page(explanation, part, scale)
-        times = laid.times_s
+    for index, window in enumerate(explanation.windows, 1):
+        attribution = window.map_of("video", VideoMap)
+        count = len(explanation.windows)
+        label = f"window {index} of {count}, " if count > 1 else ""
+        page, corner, track = _film_page(explanation, window, scale)
+        times = attribution.times_s
         for number, time in enumerate(times):
-            frame = fitted(part.shown[number], _PANEL, _PANEL)
-            values = laid.values[-1, number]
-            heat, _ = heat_on_crop(scale, frame, values, laid.box, explanation.shown_size)
+            frame = fitted(window.shown[number], _PANEL, _PANEL)
+            values = attribution.values[-1, number]
+            heat, _ = heat_on_crop(scale, frame, values, attribution.box, explanation.shown_size)
             drawn = Image.fromarray(page)
             for column, pixels in enumerate((frame, heat)):
                 x = corner[0] + column * (frame.shape[1] + _GAP)
@@ -60,7 +61,7 @@ def draw_film(explanation: Explanation, ending: str) -> bytes:
                 pen.line((x, top, x, top + _TRACK), fill=INK, width=2)
             pen.text(
                 (corner[0] + 8, corner[1] + 8),
-                f"{window}{time:.2f} s",
+                f"{label}{time:.2f} s",
                 fill="white",
                 stroke_width=2,
                 stroke_fill="black",
@@ -76,28 +77,28 @@ def draw_film(explanation: Explanation, ending: str) -> bytes:
 def draw_contact_sheet(explanation: Explanation, ending: str) -> bytes:
     """A row of frames for each map, and for each window; the track of its sound below each."""
     scale = _scale(explanation)
-    parts = explanation.parts
+    windows = explanation.windows
     # Of several windows one map each, or the page grows out of sight.
     last = len(explanation.names) - 1
-    shown: Sequence[int] = range(last + 1) if len(parts) == 1 else [last]
-    frame = fitted(parts[0].shown[0], _THUMB, _THUMB)
+    shown: Sequence[int] = range(last + 1) if len(windows) == 1 else [last]
+    frame = fitted(windows[0].shown[0], _THUMB, _THUMB)
     high, wide = frame.shape[:2]
-    count = max(len(part.shown) for part in parts)
+    count = max(len(window.shown) for window in windows)
     page = 2 * _MARGIN + _SIDE + count * (wide + _GAP) - _GAP
     top = round(heading_height(explanation, page - 2 * _MARGIN, _UNIT))
     heights = [
-        _LABEL + (1 + len(shown)) * (high + _GAP) + ("audio" in part.maps) * (_TRACK + 40)
-        for part in parts
+        _LABEL + (1 + len(shown)) * (high + _GAP) + ("audio" in window.maps) * (_TRACK + 40)
+        for window in windows
     ]
     sheet = Sheet(page, top + sum(heights) + 56, _UNIT)
     heading(sheet, explanation, _MARGIN, page - _MARGIN)
     y = top
-    for number, (part, own) in enumerate(zip(parts, heights, strict=True), 1):
-        if len(parts) > 1:
-            sheet.text(_MARGIN, y + _LABEL, f"window {number}\nof {len(parts)}")
-        _contact_rows(sheet, explanation, part, shown, scale, y)
-        if "audio" in part.maps:
-            _track(sheet, part, scale, _MARGIN + _SIDE, y + own - _TRACK - 36, page - _MARGIN)
+    for number, (window, own) in enumerate(zip(windows, heights, strict=True), 1):
+        if len(windows) > 1:
+            sheet.text(_MARGIN, y + _LABEL, f"window {number}\nof {len(windows)}")
+        _contact_rows(sheet, explanation, window, shown, scale, y)
+        if "audio" in window.maps:
+            _track(sheet, window, scale, _MARGIN + _SIDE, y + own - _TRACK - 36, page - _MARGIN)
         y += own
     sheet.legend(_MARGIN + _SIDE, sheet.height - 46, scale)
     return sheet.save(ending)
@@ -106,36 +107,36 @@ def draw_contact_sheet(explanation: Explanation, ending: str) -> bytes:
 def _contact_rows(
     sheet: Sheet,
     explanation: Explanation,
-    part: Part,
+    window: WindowMaps,
     shown: Sequence[int],
     scale: Scale,
     top: float,
 ) -> None:
-    laid = part.map_of("video", VideoMap)
-    for column, time in enumerate(laid.times_s):
-        frame = fitted(part.shown[column], _THUMB, _THUMB)
+    attribution = window.map_of("video", VideoMap)
+    for column, time in enumerate(attribution.times_s):
+        frame = fitted(window.shown[column], _THUMB, _THUMB)
         high, wide = frame.shape[:2]
         x = _MARGIN + _SIDE + column * (wide + _GAP)
         sheet.text(x, top, f"{time:.2f} s", size=0.9, color=FAINT)
         sheet.image(x, top + _LABEL, frame)
         for row, index in enumerate(shown, 1):
-            values = laid.values[index, column]
-            heat, _ = heat_on_crop(scale, frame, values, laid.box, explanation.shown_size)
+            values = attribution.values[index, column]
+            heat, _ = heat_on_crop(scale, frame, values, attribution.box, explanation.shown_size)
             sheet.image(x, top + _LABEL + row * (high + _GAP), heat)
     for row, index in enumerate(shown, 1):
         y = top + _LABEL + row * (high + _GAP)
         sheet.text(_MARGIN, y, explanation.names[index])
-        sheet.text(_MARGIN, y + 22, _shares(part, index, "\n"), size=0.9, color=FAINT)
+        sheet.text(_MARGIN, y + 22, _shares(window, index, "\n"), size=0.9, color=FAINT)
 
 
 def _film_page(
-    explanation: Explanation, part: Part, scale: Scale
+    explanation: Explanation, window: WindowMaps, scale: Scale
 ) -> tuple[np.ndarray, tuple[int, int], Track | None]:
     """All that stands still: uint8 [h, w, 3], where frames go, and the track to run along."""
-    high, wide = fitted(part.shown[0], _PANEL, _PANEL).shape[:2]
+    high, wide = fitted(window.shown[0], _PANEL, _PANEL).shape[:2]
     width = 2 * _MARGIN + 2 * wide + _GAP
     top = round(heading_height(explanation, width - 2 * _MARGIN, _UNIT))
-    sounds = "audio" in part.maps
+    sounds = "audio" in window.maps
     height = top + high + 16 + sounds * (_TRACK + 74) + 56
     # Codecs halve the size of the colour planes.
     sheet = Sheet(width + width % 2, height + height % 2, _UNIT)
@@ -144,25 +145,27 @@ def _film_page(
     track: Track | None = None
     if sounds:
         below = top + high + 16
-        laid = part.map_of("audio", SoundMap)
-        _track(sheet, part, scale, _MARGIN, below, width - _MARGIN)
-        track = (_MARGIN, below, width - _MARGIN, laid.start_s, laid.length_s)
-        _share_bar(sheet, part, below + _TRACK + 36, width)
+        attribution = window.map_of("audio", SoundMap)
+        _track(sheet, window, scale, _MARGIN, below, width - _MARGIN)
+        track = (_MARGIN, below, width - _MARGIN, attribution.start_s, attribution.length_s)
+        _share_bar(sheet, window, below + _TRACK + 36, width)
     return sheet.pixels(), (_MARGIN, top), track
 
 
-def _track(sheet: Sheet, part: Part, scale: Scale, left: float, top: float, right: float) -> None:
-    laid = part.map_of("audio", SoundMap)
+def _track(
+    sheet: Sheet, window: WindowMaps, scale: Scale, left: float, top: float, right: float
+) -> None:
+    attribution = window.map_of("audio", SoundMap)
     axes = sheet.axes(left, top, right - left, _TRACK)
-    draw_waveform(axes, laid, laid.values[-1], scale, round(right - left))
+    draw_waveform(axes, attribution, attribution.values[-1], scale, round(right - left))
     axes.locator_params(axis="x", nbins=9)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda s, _: f"{s:g} s"))
 
 
-def _share_bar(sheet: Sheet, part: Part, top: float, width: int) -> None:
+def _share_bar(sheet: Sheet, window: WindowMaps, top: float, width: int) -> None:
     """One bar, divided as attention is among the streams."""
     left, full = _MARGIN, width - 2 * _MARGIN
-    for (stream, shares), tone in zip(part.shares.items(), _TONES, strict=False):
+    for (stream, shares), tone in zip(window.shares.items(), _TONES, strict=False):
         wide = round(full * float(shares[-1]))
         colour = np.array(tone, np.uint8)
         if wide:
@@ -175,9 +178,11 @@ def _share_bar(sheet: Sheet, part: Part, top: float, width: int) -> None:
         left += wide
 
 
-def _shares(part: Part, index: int, between: str) -> str:
-    return between.join(f"{name} {share[index]:.0%}" for name, share in part.shares.items())
+def _shares(window: WindowMaps, index: int, between: str) -> str:
+    return between.join(f"{name} {share[index]:.0%}" for name, share in window.shares.items())
 
 
 def _scale(explanation: Explanation) -> Scale:
-    return Scale.over(laid.values for part in explanation.parts for laid in part.maps.values())
+    return Scale.over(
+        attribution.values for window in explanation.windows for attribution in window.maps.values()
+    )

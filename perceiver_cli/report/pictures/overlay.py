@@ -29,12 +29,14 @@ def overlay(explanation: Explanation) -> bytes:
 
     Photos of more than LARGEST_SIDE pixels are reduced to that.
     """
-    part = explanation.parts[0]
-    laid = part.maps.get("image")
-    if isinstance(laid, PictureMap):
-        scale = Scale.over(laid.values[-1:])
-        pixels = _own_size(part.shown, explanation.shown_size)
-        drawn, _ = heat_on_crop(scale, pixels, laid.values[-1], laid.box, explanation.shown_size)
+    window = explanation.windows[0]
+    attribution = window.maps.get("image")
+    if isinstance(attribution, PictureMap):
+        scale = Scale.over(attribution.values[-1:])
+        pixels = _own_size(window.shown, explanation.shown_size)
+        drawn, _ = heat_on_crop(
+            scale, pixels, attribution.values[-1], attribution.box, explanation.shown_size
+        )
     else:
         both = thumbnail(explanation, _SIDE)
         drawn = np.concatenate([both.plain, both.heat], _direction(both.plain))

@@ -17,14 +17,14 @@ SMALLEST, LARGEST = 440, 1600
 
 def draw_picture(explanation: Explanation, ending: str) -> bytes:
     """One panel for the picture and one for each map, on one scale."""
-    (part,) = explanation.parts
-    laid = part.map_of("image", PictureMap)
-    scale = Scale.over(laid.values)
-    pixels = fitted(part.shown, SMALLEST, LARGEST)
+    (window,) = explanation.windows
+    attribution = window.map_of("image", PictureMap)
+    scale = Scale.over(attribution.values)
+    pixels = fitted(window.shown, SMALLEST, LARGEST)
     high, wide = pixels.shape[:2]
     panels = [("the picture", pixels)]
-    for name, values in zip(explanation.names, laid.values, strict=True):
-        heat, box = heat_on_crop(scale, pixels, values, laid.box, explanation.shown_size)
+    for name, values in zip(explanation.names, attribution.values, strict=True):
+        heat, box = heat_on_crop(scale, pixels, values, attribution.box, explanation.shown_size)
         panels.append((name, heat))
     whole = (box[2] - box[0], box[3] - box[1]) == (wide, high)
 

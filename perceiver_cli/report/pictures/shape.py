@@ -33,15 +33,15 @@ def draw_shape(explanation: Explanation, ending: str) -> bytes:
 
 def draw_views(explanation: Explanation, ending: str) -> bytes:
     """A row for each map, a column for each view."""
-    laid = _laid(explanation)
-    scale = Scale.over(laid.values)
-    points = _z_up(laid)
+    attribution = _shape_map(explanation)
+    scale = Scale.over(attribution.values)
+    points = _z_up(attribution)
     page = 2 * _MARGIN + len(_VIEWS) * _PANEL
     top = round(heading_height(explanation, page - 2 * _MARGIN, _UNIT))
     height = top + len(explanation.names) * (_PANEL + _LABEL) + 56
     sheet = Sheet(page, height, _UNIT)
     heading(sheet, explanation, _MARGIN, page - _MARGIN)
-    for row, (name, values) in enumerate(zip(explanation.names, laid.values, strict=True)):
+    for row, (name, values) in enumerate(zip(explanation.names, attribution.values, strict=True)):
         y = top + row * (_PANEL + _LABEL)
         sheet.text(_MARGIN, y, name)
         for column, (view, elevation, azimuth, zoom) in enumerate(_VIEWS):
@@ -65,13 +65,13 @@ def coloured_points(explanation: Explanation, ending: str) -> bytes:
     """
     import trimesh
 
-    laid = _laid(explanation)
-    colours = Scale.over(laid.values[-1:]).colours(laid.values[-1])
+    attribution = _shape_map(explanation)
+    colours = Scale.over(attribution.values[-1:]).colours(attribution.values[-1])
     colours = np.concatenate([colours, np.full((len(colours), 1), 255, np.uint8)], 1)
     if ending == ".ply":
-        cloud = trimesh.PointCloud(laid.points, colors=colours)
+        cloud = trimesh.PointCloud(attribution.points, colors=colours)
         return cast("bytes", cloud.export(file_type="ply"))
-    points = _z_up(laid)[:, [0, 2, 1]] * (1, 1, -1)
+    points = _z_up(attribution)[:, [0, 2, 1]] * (1, 1, -1)
     centre = points.mean(0)
     radius = float(np.linalg.norm(points - centre, axis=1).max()) or 1.0
     solid = trimesh.creation.icosahedron()
@@ -87,15 +87,17 @@ def coloured_points(explanation: Explanation, ending: str) -> bytes:
     return cast("bytes", mesh.export(file_type="glb"))
 
 
-def _laid(explanation: Explanation) -> ShapeMap:
-    (part,) = explanation.parts
-    return part.map_of("pointcloud", ShapeMap)
+def _shape_map(explanation: Explanation) -> ShapeMap:
+    (window,) = explanation.windows
+    return window.map_of("pointcloud", ShapeMap)
 
 
-def _z_up(laid: ShapeMap) -> np.ndarray:
-    if laid.up == "z":
-        return laid.points
-    return np.stack([laid.points[:, 0], -laid.points[:, 2], laid.points[:, 1]], 1)
+def _z_up(attribution: ShapeMap) -> np.ndarray:
+    if attribution.up == "z":
+        return attribution.points
+    return np.stack(
+        [attribution.points[:, 0], -attribution.points[:, 2], attribution.points[:, 1]], 1
+    )
 
 
 def _scatter(axes: Any, points: np.ndarray, values: np.ndarray, scale: Scale) -> None:

@@ -20,7 +20,7 @@ _ONE, _EACH = 900, 420
 
 def draw_sound(explanation: Explanation, ending: str) -> bytes:
     """A row for the waveform and one for each map; a column for each window."""
-    windows = [part.map_of("audio", SoundMap) for part in explanation.parts]
+    windows = [window.map_of("audio", SoundMap) for window in explanation.windows]
     scale = Scale.over(window.values for window in windows)
     # One scale for all windows: what cannot be heard beside the others is not seen either.
     loudest = max(float(np.abs(window.samples).max()) for window in windows)

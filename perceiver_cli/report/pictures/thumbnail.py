@@ -10,11 +10,11 @@ from PIL import Image
 from perceiver_cli import modalities
 from perceiver_cli.explanations import (
     Explanation,
-    Part,
     PictureMap,
     ShapeMap,
     SoundMap,
     VideoMap,
+    WindowMaps,
 )
 from perceiver_cli.report.pictures.colours import BACKGROUND, Scale, enlarge, heat_on_crop
 from perceiver_cli.results import Classification
@@ -41,18 +41,20 @@ def thumbnail(explanation: Explanation, side: int) -> Thumbnail:
     side of a picture or shape in pixels; sounds and videos are twice as wide.
     """
     # Of a long file, the clearest window alone is explained.
-    several = len(explanation.parts) > 1
-    part = explanation.parts[_clearest(explanation.result) if several else 0]
-    scale = Scale.over(laid.values[-1] for laid in part.maps.values())
+    several = len(explanation.windows) > 1
+    window = explanation.windows[_clearest(explanation.result) if several else 0]
+    scale = Scale.over(attribution.values[-1] for attribution in window.maps.values())
     drawn: Thumbnail = modalities.part(explanation.result.modality, "thumbnail")(
-        explanation, part, scale, side
+        explanation, window, scale, side
     )
     return drawn
 
 
-def picture_thumbnail(explanation: Explanation, part: Part, scale: Scale, side: int) -> Thumbnail:
+def picture_thumbnail(
+    explanation: Explanation, window: WindowMaps, scale: Scale, side: int
+) -> Thumbnail:
     """The picture, its longer side `side` pixels."""
-    return _pair(explanation, part, part.shown, part.maps["image"].values[-1], scale, side)
+    return _pair(explanation, window, window.shown, window.maps["image"].values[-1], scale, side)
 
 
 def _clearest(result: Classification) -> int:
@@ -64,7 +66,7 @@ def _clearest(result: Classification) -> int:
 
 def _pair(
     explanation: Explanation,
-    part: Part,
+    window: WindowMaps,
     pixels: np.ndarray,
     values: np.ndarray,
     scale: Scale,
@@ -75,47 +77,51 @@ def _pair(
     factor = side / max(height, width)
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     small = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
-    (box,) = (m.box for m in part.maps.values() if isinstance(m, (PictureMap, VideoMap)))
+    (box,) = (m.box for m in window.maps.values() if isinstance(m, (PictureMap, VideoMap)))
     heat, _ = heat_on_crop(scale, small, values, box, explanation.shown_size)
     return Thumbnail(small, heat)
 
 
-def video_thumbnail(explanation: Explanation, part: Part, scale: Scale, side: int) -> Thumbnail:
+def video_thumbnail(
+    explanation: Explanation, window: WindowMaps, scale: Scale, side: int
+) -> Thumbnail:
     """The first, a middle and the last frame side by side; the track of the sound below."""
-    count = len(part.shown)
+    count = len(window.shown)
     chosen = sorted({0, count // 2, count - 1})[:_FRAMES]
     each = 2 * side // _FRAMES
-    values = part.maps["video"].values[-1]
-    pairs = [_pair(explanation, part, part.shown[i], values[i], scale, each) for i in chosen]
+    values = window.maps["video"].values[-1]
+    pairs = [_pair(explanation, window, window.shown[i], values[i], scale, each) for i in chosen]
     plain = np.concatenate([pair.plain for pair in pairs], 1)
     heat = np.concatenate([pair.heat for pair in pairs], 1)
-    if "audio" in part.maps:
-        laid = part.map_of("audio", SoundMap)
+    if "audio" in window.maps:
+        attribution = window.map_of("audio", SoundMap)
         wide, high = plain.shape[1], side // 4
-        level = laid.values[-1].mean(0)
-        plain = np.concatenate([plain, _wave(laid, wide, high, None, scale)])
-        heat = np.concatenate([heat, _wave(laid, wide, high, level, scale)])
+        level = attribution.values[-1].mean(0)
+        plain = np.concatenate([plain, _wave(attribution, wide, high, None, scale)])
+        heat = np.concatenate([heat, _wave(attribution, wide, high, level, scale)])
     return Thumbnail(plain, heat)
 
 
-def sound_thumbnail(explanation: Explanation, part: Part, scale: Scale, side: int) -> Thumbnail:
+def sound_thumbnail(
+    explanation: Explanation, window: WindowMaps, scale: Scale, side: int
+) -> Thumbnail:
     """The waveform; for the heat, the spectrogram under it with low frequencies below."""
-    laid, wide, high = part.map_of("audio", SoundMap), 2 * side, side * 2 // 3
-    low, top = np.quantile(laid.spectrum, [0.02, 0.995])
-    grey = np.clip((laid.spectrum - low) / max(top - low, 1e-6), 0, 1) * 255
+    attribution, wide, high = window.map_of("audio", SoundMap), 2 * side, side * 2 // 3
+    low, top = np.quantile(attribution.spectrum, [0.02, 0.995])
+    grey = np.clip((attribution.spectrum - low) / max(top - low, 1e-6), 0, 1) * 255
     pixels = np.repeat(enlarge(grey, high, wide)[::-1, :, None], 3, -1)
-    heat = scale.overlay(pixels, enlarge(laid.values[-1], high, wide)[::-1])
-    return Thumbnail(_wave(laid, wide, high, None, scale), heat)
+    heat = scale.overlay(pixels, enlarge(attribution.values[-1], high, wide)[::-1])
+    return Thumbnail(_wave(attribution, wide, high, None, scale), heat)
 
 
 def _wave(
-    laid: SoundMap, wide: int, high: int, values: np.ndarray | None, scale: Scale
+    attribution: SoundMap, wide: int, high: int, values: np.ndarray | None, scale: Scale
 ) -> np.ndarray:
     """The waveform, grey or in the colours of the values of its steps: uint8 [high, wide, 3]."""
-    edges = np.linspace(0, len(laid.samples), wide + 1).astype(int)[:-1]
-    loudest = max(float(np.abs(laid.samples).max()), 1e-6)
-    low = np.minimum.reduceat(laid.samples, edges) / loudest
-    peak = np.maximum.reduceat(laid.samples, edges) / loudest
+    edges = np.linspace(0, len(attribution.samples), wide + 1).astype(int)[:-1]
+    loudest = max(float(np.abs(attribution.samples).max()), 1e-6)
+    low = np.minimum.reduceat(attribution.samples, edges) / loudest
+    peak = np.maximum.reduceat(attribution.samples, edges) / loudest
     level = np.linspace(1, -1, high)[:, None]
     inside = (level <= np.maximum(peak, 1.5 / high)) & (level >= np.minimum(low, -1.5 / high))
     colours = np.broadcast_to(_GREY, (wide, 3))
@@ -124,11 +130,13 @@ def _wave(
     return np.where(inside[..., None], colours[None], _empty(high, wide))
 
 
-def shape_thumbnail(explanation: Explanation, part: Part, scale: Scale, side: int) -> Thumbnail:
+def shape_thumbnail(
+    explanation: Explanation, window: WindowMaps, scale: Scale, side: int
+) -> Thumbnail:
     """The points from the front, a little from the right and above, near ones over far ones."""
-    laid = part.map_of("pointcloud", ShapeMap)
-    x, y, z = laid.points.T
-    if laid.up == "y":
+    attribution = window.map_of("pointcloud", ShapeMap)
+    x, y, z = attribution.points.T
+    if attribution.up == "y":
         y, z = -z, y
     across = x * np.cos(_TURN) + y * np.sin(_TURN)
     away = y * np.cos(_TURN) - x * np.sin(_TURN)
@@ -141,11 +149,11 @@ def shape_thumbnail(explanation: Explanation, part: Part, scale: Scale, side: in
     order = np.argsort(-depth, kind="stable")
     nearness = np.ptp(depth) and (depth.max() - depth) / np.ptp(depth)
     shaded = (_GREY * (0.45 + 0.55 * np.broadcast_to(nearness, len(x)))[:, None]).astype(np.uint8)
-    colours = scale.colours(laid.values[-1])
+    colours = scale.colours(attribution.values[-1])
     plain, heat = _empty(side, side), _empty(side, side)
     _dot(plain, row[order], column[order], shaded[order])
     # The heaviest points are drawn last: nothing may hide them.
-    order = laid.values[-1].argsort(kind="stable")
+    order = attribution.values[-1].argsort(kind="stable")
     _dot(heat, row[order], column[order], colours[order])
     return Thumbnail(plain, heat)
 

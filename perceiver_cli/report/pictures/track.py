@@ -16,7 +16,7 @@ _TICKS_HZ = (100, 500, 1000, 2000, 5000, 10000, 20000)
 
 def draw_waveform(
     axes: Axes,
-    laid: SoundMap,
+    sound: SoundMap,
     values: np.ndarray,
     scale: Scale,
     wide: int,
@@ -26,22 +26,22 @@ def draw_waveform(
 
     values: [bands, steps]; loudest: the amplitude that reaches the edge; None: the window's own.
     """
-    count = min(wide, len(laid.samples))
-    edges = np.linspace(0, len(laid.samples), count + 1).astype(int)[:-1]
-    low = np.minimum.reduceat(laid.samples, edges)
-    high = np.maximum.reduceat(laid.samples, edges)
-    loudest = max(float(np.abs(laid.samples).max()) if loudest is None else loudest, 1e-6)
+    count = min(wide, len(sound.samples))
+    edges = np.linspace(0, len(sound.samples), count + 1).astype(int)[:-1]
+    low = np.minimum.reduceat(sound.samples, edges)
+    high = np.maximum.reduceat(sound.samples, edges)
+    loudest = max(float(np.abs(sound.samples).max()) if loudest is None else loudest, 1e-6)
     # Silence is a thin line, not nothing.
     low, high = np.minimum(low / loudest, -0.02), np.maximum(high / loudest, 0.02)
-    times = laid.start_s + (np.arange(count) + 0.5) / count * laid.length_s
-    step = ((times - laid.start_s) / laid.step_s).astype(int).clip(0, values.shape[1] - 1)
+    times = sound.start_s + (np.arange(count) + 0.5) / count * sound.length_s
+    step = ((times - sound.start_s) / sound.step_s).astype(int).clip(0, values.shape[1] - 1)
     strokes = np.stack([np.stack([times, low], -1), np.stack([times, high], -1)], 1)
     colours = heat(scale.level(values.mean(0)[step]))
     # Strokes snapped to whole pixels would leave gaps.
     axes.add_collection(LineCollection(list(strokes), colors=colours, linewidths=1, snap=False))
     axes.set_ylim(-1.08, 1.08)
     axes.set_yticks([])
-    show_seconds(axes, laid)
+    show_seconds(axes, sound)
 
 
 def grey_limits(spectra: Iterable[np.ndarray]) -> tuple[float, float]:
@@ -51,31 +51,31 @@ def grey_limits(spectra: Iterable[np.ndarray]) -> tuple[float, float]:
 
 
 def draw_spectrogram(
-    axes: Axes, laid: SoundMap, values: np.ndarray, scale: Scale, greys: tuple[float, float]
+    axes: Axes, sound: SoundMap, values: np.ndarray, scale: Scale, greys: tuple[float, float]
 ) -> None:
     """The log-mel picture in grey under the heat of one map, low frequencies below.
 
     values: [bands, steps]; greys: see grey_limits.
     """
-    mels, frames = laid.spectrum.shape
+    mels, frames = sound.spectrum.shape
     low, high = greys
-    grey = np.clip((laid.spectrum - low) / max(high - low, 1e-6), 0, 1) * 255
+    grey = np.clip((sound.spectrum - low) / max(high - low, 1e-6), 0, 1) * 255
     pixels = np.repeat(grey[..., None], 3, -1)
     drawn = scale.overlay(pixels, enlarge(values, mels, frames))
-    end = laid.start_s + values.shape[1] * laid.step_s
+    end = sound.start_s + values.shape[1] * sound.step_s
     axes.imshow(
         drawn,
         origin="lower",
         aspect="auto",
-        extent=(laid.start_s, end, 0, mels),
+        extent=(sound.start_s, end, 0, mels),
         interpolation="nearest",
     )
-    ticks = [hz for hz in _TICKS_HZ if laid.edges_hz[0] <= hz <= laid.edges_hz[-1]]
-    axes.set_yticks(np.interp(ticks, laid.edges_hz, np.arange(mels + 1)))
+    ticks = [hz for hz in _TICKS_HZ if sound.edges_hz[0] <= hz <= sound.edges_hz[-1]]
+    axes.set_yticks(np.interp(ticks, sound.edges_hz, np.arange(mels + 1)))
     axes.set_yticklabels([f"{hz / 1000:g} kHz" if hz >= 1000 else f"{hz} Hz" for hz in ticks])
-    show_seconds(axes, laid)
+    show_seconds(axes, sound)
 
 
-def show_seconds(axes: Axes, laid: SoundMap) -> None:
+def show_seconds(axes: Axes, sound: SoundMap) -> None:
     """The stretch of time on the horizontal axis."""
-    axes.set_xlim(laid.start_s, laid.start_s + laid.length_s)
+    axes.set_xlim(sound.start_s, sound.start_s + sound.length_s)
