@@ -59,7 +59,7 @@ class Trace:
 
     def _take_readout(self, module: Any, inputs: tuple[Any, ...], output: tuple[Any, ...]) -> None:
         weights = output[1]
-        self.readout = _precise(weights.part(slice(0, weights.elements))).mean((1, 2))
+        self.readout = _precise(weights.chunk(slice(0, weights.elements))).mean((1, 2))
 
 
 def rollout(steps: list[AttentionWeights | Tensor], readout: Tensor | None) -> Tensor:
@@ -78,10 +78,10 @@ def rollout(steps: list[AttentionWeights | Tensor], readout: Tensor | None) -> T
     for step in reversed(steps):
         half = weight.unsqueeze(1) / 2
         if isinstance(step, AttentionWeights):
-            parts = [
-                (half @ _precise(step.part(where)).mean(1)).squeeze(1) for where in step.slices()
+            chunks = [
+                (half @ _precise(step.chunk(where)).mean(1)).squeeze(1) for where in step.slices()
             ]
-            mass.append(torch.cat(parts, -1))
+            mass.append(torch.cat(chunks, -1))
             weight = weight / 2
         else:
             weight = weight / 2 + (half @ step).squeeze(1)

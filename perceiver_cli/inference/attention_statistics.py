@@ -87,10 +87,10 @@ def _totals(
     mass = weights.peak.new_empty(batch, weights.elements, dtype=torch.float32)
     mixed = weights.peak.new_zeros(batch)
     for where in weights.slices():
-        part = weights.part(where)
-        mass[:, where] = part.mean((1, 2))
+        chunk = weights.chunk(where)
+        mass[:, where] = chunk.mean((1, 2))
         if previous is not None:
-            summed = (part + previous.part(where)).clamp_min_(_TINY)
+            summed = (chunk + previous.chunk(where)).clamp_min_(_TINY)
             mixed += summed.mul_(_log(summed)).flatten(1).sum(1)
     return mass, None if previous is None else mixed
 

@@ -1,4 +1,4 @@
-"""Attention as the Perceiver uses it, and its blocks.
+"""Cross-attends and self-attends of the Perceiver.
 
 Shapes: byte array [B, M, C], latents [B, N, D], heads H. The residual structure and the names
 follow DeepMind's perceiver.py (deepmind-research/perceiver).
@@ -13,31 +13,31 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from perceiver_cli.model import reading
-from perceiver_cli.model.elements import Elements, themselves
-from perceiver_cli.model.reading import KeysAndValues, Reading
+from perceiver_cli.model import keys_values
+from perceiver_cli.model.elements import Elements, as_keys_and_values
+from perceiver_cli.model.keys_values import ChunkedKeyValues, KeyValues
 
 
 class AttentionWeights:
-    """The softmax weights of one cross-attend, computed on demand part by part.
+    """The softmax weights of one cross-attend, computed chunk by chunk when they are read.
 
-    queries: [B, H, N, c], as `read` takes them; log_norm: [B, H, N, 1], the log of each latent's
-    sum of exponentials; peak: [B, H, N], its largest weight; entropy: [B, H, N] in nats, or None
-    where nobody asked for it; whole: the weights [B, H, N, M], where they are few enough to be
-    computed at once and somebody watches. Nothing else of size N x M is kept.
+    queries: [B, H, N, c], projected for `key_values`; log_norm: [B, H, N, 1], the log of each
+    latent's sum of exponentials; peak: [B, H, N], its largest weight; entropy: [B, H, N] in nats,
+    or None if it was not asked for; whole: the weights [B, H, N, M], if they were asked for and fit
+    into one chunk. Nothing else of size N x M is kept.
     """
 
     def __init__(
         self,
         queries: Tensor,
-        read: Reading,
+        key_values: KeyValues,
         log_norm: Tensor,
         peak: Tensor,
         entropy: Tensor | None,
         whole: Tensor | None = None,
     ) -> None:
         self.queries = queries
-        self.read = read
+        self.key_values = key_values
         self.log_norm = log_norm
         self.peak = peak
         self.entropy = entropy
@@ -46,69 +46,71 @@ class AttentionWeights:
     @property
     def elements(self) -> int:
         """M."""
-        return self.read.elements
+        return self.key_values.elements
 
     def slices(self) -> Iterator[slice]:
-        """The parts of M, in order."""
-        return self.read.slices()
+        """The slices of M that the chunks are of, in order."""
+        return self.key_values.slices()
 
-    def part(self, where: slice) -> Tensor:
+    def chunk(self, where: slice) -> Tensor:
         """Weights [B, H, N, m] of the elements in `where`; over all slices they sum to 1.
 
-        Not to be written to: it may be a part of `whole`.
+        Read only: it may be a view of `whole`.
         """
         if self.whole is not None:
             return self.whole[..., where]
-        scores = self.read.part(where).scores(self.queries)
+        scores = self.key_values.chunk(where).scores(self.queries)
         return scores.to(self.log_norm.dtype).sub_(self.log_norm).exp_()
 
 
 def attend(
-    queries: Tensor, read: Reading, *, watched: bool = False
+    queries: Tensor, key_values: KeyValues, *, watched: bool = False
 ) -> tuple[Tensor, AttentionWeights | None]:
-    """softmax(queries keys^T) values: [B, H, N, c], scaled -> [B, H, N, v]; and the weights.
+    """softmax(queries keys^T) values: scaled queries [B, H, N, c] -> [B, H, N, v], and the weights.
 
-    With gradients the whole is one product, and there are no weights; without, it streams over
-    parts of M with a running maximum and sum, in O(N (v + CHUNK)) memory. watched: the weights
-    tell their entropy, and are kept if M is no more than a part.
+    While gradients are recorded this is one product, and no weights are returned. Otherwise it
+    streams over chunks of M with a running maximum and sum, in O(N (v + CHUNK)) memory.
+
+    watched: whether the weights have their entropy, and are kept if M is no more than a chunk.
     """
-    asked = read.ask(queries)
+    queries = key_values.project_queries(queries)
     if torch.is_grad_enabled():
-        part = read.part(slice(0, read.elements))
-        return read.answer(part.sums(part.scores(asked).softmax(-1))), None
+        chunk = key_values.chunk(slice(0, key_values.elements))
+        return key_values.project_sums(chunk.sums(chunk.scores(queries).softmax(-1))), None
 
     shape = (*queries.shape[:3], 1)
-    top = torch.full(shape, -math.inf, dtype=asked.dtype, device=asked.device)
-    # Sums over many elements: bfloat16 would stop growing.
-    running = torch.promote_types(asked.dtype, torch.float32)
-    total = torch.zeros(shape, dtype=running, device=asked.device)
-    summed: Tensor | float = 0.0
-    scored: Tensor | float = 0.0
-    slices = list(read.slices())
+    maximum = torch.full(shape, -math.inf, dtype=queries.dtype, device=queries.device)
+    # A long sum in bfloat16 would stop growing.
+    precise = torch.promote_types(queries.dtype, torch.float32)
+    total = torch.zeros(shape, dtype=precise, device=queries.device)
+    value_sum: Tensor | float = 0.0
+    score_sum: Tensor | float = 0.0
+    slices = list(key_values.slices())
     for where in slices:
-        part = read.part(where)
-        scores = part.scores(asked)
-        new_top = torch.maximum(top, scores.amax(-1, keepdim=True))
-        scores.sub_(new_top)
-        weights = scores.exp() if watched and not read.same else scores.exp_()
-        shrink = (top - new_top).exp()
-        here = weights.sum(-1, keepdim=True)
-        total = total * shrink + here
-        summed = summed * shrink + part.sums(weights).to(running)
-        if watched and not read.same:
-            own = scores.mul_(weights).sum(-1, keepdim=True) + new_top * here
-            scored = scored * shrink + own.to(running)
-        top = new_top
-    mean, log_norm = summed / total, top + total.log()
+        chunk = key_values.chunk(where)
+        scores = chunk.scores(queries)
+        new_maximum = torch.maximum(maximum, scores.amax(-1, keepdim=True))
+        scores.sub_(new_maximum)
+        weights = scores.exp() if watched and not key_values.shared else scores.exp_()
+        rescale = (maximum - new_maximum).exp()
+        chunk_total = weights.sum(-1, keepdim=True)
+        total = total * rescale + chunk_total
+        value_sum = value_sum * rescale + chunk.sums(weights).to(precise)
+        if watched and not key_values.shared:
+            chunk_score = scores.mul_(weights).sum(-1, keepdim=True) + new_maximum * chunk_total
+            score_sum = score_sum * rescale + chunk_score.to(precise)
+        maximum = new_maximum
+    mean, log_norm = value_sum / total, maximum + total.log()
     peak = total.reciprocal()  # the largest exponential is 1
     entropy = whole = None
     if watched:
-        score = (asked * mean).sum(-1, keepdim=True) if read.same else scored / total
+        shared = key_values.shared
+        score = (queries * mean).sum(-1, keepdim=True) if shared else score_sum / total
         entropy = (log_norm - score).squeeze(-1).clamp_min_(0)
         if len(slices) == 1:
-            whole = weights.to(running).mul_(peak)
-    found = AttentionWeights(asked, read, log_norm, peak.squeeze(-1), entropy, whole)
-    return read.answer(mean), found
+            whole = weights.to(precise).mul_(peak)
+    found = AttentionWeights(queries, key_values, log_norm, peak.squeeze(-1), entropy, whole)
+    return key_values.project_sums(mean), found
 
 
 def split_heads(x: Tensor, heads: int) -> Tensor:
@@ -147,7 +149,7 @@ class QueriesKeysValues(nn.Linear):
 def split_qkv(x: Tensor, heads: int) -> Tensor:
     """[B, N, 3 D] -> [3, B, H, N, D / H]."""
     parts: Tensor = x.unflatten(-1, (3, heads, -1)).permute(2, 0, 3, 1, 4)
-    # Products in bfloat16 are slow where a head's rows do not lie side by side.
+    # Products in bfloat16 are slow unless a head's rows are contiguous.
     return parts.contiguous() if x.dtype == torch.bfloat16 else parts
 
 
@@ -179,12 +181,12 @@ class SelfAttend(nn.Module):
 class CrossAttend(nn.Module):
     """The latents read the byte array: [B, N, D], [B, M, C] -> [B, N, D].
 
-    The byte array comes in normalised but without the norm's scale and shift (`normalise`), which
-    belong to the weights here: repeats with different weights then share one normalisation. The
-    key and value projections of each head can be folded into the query and the result:
+    The byte array is normalised (`normalise`) before; the norm's scale and shift are parameters of
+    this module, so that repeats with different weights share one normalisation. The key and value
+    projections of each head can be folded into the query and the result:
         q . (W_k x + b_k) = (W_k^T q) . x + const,    sum p (W_v x + b_v) = W_v (sum p x) + b_v
-    so nothing of size M x C is computed, and the constant cancels in the softmax. That is less
-    work where all heads' queries together are few.
+    Then nothing of size M x C is computed, and the constant cancels in the softmax. That is less
+    work if the queries of all heads together are few.
     """
 
     def __init__(
@@ -221,7 +223,7 @@ class CrossAttend(nn.Module):
         fold: bool | None = None,
         watched: bool = False,
     ) -> tuple[Tensor, AttentionWeights | None]:
-        """latents: [B, N, D]; x: normalised [B, M, C]. Folds where that is less work.
+        """latents: [B, N, D]; x: normalised [B, M, C]. Folds if that is less work.
 
         Returns the new latents and, unless gradients are recorded, the attention weights.
         watched: see `attend`.
@@ -229,8 +231,8 @@ class CrossAttend(nn.Module):
         queries = self.query(self.query_norm(latents))
         queries = queries * (queries.shape[-1] // self.heads) ** -0.5
         fold = self.folds(latents.shape[1]) if fold is None else fold
-        read = self._read_folded if fold else self._read_plain
-        attended, weights = read(queries, x, watched)
+        attend_to = self._attend_folded if fold else self._attend_plain
+        attended, weights = attend_to(queries, x, watched)
         update = self.out(attended)
         latents = latents + update if self.query_residual else update
         return latents + self.mlp(self.mlp_norm(latents)), weights
@@ -238,42 +240,42 @@ class CrossAttend(nn.Module):
     def folds(self, latents: int) -> bool:
         """Whether folding is less work for that many latents: always with one head of C channels.
 
-        An element costs 2 H N C products folded, and 2 (C + N) c else, c the channels of keys and
-        of values over all heads.
+        An element costs 2 H N C multiplications with folding and 2 (C + N) c without, where c is
+        the number of channels of the keys, and of the values, over all heads.
         """
         channels = len(self.norm_scale)
         return self.heads * latents * channels <= (channels + latents) * self.qk_channels
 
-    def _read_folded(
+    def _attend_folded(
         self, queries: Tensor, x: Tensor | Elements, watched: bool
     ) -> tuple[Tensor, AttentionWeights | None]:
-        # The norm's scale and shift go into the weights, which are smaller than what they act on.
+        # The norm's scale is applied to the weights, which are smaller than the elements.
         key, value = (
             (layer.weight * self.norm_scale).to(layer.weight.dtype).unflatten(0, (self.heads, -1))
             for layer in (self.key, self.value)
         )
         heads = queries.to(key.dtype).unflatten(-1, (self.heads, -1))
         folded = torch.einsum("bnhc,hcx->bhnx", heads, key)
-        mean, weights = attend(folded, themselves(x), watched=watched)
+        mean, weights = attend(folded, as_keys_and_values(x), watched=watched)
         attended = torch.einsum("bhnx,hcx->bnhc", mean.to(value.dtype), value).flatten(2)
         attended = attended + (
             self.value.weight @ self.norm_shift.to(value.dtype) + self.value.bias
         )
         return attended, weights
 
-    def _read_plain(
+    def _attend_plain(
         self, queries: Tensor, x: Tensor | Elements, watched: bool
     ) -> tuple[Tensor, AttentionWeights | None]:
-        def chunk(where: slice) -> tuple[Tensor, Tensor]:
-            part = x[:, where] * self.norm_scale + self.norm_shift
-            key, value = self.key(part), self.value(part)
-            # Side by side, for keys are read transposed, and once more for statistics.
+        def compute(where: slice) -> tuple[Tensor, Tensor]:
+            chunk = x[:, where] * self.norm_scale + self.norm_shift
+            key, value = self.key(chunk), self.value(chunk)
+            # Contiguous: keys are read transposed, and a second time for statistics.
             return split_heads(key, self.heads).contiguous(), split_heads(value, self.heads)
 
         elements = x.shape[1]
-        if torch.is_grad_enabled() or elements <= reading.CHUNK:
-            read = KeysAndValues.of(*chunk(slice(0, elements)))  # once, statistics included
+        if torch.is_grad_enabled() or elements <= keys_values.CHUNK:
+            key_values = ChunkedKeyValues.of(*compute(slice(0, elements)))  # statistics included
         else:
-            read = KeysAndValues(elements, queries.dtype, chunk)
-        attended, weights = attend(split_heads(queries, self.heads), read, watched=watched)
+            key_values = ChunkedKeyValues(elements, queries.dtype, compute)
+        attended, weights = attend(split_heads(queries, self.heads), key_values, watched=watched)
         return attended.transpose(1, 2).flatten(2), weights

@@ -1,4 +1,4 @@
-"""Everything that fixes the network's arithmetic, as flat values a checkpoint can carry."""
+"""All settings of the network's arithmetic, as flat values that a checkpoint stores."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from perceiver_cli.settings import Count, CountOrZero, Positive, read_settings
 
-# Latents of this many channels are wide: rounding them takes little time beside their products.
+# Latents of so many channels are wide: quantizing them takes little time beside the products.
 WIDE = 512
 
 Sharing = Literal["none", "all", "but_first"]
@@ -19,13 +19,13 @@ class PerceiverConfig:
 
     streams: channels C_s of each input stream's byte array, by name. One stream is used as it is;
         several are padded to a common width with learned embeddings and concatenated along M.
-    stream_padding: channels beyond the widest stream's that several streams are padded to, so
-        that every stream keeps room for its own learned mark.
-    learned_elements: learned elements that are read behind those of the streams.
-    learned_inputs, learned_outputs, learned_windows: that many of an element's channels, from the
-        first, are replaced by what a learned layer makes of them: see preprocessing.py. 0: none.
+    stream_padding: channels that several streams have more than the widest of them, so that every
+        stream has room for its embedding.
+    learned_elements: number of learned elements, appended to those of the streams.
+    learned_inputs, learned_outputs, learned_windows: a learned layer replaces the first
+        `learned_inputs` channels of each element: see preprocessing.py. 0: none.
     position_rows, position_channels: a learned table of positions, one row for each element of
-        the grid, that is put behind each element's channels. 0: none.
+        the grid, appended to the element's channels. 0: none.
     classes: number of output classes.
     latents, width: the latent array's N and D.
     cross_attends: K, how often the byte array is read (iterative attention).
@@ -80,18 +80,18 @@ class PerceiverConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> PerceiverConfig:
-        """The config of these values, as a checkpoint keeps them.
+        """The config from the values that a checkpoint stores.
 
         Raises:
-            ValueError: a value is unknown, missing, none that is allowed, or does not go together
-                with another; in one line.
+            ValueError: a value is unknown, missing, not allowed, or contradicts another; in one
+                line.
         """
         config = read_settings(cls, values, "model")
         config.check()
         return config
 
     def check(self) -> None:
-        """Raises ValueError if sizes do not go together."""
+        """Raises ValueError if sizes contradict each other."""
         if not self.streams:
             raise ValueError("model setting streams must name one stream at least")
         pairs = [

@@ -1,4 +1,4 @@
-"""The byte array as the cross-attends read it: normalised, in slices."""
+"""The byte array as the cross-attends read it: normalised, one slice at a time."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from perceiver_cli.model.grid import GridReading
-from perceiver_cli.model.reading import KeysAndValues, Reading
+from perceiver_cli.model.grid import GridKeyValues
+from perceiver_cli.model.keys_values import ChunkedKeyValues, KeyValues
 
 
 class Positions(Protocol):
     """The last channels of every input, [M, P].
 
-    tables: one for each axis of a grid; at each place these are the sum of a row of each.
+    tables: one for each axis of a grid; the channels of a position are the sum of one row of each.
     """
 
     shape: torch.Size
@@ -26,11 +26,11 @@ class Positions(Protocol):
 
 
 class Elements:
-    """A byte array [B, M, C] that is put together and normalised slice by slice, when asked.
+    """A byte array [B, M, C] of which each slice is concatenated and normalised when it is read.
 
-    Nothing of its size is made, and a slice is still in the processor's cache when it is read.
+    The whole is never materialized, and a slice stays in the processor's cache.
 
-    raw: [B, M, C - P]; positions: where raw lacks them (else None); eps: of the norm, which is
+    raw: [B, M, C - P]; positions: if raw lacks them, else None; eps: of the norm, which is
     computed in raw's precision; dtype: of the slices.
     """
 
@@ -43,7 +43,7 @@ class Elements:
         self.shape = torch.Size((*raw.shape[:2], raw.shape[2] + beside))
 
     def __getitem__(self, index: tuple[slice, slice]) -> Tensor:
-        """As of a tensor, `[:, where]`: [B, m, C]."""
+        """Indexed as a tensor, `[:, where]`: [B, m, C]."""
         x = self.raw[index]
         if self.positions is not None:
             own = self.positions[index[1]].to(x.dtype)
@@ -51,24 +51,24 @@ class Elements:
         return normalise(x, self.eps).to(self.dtype)
 
     @cached_property
-    def grid(self) -> GridReading | None:
-        """The same elements, if they are a grid's rows and columns."""
+    def grid(self) -> GridKeyValues | None:
+        """The same elements as a grid, if their positions are those of rows and columns."""
         if self.positions is None or len(self.positions.tables) != 2:
             return None
         rows, columns = self.positions.tables
-        return GridReading(self.raw, rows, columns, self.eps)
+        return GridKeyValues(self.raw, rows, columns, self.eps)
 
 
-def themselves(x: Tensor | Elements) -> Reading:
+def as_keys_and_values(x: Tensor | Elements) -> KeyValues:
     """Elements [B, M, C] as both keys and values."""
     if isinstance(x, Elements) and x.grid is not None:
         return x.grid
 
-    def chunk(where: slice) -> tuple[Tensor, Tensor]:
-        part = x[:, where].unsqueeze(1)
-        return part, part
+    def compute(where: slice) -> tuple[Tensor, Tensor]:
+        chunk = x[:, where].unsqueeze(1)
+        return chunk, chunk
 
-    return KeysAndValues(x.shape[1], x.dtype, chunk, same=True)
+    return ChunkedKeyValues(x.shape[1], x.dtype, compute, shared=True)
 
 
 def normalise(x: Tensor, eps: float) -> Tensor:

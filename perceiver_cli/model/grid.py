@@ -1,4 +1,4 @@
-"""The elements of a grid, read without being put together."""
+"""Keys and values of a grid whose elements are never materialized."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-# Places of all items that are scored at once: their scores stay in a processor's cache. A GPU gets
-# more, for every step costs it launches.
-PLACES, PLACES_ON_GPU = 1024, 2**16
+# Positions in a chunk, over all items: few enough for their scores to stay in a processor's cache.
+# A GPU gets more, because each step costs it kernel launches.
+POSITIONS, POSITIONS_ON_GPU = 1024, 2**16
 
 
-class GridReading:
+class GridKeyValues:
     """Normalised elements whose positions are sums of a row's and a column's features.
 
-    An element in row y and column x, of raw channels u and positions R_y + C_x, is
-        (u, R_y + C_x) - mean, by its standard deviation  =  basis k,
-        k = (mean, u, one-hot of y, one-hot of x) by the same deviation.
-    Few channels of k are not zero. So queries are taken into that basis once, and a product with
-    all M elements costs O(N M (K + 3)) for K raw channels, where it is O(N M C) with the elements
-    themselves. Keys are values. See reading.Reading.
+    The element in row y and column x, with raw channels u and positions R_y + C_x, is
+        ((u, R_y + C_x) - mean) / deviation = basis k,
+        k = (mean, u, one-hot of y, one-hot of x) / deviation.
+    Few channels of k are not zero. Queries are projected to that basis once; then the product with
+    all M elements costs O(N M (K + 3)) for K raw channels, instead of O(N M C). Keys and values
+    are the same. See KeyValues.
 
     raw: [B, Y X, K]; rows: [Y, P]; columns: [X, P]; eps: of the norm.
     """
 
-    same = True
+    shared = True
 
     def __init__(self, raw: Tensor, rows: Tensor, columns: Tensor, eps: float) -> None:
         rows, columns = rows.to(raw), columns.to(raw)
@@ -37,10 +37,10 @@ class GridReading:
         raw = raw.unflatten(1, (self.rows, self.columns))
         share = raw.shape[3] / channels
         variance, mean = torch.var_mean(raw, -1, correction=0)
-        place_variance, place_mean = _of_sums(rows, columns)
-        apart = mean - place_mean
-        mean = place_mean + share * apart
-        variance = share * variance + (1 - share) * (place_variance + share * apart.square())
+        position_variance, position_mean = _of_sums(rows, columns)
+        offset = mean - position_mean
+        mean = position_mean + share * offset
+        variance = share * variance + (1 - share) * (position_variance + share * offset.square())
         self.scale = (variance + eps).rsqrt()  # [B, Y, X]
         # The channels before the one-hots: [B, Y, X, 1 + K].
         self.values = torch.cat([mean.unsqueeze(-1), raw], -1) * self.scale.unsqueeze(-1)
@@ -50,36 +50,36 @@ class GridReading:
 
     def slices(self) -> Iterator[slice]:
         """Whole rows at a time."""
-        places = PLACES if self.scale.device.type == "cpu" else PLACES_ON_GPU
-        step = max(1, places // (self.columns * len(self.scale)))
+        positions = POSITIONS if self.scale.device.type == "cpu" else POSITIONS_ON_GPU
+        step = max(1, positions // (self.columns * len(self.scale)))
         for start in range(0, self.rows, step):
             stop = min(start + step, self.rows)
             yield slice(start * self.columns, stop * self.columns)
 
-    def part(self, where: slice) -> GridPart:
-        """See Reading."""
-        return GridPart(self, slice(where.start // self.columns, where.stop // self.columns))
+    def chunk(self, where: slice) -> GridRows:
+        """See KeyValues."""
+        return GridRows(self, slice(where.start // self.columns, where.stop // self.columns))
 
-    def ask(self, queries: Tensor) -> Tensor:
-        """See Reading."""
+    def project_queries(self, queries: Tensor) -> Tensor:
+        """See KeyValues."""
         return queries.to(self.basis) @ self.basis
 
-    def answer(self, sums: Tensor) -> Tensor:
-        """See Reading."""
+    def project_sums(self, sums: Tensor) -> Tensor:
+        """See KeyValues."""
         return sums @ self.basis.T
 
 
-class GridPart:
-    """Some rows of the grid. See reading.Part."""
+class GridRows:
+    """Some rows of the grid. See KeyValueChunk."""
 
-    def __init__(self, grid: GridReading, rows: slice) -> None:
+    def __init__(self, grid: GridKeyValues, rows: slice) -> None:
         self.sizes = [grid.own, grid.rows, grid.columns]
         self.rows = rows
         self.values = grid.values[:, rows].flatten(1, 2)  # [B, m, 1 + K]
         self.scale = grid.scale[:, None, rows]  # [B, 1, rows, X]
 
     def scores(self, queries: Tensor) -> Tensor:
-        """See Part."""
+        """See KeyValueChunk."""
         own, rows, columns = queries.flatten(1, 2).split(self.sizes, -1)
         found = (columns.unsqueeze(2) * self.scale).flatten(2)
         found = found.baddbmm_(own, self.values.mT).unflatten(2, self.scale.shape[2:])
@@ -88,9 +88,9 @@ class GridPart:
         return joined
 
     def sums(self, weights: Tensor) -> Tensor:
-        """See Part."""
+        """See KeyValueChunk."""
         heads, weights = weights.shape[1:3], weights.flatten(1, 2)
-        own = (self.values.mT @ weights.mT).mT  # thrice as fast as the other way round
+        own = (self.values.mT @ weights.mT).mT  # three times as fast as weights @ values
         scaled = weights.unflatten(2, self.scale.shape[2:]) * self.scale
         rows = weights.new_zeros(*weights.shape[:2], self.sizes[1])
         rows[:, :, self.rows] = scaled.sum(-1)
@@ -99,7 +99,7 @@ class GridPart:
 
 
 def _of_sums(rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
-    """Variance and mean over channels of every sum of a row [Y, P] and a column [X, P]: [Y, X]."""
+    """Variance and mean over channels of row + column: [Y, P], [X, P] -> two of [Y, X]."""
     row, column = rows.mean(1, keepdim=True), columns.mean(1, keepdim=True)
     rows, columns = rows - row, columns - column
     squares = rows.square().mean(1, keepdim=True) + columns.square().mean(1)

@@ -1,4 +1,4 @@
-"""The Perceiver: a latent array reads a byte array, thinks, and reads again.
+"""The Perceiver: latents cross-attend to a byte array, then to each other, and repeat.
 
 Jaegle et al. 2021, "Perceiver: General Perception with Iterative Attention" (sections 3.1, 3.2),
 and "Perceiver IO" for the learned read-out query.
@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from perceiver_cli.model import reading
+from perceiver_cli.model import keys_values
 from perceiver_cli.model.attention import AttentionWeights, CrossAttend, SelfAttend
 from perceiver_cli.model.config import PerceiverConfig, shared_index
 from perceiver_cli.model.elements import Elements, Positions, normalise
@@ -40,10 +40,10 @@ class FirstMeanLatent:
 
 
 class StreamPadding(nn.Module):
-    """Brings several streams' elements to one width and one array.
+    """Pads the elements of several streams to one width and concatenates them.
 
-    Each stream's channels are filled up to C with a learned embedding of its own, then the
-    streams are concatenated along M (2021 paper, section 4.3; io_processors.py).
+    Each stream's channels are padded to C with its own learned embedding, then the streams are
+    concatenated along M (2021 paper, section 4.3; io_processors.py).
     """
 
     def __init__(self, streams: dict[str, int], channels: int) -> None:
@@ -106,7 +106,7 @@ class MeanReadout(nn.Module):
 
 
 class Perceiver(nn.Module):
-    """Byte arrays in, logits out. See PerceiverConfig for every choice."""
+    """Byte arrays in, logits out. See PerceiverConfig for the options."""
 
     def __init__(self, config: PerceiverConfig) -> None:
         super().__init__()
@@ -170,18 +170,17 @@ class Perceiver(nn.Module):
     ) -> Tensor:
         """streams: name -> byte array [B, M_s, C_s]; returns logits [B, classes].
 
-        With several streams any of them may be left out. `watch` sees every cross-attend's
-        weights, in order; it is not called while gradients are recorded. `chosen`, indices of
-        latents, leaves the others out: training on a random part of them costs less.
-        positions: [M, P], the last channels of every element, where a single stream lacks them.
-        dtype: what the cross-attends read normalised elements in; None is what they come in.
-        watch_latents: sees the latents after every repeat.
+        Any of several streams may be missing. watch: called with the weights of every cross-attend,
+        in order, unless gradients are recorded. chosen: indices of the latents to use, which makes
+        a training step cheaper; None: all. positions: [M, P], the last channels of every element,
+        if a single stream lacks them. dtype: of the normalised elements; None: that of the streams.
+        watch_latents: called with the latents after every repeat.
         """
         x = self.gather(streams)
         return self.read(x, watch, chosen, positions, dtype, watch_latents)
 
     def gather(self, streams: dict[str, Tensor]) -> Tensor:
-        """The streams as the one byte array that is read: [B, M, C]."""
+        """The streams as one byte array [B, M, C]."""
         x = self.padding(streams) if self.padding else next(iter(streams.values()))
         if self.preprocessor is not None:
             x = self.preprocessor(x)
@@ -198,10 +197,10 @@ class Perceiver(nn.Module):
         dtype: torch.dtype | None = None,
         watch_latents: LatentWatcher | None = None,
     ) -> Tensor:
-        """x: a byte array [B, M, C], any number of elements; returns logits. Else as forward."""
+        """x: a byte array [B, M, C], any number of elements; returns logits. See forward."""
         elements: Tensor | Elements = Elements(x, positions, self.config.norm_eps, dtype or x.dtype)
-        if torch.is_grad_enabled() or x.shape[1] <= reading.CHUNK:
-            elements = elements[:, :]  # once for all repeats
+        if torch.is_grad_enabled() or x.shape[1] <= keys_values.CHUNK:
+            elements = elements[:, :]  # normalised once for all repeats
         latents = self.latents if chosen is None else self.latents[chosen]
         latents = latents.expand(x.shape[0], -1, -1)
         for repeat in range(self.config.cross_attends):
@@ -219,7 +218,7 @@ class Perceiver(nn.Module):
 
 
 def _initialise(module: nn.Module) -> None:
-    """Lecun-normal weights and zero biases, as haiku's VarianceScaling(1.0)."""
+    """LeCun-normal weights and zero biases, as in haiku's VarianceScaling(1.0)."""
     if isinstance(module, nn.Linear):
         nn.init.trunc_normal_(module.weight, std=module.in_features**-0.5, a=-1, b=1)
         nn.init.zeros_(module.bias)

@@ -1,4 +1,4 @@
-"""The learned layers between an input's elements and the byte array that is read.
+"""Learned layers between the input's elements and the byte array.
 
 Two of DeepMind's image classifiers have one: a 1x1 convolution with a learned table of positions,
 and a 7x7 convolution with max pooling (deepmind-research/perceiver, io_processors.py).
@@ -13,12 +13,11 @@ from perceiver_cli.model.config import PerceiverConfig
 
 
 class LearnedPreprocessor(nn.Module):
-    """[B, M, C_s] -> [B, M, C]: values through a linear layer, learned positions behind the rest.
+    """[B, M, C_s] -> [B, M, C]: values through a linear layer, learned positions appended.
 
-    The first `learned_inputs` channels are `learned_windows` windows of the input side by side.
-    With one window they simply pass through the layer. With several the layer is a convolution's
-    kernel, each window one of its places: the results are rectified, and of each output channel
-    the largest is kept, which is max pooling.
+    The first `learned_inputs` channels are `learned_windows` windows of the input, concatenated.
+    One window passes through the layer. With several the layer is the kernel of a convolution,
+    applied to each window; ReLU and the maximum over the windows then make it max pooling.
     """
 
     def __init__(self, config: PerceiverConfig) -> None:

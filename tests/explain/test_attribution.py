@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from perceiver_cli.explain.attribution import Trace, gradient_times_input, magnitude, rollout
-from perceiver_cli.model import reading
+from perceiver_cli.model import keys_values
 from perceiver_cli.model.attention import AttentionWeights
 from perceiver_cli.model.config import PerceiverConfig
 from perceiver_cli.model.perceiver import Perceiver
@@ -32,7 +32,7 @@ def composed_forwards(steps, readout) -> torch.Tensor:
     shares = None
     for step in steps:
         if isinstance(step, AttentionWeights):
-            read = torch.cat([step.part(where) for where in step.slices()], -1).mean(1)
+            read = torch.cat([step.chunk(where) for where in step.slices()], -1).mean(1)
             if shares is None:
                 shares = torch.zeros(*read.shape[:2], read.shape[2] + 1, dtype=read.dtype)
                 shares[..., -1] = 1
@@ -57,7 +57,7 @@ def composed_forwards(steps, readout) -> torch.Tensor:
     ],
 )
 def test_rollout_is_all_layers_composed(changes, chunk, monkeypatch):
-    monkeypatch.setattr(reading, "CHUNK", chunk)
+    monkeypatch.setattr(keys_values, "CHUNK", chunk)
     model = make_model(**changes)
     with torch.no_grad(), Trace(model) as trace:
         model({"image": byte_array()})

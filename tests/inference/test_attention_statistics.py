@@ -13,11 +13,11 @@ from perceiver_cli.inference.attention_statistics import (
     CrossAttendFigures,
     summarise,
 )
-from perceiver_cli.model import reading
+from perceiver_cli.model import keys_values
 from perceiver_cli.model.attention import AttentionWeights, attend
 from perceiver_cli.model.config import PerceiverConfig
+from perceiver_cli.model.keys_values import ChunkedKeyValues
 from perceiver_cli.model.perceiver import Perceiver
-from perceiver_cli.model.reading import KeysAndValues
 from perceiver_cli.preparation.base import Window
 
 
@@ -29,7 +29,7 @@ def weights_of(distributions: torch.Tensor, *, same: bool = True) -> AttentionWe
     elements = distributions.shape[-1]
     keys = torch.eye(elements, dtype=distributions.dtype).expand(*distributions.shape[:2], -1, -1)
     with torch.no_grad():
-        read = KeysAndValues.of(keys, keys if same else 2 * keys)
+        read = ChunkedKeyValues.of(keys, keys if same else 2 * keys)
         return attend(distributions.log(), read, watched=True)[1]
 
 
@@ -48,7 +48,7 @@ def random_distributions(seed, shape=(2, 3, 4, 50)):
 
 @pytest.fixture(params=[7, 16384])
 def chunk(request, monkeypatch):
-    monkeypatch.setattr(reading, "CHUNK", request.param)
+    monkeypatch.setattr(keys_values, "CHUNK", request.param)
 
 
 def test_uniform_attention(chunk):

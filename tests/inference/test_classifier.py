@@ -279,3 +279,10 @@ def test_no_prediction_is_left_out_by_default(weights, media, tmp_path):
     )
     assert len(predictions) == 5
     assert [p.score for p in predictions] == [1.0, 0.0, 0.0, 0.0, 0.0]
+
+
+def test_each_result_comes_with_the_item_that_it_was_predicted_from(bundle, media, tmp_path):
+    (tmp_path / "empty.jpg").touch()
+    paths = [media["image"], tmp_path / "empty.jpg", media["pointcloud"]]
+    for path, (item, result) in zip(paths, Classifier().stream_items(paths), strict=True):
+        assert item.source.path == result.path == str(path)

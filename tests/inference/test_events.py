@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from perceiver_cli.checkpoints.format import Label
+from perceiver_cli.inference import events
 from perceiver_cli.inference.events import (
     EventSettings,
     Track,
@@ -105,3 +106,31 @@ def test_settings_of_a_checkpoint_are_checked():
     assert settings_of({"on": 0.7}).on == 0.7
     with pytest.raises(ValueError, match="unknown event settings: onn"):
         settings_of({"onn": 0.7})
+
+
+def test_the_usual_settings_close_short_gaps_and_leave_out_blips():
+    usual = EventSettings(smooth_s=0.0)
+    made = track((1, (0.9, 0), 0.1), (0.6, (0, 0), 0.1), (1, (0.9, 0), 0.1))
+    assert spans(find_events(made, LABELS, usual)) == [("dog bark", 0.0, 2.6)]
+    apart = track((1, (0.9, 0), 0.1), (0.9, (0, 0), 0.1), (1, (0.9, 0), 0.1))
+    assert len(find_events(apart, LABELS, usual)) == 2
+    blips = track((0.3, (0.9, 0), 0.1), (2, (0, 0), 0.1), (0.5, (0.9, 0), 0.1))
+    assert spans(find_events(blips, LABELS, usual)) == [("dog bark", 2.3, 2.8)]
+    # Half begins an event, and three twentieths let it go on.
+    fading = track((1, (0.5, 0), 0.1), (1, (0.16, 0), 0.1), (2, (0.14, 0), 0.1))
+    assert spans(find_events(fading, LABELS, usual)) == [("dog bark", 0.0, 2.0)]
+    assert find_events(track((4, (0.49, 0), 0.1)), LABELS, usual) == []
+
+
+def test_scores_are_averaged_over_two_seconds():
+    made = track((3, (0, 0), 0.1), (1, (1.0, 0), 0.1), (3, (0, 0), 0.1))
+    (event,) = find_events(made, LABELS, EventSettings())
+    # A second is half of each mean that holds all of it; tails of 0.15 to either side.
+    assert event["start_s"] == pytest.approx(2.3, abs=0.11)
+    assert event["end_s"] == pytest.approx(4.7, abs=0.11)
+
+
+def test_a_mean_over_two_steps_is_a_mean():
+    made = Track(np.array([[0.0], [1.0], [0.0], [0.0]]), np.full(4, 0.1))
+    assert events._smooth(made.scores, np.ones(4), 2)[:, 0].tolist() == [0.5, 0.5, 0.0, 0.0]
+    assert events._smooth(made.scores, np.ones(4), 1) is made.scores

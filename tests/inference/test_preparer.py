@@ -1,8 +1,12 @@
 """From a source to an item."""
 
+from dataclasses import replace
+
+from perceiver_cli.checkpoints.format import load_checkpoint, save_checkpoint
 from perceiver_cli.inference.decoding import preparer
 from perceiver_cli.inference.decoding.items import FailedItem, PreparedItem
 from perceiver_cli.media.types import Source
+from perceiver_cli.preparation.base import Reading
 
 
 def test_a_named_models_header_is_read_once(weights, media, monkeypatch):
@@ -19,3 +23,18 @@ def test_a_named_models_header_is_read_once(weights, media, monkeypatch):
         assert isinstance(made.prepare(Source(str(media["image"]))), PreparedItem)
         assert isinstance(made.prepare(Source(str(media["audio"]))), FailedItem)
     assert read == [weights["image"]]
+
+
+def test_windows_of_a_long_sound_are_as_far_apart_as_its_checkpoint_says(weights, media, tmp_path):
+    """Unless the call says otherwise."""
+    plain = load_checkpoint(weights["audio"])
+    path = tmp_path / "close.safetensors"
+    save_checkpoint(path, replace(plain, header=replace(plain.header, events={"hop_s": 0.25})))
+
+    def hop_of(weights, **reading):
+        made = preparer.Preparer(weights, reading=Reading(timeline=True, **reading))
+        return made.prepare(Source(str(media["audio"]))).hop_s
+
+    assert hop_of(path) == 0.25
+    assert hop_of(path, hop_s=0.125) == 0.125
+    assert hop_of(weights["audio"]) == 0.5

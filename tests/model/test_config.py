@@ -74,3 +74,25 @@ def test_one_stream_keeps_its_width_and_several_get_room_for_a_mark():
 )
 def test_which_module_serves_which_repeat(sharing, expected):
     assert [shared_index(sharing, repeat) for repeat in range(4)] == expected
+
+
+def test_settings_that_a_checkpoint_leaves_out_are_those_that_it_was_trained_with():
+    config = PerceiverConfig.from_dict({"streams": {"image": 10}, "classes": 3})
+    left_out = asdict(config)
+    assert {name: left_out[name] for name in ("latents", "width", "cross_attends", "layers")} == {
+        "latents": 64,
+        "width": 192,
+        "cross_attends": 2,
+        "layers": 4,
+    }
+    assert (config.cross_heads, config.self_heads, config.repeats) == (1, 4, 1)
+    assert (config.cross_widening, config.self_widening) == (1, 4)
+    assert (config.share_cross, config.share_latent) == ("none", "none")
+    assert (config.readout, config.gelu, config.norm_eps) == ("mean", "erf", 1e-5)
+    assert config.readout_residual
+    assert config.channels == 10
+
+
+def test_several_streams_have_room_for_an_embedding_each():
+    config = PerceiverConfig({"video": 5, "audio": 7}, 3)
+    assert config.channels == 8

@@ -9,10 +9,10 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from perceiver_cli.model import reading
+from perceiver_cli.model import keys_values
 from perceiver_cli.model.attention import AttentionWeights, CrossAttend, attend
 from perceiver_cli.model.elements import normalise
-from perceiver_cli.model.reading import KeysAndValues
+from perceiver_cli.model.keys_values import ChunkedKeyValues
 
 EPS = 1e-5
 relaxed = settings(
@@ -60,7 +60,7 @@ def test_folded_equals_plain(
     torch.testing.assert_close(folded, plain, rtol=0, atol=1e-10)
     everything = slice(0, elements)
     torch.testing.assert_close(
-        folded_weights.part(everything), plain_weights.part(everything), rtol=0, atol=1e-10
+        folded_weights.chunk(everything), plain_weights.chunk(everything), rtol=0, atol=1e-10
     )
 
 
@@ -99,14 +99,14 @@ def test_chunked_equals_whole(randomise, monkeypatch, heads, chunk):
     z, x = inputs(2, 5, 30, 8, 6)
     whole, none = module(z, x)
     assert none is None
-    monkeypatch.setattr(reading, "CHUNK", chunk)
+    monkeypatch.setattr(keys_values, "CHUNK", chunk)
     with torch.no_grad():
         chunked, weights = module(z, x)
     torch.testing.assert_close(chunked, whole.detach(), rtol=0, atol=1e-11)
 
     slices = list(weights.slices())
     assert len(slices) == math.ceil(30 / chunk)
-    parts = [weights.part(where) for where in slices]
+    parts = [weights.chunk(where) for where in slices]
     assert all(part.shape[:3] == (2, heads, 5) for part in parts)
     joined = torch.cat(parts, -1)
     torch.testing.assert_close(joined.sum(-1), torch.ones(2, heads, 5, dtype=torch.float64))
@@ -121,8 +121,8 @@ def test_running_sums_survive_scores_of_any_size(chunk, size, seed):
     keys = torch.randn(1, 1, size, 2, generator=generator)
     values = torch.randn(1, 1, size, 4, generator=generator)
     with pytest.MonkeyPatch.context() as patch, torch.no_grad():
-        patch.setattr(reading, "CHUNK", chunk)
-        found, weights = attend(queries, KeysAndValues.of(keys, values))
+        patch.setattr(keys_values, "CHUNK", chunk)
+        found, weights = attend(queries, ChunkedKeyValues.of(keys, values))
     scores = queries.double() @ keys.double().mT
     torch.testing.assert_close(
         found.double(), scores.softmax(-1) @ values.double(), atol=2e-3, rtol=0

@@ -9,7 +9,7 @@ import torch
 
 from perceiver_cli.adapters.image import ImageAdapter
 from perceiver_cli.inference.attention_statistics import AttentionRecorder
-from perceiver_cli.model import grid, reading
+from perceiver_cli.model import grid, keys_values
 from perceiver_cli.model.config import WIDE, PerceiverConfig
 from perceiver_cli.model.perceiver import Perceiver
 from perceiver_cli.model.quantization.precision import floats_beside
@@ -35,8 +35,8 @@ def test_positions_apart_and_any_slices_change_nothing(randomise, monkeypatch, c
     watches = AttentionRecorder(), AttentionRecorder()
     with torch.inference_mode():
         plain = model(ADAPTER.elements(features()), watches[0])
-        monkeypatch.setattr(reading, "CHUNK", chunk)
-        monkeypatch.setattr(grid, "PLACES", chunk)
+        monkeypatch.setattr(keys_values, "CHUNK", chunk)
+        monkeypatch.setattr(grid, "POSITIONS", chunk)
         quick = model(
             ADAPTER.element_values(features()), watches[1], positions=ADAPTER.fixed_positions
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import pytest
@@ -73,3 +74,12 @@ def test_an_operation_with_wrong_results_is_not_used(monkeypatch):
     monkeypatch.setattr(kernels, "_int8_linear", lambda *args: right(*args) + 1)
     monkeypatch.setattr(kernels, "packed_linear", lambda x, weight, bias: x @ x.mT)
     assert kernels.tried() == kernels.Kernels()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="as torch is built for Linux")
+def test_int8_products_run_on_every_x86_processor_with_avx2():
+    able = torch.cpu.get_capabilities()
+    if able.get("architecture") != "x86_64" or not able.get("avx2"):
+        pytest.skip("another processor")
+    assert kernels.tried().int8
+    assert torch.float32 in kernels.tried().packed

@@ -161,3 +161,15 @@ def test_an_exact_layer_beside_int8_ones_keeps_what_float16_holds():
     assert found.stored.dtype == torch.float16
     x = torch.randn(2, 3, INPUTS, generator=torch.Generator().manual_seed(5))
     torch.testing.assert_close(found(x), linear(x))
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("name", ["readout.head", "transformers.0.0.out"])
+def test_weights_are_packed_if_this_processor_can(precision, name, monkeypatch):
+    linear = nn.Linear(32, 16).requires_grad_(False)
+    able = kernels.available()
+    layer_for = layers_for(precision, torch.device("cpu"), 8)
+    kind = layer_for(name, linear).bias.dtype
+    assert isinstance(layer_for(name, linear), PackedLinear) is (kind in able.packed)
+    monkeypatch.setattr(kernels, "available", kernels.Kernels)
+    assert isinstance(layer_for(name, linear), PlainLinear)

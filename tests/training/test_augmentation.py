@@ -9,7 +9,7 @@ from perceiver_cli.adapters import build_adapter
 from perceiver_cli.training.augment import pointcloud
 from perceiver_cli.training.augment.affine import random_affine_crops, warp
 from perceiver_cli.training.augment.image import jitter_colour, mixup_or_cutmix
-from perceiver_cli.training.augment.mixup import distil, mixup
+from perceiver_cli.training.augment.mixup import distil, interpolate, mixup
 from perceiver_cli.training.augment.pointcloud import (
     PointCloudAugmentation,
     drop_side,
@@ -276,3 +276,59 @@ def test_a_teacher_is_asked_only_where_there_is_no_sound():
         features, targets = augment(arrays, torch.eye(2))
         expected = torch.eye(2) if "audio" in features else torch.eye(2) * 0.5 + 0.25
         torch.testing.assert_close(targets, expected)
+
+
+def test_a_teachers_logits_are_interpolated_between_its_windows():
+    logits = torch.tensor([[0.0, 10.0, 40.0], [1.0, 2.0, 3.0]]).view(2, 1, 1, 3)
+
+    def at(*positions):
+        return interpolate(logits, torch.tensor(positions)).flatten().tolist()
+
+    assert at(0.0, 1.0) == [0.0, 3.0]
+    assert at(0.5, 0.5) == [10.0, 2.0]
+    assert at(0.25, 0.75) == [5.0, 2.5]
+    assert at(0.9, 0.1) == pytest.approx([34.0, 1.2])
+    only = interpolate(logits[..., :1], torch.tensor([0.3, 1.0]))
+    assert only.flatten().tolist() == [0.0, 1.0]
+
+
+def test_shapes_are_mixed_in_any_share(keep_all_sides):
+    augment = PointCloudAugmentation(build_adapter({"modality": "pointcloud"}), 1.0)
+    shares = []
+    for seed in range(150):
+        torch.manual_seed(seed)
+        points, targets = upright_halves(40)
+        _, mixed = augment({"pointcloud": points}, targets)
+        others = mixed[:3, 1]
+        shares += others[others > 0].tolist()[:1]
+    assert 0.42 < sum(shares) / len(shares) < 0.58
+    assert min(shares) < 0.1
+    assert max(shares) > 0.9
+
+
+def test_half_of_the_batches_lose_points_on_one_side(monkeypatch):
+    dropped = []
+
+    def drop(points, share):
+        dropped.append(share)
+        return points
+
+    monkeypatch.setattr(pointcloud, "drop_side", drop)
+    augment = PointCloudAugmentation(build_adapter({"modality": "pointcloud"}), 0.0)
+    torch.manual_seed(0)
+    for _ in range(200):
+        augment({"pointcloud": torch.rand(1, 8, 3)}, torch.eye(1))
+    assert 80 < len(dropped) < 120
+    assert 0.25 < max(dropped) < 0.3
+    assert 0.12 < sum(dropped) / len(dropped) < 0.18
+
+
+def test_proportions_change_by_up_to_three_halves():
+    augment = PointCloudAugmentation(build_adapter({"modality": "pointcloud"}), 0.0)
+    corners = torch.tensor([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]) * 1.0
+    torch.manual_seed(0)
+    found = augment({"pointcloud": corners.repeat(4000, 2, 1)}, torch.ones(4000, 1))[0]
+    sides = found["pointcloud"].amax(1) - found["pointcloud"].amin(1)
+    ratio = (sides[:, 2] / sides[:, :2].mean(1)).log()
+    assert ratio.abs().max() < math.log(9 / 4) + 0.4
+    assert ratio.abs().max() > math.log(3 / 2)
