@@ -1,4 +1,4 @@
-"""How a process that works through much keeps its memory."""
+"""Settings of glibc's allocator: freed memory is kept and used again."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from contextlib import contextmanager, suppress
 # Of glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_MMAP_MAX = -1, -2, -3, -4
 
-# Whether this process is one of ours. The allocator cannot be asked for its settings, so in
-# another's process, where they could not be put back, they are left alone.
+# Whether this process belongs to perceiver. The allocator's settings cannot be read, so they could
+# not be restored in the process of another program: there they are not changed.
 _ours = False
 
 
 def keep_freed_memory(*, large: bool = False) -> None:
-    """Lets what is freed be used again, where the C library is glibc.
+    """Keeps freed memory for reuse, if the C library is glibc.
 
-    It usually goes back to the system at once, and taking it anew, page by page, was a tenth of a
-    small model's time, and half of a matrix product's into a fresh 25 MB result (on two cores).
-    large: arrays beyond 32 MiB do not go back either, as training wants it. For the command and
-    for decoding processes: the settings hold until the process ends.
+    By default it is returned to the system at once. Mapping it again, page by page, took a tenth of
+    a small model's time, and half of a matrix product's into a new 25 MB result (on two cores).
+    large: keeps arrays beyond 32 MiB as well, for training. For the command and for decoding
+    processes: the settings hold until the process ends.
     """
     global _ours
     _ours = True
@@ -33,10 +33,10 @@ def keep_freed_memory(*, large: bool = False) -> None:
 
 @contextmanager
 def returning_freed_memory() -> Iterator[None]:
-    """While a model is built: arrays beyond 1 MiB go back when freed. Then freed memory is kept.
+    """Returns freed arrays beyond 1 MiB to the system while a model is built.
 
-    Else what one tensor leaves is too small for the next, and a fifth of the weights' size is lost.
-    Does nothing where `keep_freed_memory` was never called.
+    Otherwise fragmentation costs a fifth of the weights' size. Does nothing if
+    `keep_freed_memory` was never called.
     """
     if not _ours:
         yield

@@ -83,7 +83,7 @@ def _totals(
 ) -> tuple[Tensor, Tensor | None]:
     """Mass [B, M]; and of s, the sum of the weights and the previous ones, sum(s log s): [B]."""
     batch = len(weights.peak)
-    # One array: small ones that stay, between large ones that go, would leave holes in memory.
+    # One array: small ones that are kept, between large ones that are freed, fragment memory.
     mass = weights.peak.new_empty(batch, weights.elements, dtype=torch.float32)
     mixed = weights.peak.new_zeros(batch)
     for where in weights.slices():
@@ -98,7 +98,7 @@ def _totals(
 def _log(x: Tensor) -> Tensor:
     if x.device.type != "cpu":
         return x.log()
-    return torch.from_numpy(np.log(x.numpy()))  # in two fifths of torch's time
+    return torch.from_numpy(np.log(x.numpy()))  # takes two fifths of the time of torch.log
 
 
 def summarise(
@@ -109,7 +109,7 @@ def summarise(
 ) -> list[AttentionStats]:
     """The statistics of each item of a batch, with regions in natural coordinates.
 
-    sizes: elements of each stream, in the order in which they lie along M.
+    sizes: number of elements of each stream, in their order along M.
     """
     mass = np.stack([m.mass.cpu().numpy() for m in measured], 1).astype(np.float64)  # [B, K, M]
     items = zip(_figures(measured, mass), mass, windows, strict=True)

@@ -1,4 +1,4 @@
-"""Whether the classes that a call asks for are known to the weights that it uses."""
+"""Checks that the classes named by --classes exist in the weights."""
 
 from __future__ import annotations
 

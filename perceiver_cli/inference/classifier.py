@@ -38,45 +38,44 @@ SMALLEST_BATCH = 4
 # More decoders than this outrun any model, and each process of them takes some 100 MB.
 MOST_DECODERS = 16
 
-# Inputs that are got from elsewhere at a time: there it is waiting that takes long.
+# Remote inputs that are fetched at a time: most of that time is waiting.
 FETCHED_AT_ONCE = 16
 
-# Pictures for people take a thousand times the memory of what a model reads.
+# Previews take a thousand times the memory of what a model reads.
 PREVIEWS_AHEAD = 4
 
 
 class Classifier:
     """Classifies files of any modality with the bundled weights, or with those named.
 
-    The process that it runs in keeps its own settings: torch's number of threads, the allocator's,
-    the environment.
+    Global settings of the process are not changed: torch's number of threads, the allocator, the
+    environment.
 
     Args:
         model: Name or path of a checkpoint for every input; None takes each modality's default.
-        modality: What every input has to be; "auto" goes by content.
+        modality: Of every input; "auto": detected from the content.
         top: How many predictions a Result has; None: all.
-        min_score: The least score of a prediction.
+        min_score: Predictions with a lower score are left out.
         attention: Whether Results carry attention statistics.
-        sure: The least score of an answer, see Answer.
+        sure: The score that an answer has to reach, see Answer.
         classes: Labels or ids of classes, groups or kinds to choose from; empty for all.
-        batch_size: Inputs that the model reads at once, at most.
+        batch_size: Maximum number of inputs in a batch.
         device: "auto", "cpu", "cuda" or "mps".
         precision: "auto", "float32", "bfloat16" or "int8".
         threads: Processor threads for the model; None: one per usable core.
-        decoders: How many inputs are decoded at a time, at most; None: one per usable core.
-        timeout: Seconds for decoding one input, 0 is no limit: decoding then happens in processes
-            apart, which are replaced when they hang or crash, and kept until `close`. None decodes
+        decoders: Maximum number of inputs decoded at a time; None: one per usable core.
+        timeout: Seconds for decoding one input, 0: no limit. Decoding then runs in subprocesses,
+            which are replaced when they hang or crash, and kept until `close`. None: decoding runs
             in this process.
-        strict: Whether an input fails of which something had to be left out or repaired.
-        timeline: Whether sounds and films are read whole, whatever their length; without it,
+        strict: Whether an input fails if something had to be left out or repaired.
+        timeline: Whether sounds and films are read whole, whatever their length; by default only
             sounds of up to ten minutes are.
-        windows: So many evenly spaced windows are read of each sound and film instead.
-        preview_sides: Items hold what people see, too: see Preparer.
+        windows: Number of evenly spaced windows to read of each sound and film instead.
+        preview_sides: Items also hold a preview: see Preparer.
 
     Raises:
-        UsageError: A name is unknown, of weights or of a class, or the device or precision is not
-            available.
-        CheckpointError: The weights named cannot be used.
+        UsageError: The model or a class is unknown, or the device or precision is not available.
+        CheckpointError: The weights cannot be used.
     """
 
     def __init__(
@@ -132,7 +131,7 @@ class Classifier:
 
     @property
     def header(self) -> Header:
-        """What the named model says of itself. Raises UsageError if none was named."""
+        """The header of the model named. Raises UsageError if none was named."""
         if self._named is None:
             raise UsageError("no one model was named")
         return self._named.header
@@ -140,32 +139,32 @@ class Classifier:
     def classify(
         self, value: Any, *, rate: int | None = None, modality: str | None = None
     ) -> Result:
-        """The Result for one input. One that cannot be classified gives status "error".
+        """The Result for one input; its status is "error" if the input cannot be classified.
 
         Args:
             value: A path, bytes, an open binary file, a PIL image, a NumPy array, or a Source; see
                 `as_source`.
-            rate: Samples a second, for an array that is a sound.
+            rate: Samples per second, for an array that is a sound.
             modality: What the input is, for an array that could be several things.
 
         Raises:
-            TypeError: The value is nothing of that kind.
-            CheckpointError: The weights that serve it are missing or damaged.
+            TypeError: The value is of another type.
+            CheckpointError: The weights for it are missing or damaged.
         """
         return next(self.stream([as_source(value, rate=rate, modality=modality)]))
 
     def stream(self, inputs: Iterable[Any], decoder: Decoder | None = None) -> Iterator[Result]:
-        """One Result per input, in input order, each as soon as it and those before are ready.
+        """One Result per input, in input order, each as soon as it and all before it are ready.
 
         Memory is bounded by the batch size, not by the number of inputs.
 
         Args:
-            inputs: What `classify` takes (`as_source` adds a rate or modality). Read by another
-                thread, a little ahead.
-            decoder: Prepares the items, and is closed with the stream; None: as `timeout` says.
+            inputs: Values as for `classify` (`as_source` adds a rate or modality). Another thread
+                reads a few of them ahead.
+            decoder: Prepares the items, and is closed with the stream; None: follows `timeout`.
 
         Raises:
-            CheckpointError: The weights that serve an input are missing or damaged.
+            CheckpointError: The weights for an input are missing or damaged.
         """
         return (result for _, result in self.stream_items(inputs, decoder))
 
@@ -180,7 +179,7 @@ class Classifier:
             workers = self.threads
             size = min(self.batch_size, max(SMALLEST_BATCH, self.batch_size // workers))
         else:
-            # While a GPU computes a batch, the next one is put together.
+            # While a GPU computes a batch, the next one is collated.
             workers, size = 2 if self.device.type == "cuda" else 1, self.batch_size
         capacity = AHEAD * max(self.batch_size, size * workers)
         scheduler = Scheduler(
@@ -195,17 +194,17 @@ class Classifier:
         )
         try:
             for item, result in scheduler.results():
-                yield self._seen(item, result, decoder), result
+                yield self._to_preview(item, result, decoder), result
         finally:
             decoder.close()
             scheduler.close()
 
     def stop(self) -> None:
-        """Lets the stream end after the batch in hand. May be called by a signal handler."""
+        """Ends the stream after the current batch. May be called by a signal handler."""
         self._stopping = True
 
-    def _seen(self, item: Item, result: Result, decoder: Decoder) -> Item:
-        """What people are shown of an item: of a long one the window that says it most clearly."""
+    def _to_preview(self, item: Item, result: Result, decoder: Decoder) -> Item:
+        """The item to preview: of a long input, its clearest window alone."""
         if not self.preparer.preview_sides or not result.ok or isinstance(item, FailedItem):
             return item
         return decoder.prepare(clearest_part(item.source, result)) if is_long(item) else item
@@ -218,11 +217,11 @@ class Classifier:
         """One Result per item, in order; items of any kinds, failures included.
 
         Args:
-            items: Inputs that are prepared.
-            prepare: Loads the further stretches of long ones; None: as self.prepare.
+            items: Prepared inputs.
+            prepare: Loads the other windows of long inputs; None: self.prepare.
 
         Raises:
-            CheckpointError: The weights that serve an item are damaged.
+            CheckpointError: The weights for an item are damaged.
         """
         prepare = prepare or self.prepare
         results: dict[int, Result] = {}
@@ -243,7 +242,7 @@ class Classifier:
         return [results[index] for index in range(len(items))]
 
     def engine_of(self, item: PreparedItem) -> Engine:
-        """The model that serves an item. Raises CheckpointError if its weights are damaged."""
+        """The model for an item. Raises CheckpointError if its weights are damaged."""
         return self._engine(item.weights)
 
     def _usual_decoder(self) -> Decoder:

@@ -1,4 +1,4 @@
-"""One checkpoint, loaded: windows of arrays in, scores and attention out."""
+"""A loaded checkpoint: windows of arrays in, scores and attention statistics out."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from perceiver_cli.model.quantization.replacement import elements_dtype, layers_
 from perceiver_cli.preparation.base import Window
 from perceiver_cli.results import AttentionStats
 
-# Windows are read together as long as their byte arrays in float32 are not more than this; what
-# the model computes on the way takes a few times as much. On a GPU it is a share of what is free.
+# Limit of a batch: the bytes of its byte arrays in float32. Activations take a few times as much.
+# On a GPU it is a share of the free memory.
 MOST_BYTES = 2**28
 WORK = 8
 
@@ -37,14 +37,14 @@ Shapes = tuple[tuple[str, tuple[int, ...]], ...]
 
 @dataclass(frozen=True)
 class WindowPrediction:
-    """What the model says of one window.
+    """The model's prediction for one window.
 
     Attributes:
         scores: float64 [classes], calibrated, summing to 1.
-        statistics: Attention statistics, if they were asked for.
+        statistics: Attention statistics; None if they were not asked for.
         elements: M of the byte array.
         channels: C of the byte array.
-        distance: From familiar inputs, see familiar.py; None if the checkpoint cannot tell.
+        distance: From familiar inputs, see familiar.py; None if the checkpoint has no statistics.
     """
 
     scores: FloatArray
@@ -126,7 +126,7 @@ class Engine:
         return [predicted[i] for i in range(len(windows))]
 
     def _largest_batch(self, shapes: Shapes, window: Window) -> int:
-        """How many windows like this one, of these shapes, the model reads in one pass."""
+        """Maximum number of windows of these shapes in one batch."""
         if shapes not in self._largest_batches:
             streams = self.adapter.element_values(self.adapter.features(_stacked([window])))
             elements = sum(x.shape[1] for x in streams.values())
@@ -140,7 +140,7 @@ class Engine:
     def _predict_if_it_fits(
         self, windows: list[Window], attention: bool
     ) -> list[WindowPrediction] | None:
-        """Predictions of windows with the same shapes; None if a GPU has no room for them all."""
+        """Predictions for windows of the same shapes; None if the GPU's memory is too small."""
         try:
             return self._predict_alike(windows, attention)
         except torch.OutOfMemoryError:
@@ -179,7 +179,7 @@ class Engine:
         return logits, watch, streams, first.mean.cpu().double().numpy()
 
     def streams(self, windows: list[Window]) -> dict[str, Tensor]:
-        """Windows with the same shapes as `run` takes them: name -> [B, M_s, C_s]."""
+        """Windows of the same shapes as byte arrays for `run`: name -> [B, M_s, C_s]."""
         values = self.adapter.element_values(self.adapter.features(_stacked(windows)))
         return {name: to_device(x, self.device) for name, x in values.items()}
 
@@ -193,8 +193,8 @@ class Engine:
 
         Args:
             streams: Name -> [B, M_s, C_s], without the channels that are the same in all inputs.
-            watch: Measures every cross-attend's attention.
-            watch_latents: Sees the latents after every repeat.
+            watch: Called with the attention weights of every cross-attend.
+            watch_latents: Called with the latents after every repeat.
         """
         model = self.inference_model
         dtype = elements_dtype(model, self.precision, self.device)
@@ -221,7 +221,7 @@ def _stacked(windows: list[Window]) -> dict[str, Tensor]:
 
 
 def _by_shape(windows: list[Window]) -> dict[Shapes, list[int]]:
-    """Groups the windows that fit into one batch: the same streams with the same shapes."""
+    """Indices of the windows that can share a batch: the same streams with the same shapes."""
     groups: dict[Shapes, list[int]] = {}
     for index, window in enumerate(windows):
         key = tuple((name, array.shape) for name, array in window.arrays.items())

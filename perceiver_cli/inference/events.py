@@ -1,10 +1,10 @@
-"""From the scores of overlapping windows to events: what was there from when to when.
+"""From the scores of overlapping windows to events: which class is present from when to when.
 
-The score of a class at a moment is its mean over the windows that hold the moment. Where a file has
-a quiet background, scores count less in it: a window does not say when in it something happened,
-but the level does. An event begins where the score reaches `on` and lasts while it is
-at least `off` (hysteresis); short gaps are closed, and short events are left out. Several classes
-may have events at a time.
+The score of a class at a time is its mean over the windows that contain the time. In a quiet
+background scores are reduced: a window's score does not tell when in it something happened, but
+the level does. An event begins where the score reaches `on` and lasts while it is at least
+`off * on` (hysteresis); short gaps are closed, and short events are left out. Events of several
+classes may overlap.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ Floats = npt.NDArray[np.float64]
 Spans = list[tuple[int, int]]
 
 SILENCE = "silence"
-# A shorter stretch of silence is a pause.
+# Shorter silence is not an event.
 _SHORTEST_SILENCE_S = 1.0
 
-# What background counts at least in a running mean, so that one of it alone has a value.
+# The least weight of background in a running mean, which would be undefined with 0.
 _LEAST_WEIGHT = 1e-3
 
-# The levels of the background and of the loudest moments: these shares of all are quieter.
+# Quantiles of the levels: of the background and of the loudest times.
 _BACKGROUND, _LOUDEST = 0.2, 0.99
 
 
 @dataclass(frozen=True)
 class EventSettings:
-    """How events are found; a checkpoint may say its own.
+    """How events are found; a checkpoint may have its own settings.
 
     Attributes:
         hop_s: Seconds from one window to the next; 0 is half a window.
         on: The score that begins an event.
-        off: The score, as a share of `on`, that it needs to go on.
-        depth_db: How far below the loudest moments a background is quiet.
-        rise_db: How far above that a moment is no longer background.
-        quiet: What the scores of a quiet background are multiplied by.
-        gap_s: Gaps of an event up to so long are closed.
-        least_s: Shorter events are left out.
-        smooth_s: Scores are averaged over so many seconds.
+        off: The score below which it ends, as a share of `on`.
+        depth_db: A background is quiet if it is so far below the loudest times.
+        rise_db: A time that is so far above the background is not part of it.
+        quiet: Factor of the scores in a quiet background.
+        gap_s: Longest gap that is closed.
+        least_s: Shortest event that is kept.
+        smooth_s: Length of the running mean of the scores.
     """
 
     hop_s: float = 0.0
@@ -63,7 +63,7 @@ class EventSettings:
 
 
 def settings_of(values: Mapping[str, float]) -> EventSettings:
-    """The settings from what a checkpoint says. Raises ValueError, in one line."""
+    """The settings that a checkpoint stores. Raises ValueError, in one line."""
     return read_settings(EventSettings, values, "event")
 
 
@@ -72,8 +72,8 @@ class Track:
     """A file in steps of LEVEL_S seconds.
 
     Attributes:
-        scores: float64 [steps, classes], the mean over the windows that hold the step.
-        levels: float64 [steps], the root mean square of the sound; NaN where there is none.
+        scores: float64 [steps, classes], the mean over the windows that contain the step.
+        levels: float64 [steps], the root mean square of the sound; NaN without sound.
     """
 
     scores: Floats
@@ -81,17 +81,17 @@ class Track:
 
 
 def track_of(windows: Sequence[Window], scores: Sequence[Floats | None], window_s: float) -> Track:
-    """Lays windows out in time.
+    """The scores and levels of all windows over time.
 
     Args:
         windows: With "start_s" and, of sounds, "levels" in their location; in order.
-        scores: float64 [classes] of each; None without a signal.
-        window_s: Seconds of a window.
+        scores: float64 [classes] of each window; None without a signal.
+        window_s: Length of a window.
     """
     spans = [_span(window, window_s) for window in windows]
     steps = max(end for _, end in spans)
     classes = next((len(own) for own in scores if own is not None), 0)
-    # Sums by the differences at the windows' ends: a long file has many steps.
+    # Differences at the ends of windows, then a cumulative sum: a long file has many steps.
     sums, counts = np.zeros((steps + 1, classes)), np.zeros(steps + 1)
     levels = np.full(steps, np.nan)
     for window, own, (first, end) in zip(windows, scores, spans, strict=True):
@@ -152,9 +152,9 @@ def _spans_of(track: Track, settings: EventSettings) -> Iterator[tuple[int, int,
 
 
 def weights_of(levels: Floats, settings: EventSettings) -> Floats:
-    """How much the scores of each step count, float64 [steps]: 1, or less in a quiet background.
+    """The weight of each step's scores, float64 [steps]: 1, or less in a quiet background.
 
-    A file has one where its background is far below its loudest moments; rain is none.
+    A background is quiet if it is far below the loudest times of the file. Steady rain is not.
     """
     heard = np.isfinite(levels)
     if not heard.any():
@@ -168,14 +168,14 @@ def weights_of(levels: Floats, settings: EventSettings) -> Floats:
 
 
 def votes_of(windows: Sequence[Window], track: Track, settings: EventSettings) -> Floats:
-    """How much each window counts for the answer to the whole file: float64 [windows].
+    """The weight of each window in the answer for the whole file: float64 [windows].
 
     Args:
         windows: As for track_of.
-        track: What track_of made of them.
+        track: From track_of.
         settings: Thresholds.
     """
-    # Background alone says nothing of what the file is about.
+    # Windows of background only do not vote.
     weights = weights_of(track.levels, replace(settings, quiet=0.0))
     spans = (_span(window, LEVEL_S) for window in windows)
     return np.array([weights[first:end].mean() for first, end in spans])
@@ -186,9 +186,9 @@ def _ratio(decibels: float) -> float:
 
 
 def _smooth(scores: Floats, weights: Floats, steps: int) -> Floats:
-    """A running mean over so many steps, of fewer at the ends, by their weights.
+    """A weighted running mean over so many steps, over fewer at the ends.
 
-    So the background before and behind an event does not blur what the event is.
+    The weights keep the background before and after an event from changing its scores.
     """
     if steps < 2:
         return scores
@@ -203,13 +203,13 @@ def _smooth(scores: Floats, weights: Floats, steps: int) -> Floats:
 
 
 def _runs(mask: npt.NDArray[np.bool_]) -> Spans:
-    """(first, end) of every stretch in which a bool [steps] holds."""
+    """(first, end) of every run of True in a bool [steps]."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
     return [(int(first), int(end)) for first, end in edges.reshape(-1, 2)]
 
 
 def _joined(spans: Spans, gap: int) -> Spans:
-    """Spans, those at most `gap` steps apart as one."""
+    """The spans; those at most `gap` steps apart are merged."""
     joined: Spans = []
     for first, end in spans:
         if joined and first - joined[-1][1] <= gap:

@@ -1,4 +1,4 @@
-"""A file on its way into the model: what it is, which model reads it, and the byte array."""
+"""What `perceiver inspect` shows: the file, its model, and the byte array."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from perceiver_cli.preparation.base import Window
 
 @dataclass(frozen=True)
 class ChannelRange:
-    """Neighbouring channels of a stream, and the values that this file has in them."""
+    """A range of channels of a stream, and the values that this file has in them."""
 
     stream: str
     name: str
@@ -32,8 +32,8 @@ class ChannelRange:
 class Inspection:
     """What `perceiver inspect` shows.
 
-    elements: M of each stream; width: C of the byte array as the model reads it, where several
-    streams are padded to the same; windows: where each window lies in the file.
+    elements: M of each stream; width: C of the byte array, to which several streams are padded;
+    windows: the location of each window in the file.
     channels describe the first window.
     """
 
@@ -110,7 +110,7 @@ def _ranges(adapter: Adapter, streams: dict[str, Tensor]) -> list[ChannelRange]:
 
 
 def _location(window: Window) -> dict[str, Any]:
-    """Where a window lies, in plain types."""
+    """The location of a window, in plain types."""
     return {name: _plain(value) for name, value in window.location.items()}
 
 

@@ -1,6 +1,6 @@
-"""Sounds and films with more windows than are loaded at once: read stretch by stretch.
+"""Sounds and films with more windows than are loaded at once.
 
-Only scores are kept of what has been read, so memory does not grow with the length of a file.
+Only scores are kept of the windows already read, so memory does not grow with the file's length.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Prepare = Callable[[Source], Item]
 
 
 def is_long(item: PreparedItem) -> bool:
-    """Whether an item holds some of its file's windows only."""
+    """Whether an item holds only some of its file's windows."""
     return item.source.stretch is None and item.total > len(item.windows)
 
 
@@ -36,8 +36,8 @@ def predict_long(
 
     Args:
         item: For which is_long holds.
-        prepare: Loads further stretches.
-        engine: The model that serves it.
+        prepare: Loads the other windows.
+        engine: The model for it.
         options: What the Result contains.
     """
     source = _at_hand(item.source)
@@ -80,15 +80,15 @@ def clearest_part(source: Source, result: Classification) -> Source:
 
 
 def _at_hand(source: Source) -> Source:
-    """What is elsewhere is fetched once, if it can be, and not for every stretch."""
+    """The source with remote content fetched, so that it is not fetched for every part."""
     try:
         return source.fetched()
-    except InputError:  # preparing the stretches says why
+    except InputError:  # preparing the parts reports the reason
         return source
 
 
 def predict_windows(windows: tuple[Window, ...], engine: Engine) -> list[WindowPrediction | None]:
-    """What the model says of each window; None where it has no signal."""
+    """The prediction for each window; None if it has no signal."""
     present = [window for window in windows if window.signal == "present"]
     predicted: list[WindowPrediction] = []
     for begin in range(0, len(present), AT_ONCE):

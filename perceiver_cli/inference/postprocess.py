@@ -21,13 +21,13 @@ from perceiver_cli.results import Classification, Failure, InputFailure, Predict
 
 @dataclass(frozen=True)
 class PredictionOptions:
-    """What Results contain.
+    """Options of the contents of Results.
 
     Attributes:
         top: How many predictions, at most; None: all.
-        min_score: The least score of a prediction.
+        min_score: Predictions with a lower score are left out.
         attention: Whether attention statistics are measured.
-        sure: The least score of an answer.
+        sure: The score that an answer has to reach.
         classes: Names of the classes, groups and kinds to choose from; empty for all.
     """
 
@@ -41,14 +41,14 @@ class PredictionOptions:
 def predict_batch(
     batch: Sequence[PreparedItem], engine: Engine, options: PredictionOptions
 ) -> list[Classification]:
-    """One Result per item; all are read by `engine`."""
+    """One Result per item; `engine` is the model for all of them."""
     started = time.perf_counter()
     windows = [window for item in batch for window in item.windows if window.signal == "present"]
     predicted = iter(engine.predict(windows, attention=options.attention))
     each_s = (time.perf_counter() - started) / len(batch)
     results = []
     for item in batch:
-        # What holds nothing has no vote.
+        # Windows without a signal do not vote.
         own = [next(predicted) if w.signal == "present" else None for w in item.windows]
         results.append(result_of(item, own, engine, options, each_s))
     return results
@@ -74,7 +74,7 @@ def result_of(
 
     Args:
         item: With all of its windows.
-        predicted: Of each window; None where it has no signal.
+        predicted: For each window; None if it has no signal.
         engine: The model.
         options: What the Result contains.
         model_s: How long the model took.
@@ -127,7 +127,7 @@ def result_of(
 def _familiar(
     item: PreparedItem, found: list[WindowPrediction], score: float, engine: Engine
 ) -> bool | None:
-    """Whether the windows together are like what the model was trained on."""
+    """Whether the windows on average are like the training data."""
     distances = [window.distance for window in found if window.distance is not None]
     if engine.familiar is None or not distances:
         return None
@@ -143,7 +143,7 @@ def _prediction(label: Label, index: int, score: float) -> Prediction:
 def _segments(
     windows: tuple[Window, ...], predicted: list[WindowPrediction | None], header: Header
 ) -> list[dict[str, Any]]:
-    """Each window's own top label; none where it has no signal."""
+    """The top label of each window; none if it has no signal."""
     window_s = header.recipe.get("window_s", 0.0)
     segments = []
     for window, prediction in zip(windows, predicted, strict=True):
@@ -167,7 +167,7 @@ def _segments(
 def _events(
     item: PreparedItem, predicted: list[WindowPrediction | None], header: Header
 ) -> tuple[list[dict[str, Any]], list[float] | None]:
-    """What was there from when to when, and how much each window with a signal counts."""
+    """The events, and the weight of each window that has a signal."""
     settings = settings_of(header.events)
     scores = [None if window is None else window.scores for window in predicted]
     track = track_of(item.windows, scores, header.recipe["window_s"])

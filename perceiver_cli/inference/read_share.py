@@ -1,4 +1,4 @@
-"""How much of an input the model read: its part of the picture, its seconds of a sound or film."""
+"""How much of an input the model read: the area of a picture, the seconds of a sound or film."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def read_share(item: PreparedItem, recipe: Mapping[str, Any]) -> dict[str, float
         recipe: The input recipe of its model.
 
     Returns:
-        "share" in [0, 1] of all that there is; "area", the share of a picture or of a film's
-        frames; "seconds" of a sound or film.
+        "share" of the input, in [0, 1]; "area", the share of a picture or of a film's frames;
+        "seconds" of a sound or film.
     """
     read: dict[str, float] = {}
     location, facts = item.windows[0].location, item.facts

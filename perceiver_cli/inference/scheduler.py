@@ -13,10 +13,10 @@ from perceiver_cli.inference.decoding.items import FailedItem, Item
 from perceiver_cli.media.types import Source
 from perceiver_cli.results import Result
 
-# Content that sources bring along, such as members of archives, is held up to so many bytes.
+# Limit, in bytes, of the content that queued sources hold, such as members of archives.
 HELD_BYTES = 2**28
 
-# How long an item that is ready waits for others that would share its batch.
+# How long a ready item waits for others to fill its batch.
 LINGER_S = 0.1
 
 
@@ -28,8 +28,8 @@ class Slot:
         item: Once it is decoded.
         failure: An exception in decoding or predicting, raised when it is this input's turn.
         ready_at: When it was decoded, by the monotonic clock.
-        held: Bytes of content that its source brought along.
-        taken: A worker thread has it, or has predicted it.
+        held: Bytes of content that its source holds.
+        taken: Whether a worker thread has taken it.
         result: Once it is predicted.
     """
 
@@ -50,13 +50,13 @@ class Scheduler:
     """A queue of inputs, decoded by some threads while worker threads predict batches of them.
 
     Args:
-        sources: Read by a thread of its own, a little ahead: whoever lists them may be slow.
+        sources: Read ahead by a thread of its own, because listing them may be slow.
         prepare: A source -> an item; called by `decoders` threads.
         predict: (a batch of items of one kind, whether nothing else waits) -> a Result each;
             called by `workers` threads.
-        capacity: How many inputs are in the queue at most.
-        batch_size: Items in a batch, at most.
-        stopped: Asked now and then; once it is true no more batches are predicted.
+        capacity: Maximum number of inputs in the queue.
+        batch_size: Maximum number of items in a batch.
+        stopped: Polled; once it is true no more batches are predicted.
     """
 
     def __init__(
@@ -84,13 +84,13 @@ class Scheduler:
         self._decoding = ThreadPoolExecutor(decoders)
         self._predicting = ThreadPoolExecutor(workers)
         self._workers = [self._predicting.submit(self._work) for _ in range(workers)]
-        # A daemon: a list that waits for its writer keeps nobody from leaving.
+        # A daemon: reading a list may block, which must not keep the process alive.
         threading.Thread(target=self._read, daemon=True).start()
 
     def results(self) -> Iterator[tuple[Item, Result]]:
-        """Items with their results in order, each as soon as it and those before are there.
+        """Items with their results in order, each as soon as it and all before it are ready.
 
-        Raises what reading the sources, preparing or predicting raised, in its turn.
+        Exceptions of reading sources, preparing and predicting are raised in the same order.
         """
         while (slot := self._first()) is not None:
             if slot.failure:
@@ -105,7 +105,7 @@ class Scheduler:
             raise self._failure
 
     def close(self) -> None:
-        """Lets go of everything that is still in the queue."""
+        """Drops everything that is still in the queue."""
         self._closed = True
         self._capacity.release()
         self._decoding.shutdown(cancel_futures=True)
@@ -118,7 +118,7 @@ class Scheduler:
                 finished = self._listed and not self._slots
                 if finished or all(worker.done() for worker in self._workers):
                     return None
-                # Not for ever: workers end without notice, and Windows interrupts no endless wait.
+                # With a timeout: workers end without notice, and on Windows Ctrl-C ends no wait.
                 self._changed.wait(LINGER_S)
             return self._slots.popleft()
 
@@ -142,8 +142,8 @@ class Scheduler:
     def _take(self) -> list[Slot]:
         """The next batch; [] when there is nothing more.
 
-        It begins with the first input that waits, as soon as that is decoded, or else is a full
-        one from behind it.
+        It begins with the first waiting input, once that is decoded; otherwise it is a full batch
+        of later inputs.
         """
         with self._changed:
             while not (self._stopped() or self._closed):
@@ -159,7 +159,7 @@ class Scheduler:
         return []
 
     def _choose(self, waiting: list[Slot]) -> tuple[list[Slot], float]:
-        """(a batch worth predicting now, or []; how many seconds to wait for a better one)."""
+        """(a batch to predict now, or []; how many seconds to wait for a better one)."""
         kinds: dict[Hashable, list[Slot]] = {}
         for slot in waiting:
             if slot.item is not None:

@@ -1,4 +1,4 @@
-"""How many processor threads torch uses in one thread of this program, and in no other."""
+"""Number of processor threads that torch uses in one thread of this program only."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def default_threads() -> int:
 
 
 def use_threads(count: int) -> None:
-    """Lets torch use `count` processor threads in the calling thread.
+    """Sets the number of processor threads that torch uses in the calling thread.
 
-    torch.set_num_threads would also set how many are used by threads that begin later, the
-    caller's among them; the settings of OpenMP and MKL concern one thread alone.
+    torch.set_num_threads would also change it for threads that start later, among them those of
+    the calling program; the settings of OpenMP and MKL hold for one thread.
     """
-    # In a thread's first call torch sets both numbers: that has to be over.
+    # Torch sets both numbers at a thread's first call, which must come before.
     if torch.get_num_threads() != count:
         for library in _openmp():
             library.set_num_threads(count)
@@ -41,7 +41,7 @@ def _openmp() -> list[Any]:
 
 @cache
 def _set_mkl() -> Callable[[int], object]:
-    """MKL's function, where torch has MKL within: its number goes before OpenMP's, once set."""
+    """MKL's own function, if torch contains MKL: it takes precedence over OpenMP's number."""
     try:
         library = ctypes.CDLL(str(Path(torch.__file__).with_name("lib") / "libtorch_cpu.so"))
         return library.MKL_Set_Num_Threads_Local

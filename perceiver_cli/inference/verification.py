@@ -1,4 +1,4 @@
-"""Whether weights are whole: every file, and every modality's default."""
+"""Checks of checkpoints: every file, and every modality's default."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from perceiver_cli.errors import CheckpointError
 
 
 class Check(NamedTuple):
-    """problem: one line that names the file, or None; digest: SHA-256 of a file that is whole."""
+    """problem: one line that names the file, or None; digest: SHA-256 of an intact file."""
 
     name: str
     problem: str | None
@@ -20,7 +20,7 @@ class Check(NamedTuple):
 
 
 def check_all(paths: list[Path] | None = None) -> Iterator[Check]:
-    """Checks these files; by default all at hand, and that each modality has its own."""
+    """Checks these files; by default all installed ones, and that each modality has a default."""
     chosen = list(registry.known().values()) if paths is None else paths
     for path in chosen:
         problem = _problem(load_completely, path)

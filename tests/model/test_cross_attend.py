@@ -34,7 +34,7 @@ def inputs(batch: int, latents: int, elements: int, width: int, channels: int, s
 
 
 def whole_softmax(weights: AttentionWeights) -> torch.Tensor:
-    keys, _ = weights.read.chunk(slice(0, weights.elements))
+    keys, _ = weights.key_values.compute(slice(0, weights.elements))
     return (weights.queries @ keys.mT).softmax(-1)
 
 
@@ -87,7 +87,7 @@ def test_what_is_folded_is_what_is_less_work_so(randomise):
     with torch.no_grad():
         for heads, (z, x), folds in ((1, many, True), (3, few, True), (3, many, False)):
             _, weights = randomise(cross_attend(8, 6, heads=heads))(z, x)
-            keys = weights.read.chunk(everything)[0]
+            keys = weights.key_values.compute(everything)[0]
             assert (keys.data_ptr() == x.data_ptr()) is folds
             assert keys.shape == ((1, 1, 10, 6) if folds else (1, 3, 10, 2))
 

@@ -21,7 +21,7 @@ class Decoder(Protocol):
         """See Preparer.prepare."""
 
     def close(self) -> None:
-        """Ends what is under way, where that can be done; what comes later fails at once."""
+        """Ends the work in progress, if it can be ended; later calls fail at once."""
 
 
 class InProcessDecoder:
@@ -38,16 +38,16 @@ class InProcessDecoder:
         return self.preparer.prepare(source)
 
     def close(self) -> None:
-        """What is under way cannot be ended."""
+        """Work in progress cannot be ended."""
         self._closed.set()
 
 
 class FetchingDecoder:
-    """Gets what a decoder needs from elsewhere, more inputs at a time than are decoded.
+    """Fetches remote inputs, more at a time than are decoded.
 
     Args:
         decoder: Decodes; it is closed with this one.
-        at_once: How many inputs are decoded at a time, at most.
+        at_once: Maximum number of inputs decoded at a time.
     """
 
     def __init__(self, decoder: Decoder, at_once: int) -> None:
@@ -67,7 +67,7 @@ class FetchingDecoder:
                     raise InputError("unreadable", "changed while it was read")
             except InputError as error:
                 return FailedItem(source, error)
-        # What was fetched is not kept until the model has its turn.
+        # The fetched content is released before the item waits for the model.
         return item if fetched is source else replace(item, source=source)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""What decoding gives: an input ready for its model, or the reason why it cannot be classified."""
+"""Results of decoding: an input ready for its model, or the reason why it cannot be classified."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class PreparedItem:
     Attributes:
         source: The file.
         detection: What it is.
-        weights: The checkpoint that serves it.
-        windows: Its stretches as arrays of fixed shape; at least one.
+        weights: The checkpoint to use for it.
+        windows: Arrays of fixed shape; at least one window.
         facts: The record's `input`.
         notes: One line for each thing that was left out or repaired.
-        preview: What people see of it, where that was asked for.
+        preview: The input as shown to people, if that was asked for.
         seconds: How long decoding took.
-        total: How many windows the file has in all, of which these are some.
+        total: Number of windows of the whole file, of which these may be a part.
         hop_s: Seconds from one to the next where the file is read whole, else None.
     """
 

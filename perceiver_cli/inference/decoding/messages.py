@@ -1,4 +1,4 @@
-"""Python objects over a pipe, their arrays sent as they lie in memory."""
+"""Python objects over a pipe, arrays without a copy."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _SIZE = struct.Struct("<Q")
 
 
 def send(stream: IO[bytes], value: Any) -> None:
-    """Writes a value. Raises OSError if nobody reads any more."""
+    """Writes a value. Raises OSError if the other end is closed."""
     buffers: list[pickle.PickleBuffer] = []
-    # Protocol 5 keeps the memory of arrays out of the pickle, so that it is never copied.
+    # Protocol 5 sends the memory of arrays beside the pickle, so that it is never copied.
     body = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
     parts: list[bytes | memoryview] = [body, *(buffer.raw() for buffer in buffers)]
     stream.write(_COUNT.pack(len(parts)))
@@ -24,7 +24,7 @@ def send(stream: IO[bytes], value: Any) -> None:
 
 
 def receive(stream: IO[bytes]) -> Any:
-    """Reads a value. Raises EOFError if the other end is gone."""
+    """Reads a value. Raises EOFError if the other end is closed."""
     (count,) = _COUNT.unpack(_read(stream, _COUNT.size))
     body, *buffers = (_read(stream, *_SIZE.unpack(_read(stream, _SIZE.size))) for _ in range(count))
     return pickle.loads(body, buffers=buffers)

@@ -1,6 +1,6 @@
 """From a source to an item: detection, the choice of weights, loading, preparation.
 
-Imports no torch: decoding processes run this. Of the weights it reads the header alone.
+Imports no torch: decoding processes run this. Of a checkpoint only the header is read.
 """
 
 from __future__ import annotations
@@ -32,16 +32,15 @@ Corruption = Callable[[Any, np.random.Generator], Any]
 
 @dataclass(frozen=True)
 class Preparer:
-    """Prepares inputs for the weights that serve them. Can be pickled.
+    """Prepares inputs for their models. Can be pickled.
 
     Attributes:
-        weights: Modality -> the checkpoint that serves it, or why there is none; a path alone
-            serves every input.
-        modality: What every input has to be; "auto": whatever its content says.
-        strict: Fail an input of which something was left out or repaired.
-        preview_sides: Load for people to see, too: the shorter side of pictures and of a video's
-            frames, at least, in pixels.
-        corruption: Changes what was loaded, the same file always in the same way.
+        weights: Modality -> its checkpoint, or why there is none; or one path for every input.
+        modality: Of every input; "auto": detected from the content.
+        strict: Whether an input fails if something was left out or repaired.
+        preview_sides: Load a preview as well: the least length in pixels of the shorter side of
+            pictures, and of the frames of a video; None: no preview.
+        corruption: Changes what was loaded, always in the same way for the same file.
         reading: How much of sounds and films is read.
     """
 
@@ -58,7 +57,7 @@ class Preparer:
         """The input ready for its model; a bad file gives a FailedItem.
 
         Raises:
-            CheckpointError: The weights that serve it are missing or damaged.
+            CheckpointError: The weights for it are missing or damaged.
         """
         started = time.perf_counter()
         try:
@@ -103,7 +102,7 @@ class Preparer:
         )
 
     def _weights_for(self, detection: Detection, wanted: str | None) -> Path:
-        """The checkpoint that serves a detected input. Raises InputError, CheckpointError."""
+        """The checkpoint for a detected input. Raises InputError, CheckpointError."""
         modality = detection.modality
         if wanted not in (None, modality):
             raise InputError("unsupported", f"is {modality} ({detection.reason}), not {wanted}")
@@ -119,7 +118,7 @@ class Preparer:
         return found
 
     def _header(self, weights: Path) -> Header:
-        """What a checkpoint says of itself, read once: it takes longer than a small picture."""
+        """The header of a checkpoint, read once: it takes longer than a small picture."""
         if weights not in self._headers:
             self._headers[weights] = read_header(weights)
         return self._headers[weights]

@@ -1,4 +1,4 @@
-"""Decoding in processes of its own, so that a decoder which crashes or hangs takes nothing along.
+"""Decoding in subprocesses, so that a decoder that crashes or hangs affects one input only.
 
 Processes are started as they are needed, kept for later inputs, and replaced when they die. They
 are plain subprocesses: safe beside threads, and without the caller's main module.
@@ -28,14 +28,14 @@ from perceiver_cli.inference.decoding.worker import READY
 from perceiver_cli.media.types import Source
 from perceiver_cli.processor import thread_settings
 
-# The path is handed on: a new interpreter would look for modules in the current folder first.
+# sys.path is passed on: a new interpreter would search the current folder first.
 _PROGRAM = """
 import sys
 sys.path[:] = {path!r}
 from perceiver_cli.inference.decoding.worker import main
 main()
 """
-# How often it is looked whether a process is late.
+# How often processes are checked for their time limit.
 _TICK_S = 0.05
 
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -45,7 +45,7 @@ class DecodingPool:
     """Decoding processes that are kept from one call to the next.
 
     Args:
-        preparer: What each process is given when it starts.
+        preparer: Sent to each process when it starts.
     """
 
     def __init__(self, preparer: Preparer) -> None:
@@ -55,7 +55,7 @@ class DecodingPool:
         self._end_idle = weakref.finalize(self, _end_all, self._idle)
 
     def take(self) -> DecodingProcess:
-        """A process for the caller alone: one that is idle, or a new one. Raises OSError."""
+        """An idle process or a new one, for the caller alone. Raises OSError."""
         with self._lock:
             while self._idle:
                 process = self._idle.pop()
@@ -74,7 +74,7 @@ class DecodingPool:
         process.end()
 
     def close(self) -> None:
-        """Ends the idle processes; those at work end when they are given back."""
+        """Ends the idle processes; busy ones end when they are given back."""
         with self._lock:
             self._end_idle()
 
@@ -104,11 +104,11 @@ class SubprocessDecoder:
                 item = process.prepare(source, self.limit_s)
         except InputError as error:
             return FailedItem(source, error, time.monotonic() - started)
-        # The process was sent the content of what came over a pipe, but does not send it back.
+        # Content that came over a pipe was sent to the process, which does not send it back.
         return replace(item, source=source)
 
     def close(self) -> None:
-        """Ends the processes at work: what threads still wait for fails. Idle ones are kept."""
+        """Ends the busy processes: inputs that threads wait for fail. Idle processes are kept."""
         with self._lock:
             self._closed.set()
             for process in self._busy:
@@ -130,7 +130,7 @@ class SubprocessDecoder:
             self.pool.give_back(process)
 
     def _watch(self) -> None:
-        """Ends processes that are late, until the decoder is closed."""
+        """Ends processes that exceed their time limit, until the decoder is closed."""
         while not self._closed.wait(_TICK_S):
             with self._lock:
                 for process in self._busy:
@@ -144,7 +144,7 @@ class DecodingProcess:
         self._due = math.inf
         self._late = False
         self._timing = threading.Lock()
-        # Without a terminal of its own, Ctrl-C reaches the main process alone.
+        # In a session of its own, so that Ctrl-C reaches the main process only.
         apart: dict[str, Any] = {"start_new_session": True}
         if sys.platform == "win32":
             apart = {
@@ -165,7 +165,7 @@ class DecodingProcess:
 
     @property
     def alive(self) -> bool:
-        """Whether it can be asked."""
+        """Whether it is running."""
         return self._process.poll() is None
 
     def begin(self, preparer: Preparer) -> None:
@@ -179,7 +179,7 @@ class DecodingProcess:
             raise OSError("a process for decoding could not be started") from None
 
     def prepare(self, source: Source, limit_s: float) -> Item:
-        """The item of a source, which is due in limit_s seconds (0: whenever it comes).
+        """The item of a source, within limit_s seconds (0: no limit).
 
         Raises:
             InputError: "timeout", "corrupt" or "too_large" when the process had to be ended, or
@@ -197,7 +197,7 @@ class DecodingProcess:
         finally:
             with self._timing:
                 self._due = math.inf
-            if self._late:  # by a hair, although it has answered
+            if self._late:  # although it has answered just in time
                 self.end()
         if isinstance(outcome, CheckpointError):
             raise outcome
@@ -209,7 +209,7 @@ class DecodingProcess:
         self._process.wait()
 
     def end_if_late(self) -> None:
-        """Ends the process if what it was asked for is overdue."""
+        """Ends the process if it exceeds its time limit."""
         with self._timing:
             if time.monotonic() > self._due:
                 self._late = True

@@ -1,6 +1,6 @@
-"""A decoding process: takes sources from standard input, answers on standard output.
+"""A decoding process: sources come over standard input, items leave over standard output.
 
-It ends with the process that started it, whose closing pipe it reads as the end of its input.
+It ends with the process that started it, because its standard input then ends.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ READY = "ready"
 
 
 def main() -> None:
-    """Answers until the input ends: first a Preparer, then (source, seconds) for each item."""
-    # What a decoder prints must not end up between the answers.
+    """Serves requests until the input ends: a Preparer, then (source, seconds) for each item."""
+    # Output of decoders must not be mixed with the items.
     with os.fdopen(os.dup(1), "wb") as answers, open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 1)
         _limit_memory()
@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def _prepare(preparer: Preparer, source: Source) -> Item | CheckpointError:
-    """The item, without the content that the other side has."""
+    """The item, without the source's content, which the other side has."""
     try:
         item = preparer.prepare(source)
     except CheckpointError as error:
@@ -66,7 +66,7 @@ def _limit_memory() -> None:
 
 
 def _set_alarm(limit_s: float) -> None:
-    """Lets the system end this process should it hang after its parent was killed."""
+    """Has the system end this process if it hangs after its parent was killed."""
     if hasattr(signal, "setitimer"):
-        # The parent's own limit comes first, and knows that it was the limit.
+        # Later than the parent's own limit, which gives the better message.
         signal.setitimer(signal.ITIMER_REAL, limit_s + 5 if limit_s else 0)
