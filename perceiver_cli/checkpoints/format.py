@@ -176,7 +176,7 @@ def build_model(
 ) -> Any:
     """The Perceiver in evaluation mode, every tensor accounted for.
 
-    layer_for: from each linear layer's name and the layer to what stands in its place; called as
+    layer_for: from each linear layer's name and the layer to its replacement; called as
         soon as the layer is read.
     Raises CheckpointError if tensors are missing, left over or of the wrong shape.
     """

@@ -15,7 +15,7 @@ from perceiver_cli.inputs.failures import remote_errors, retrying
 from perceiver_cli.inputs.filesystems import filesystem
 from perceiver_cli.inputs.names import is_url, split_member
 from perceiver_cli.media.types import Source
-from perceiver_cli.report.journal import PASSING
+from perceiver_cli.report.journal import TRANSIENT
 from perceiver_cli.report.parquet import schema
 from perceiver_cli.report.parquet.folder import (
     MANIFEST,
@@ -166,10 +166,10 @@ class Done:
                 error = (row["error"] or {}).get("kind")
                 file = {k: v for k, v in (row["file"] or {}).items() if v is not None}
                 path = path_of(row)
-                self._files[path] = None if error in PASSING else file
-                if error not in PASSING and (member := split_member(path)):
+                self._files[path] = None if error in TRANSIENT else file
+                if error not in TRANSIENT and (member := split_member(path)):
                     self._members.setdefault(member.archive, {})[path] = file
-                self.failed += error is not None and error not in PASSING
+                self.failed += error is not None and error not in TRANSIENT
 
     def __len__(self) -> int:
         return sum(file is not None for file in self._files.values())

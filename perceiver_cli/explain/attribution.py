@@ -1,10 +1,10 @@
-"""How much each element of the byte array counts for an answer: pure tensors.
+"""Attribution of a prediction to the elements of the byte array: pure tensors.
 
-Three ways, each giving one mass per element, summing to 1 over the M elements:
+Three methods, each giving one mass per element, summing to 1 over the M elements:
 
 - attention: the cross-attends' weights, averaged over heads and latents (attention.py measures
   them as the model runs).
-- rollout: the weights of all cross-attends and latent transformers composed, each half residual
+- rollout: the product of the weights of all layers, each averaged with the residual connection
   (Abnar and Zuidema 2020, "Quantifying Attention Flow in Transformers").
 - gradient: gradient x input of the predicted class (Shrikumar et al. 2016), its magnitude.
 """
@@ -21,13 +21,13 @@ from perceiver_cli.model.perceiver import Perceiver, QueryReadout
 
 
 class Trace:
-    """Keeps every attention of one forward pass without gradients, in order.
+    """Records every attention of one forward pass without gradients, in order.
 
         with Trace(model) as trace:
             model(streams)
 
     steps: a cross-attend's AttentionWeights, or a self-attend's weights [B, N, N] averaged over
-    heads; readout: weights [B, N] with which the answer is read from the latents.
+    heads; readout: weights [B, N] of the read-out over the latents.
     """
 
     def __init__(self, model: Perceiver) -> None:
@@ -63,12 +63,12 @@ class Trace:
 
 
 def rollout(steps: list[AttentionWeights | Tensor], readout: Tensor | None) -> Tensor:
-    """Attention composed from the answer down to the elements: [B, M], each row summing to 1.
+    """Attention rollout from the read-out to the elements: [B, M], each row summing to 1.
 
-    steps, readout: as Trace keeps them; a read-out of None is the mean over latents. A latent
-    after a step comes half from itself (the residual) and half from what it attends to; the share
-    that ends in the learned latent array, which no element had a part in, is left out. It walks
-    backwards with one weight per latent, so that nothing of size N x M is made.
+    steps, readout: as Trace records them; a read-out of None is the mean over latents. A latent
+    after a step is half its previous value (the residual) and half what it attends to. The share
+    that reaches the learned latent array is left out, because no element contributes to it. The
+    product is taken backwards with one weight per latent, so nothing of size N x M is computed.
     """
     first = next(step for step in steps if isinstance(step, AttentionWeights))
     batch, _, latents, _ = first.queries.shape
@@ -90,17 +90,17 @@ def rollout(steps: list[AttentionWeights | Tensor], readout: Tensor | None) -> T
 
 
 def _precise(weights: Tensor) -> Tensor:
-    """Weights in float32, or what is more exact: products of many layers are small."""
+    """Weights in float32 or better, because products over many layers are small."""
     return weights.to(torch.promote_types(weights.dtype, torch.float32))
 
 
 def gradient_times_input(model: Perceiver, streams: dict[str, Tensor], classes: Tensor) -> Tensor:
     """Gradient x input of each item's class, summed over each element's channels: [B, M], signed.
 
-    streams: byte arrays [B, M_s, C_s]; classes: int [B]. The input is the byte array as the
-    cross-attends read it, normalised: with the raw one the sum would be zero, for a LayerNorm
-    undoes any scaling of an element. The gradient is that of the class's logit over the mean
-    logit, for a shift of all logits changes no score.
+    streams: byte arrays [B, M_s, C_s]; classes: int [B]. The input is the normalised byte array:
+    with the raw one the sum would be zero, because LayerNorm removes the scale of an element. The
+    gradient is that of the class's logit minus the mean logit, because a shift of all logits
+    changes no score.
     """
     read: list[Tensor] = []
     hook = model.cross[0].register_forward_pre_hook(lambda _, inputs: read.append(inputs[1]))
@@ -115,10 +115,10 @@ def gradient_times_input(model: Perceiver, streams: dict[str, Tensor], classes: 
 
 
 def magnitude(signed: Tensor) -> Tensor:
-    """The sizes of [B, M] as shares that sum to 1; even where all are zero.
+    """Absolute values of [B, M], normalised to sum to 1; uniform if all are zero.
 
-    Not the positive part alone: where the evidence saturates a softmax, more of it counts against
-    the class to first order, and the very thing that was recognised would come out as nothing.
+    Not the positive part alone: in a saturated softmax, more evidence for the class has a negative
+    gradient, and the object that was recognised would get no mass.
     """
     sizes = signed.abs()
     total = sizes.sum(-1, keepdim=True)

@@ -1,4 +1,4 @@
-"""A file, and what the model's answer for it rests on."""
+"""Explanation of a prediction: attribution maps in a file's own coordinates."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def explain(source: Source, classifier: Classifier, method: Method | None = None
 
     Args:
         classifier: Its weights and device are used.
-        method: None takes the one that the model's card names.
+        method: None: the one that the model's card names.
 
     Raises:
         InputError: The file cannot be classified.
         CheckpointError: There are no weights for it.
     """
-    # Few windows, side by side: overlapping ones would be drawn again and again.
+    # Few windows that do not overlap, because each one is drawn.
     apart = replace(classifier.preparer.reading, whole=False)
     preparer = replace(classifier.preparer, preview_sides=LARGE_PREVIEW, reading=apart)
     item = preparer.prepare(source)
@@ -55,11 +55,11 @@ def explain(source: Source, classifier: Classifier, method: Method | None = None
 def explain_item(
     item: PreparedItem, result: Classification, engine: Engine, method: Method | None = None
 ) -> Explanation:
-    """Attributes a prediction to the elements of the item that it was made from.
+    """Attributes the prediction for an item to its elements.
 
     Args:
-        result: What the model predicted for the item, now or in an earlier run.
-        method: None takes the one that the model's card names.
+        result: The model's prediction for the item, of this or of an earlier run.
+        method: None: the one that the model's card names.
     """
     method = method or usual_method(engine.header)
     best = result.predictions[0].index if result.predictions else _best(engine, item.windows)
@@ -82,7 +82,7 @@ def explain_item(
 
 
 def usual_method(header: Header) -> Method:
-    """The method that was measured to be the most faithful for a model; else attention."""
+    """The method measured to be the most faithful for a model; attention if none was."""
     method = header.card.get("explain_with")
     return Method(method) if method in list(Method) else Method.attention
 

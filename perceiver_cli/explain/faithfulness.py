@@ -1,7 +1,7 @@
-"""Whether an attribution matters: what becomes of the score without its heaviest elements.
+"""Faithfulness of attributions: the score without the elements of the largest mass.
 
 Deletion and insertion (Petsiuk et al. 2018, "RISE"). A Perceiver reads any number of elements, so
-what is deleted is really gone: no grey or blur has to stand in for it.
+elements are removed, not replaced by grey or blur.
 """
 
 from __future__ import annotations
@@ -24,17 +24,16 @@ from perceiver_cli.inference.engine import Engine
 from perceiver_cli.media.types import Source
 from perceiver_cli.preparation.base import Window
 
-# Shares of the elements that are left.
+# Shares of the elements that remain.
 LEFT = (1.0, 0.95, 0.9, 0.8, 0.65, 0.5, 0.35, 0.2, 0.1, 0.05)
 _RANDOM = 2
 
 
 @dataclass(frozen=True)
 class Curves:
-    """Scores of the class that was answered, float64 [items, len(LEFT)], elements taken out.
+    """Scores of the predicted class as elements are removed, float64 [items, len(LEFT)].
 
-    heaviest_first: of the deletion test; lightest_first: of the insertion test, which is the same
-    from the other end.
+    heaviest_first: the deletion test; lightest_first: the insertion test, in reverse.
     """
 
     heaviest_first: np.ndarray
@@ -52,9 +51,9 @@ class Faithfulness:
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON types.
 
-        deletion, insertion: the mean score over the share of elements, each as an area under its
-        curve; a faithful method has a low deletion and a high insertion. gain: the mean of how
-        far both are better than at random, with its standard error; 0 is no better than random.
+        deletion, insertion: areas under the curves of the score over the share of elements; a
+        faithful method has a low deletion and a high insertion. gain: the mean of both
+        differences to a random order, with its standard error; 0 is no better than random.
         winner: the method with the largest gain.
         """
         chance = self.curves["random"]
@@ -83,7 +82,7 @@ class Faithfulness:
     def record(self, path: Path, name: str, command: str) -> None:
         """Writes the figures into the checkpoint's card under `name`, with the command.
 
-        The winner becomes the method by which `perceiver explain` explains.
+        The winner becomes the default method of `perceiver explain`.
         """
         measured = self.to_dict()
         kept = ("deletion", "insertion", "gain", "gain_error")
@@ -93,7 +92,7 @@ class Faithfulness:
 
 
 def area(curve: np.ndarray) -> np.ndarray:
-    """The mean height of curves over LEFT, by trapezes: [items, len(LEFT)] -> [items]."""
+    """Mean height of curves over LEFT, by the trapezoidal rule: [items, len(LEFT)] -> [items]."""
     x = np.array(LEFT)
     widths = x[:-1] - x[1:]
     heights: np.ndarray = ((curve[:, :-1] + curve[:, 1:]) / 2) @ widths / widths.sum()
@@ -103,10 +102,10 @@ def area(curve: np.ndarray) -> np.ndarray:
 def measure_faithfulness(
     paths: Iterable[Path], classifier: Classifier, on_file: Callable[[], None]
 ) -> Faithfulness:
-    """Deletes and inserts by every method; of each file the middle window is taken.
+    """Measures deletion and insertion by every method, on the middle window of each file.
 
-    paths: files that the model reads; classifier: one that was given its model. on_file is called
-    after every file. Files that cannot be read are left out. Raises UsageError if none is left.
+    paths: files of the model's modality; classifier: with a model named; on_file: called after
+    every file. Files that cannot be read are left out. Raises UsageError if none can.
     """
     found: dict[str, list[np.ndarray]] = {name: [] for name in (*Method, "random")}
     for number, path in enumerate(paths):
@@ -141,9 +140,9 @@ def _curves(engine: Engine, window: Window, seed: int) -> dict[str, np.ndarray]:
 
 @torch.inference_mode()
 def _scores_without(engine: Engine, window: Window, orders: np.ndarray, best: int) -> np.ndarray:
-    """Scores of class `best` as elements go in each of the orders: float64 [orders, len(LEFT)].
+    """Scores of class `best` as elements are removed in each order: float64 [orders, len(LEFT)].
 
-    orders: int [orders, M], what goes first stands first.
+    orders: int [orders, M], the element removed first comes first.
     """
     streams = byte_arrays(engine, window)
     x = engine.float32_model.gather(streams)[0]

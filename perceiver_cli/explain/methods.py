@@ -1,4 +1,4 @@
-"""One window of a file, attributed to the elements of its byte array by each method."""
+"""Attribution of one window's prediction to the elements of its byte array, by each method."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def attribute(
     """Each element's share of an attribution.
 
     Args:
-        engine: The model. A gradient is taken in float32, all else in the engine's precision.
-        method: "attention" gives one map for each cross-attend, the others one in all.
+        engine: The model. Gradients are computed in float32, all else in the engine's precision.
+        method: "attention" gives one map for each cross-attend, the others give one map.
         best: The class whose score is explained.
 
     Returns:
         Masses float64 [maps, M], each row summing to 1, and the elements of each stream.
     """
     if method == "gradient":
-        # Built outside of inference mode, for the gradient's sake.
+        # Built outside of inference mode, which would forbid gradients.
         model = engine.float32_model
         streams = byte_arrays(engine, window)
         classes = torch.tensor([best], device=engine.device)

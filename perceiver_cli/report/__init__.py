@@ -1,4 +1,4 @@
-"""Results as people and programs read them. Knows records only: no models, no media."""
+"""Writers of Results for people and programs. Depends on records only: no models, no media."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from perceiver_cli.choices import Format
 if TYPE_CHECKING:
     from perceiver_cli.results import Result
 
-# What the ending of an output file says about its format.
+# Format by the ending of an output file.
 ENDINGS = {
     ".json": Format.json,
     ".jsonl": Format.jsonl,
@@ -29,7 +29,7 @@ class Writer(Protocol):
         """Writes what comes before the first Result."""
 
     def write(self, result: Result) -> None:
-        """Writes one Result, so that a reader at the other end has it now."""
+        """Writes and flushes one Result."""
 
     def end(self) -> None:
         """Writes what comes after the last Result."""
@@ -49,13 +49,13 @@ def writer_for(
     Args:
         form: The format, or a template such as "%p: %l"; see template.py.
         stream: Where it writes.
-        many: There is more than one input, so that a table has one row for each.
-        verbose: A table shows everything about each instead.
-        top: How many predictions have columns of their own in csv.
-        events: Whether csv has a row for each event in place of one for each input.
+        many: Whether there is more than one input, so that a table has one row for each.
+        verbose: Whether a table shows everything about each input instead.
+        top: Number of predictions with columns of their own in csv.
+        events: Whether csv has a row for each event instead of one for each input.
 
     Raises:
-        ValueError: There is no such format, or no such field of a template.
+        ValueError: The format, or a field of the template, is unknown.
     """
     if form not in list(Format) and "%" in form:
         from perceiver_cli.report.template import TemplateWriter

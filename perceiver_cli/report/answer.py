@@ -1,4 +1,4 @@
-"""The answer in words and in colour: what it is sure of first, guesses after it."""
+"""The answer in words and in colour: the answer first, then the best guess."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from perceiver_cli.report.input_words import signal_in_words
 from perceiver_cli.report.words import printable
 from perceiver_cli.results import Classification, Prediction
 
-# From this score on, a guess is likelier than not.
+# A guess with this score is likelier than not.
 _LIKELY = 0.5
 
 
 def answer_in_words(result: Classification) -> str:
     """Such as "a golden retriever (91 %)" or "a dog (83 %), perhaps a golden retriever (24 %)".
 
-    Without an answer "not sure, perhaps a golden retriever (24 %)"; without a signal why. It is
-    said if the input is unlike what the model was trained on.
+    Without an answer "not sure, perhaps a golden retriever (24 %)"; without a signal the reason. An
+    input unlike the training data is marked.
     """
     if result.signal != "present":
         return signal_in_words(result.signal)
@@ -29,7 +29,7 @@ def answer_in_words(result: Classification) -> str:
 
 
 def guessed(result: Classification) -> Prediction | None:
-    """The likeliest class, of the answer's own if it has several; None if the answer is a class."""
+    """The likeliest class, among those of the answer if it is a group; None if it is a class."""
     answer = result.answer
     if answer and answer.level == "class":
         return None
@@ -48,12 +48,12 @@ def shown_label(result: Classification) -> tuple[str, float]:
 
 
 def answer_style(result: Classification) -> str:
-    """The colour of the answer: green for what is sure, of an input that is familiar."""
+    """The colour of the answer: green if it is sure and the input is familiar."""
     return "green" if result.answer and result.familiar is not False else "yellow"
 
 
 def answer_mark(result: Classification) -> str:
-    """What a row says of an answer that is not to be relied on."""
+    """The mark in a row of an answer that is not reliable."""
     if result.familiar is False:
         return "unlike"
     return "" if result.answer else "unsure"

@@ -1,4 +1,4 @@
-"""A picture in a terminal, two pixels to a character."""
+"""A picture in a terminal, two pixels per character."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _SHADES, _SHADES_ASCII = " ░▒▓█", " .:=#"
 def show_blocks(console: Console, pixels: np.ndarray, widest: int, tallest: int) -> None:
     """Prints uint8 [h, w, 3] in at most `widest` columns and `tallest` rows.
 
-    In colour each half of a block is a pixel; without colour a character is as dense as its pixels
-    are light.
+    In colour each half of a block is a pixel; without colour, denser characters stand for lighter
+    pixels.
     """
     height, width = pixels.shape[:2]
     columns = max(1, min(widest, console.width, round(2 * tallest * width / height)))

@@ -1,9 +1,9 @@
-"""Results as CSV (RFC 4180), one row an input, that spreadsheets may open.
+"""Results as CSV (RFC 4180), one row per input, safe to open in spreadsheets.
 
-Line ends in names stay, between quotes; bytes outside UTF-8 are \\xff, as in tables.
+Line ends in names are kept, in quotes; bytes outside UTF-8 are \\xff, as in tables.
 
-Spreadsheets take a text that begins like a formula for one, and file names are anybody's. Such
-texts get an apostrophe in front, which makes them text (OWASP, "CSV Injection").
+Spreadsheets evaluate texts that begin like a formula, and file names are not trusted. Such texts
+get an apostrophe in front, which makes them text (OWASP, "CSV Injection").
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 class CsvWriter:
     """The answer and the predictions of each input under a header row.
 
-    The best one is label, id and score; those behind it label_2, score_2 and so on, up to `top`.
+    The first prediction is in label, id and score; the next ones in label_2, score_2 and so on, up
+    to `top`.
     """
 
     def __init__(self, stream: IO[str], top: int = 1) -> None:
@@ -54,7 +55,7 @@ class CsvWriter:
         self.stream.flush()
 
     def write(self, result: Result) -> None:
-        """One row; what does not apply is an empty field."""
+        """One row; fields that do not apply are empty."""
         values: dict[str, Any] = {"path": result.path, "status": result.status}
         if result.ok:
             values |= {
@@ -110,7 +111,7 @@ class EventsCsvWriter:
         self.stream.flush()
 
     def write(self, result: Result) -> None:
-        """The rows of one input; what does not apply is an empty field."""
+        """The rows of one input; fields that do not apply are empty."""
         values: dict[str, Any] = {"path": result.path, "status": result.status}
         if result.ok:
             values |= {"modality": result.modality, "model": result.model}
@@ -126,7 +127,7 @@ class EventsCsvWriter:
 
 
 def _harmless(value: Any) -> Any:
-    """Text that no spreadsheet computes; a dash alone, for standard input, is none it would."""
+    """Text that no spreadsheet evaluates; a single dash, for standard input, is safe as it is."""
     if not isinstance(value, str):
         return value
     text = without_stray_bytes(value)

@@ -1,4 +1,4 @@
-"""One Classification in full: what the file is, what it shows, and where the model looked."""
+"""One Classification in full: the file, its predictions, and the model's attention."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from perceiver_cli.results import AttentionStats, Classification, CrossAttendSta
 
 _INDENT = (0, 2, 0, 0)
 _GAP = _INDENT[1]
-# Of a line of predictions: the label's least width where there is room, the widest bar, the
-# narrowest that says something, the score.
+# Widths in a line of predictions: the least for a label, the widest bar, the narrowest bar that is
+# still readable, the score.
 _LABEL, _BAR, _SHORTEST_BAR, _SCORE = 20, 30, 4, 4
-# What the columns of figures take of a line of the attention table, all of them and the first
-# two; narrower terminals than this have the first two.
+# Widths of the columns of figures in the attention table: all of them, and the first two, which
+# narrower terminals show.
 _NUMBERS, _FEW_NUMBERS, _NARROW = 46, 14, 64
-# Guesses behind the best with a smaller score are left out, unless everything is asked for.
+# Further guesses with a smaller score are left out, unless everything is asked for.
 _LEAST = 0.005
 
 
@@ -60,7 +60,7 @@ def show_detail(console: Console, result: Classification, verbose: bool = False)
 def show_heading(
     console: Console, path: str, modality: str, detected_by: str, facts: dict[str, Any]
 ) -> None:
-    """The file, what it is and why, and its facts: a line, or two where one has no room."""
+    """The file, its type and why, and its facts: in one line, or in two if they do not fit."""
     name = Text(display_path(path), style="bold", overflow="fold")
     kind = Text.assemble((modality, "cyan"), f" ({printable(detected_by)})")
     kind += f": {input_in_words(modality, facts)}"
@@ -105,7 +105,7 @@ def _show_predictions(console: Console, result: Classification, every: bool) -> 
 
 
 def _widths(width: int, labels: list[str]) -> tuple[int, int]:
-    """Columns of labels and of bars. Bars shrink first, and go before a label is broken."""
+    """Widths of labels and bars. Bars shrink first, and are left out before a label is broken."""
     longest = max(map(cell_len, labels))
     room = width - _SCORE - _GAP
     label = min(room - _GAP - _BAR, max(longest, _LABEL))
@@ -116,7 +116,7 @@ def _widths(width: int, labels: list[str]) -> tuple[int, int]:
 
 
 def _show_segments(console: Console, segments: list[dict[str, Any]]) -> None:
-    """Neighbouring windows that say the same are told once."""
+    """Neighbouring windows with the same label are merged."""
     merged: list[str] = []
     last = None
     for segment in segments:
@@ -154,7 +154,7 @@ def _show_attention(
 
 
 def _where(stats: CrossAttendStats, width: int) -> Text:
-    """The heaviest region and, of several streams, how attention is divided among them."""
+    """The heaviest region and, if there are several streams, the share of each."""
     lines = []
     if stats.focus:
         heaviest = stats.focus[0]

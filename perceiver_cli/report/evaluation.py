@@ -19,10 +19,10 @@ _OVERALL = {
     "kept": "confident",
 }
 
-# Under so many items, a figure is told to be uncertain.
+# With fewer items, a warning says that figures are uncertain.
 _FEW = 30
 
-# More files that failed than this are counted.
+# Further files that failed are only counted.
 _SHOWN = 20
 
 

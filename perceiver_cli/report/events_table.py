@@ -1,4 +1,4 @@
-"""Events under a table: what was there from when to when."""
+"""The table of events: which class was present from when to when."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.text import Text
 from perceiver_cli.report.terminal import bar, is_ascii, show
 from perceiver_cli.report.words import count, printable, shorten
 
-# More events than this are only counted, unless everything is asked for.
+# Further events are only counted, unless everything is asked for.
 _MOST = 20
 _BAR, _SCORE, _GAP = 10, 4, 2
 # A narrower terminal has no bars.
@@ -19,7 +19,7 @@ _NARROW = 50
 
 
 def show_events(console: Console, events: list[dict[str, Any]], every: bool) -> None:
-    """A row for each event of the record; every: however many there are."""
+    """A row for each event of the record; every: without a limit on their number."""
     shown = events if every else events[:_MOST]
     times = [f"{clock(event['start_s'])}-{clock(event['end_s'])}" for event in shown]
     wide = max(map(len, times))

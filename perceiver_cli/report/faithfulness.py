@@ -1,4 +1,4 @@
-"""Faithfulness as people read it: the table of `perceiver evaluate`, and a line for the card."""
+"""Faithfulness in words: the table of `perceiver evaluate`, and a line for the card."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def show_faithfulness(console: Console, measured: dict[str, Any]) -> None:
 
 
 def verdict(methods: dict[str, dict[str, Any]]) -> str:
-    """How the methods compare with a random order: the gain of each, and which are no better.
+    """Comparison with a random order: the gain of each method, and which are no better.
 
     methods: as in Faithfulness.to_dict().
     """
@@ -53,5 +53,5 @@ def _best_first(methods: dict[str, dict[str, Any]]) -> list[str]:
 
 
 def _beaten(methods: dict[str, dict[str, Any]]) -> list[str]:
-    """Methods with a gain of less than twice its error: one in twenty would be so by chance."""
+    """Methods whose gain is less than twice its standard error."""
     return [n for n in _best_first(methods) if methods[n]["gain"] <= 2 * methods[n]["gain_error"]]

@@ -9,7 +9,7 @@ from perceiver_cli.report.words import seconds_in_words
 from perceiver_cli.results import Classification
 
 _CHANNELS = {1: "mono", 2: "stereo"}
-# What reads more than this share reads all but what rounding leaves.
+# From this share on the whole input was read, but for rounding.
 _NEARLY_ALL = 0.995
 _MODES = {"L": "grey", "1": "black and white", "P": "palette", "LA": "grey with alpha"}
 
@@ -23,12 +23,12 @@ _NO_SIGNAL = {
 
 
 def signal_in_words(signal: str) -> str:
-    """Why there is nothing to classify, as a sentence; empty for a signal that is present."""
+    """The reason why there is nothing to classify, as a sentence; empty if there is a signal."""
     return _NO_SIGNAL.get(signal, "")
 
 
 def read_in_words(result: Classification) -> str:
-    """What was read of it, such as "the middle 57 % of the picture"; empty if that is all of it."""
+    """The part that was read, such as "the middle 57 % of the picture"; empty if it is all."""
     parts = []
     seconds, duration_s = result.read.get("seconds", 0.0), result.input.get("duration_s", 0.0)
     if seconds < _NEARLY_ALL * duration_s:

@@ -1,4 +1,4 @@
-"""An inspection as people read it."""
+"""An inspection as text."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _channels(groups: list[dict[str, Any]], several: bool) -> Table:
 
 
 def _taken(record: dict[str, Any]) -> str:
-    """What of the file the model reads: the crop, or the windows."""
+    """The part of the file that the model reads: the crop, or the windows."""
     windows = record["windows"]
     window = windows[0]
     parts = []

@@ -1,7 +1,7 @@
-"""The output that is also the record of what is done: --resume.
+"""The journal of --resume: the output, which also tells which inputs are done.
 
-A record goes to the file in one piece, and what a killed run left half-written is cut off when the
-journal is opened. Nothing is taken away before its replacement is in the file.
+A record is written in one piece. A record that a killed run left incomplete is cut off when the
+journal is opened. An old record is removed only after its replacement is in the file.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from perceiver_cli.results import Result
 if TYPE_CHECKING:
     from filelock import FileLock
 
-# What every record begins with; a file that begins otherwise is somebody's own.
+# The beginning of every record; a file that begins otherwise is not a journal.
 _BEGINNING = b'{"path": '
 
 _LONGEST_RECORD = 2**20
 
-# Failures that may be gone the next time although the file is the same.
-PASSING = frozenset({"unreadable", "timeout"})
+# Failures that may not occur again although the file is unchanged.
+TRANSIENT = frozenset({"unreadable", "timeout"})
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What the journal says of one path. file: its identity when it was read."""
+    """The state of one path in the journal. file: its identity when it was read."""
 
     ok: bool
     error: str | None
@@ -47,13 +47,18 @@ class Entry:
 
 
 class Journal:
-    """A JSON-lines file of Results, continued; a writer of the kind that report has.
+    """A Writer that continues a JSON-lines file of Results.
 
-    weights_of: modality, or None for what was never detected -> what tells the weights that
-    would serve it from others. options: tells the settings of a run from others; "" is none.
-    Records carry keys more than usual: "file", with the identity of the file as it was read (see
+    Records have three more keys: "file", the identity of the file as it was read (see
     Source.identity), "weights" and "options".
-    Raises UsageError if the file is no journal, cannot be written, or is in use.
+
+    Args:
+        path: The file; it is made if there is none.
+        weights_of: Modality, or None if it was not detected -> the fingerprint of its weights.
+        options: The fingerprint of the run's settings; "" for none.
+
+    Raises:
+        UsageError: The file is no journal, cannot be written, or is in use.
     """
 
     def __init__(
@@ -76,10 +81,9 @@ class Journal:
             raise
 
     def done(self, source: Source) -> Entry | None:
-        """The entry that holds for a source as it is now; None if it has to be done (again).
+        """The valid entry of a source; None if it has to be classified (again).
 
-        A source asked for is the caller's to do: asked for a second time in the same run, it
-        counts as done.
+        A source for which None was returned counts as done when it occurs again in the same run.
         """
         if source.path in self._claimed:
             return self._entries.get(source.path) or Entry(True, None, None, None, None)
@@ -91,10 +95,10 @@ class Journal:
         return None
 
     def begin(self) -> None:
-        """Nothing comes before the first line."""
+        """Nothing is written before the first line."""
 
     def write(self, result: Result) -> None:
-        """Appends one record. Raises OSError, leaving the records before as they are."""
+        """Appends one record. Raises OSError, without damage to earlier records."""
         weights = self._weights_of(result.modality)
         file = self._claimed.get(result.path)
         record = result.to_dict() | {"file": file, "weights": weights, "options": self._options}
@@ -111,19 +115,19 @@ class Journal:
         self._entries[result.path] = _entry(record)
 
     def end(self) -> None:
-        """Brings the file to the disk, and drops the records that newer ones have replaced."""
+        """Flushes the file to disk, and removes records that newer ones have replaced."""
         os.fsync(self._file.fileno())
         if self._untidy:
             self._tidy()
 
     def complete(self) -> None:
-        """Nothing says that everything is done."""
+        """A journal has no mark of completion."""
 
     def close(self) -> None:
-        """Lets others use the file."""
+        """Releases the file."""
         if hasattr(self, "_file"):
             self._file.close()
-        # While it is still held: whoever has opened it by now finds that it is gone.
+        # Before the release: a process that waits with the old file open then finds it deleted.
         with suppress(OSError):
             os.unlink(self._lock.lock_file)
         self._lock.release()
@@ -132,14 +136,14 @@ class Journal:
         return (
             identity is not None
             and entry.file == identity
-            and entry.error not in PASSING
+            and entry.error not in TRANSIENT
             and entry.weights == self._weights_of(entry.modality)
-            # Journals of older versions do not have it.
+            # Journals of older versions have no options.
             and entry.options in (None, self._options)
         )
 
     def _read(self) -> tuple[dict[str, Entry], bool]:
-        """(the entry of each path, whether lines are in the file that should not be)."""
+        """(the entry of each path, whether the file has lines to remove)."""
         entries: dict[str, Entry] = {}
         untidy = False
         position = end = 0
@@ -149,7 +153,7 @@ class Journal:
                 record = _parse(line)
                 if record is None:
                     continue
-                # Damage with whole records behind it stays until the file is rewritten.
+                # Damage before a complete record stays until the file is rewritten.
                 untidy |= end != start or record["path"] in entries
                 end = position
                 entries[record["path"]] = _entry(record)
@@ -159,12 +163,12 @@ class Journal:
         return entries, untidy
 
     def _may_be_cut_off(self) -> bool:
-        """Whether a file without a whole record is one that a first record did not get into."""
+        """Whether a file without a complete record holds the beginning of a first one."""
         with open(self.path, "rb") as stream:
             content = stream.read(_LONGEST_RECORD)
             if stream.read(1):
                 return False
-        # Zeros are what a file system may leave when the power goes.
+        # A power failure may leave zeros.
         rest = content.rstrip(b"\0")
         return b"\n" not in rest and (rest.startswith(_BEGINNING) or _BEGINNING.startswith(rest))
 
@@ -181,7 +185,7 @@ class Journal:
                     copy.writelines(line for number, line in enumerate(lines) if number in kept)
                     copy.flush()
                     os.fsync(copy.fileno())
-                if sys.platform == "win32":  # where an open file cannot be replaced
+                if sys.platform == "win32":  # an open file cannot be replaced
                     lines.close()
                     self._file.close()
 
@@ -199,7 +203,7 @@ def _entry(record: dict[str, Any]) -> Entry:
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:
-    """The record in a line; None if it is damaged or has no end."""
+    """The record in a line; None if it is damaged or incomplete."""
     if not line.endswith(b"\n") or not line.startswith(_BEGINNING):
         return None
     try:
@@ -222,7 +226,7 @@ def _open_to_append(path: Path) -> FileIO:
 
 
 def lock_file(path: Path) -> FileLock:
-    """The sole right to write a file, by a hidden one beside it. Raises UsageError."""
+    """An exclusive lock on a file, by a hidden file beside it. Raises UsageError."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(path.with_name(f".{path.name}.lock"), blocking=False)

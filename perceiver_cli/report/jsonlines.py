@@ -1,4 +1,4 @@
-"""Records as JSON: one array, or one object a line."""
+"""Records as JSON: one array, or one object per line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 class JsonLinesWriter:
-    """One record a line, each flushed as it is ready."""
+    """One record per line, flushed at once."""
 
     def __init__(self, stream: IO[str]) -> None:
         self.stream = stream
@@ -30,7 +30,7 @@ class JsonLinesWriter:
 
 
 class JsonWriter:
-    """An array of records, indented, written as they are ready."""
+    """An indented array of records, written one by one."""
 
     def __init__(self, stream: IO[str]) -> None:
         self.stream = stream
@@ -61,7 +61,7 @@ def dumps(values: Any, stream: IO[str] | None = None, indent: int | None = None)
     """
     escaped = stream is not None and not _is_utf8(stream)
     text = json.dumps(values, ensure_ascii=escaped, indent=indent, allow_nan=False)
-    # Bytes of a name that are not UTF-8 travel as \udcXX, which os.fsencode turns back.
+    # Bytes of a name outside UTF-8 are stored as \udcXX, which os.fsencode converts back.
     return _SURROGATES.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 

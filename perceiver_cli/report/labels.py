@@ -1,4 +1,4 @@
-"""The shortest answer, made for shells: path, tab, label, tab, level."""
+"""The shortest output, for shells: path, tab, label, tab, level."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from perceiver_cli.results import Result
 
 
 class LabelsWriter:
-    """One line for every input that was classified: two tabs, no other control character.
+    """One line for every classified input: two tabs, no other control character.
 
-    The label is the answer's, and the level says whether it is a class, a group or a kind; both are
-    empty where it is not sure. Failed inputs have no line; stderr names them.
+    The label is that of the answer, the level is class, group or kind; both are empty without an
+    answer. Failed inputs have no line; stderr names them.
     """
 
     def __init__(self, stream: IO[str]) -> None:

@@ -1,4 +1,4 @@
-"""What many Results come to: how often each label was given, and which answers to look at."""
+"""Summary of many Results: how often each label occurs, and the least sure answers."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ _LABELS, _UNSURE = 8, 5
 
 
 class Overview:
-    """Counts Results as they pass; its size does not grow with their number."""
+    """Counts Results in constant memory."""
 
     def __init__(self) -> None:
         self.total = 0
         self._labels: Counter[str] = Counter()
-        # The least sure ones by their score, highest first, as (-score, number, path, label).
+        # A heap of the least sure answers: (-score, number, path, label).
         self._unsure: list[tuple[float, int, str, str]] = []
 
     def add(self, result: Result) -> None:
-        """One more."""
+        """Counts one Result."""
         self.total += 1
         if not result.ok or not result.predictions:
             return
@@ -35,7 +35,7 @@ class Overview:
             heapq.heappushpop(self._unsure, entry)
 
     def labels(self) -> tuple[list[tuple[str, int]], int]:
-        """(the most frequent labels with their counts, how many further labels there are)."""
+        """(the most frequent labels with their counts, the number of further labels)."""
         return self._labels.most_common(_LABELS), max(0, len(self._labels) - _LABELS)
 
     def least_sure(self) -> Iterator[tuple[str, str, float]]:

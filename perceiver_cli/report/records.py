@@ -13,7 +13,7 @@ from perceiver_cli.results import Result, read_result
 def read_records(stream: BinaryIO, name: str) -> Iterator[Result]:
     """The Results of JSON lines, a journal, or one JSON array.
 
-    name: of the file, for messages. Raises UsageError, with the line, at what is no record.
+    name: of the file, for messages. Raises UsageError, with the line, if it is not a record.
     """
     lines = (line for line in stream if line.strip())
     first = next(lines, None)

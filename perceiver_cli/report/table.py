@@ -15,18 +15,18 @@ from perceiver_cli.report.words import count, display_path, fill, printable, sho
 from perceiver_cli.results import Result
 
 _BAR, _MODALITY, _SCORE, _MARK, _GAP = 6, 10, 4, 6, 2
-# A terminal that is narrower leaves out the bar, then the modality and the words behind the score.
+# Narrower terminals leave out the bar, then the modality and the words after the score.
 _WIDTH_OF_BAR, _WIDTH_OF_MODALITY = 66, 58
 
-# What stands for a word behind the score on a narrow terminal.
+# Signs that replace the words after the score on a narrow terminal.
 _SIGNS = {"unsure": "?", "failed": "!"}
 
-# With more rows than this, what they come to is told below them.
+# With more rows than this, a summary follows.
 _ROWS = 20
 
 
 class DetailWriter:
-    """Everything about each Result. Failed inputs are left to stderr."""
+    """Everything about each Result. Failed inputs are reported on stderr."""
 
     def __init__(self, stream: IO[str], verbose: bool = False) -> None:
         self.console = console_for(stream)
@@ -34,10 +34,10 @@ class DetailWriter:
         self._first = True
 
     def begin(self) -> None:
-        """Nothing comes before the first table."""
+        """Nothing is written before the first table."""
 
     def write(self, result: Result) -> None:
-        """The tables of one Result, after an empty line if another was there before."""
+        """The tables of one Result, after an empty line unless it is the first."""
         if not result.ok:
             return
         if not self._first:
@@ -47,13 +47,13 @@ class DetailWriter:
         self.console.file.flush()
 
     def end(self) -> None:
-        """Nothing comes after the last table."""
+        """Nothing is written after the last table."""
 
 
 class RowWriter:
-    """A row for each Result, in columns of fixed width, so that none waits for the others.
+    """A row for each Result, in columns of fixed width, so that each is written at once.
 
-    Many rows are followed by the labels given most often and the answers that are least sure.
+    Many rows are followed by the most frequent labels and the least sure answers.
     """
 
     def __init__(self, stream: IO[str]) -> None:
@@ -62,18 +62,18 @@ class RowWriter:
         width = self.console.width
         self.bar = _BAR if width >= _WIDTH_OF_BAR else 0
         self.wide = width >= _WIDTH_OF_MODALITY
-        # The score with its bar, and what is said of it: a word, or a sign beside the score.
+        # The score with its bar, and its remark: a word, or a sign beside the score.
         self.score = _SCORE + (self.bar + 1 if self.bar else 0)
         others = [self.score, *([_MODALITY, _MARK] if self.wide else [1])]
         room = width - sum(others) - _GAP * (len(others) + 1)
-        # Behind the last column there is no gap.
+        # There is no gap after the last column.
         self.path = max(8, room * (5 if self.wide else 4) // 9)
         self.label = max(8, room - self.path)
         self._overview = Overview()
         self._headed = False
 
     def begin(self) -> None:
-        """The heading comes with the first row."""
+        """The heading is written with the first row."""
 
     def write(self, result: Result) -> None:
         """One row."""
@@ -101,7 +101,7 @@ class RowWriter:
         self.console.file.flush()
 
     def end(self) -> None:
-        """What many rows come to."""
+        """The summary of many rows."""
         if self._overview.total <= _ROWS:
             return
         labels, others = self._overview.labels()

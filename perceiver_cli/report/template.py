@@ -1,4 +1,4 @@
-"""One line for each Result in a form of the caller's own: '%p: %l %s'."""
+"""One line for each Result by a template: '%p: %l %s'."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from perceiver_cli.results import Classification, Result
 
 _Field = Callable[[Classification], str]
 
-# Letter -> (what it stands for, its text). docs/record.md lists them.
+# Letter -> (its meaning, its text). docs/record.md lists them.
 FIELDS: dict[str, tuple[str, _Field]] = {
     "p": ("the path as the call names it", lambda r: r.path),
     "n": ("the file's name without its folders", lambda r: PurePath(r.path).name),
@@ -35,7 +35,7 @@ _ESCAPES = {"t": "\t", "n": "\n", "\\": "\\"}
 
 
 def check_template(text: str) -> str:
-    """The template. Raises ValueError, naming the fields, for one that it cannot have."""
+    """The template. Raises ValueError, with the list of fields, if one is unknown."""
     for found in _PART.finditer(text):
         letter = found[1]
         if letter is not None and letter != "%" and letter not in FIELDS:
@@ -45,9 +45,9 @@ def check_template(text: str) -> str:
 
 
 class TemplateWriter:
-    """One line for every input that was classified; stderr names those that failed.
+    """One line for every classified input; stderr names those that failed.
 
-    Control characters in names are escaped, so that a line stays one.
+    Control characters in names are escaped, so that a name never breaks the line.
     """
 
     def __init__(self, stream: IO[str], template: str) -> None:

@@ -13,7 +13,7 @@ _WIDEST = 100
 def console_for(stream: IO[str], width: int | None = None) -> Console:
     """A Rich console on a stream: colour only on a terminal and without NO_COLOR.
 
-    File names are data: neither markup nor emoji codes in them mean anything.
+    Markup and emoji codes in file names are printed as they are.
     """
     console = Console(
         file=stream, width=width, markup=False, emoji=False, highlight=False, soft_wrap=False
@@ -24,7 +24,7 @@ def console_for(stream: IO[str], width: int | None = None) -> Console:
 
 
 def show(console: Console, table: RenderableType) -> None:
-    """Prints a table; into a file or pipe without the spaces that fill its lines."""
+    """Prints a table; into a file or pipe without trailing spaces."""
     if console.is_terminal:
         console.print(table)
         return

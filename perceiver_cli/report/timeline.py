@@ -1,4 +1,4 @@
-"""Events of one sound or film as other programs read them: Audacity labels, WebVTT, SubRip."""
+"""Events of one sound or film in formats of other programs: Audacity labels, WebVTT, SubRip."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OF_ONE_FILE = (Format.audacity, Format.vtt, Format.srt)
 
 
 class TimelineWriter:
-    """The events of one file, in one of OF_ONE_FILE. A file that fails has none."""
+    """The events of one file, in one of the formats OF_ONE_FILE; none if it failed."""
 
     def __init__(self, stream: IO[str], form: Format) -> None:
         self.stream = stream
@@ -27,7 +27,7 @@ class TimelineWriter:
         self._written = False
 
     def begin(self) -> None:
-        """Nothing comes before the file's events."""
+        """Nothing is written before the events."""
 
     def write(self, result: Result) -> None:
         """The events. Raises UsageError for a second file."""
@@ -39,11 +39,11 @@ class TimelineWriter:
             self.stream.flush()
 
     def end(self) -> None:
-        """Nothing comes after them."""
+        """Nothing is written after the events."""
 
 
 def audacity_labels(result: Classification) -> str:
-    """A line an event: start, end, label, separated by tabs, in seconds (Audacity's manual)."""
+    """One line per event: start, end, label, separated by tabs, in seconds (Audacity's manual)."""
     return "".join(
         f"{event['start_s']:.6f}\t{event['end_s']:.6f}\t{printable(event['label'])}\n"
         for event in result.events

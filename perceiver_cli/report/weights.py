@@ -1,4 +1,4 @@
-"""Checkpoints as people read them: the list, and one card."""
+"""Checkpoints as text: the list, and one card."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SHOWN_LABELS = 12
 
 
 def show_weights(console: Console, records: list[dict[str, Any]]) -> None:
-    """One row a checkpoint. records: see record_of in cli/models.py."""
+    """One row per checkpoint. records: see record_of in cli/models.py."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("name", style="bold", overflow="fold")
     table.add_column("reads")
@@ -49,7 +49,7 @@ def show_weights(console: Console, records: list[dict[str, Any]]) -> None:
 
 
 def show_card(console: Console, record: dict[str, Any]) -> None:
-    """Everything a checkpoint says about itself."""
+    """The card of a checkpoint."""
     card = record["card"]
     show(console, Text(record["name"], style="bold"))
     show(console, Text(f"{record['modality']}, {record['classes']} classes"))
@@ -84,7 +84,7 @@ def show_card(console: Console, record: dict[str, Any]) -> None:
 
 
 def _wider(labels: list[dict[str, str]], level: str) -> str:
-    """The groups or kinds and how many classes each has, the largest first."""
+    """The groups or kinds with their numbers of classes, the largest first."""
     counts = Counter(label[level] for label in labels if label[level])
     return ", ".join(f"{name} ({number})" for name, number in counts.most_common())
 
@@ -96,7 +96,7 @@ def _origin(origin: dict[str, str] | None) -> str:
 
 
 def _best_figure(card: dict[str, Any]) -> str:
-    """Top-1 of the split that was measured last."""
+    """Top-1 of the split measured last."""
     measured = list((card.get("measured") or {}).values())
     top1 = measured[-1].get("top1") if measured else None
     return "" if top1 is None else f"{top1:.1%}"
@@ -112,7 +112,7 @@ def _measured(card: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _faithfulness(card: dict[str, Any]) -> list[tuple[str, str]]:
-    """What explanations are worth, and which one is used."""
+    """The faithfulness of the explanation methods, and the default method."""
     rows = []
     for split, entry in (card.get("faithfulness") or {}).items():
         words = verdict(entry["methods"])

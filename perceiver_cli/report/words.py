@@ -1,4 +1,4 @@
-"""Records in words: what people read in place of keys and numbers."""
+"""Values of records in words."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from perceiver_cli.inputs.names import without_credentials
 STDIN = "-"
 
 
-# Characters that end a line, or reorder the text around them so that it reads as something else.
+# Characters that end a line or change the order in which text is shown.
 _MISLEADING = frozenset(
     chr(code)
     for code in (
@@ -24,16 +24,16 @@ _MISLEADING = frozenset(
 
 
 def printable(text: str) -> str:
-    """Text that stays on its line and cannot steer a terminal; bytes outside UTF-8 as \\xff.
+    """Text on one line without terminal control sequences; bytes outside UTF-8 as \\xff.
 
     Control characters, and those that change the direction of text, are escaped: a file named
-    "gpj.exe" behind a right-to-left override would else be shown as "exe.jpg".
+    "gpj.exe" behind a right-to-left override would otherwise be shown as "exe.jpg".
     """
     return "".join(_escaped(c) if _is_unprintable(c) else c for c in text)
 
 
 def without_stray_bytes(text: str) -> str:
-    """Text as it is, but for bytes outside UTF-8, which are \\xff."""
+    """The text with bytes outside UTF-8 as \\xff."""
     return "".join(_escaped(c) if 0xD800 <= ord(c) < 0xE000 else c for c in text)
 
 
@@ -43,7 +43,7 @@ def display_path(path: str) -> str:
 
 
 def shorten(path: str, width: int, gap: str = "…") -> str:
-    """At most `width` terminal cells: folders lose their end first, then the name its middle."""
+    """At most `width` terminal cells: folders are cut at the end, then the name in the middle."""
     from rich.cells import cell_len
 
     if cell_len(path) <= width:

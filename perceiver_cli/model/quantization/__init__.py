@@ -1,6 +1,6 @@
-"""What inference makes of a model's weights: lower precisions and faster layouts.
+"""Quantization and weight packing for inference.
 
-The modules of perceiver_cli.model know nothing of this. `precision` picks what to compute in,
-`replace` says which layer becomes what, `layers` has the modules that take their place, and
-`kernels` is the only place where torch's private operations are called.
+The modules of perceiver_cli.model do not depend on it. `precision` picks the precision,
+`replacement` picks the replacement of each layer, `layers` and `int8` have the replacements, and
+only `kernels` calls torch's private operations.
 """

@@ -1,4 +1,4 @@
-"""A linear layer whose products are of 8-bit integers."""
+"""A linear layer with products of 8-bit integers."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from perceiver_cli.model.quantization import kernels
 
 
 class Int8Linear(nn.Module):
-    """A linear layer whose products are of 8-bit integers, summed in 32 bits.
+    """A linear layer with products of 8-bit integers, summed in 32 bits.
 
-    Weights are rounded to 127 steps each way, one step for each output; inputs to 127 steps each
-    way, one step for each row. Where products saturate (see kernels.SATURATING) inputs have 95
-    steps, and a weight's step is wide enough for the largest pair of neighbours.
+    Weights are quantized to -127..127 with one step size for each output, inputs to -127..127 with
+    one step size for each row. On processors whose products saturate (see kernels.SATURATING)
+    inputs have the range -95..95, and the step size of weights is large enough for the largest
+    pair of neighbours.
 
-    The rounding of inputs averages out over an item's rows. The rounding of weights does not,
-    because all rows meet the same. So with `exact_mean` only what sets rows apart is rounded
-    once. Their mean is two rows of its own, its rounded self and the remainder, and it is
-    multiplied by the remainder of the weights as well: 16 bits of each.
+    Rounding errors of inputs average out over an item's rows. Those of weights do not, because
+    they are the same for all rows. With `exact_mean`, only the deviations of rows from their mean
+    are quantized to 8 bits. The mean is represented by two rows, its quantized value and the
+    remainder, and is also multiplied by the remainder of the weights: 16 bits for both.
 
     Args:
         linear: the layer, in float32.
-        rows: how many rows inputs usually have.
-        exact_mean: whether the mean of an item's rows has 16 bits.
+        rows: usual number of rows of the inputs.
+        exact_mean: whether the mean of an item's rows is computed with 16 bits.
     """
 
     def __init__(self, linear: nn.Linear, rows: int, *, exact_mean: bool) -> None:
@@ -36,7 +37,7 @@ class Int8Linear(nn.Module):
         whole = steps.round()
         self.rest = None
         if exact_mean:
-            # A remainder is half a step at most, and so a pair's a whole step.
+            # A remainder is at most half a step, so the sum of a pair is at most one step.
             finer = self.range.pairs // 2 * 2
             rest = steps.sub_(whole).mul_(finer).round_()
             self.rest = kernels.Int8Product(rest, step.flatten() / finer, 1)
@@ -71,19 +72,19 @@ class Int8Linear(nn.Module):
         return (rows * step.reciprocal()).round_().mul_(step)
 
     def _bytes(self, steps: Tensor) -> Tensor:
-        """Rounded in place, then bytes around zero's, as the product takes them."""
+        """Rounds in place, then converts to the bytes that the product takes."""
         return steps.round_().to(torch.int8).view(torch.uint8).add_(self.range.zero)
 
 
 def _weight_step(weight: Tensor, allowed: kernels.Range) -> Tensor:
-    """float32 [out, in] -> [out, 1]: the width of a step of each output's weights."""
+    """float32 [out, in] -> [out, 1]: the step size of each output's weights."""
     step = _over(allowed.weights, _largest(weight))
     if allowed.pairs >= 2 * allowed.weights:
         return step
     pairs = functional.pad(weight, (0, weight.shape[1] % 2)).unflatten(1, (-1, 2))
     up, down = pairs.clamp_min(0).sum(2), pairs.clamp_max(0).sum(2).neg_()
     largest = torch.maximum(up, down).amax(1, keepdim=True)
-    # Rounding adds half a step to each of a pair.
+    # Rounding adds up to half a step to each weight of a pair.
     return torch.maximum(step, _over(allowed.pairs - 1, largest))
 
 

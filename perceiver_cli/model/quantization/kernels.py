@@ -1,6 +1,6 @@
-"""The only place where torch's private oneDNN operations are called, each with a plain fallback.
+"""Torch's private oneDNN operations, each with a plain fallback. No other module calls them.
 
-Which of them run on this processor is found out once, by trying them on small tensors.
+They are tried once on small tensors, to find those that run on this processor.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from torch.nn import functional
 
 @dataclass(frozen=True)
 class Range:
-    """The whole numbers whose products are exact.
+    """The ranges of integers whose products are exact.
 
     Attributes:
-        inputs: inputs are from -inputs to inputs, given as bytes around `zero`.
-        weights: weights are from -weights to weights.
-        pairs: the most that two neighbouring weights of one sign add up to.
+        inputs: range of inputs, -inputs to inputs, passed as bytes with an offset of `zero`.
+        weights: range of weights, -weights to weights.
+        pairs: largest magnitude of the sum of two neighbouring weights of the same sign.
     """
 
     inputs: int = 127
@@ -30,23 +30,23 @@ class Range:
 
     @property
     def zero(self) -> int:
-        """The byte for zero."""
+        """The byte that stands for zero."""
         return self.inputs + 1
 
 
 # Processors without VNNI add the products of two bytes and two weights in 16 bits, and saturate:
-# 191 * 171 just fits. Inputs lose more than weights, for their rounding averages out over rows.
+# 191 * 171 just fits. Inputs lose more range, because their rounding errors average out over rows.
 SATURATING = Range(inputs=95, pairs=171)
 
 
 @dataclass(frozen=True)
 class Kernels:
-    """What runs on this processor.
+    """The operations that run on this processor.
 
     Attributes:
         packed: precisions whose weights can be packed.
         int8: whether products of 8-bit integers run.
-        range: what these are exact for.
+        range: the range in which they are exact.
     """
 
     packed: frozenset[torch.dtype] = frozenset()
@@ -56,17 +56,17 @@ class Kernels:
 
 @cache
 def available() -> Kernels:
-    """What runs here. Tests replace this function to try other processors' paths."""
+    """The operations that run here. Tests replace this function to test other processors."""
     return tried()
 
 
 def tried() -> Kernels:
-    """What runs here, found out anew."""
+    """The operations that run here, without the cache."""
     if not torch.backends.mkldnn.is_available():
         return Kernels()
     kinds = (torch.float32, torch.bfloat16)
     packed = frozenset(kind for kind in kinds if _runs(partial(_packs, kind)))
-    # Without VNNI a small product may be exact where a large one is not.
+    # Without VNNI a small product may be exact although a large one is not.
     ranges = (SATURATING,) if _may_saturate() else (Range(), SATURATING)
     for exact in ranges:
         if _runs(partial(_multiplies_exactly, exact)):
@@ -75,11 +75,11 @@ def tried() -> Kernels:
 
 
 def pack(weight: Tensor, rows: int) -> Tensor:
-    """Lays out a weight [out, in] as oneDNN's products read it; for `packed_linear` alone.
+    """Packs a weight [out, in] in oneDNN's layout; only for `packed_linear`.
 
     Args:
         weight: float32 or bfloat16, of a kind in `available().packed`.
-        rows: how many rows inputs usually have; any number works.
+        rows: usual number of rows of the inputs; any number works.
     """
     found: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight, rows)
     return found
@@ -92,12 +92,12 @@ def packed_linear(x: Tensor, packed: Tensor, bias: Tensor | None) -> Tensor:
 
 
 class Int8Product:
-    """Products of bytes with a weight of whole numbers, exact in their sums.
+    """Exact products of bytes with a weight of integers.
 
     Args:
-        weight: whole numbers within `available().range`, [out, in].
+        weight: integers within `available().range`, [out, in].
         scale: float32 [out], multiplies the sums.
-        rows: how many rows inputs usually have; any number works.
+        rows: usual number of rows of the inputs; any number works.
     """
 
     def __init__(self, weight: Tensor, scale: Tensor, rows: int) -> None:
@@ -109,9 +109,9 @@ class Int8Product:
         self.scale = scale
 
     def __call__(self, x: Tensor) -> Tensor:
-        """x: uint8 [..., in] around the range's `zero` -> float32 [..., out]."""
+        """x: uint8 [..., in] with an offset of the range's `zero` -> float32 [..., out]."""
         if not self.native:
-            # In float64 no sum is rounded.
+            # Sums are exact in float64.
             sums = functional.linear(x.double() - self.zero, self.weight.double())
             return sums.float() * self.scale
         return _int8_linear(x, self.zero, self.weight, self.scale)
@@ -131,7 +131,7 @@ def _int8_linear(x: Tensor, zero: int, packed: Tensor, scale: Tensor) -> Tensor:
 
 
 def _runs(trial: Callable[[], bool]) -> bool:
-    """Whether a trial succeeds. An operation that is not there raises one of these."""
+    """Whether a trial succeeds. A missing operation raises one of these exceptions."""
     try:
         return trial()
     except (RuntimeError, AttributeError, NotImplementedError):
@@ -146,7 +146,7 @@ def _packs(kind: torch.dtype) -> bool:
 
 
 def _multiplies_exactly(of: Range) -> bool:
-    """Whether products of numbers in that range give exact sums, in the worst case as well."""
+    """Whether products in that range are exact, in the worst case as well."""
     weight = torch.full((32, 64), float(of.pairs // 2))
     weight[::4, ::2], weight[::4, 1::2] = of.weights, of.pairs - of.weights
     weight[1::2].neg_()

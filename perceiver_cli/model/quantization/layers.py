@@ -1,4 +1,4 @@
-"""Linear layers for inference: weights that never change again, packed or in fewer bits."""
+"""Linear layers for inference: constant weights, packed or in fewer bits."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from perceiver_cli.model.quantization import kernels
 
 
 class PackedLinear(nn.Module):
-    """A linear layer in float32 or bfloat16 with its weight laid out as oneDNN's kernels read it.
+    """A linear layer in float32 or bfloat16 with its weight packed in oneDNN's layout.
 
-    A tenth to a fifth faster than with a plain matrix, which is rearranged in every product.
-    rows: how many rows its inputs usually have.
+    10 to 20 % faster than with a plain matrix, which is packed anew for every product.
+    rows: usual number of rows of the inputs.
     """
 
     def __init__(self, linear: nn.Linear, rows: int) -> None:
@@ -29,7 +29,7 @@ class PackedLinear(nn.Module):
 
 
 class PlainLinear(nn.Module):
-    """A linear layer that computes in its weight's precision, whatever its inputs come in."""
+    """A linear layer that casts its inputs to the precision of its weight."""
 
     def __init__(self, linear: nn.Linear) -> None:
         super().__init__()
@@ -42,10 +42,10 @@ class PlainLinear(nn.Module):
 
 
 class HalfLinear(nn.Module):
-    """A linear layer that computes in float32 with a weight kept in float16.
+    """A linear layer that computes in float32 with a weight stored in float16.
 
-    For exact layers beside int8 ones: half the memory, and the rounding, of a 4096th, is small
-    beside theirs.
+    For the exact layers of an int8 model: half the memory, and its rounding error is small
+    beside that of int8.
     """
 
     def __init__(self, linear: nn.Linear) -> None:
@@ -55,7 +55,7 @@ class HalfLinear(nn.Module):
 
     @property
     def weight(self) -> Tensor:
-        """float32 [out, in], made anew."""
+        """float32 [out, in], a new tensor."""
         return self.stored.float()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -64,7 +64,7 @@ class HalfLinear(nn.Module):
 
 
 class SplitHeads(nn.Module):
-    """What stands for model.attention.QueriesKeysValues: any layer, and its output split.
+    """Replacement of model.attention.QueriesKeysValues: any layer, its output split into heads.
 
     dtype: of the result.
     """

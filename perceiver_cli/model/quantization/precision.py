@@ -1,4 +1,4 @@
-"""In which precision a model computes on a device."""
+"""Choice of the precision in which a model computes on a device."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "int8": tor
 def pick_precision(name: str, device: torch.device, width: int = 0) -> torch.dtype:
     """The precision of that name for latents of `width` channels.
 
-    "auto" is the lowest that is faster than the others on this device: int8 for wide latents,
-    bfloat16, or float32. One that is named is taken if it runs at all, however slowly.
+    "auto" is the lowest precision that is native on this device: int8 for wide latents, bfloat16,
+    or float32. A precision that is named may be emulated, and then slow.
 
     Raises:
-        UsageError: there is none of that name, or it does not run on this device.
+        UsageError: the name is unknown, or the precision does not run on this device.
     """
     if name == "auto":
         if width >= WIDE and is_fast(torch.int8, device):
@@ -37,7 +37,7 @@ def pick_precision(name: str, device: torch.device, width: int = 0) -> torch.dty
 
 
 def precision_in_words(name: str, device: torch.device) -> str:
-    """What models compute in: "bfloat16 (wide models: int8)"."""
+    """The precision of models, such as "bfloat16 (wide models: int8)"."""
     narrow, wide = (
         str(pick_precision(name, device, width)).removeprefix("torch.") for width in (0, WIDE)
     )
@@ -61,16 +61,16 @@ def precisions_in_words(device: torch.device) -> list[tuple[str, str]]:
 
 
 def runs(precision: torch.dtype, device: torch.device) -> bool:
-    """Whether models can compute in that precision: int8 on the cpu, others where torch can."""
+    """Whether models can compute in that precision: int8 on CPUs, others wherever torch can."""
     if precision == torch.int8:
         return device.type == "cpu"
     return _multiplies(precision, device.type)
 
 
 def is_fast(precision: torch.dtype, device: torch.device) -> bool:
-    """Whether products of that precision are native, so that they take less time than wider ones.
+    """Whether products of that precision are native, and so faster than those of wider ones.
 
-    An emulated product runs as well, several times slower than one in float32.
+    Emulated products are several times slower than those in float32.
     """
     if precision == torch.float32:
         return True
@@ -87,7 +87,7 @@ def is_fast(precision: torch.dtype, device: torch.device) -> bool:
 
 
 def floats_beside(precision: torch.dtype, device: torch.device) -> torch.dtype:
-    """What is computed in where numbers are not whole: beside int8, bfloat16 if it is fast."""
+    """The floating-point precision of a model: in an int8 model bfloat16 if it is fast."""
     if precision != torch.int8:
         return precision
     return torch.bfloat16 if is_fast(torch.bfloat16, device) else torch.float32
@@ -95,7 +95,7 @@ def floats_beside(precision: torch.dtype, device: torch.device) -> torch.dtype:
 
 @cache
 def _multiplies(precision: torch.dtype, device: str) -> bool:
-    """Whether torch multiplies matrices of that precision on the device, and rightly."""
+    """Whether torch multiplies matrices of that precision on the device correctly."""
     try:
         x = torch.linspace(-1, 1, 32, device=device).view(4, 8)
         found = functional.linear(x.to(precision), x.to(precision))

@@ -1,4 +1,4 @@
-"""Which layers of a Perceiver are computed in which precision at inference."""
+"""The replacement, and so the precision, of each layer of a Perceiver at inference."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from perceiver_cli.model.quantization.layers import (
 )
 from perceiver_cli.model.quantization.precision import floats_beside
 
-# By their names in a Perceiver. All other linear layers stay exact, in float32: rounded, those of
-# the cross-attends would change more answers than the whole latent transformer, and they cost
-# little.
+# Names of layers in a Perceiver. All other linear layers stay in float32: quantizing those of the
+# cross-attends changes more predictions than quantizing the whole latent transformer, and they
+# cost little time.
 _INT8 = re.compile(r"transformers\.\d+\.\d+\.(qkv|out|mlp\.expand|mlp\.contract)")
 _BFLOAT16 = re.compile(r"preprocessor\.project")
-# Half of the latent transformers' weights, and what all keys have in common cancels in the
-# softmax: 8 bits are enough for the mean.
+# For these, half of the latent transformers' weights, 8 bits are enough for the mean: what all keys
+# have in common cancels in the softmax.
 _COARSE_MEAN = re.compile(r"transformers\.\d+\.\d+\.qkv")
 # The cross-attends fold these weights into others, so they must stay plain matrices.
 _MATRIX = re.compile(r"(cross\.\d+|readout\.attend)\.(key|value)")
@@ -36,12 +36,12 @@ _MATRIX = re.compile(r"(cross\.\d+|readout\.attend)\.(key|value)")
 def layers_for(
     precision: torch.dtype, device: torch.device, rows: int
 ) -> Callable[[str, nn.Linear], nn.Module]:
-    """A function from a linear layer's name and the layer to what stands in its place.
+    """A function from a linear layer's name and the layer to its replacement.
 
     Args:
-        precision: float32, bfloat16 or int8, as far as a layer may be lowered.
+        precision: float32, bfloat16 or int8, of the layers that may be quantized.
         device: where the model runs.
-        rows: how many rows inputs usually have: the latents.
+        rows: usual number of rows of the inputs: the number of latents.
     """
     floats = floats_beside(precision, device)
 
@@ -72,11 +72,11 @@ def _in_floats(linear: nn.Linear, rows: int) -> nn.Module:
 
 
 def elements_dtype(model: Perceiver, precision: torch.dtype, device: torch.device) -> torch.dtype:
-    """What elements are read in: as the rest only where a wide model's cross-attends fold.
+    """The precision of elements: that of the model if it is wide and its cross-attends fold.
 
-    Unfolded, their products are with keys and values, which come from exact layers. And in narrow
-    models float32 costs little (of the bundled sounds' time a twentieth, of the shapes' a tenth),
-    while bfloat16 changed the sounds' scores six times as much.
+    Otherwise float32. Without folding they are multiplied with keys and values of exact layers. In
+    narrow models float32 costs little (5 % of the time of the bundled sounds, 10 % of the shapes),
+    while bfloat16 changes the scores of sounds six times as much.
     """
     first = model.cross[0]
     assert isinstance(first, CrossAttend)

@@ -1,7 +1,7 @@
-"""Many Results as one HTML page that needs nothing else: no network, no other file.
+"""Many Results as one self-contained HTML page: no network, no other file.
 
-Every text of a file, a label or a message goes through the template's escaping, and the page's own
-policy lets no script run but the one that is named there by its hash.
+The templates escape every text of a file, a label or a message. The page's content security policy
+allows only its own script, named by its hash.
 """
 
 from __future__ import annotations
@@ -53,12 +53,12 @@ _NO_ANSWER = {"unsure": "not sure", "empty": "nothing there"}
 
 @dataclass(frozen=True)
 class Card:
-    """One Result as the page shows it: plain text and numbers, pictures of one size (width,
-    height) as data: addresses.
+    """One Result on the page: plain text and numbers, pictures of one size (width, height) as
+    data: URLs.
 
     state: "sure" with an answer, "unsure" without one, "empty" without a signal, or "failed".
-    label: of the answer, or why there is none; answer: the same with scores and a guess; caption:
-    what the heat shows, in words.
+    label: of the answer, or the reason why there is none; answer: the same with scores and a guess;
+    caption: what the heat shows, in words.
     """
 
     number: int
@@ -81,7 +81,7 @@ class Card:
 
     @property
     def words(self) -> str:
-        """What a search looks through."""
+        """The text that is searched."""
         names = (name for name, _ in self.predictions)
         return " ".join([self.path, self.message, self.label, *names]).lower()
 
@@ -97,10 +97,10 @@ def card(
 
     Args:
         number: Its position on the page, from 1.
-        result: What is shown.
+        result: The Result.
         pictures: Its thumbnails, if there are any.
-        folder: Where the page lies, so that it can play the file.
-        method: What the heat of the thumbnails was drawn by; None: they are of no heat.
+        folder: The folder of the page, for links to the file.
+        method: The explanation method of the thumbnails' heat; None: they have none.
     """
     if not result.ok:
         message = printable(result.error.message)
@@ -140,7 +140,7 @@ def _environment() -> Environment:
 
 
 def _part(name: str) -> str:
-    """A file of the page."""
+    """The text of a template, style sheet or script of the page."""
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
@@ -164,14 +164,14 @@ def render(cards: list[Card], about: str) -> str:
 
 
 def _by_answer(cards: list[Card]) -> list[Card]:
-    """The most frequent answer first, the surest of it first; then what has no answer."""
+    """The most frequent answer first, sorted by score; then Results without an answer."""
     often = Counter(c.label for c in cards)
     states = ("sure", "unsure", "empty", "failed")
     return sorted(cards, key=lambda c: (states.index(c.state), -often[c.label], c.label, -c.score))
 
 
 def _overview(cards: list[Card]) -> dict[str, Any]:
-    """What the cards come to."""
+    """A summary of the cards."""
     answered = [c for c in cards if c.state in ("sure", "unsure")]
     labels = Counter(c.label for c in cards if c.label).most_common()
     unsure = sorted((c for c in cards if c.state == "unsure"), key=lambda c: c.score)
@@ -195,7 +195,7 @@ def _overview(cards: list[Card]) -> dict[str, Any]:
 
 
 def _segments(result: Classification) -> str:
-    if result.events:  # they stand on the time-line
+    if result.events:  # they are on the time-line
         return ""
     return "; ".join(
         f"{seconds_in_words(s['start_s'])} {printable(s['label'] or s['signal'])}"

@@ -1,4 +1,4 @@
-"""The time-line of a sound or film on the page: its events, and a player that they start."""
+"""The time-line of a sound or film on the page: its events, which start a player."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from perceiver_cli.report.events_table import clock
 from perceiver_cli.report.words import STDIN, count, display_path, printable
 from perceiver_cli.results import Classification
 
-# Labels on a card's time-line, the longest heard first; and events of each.
+# Maximum number of labels on a card's time-line, by total duration; and of events of each.
 _LANES, _EVENTS = 12, 400
 
 _ELEMENTS = {"audio": "audio", "video": "video", "av": "video"}
 
 
 def timeline(result: Classification, folder: Path | None, render: Callable[..., str]) -> str:
-    """The card's time-line as HTML; empty for what has no time.
+    """The card's time-line as HTML; empty for a picture or shape.
 
     Args:
-        result: What is shown.
-        folder: Where the page lies, from which it finds the file; None: the file is not played.
+        result: The Result.
+        folder: The folder of the page, for the link to the file; None: the file is not played.
         render: Fills the template timeline.html.
     """
     element = _ELEMENTS.get(result.modality)
@@ -65,7 +65,7 @@ def _event(event: dict[str, Any], duration: float) -> dict[str, Any]:
 
 
 def _address(path: str, folder: Path | None) -> str:
-    """Where the file lies, seen from the page."""
+    """The URL of the file, relative to the page."""
     if folder is None or path == STDIN or "://" in path:
         return ""
     try:

@@ -1,4 +1,4 @@
-"""A folder of Parquet parts that is also the record of what is done.
+"""A folder of Parquet parts, which also tells which inputs are done.
 
 out/_perceiver.json      the fingerprint of the weights and options
 out/part-….parquet       each complete; written beside and renamed
@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 from perceiver_cli.atomic import atomic_write
 from perceiver_cli.errors import UsageError
 from perceiver_cli.media.types import Identity, Source
-from perceiver_cli.report.journal import PASSING, Entry, lock_file
+from perceiver_cli.report.journal import TRANSIENT, Entry, lock_file
 from perceiver_cli.report.parquet import schema
 from perceiver_cli.results import Result
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-# Rows of a part; what a run that is killed has to do again, at most.
+# Rows of a part: at most so many are lost when a run is killed.
 PART_ROWS = 1024
 
 MANIFEST, SUCCESS = "_perceiver.json", "_SUCCESS"
@@ -35,7 +35,7 @@ class ParquetFolder:
 
     Args:
         path: The folder; it is made if there is none.
-        fingerprint: Tells weights and options from others.
+        fingerprint: Of the weights and options.
 
     Raises:
         UsageError: The folder holds something else, or results of other weights or options; it
@@ -65,35 +65,35 @@ class ParquetFolder:
         if source.path in self._claimed:
             return known[0] if known else Entry(True, None, None, None, None)
         identity = source.identity()
-        if known and known[0].file == identity is not None and known[0].error not in PASSING:
+        if known and known[0].file == identity is not None and known[0].error not in TRANSIENT:
             return known[0]
         self._claimed[source.path] = identity
         return None
 
     def begin(self) -> None:
-        """Nothing is written before the first row."""
+        """Nothing is written before the first part."""
 
     def write(self, result: Result) -> None:
-        """Keeps one row, and writes a part when there are enough. Raises OSError."""
+        """Adds one row, and writes a part when it is full. Raises OSError."""
         (self.path / SUCCESS).unlink(missing_ok=True)
         self._rows.append(schema.row(result.to_dict(), self._claimed.get(result.path)))
         if len(self._rows) >= PART_ROWS:
             self._write_part()
 
     def end(self) -> None:
-        """Writes the last part, and takes rows out that newer ones have replaced."""
+        """Writes the last part, and removes rows that newer ones have replaced."""
         self._write_part()
         for part, paths in self._replaced.items():
             self._take_out(part, paths)
         self._replaced = {}
 
     def complete(self) -> None:
-        """Says that everything is done."""
+        """Marks the folder as complete."""
         with atomic_write(self.path / SUCCESS) as part:
             part.touch()
 
     def close(self) -> None:
-        """Writes what is left of a run that was interrupted, and lets others use the folder."""
+        """Writes the remaining rows of an interrupted run, and releases the folder."""
         try:
             self._write_part()
         finally:
@@ -122,7 +122,7 @@ class ParquetFolder:
 
     def _read(self) -> None:
         columns = ["path", "path_bytes", "status", "error", "modality", "file"]
-        # By age: where a run was killed before it took old rows out, the newer ones count.
+        # By age: if a run was killed before it removed old rows, the newer ones count.
         for part in sorted(self.path.glob("part-*.parquet")):
             try:
                 rows = self._parquet.read_table(part, columns=columns).to_pylist()
@@ -142,7 +142,7 @@ class ParquetFolder:
 
 
 def run_name() -> str:
-    """What the names of a run's parts begin with; those of later runs sort behind."""
+    """The prefix of the names of a run's parts; those of later runs sort after it."""
     return f"{time.time_ns():019}-{secrets.token_hex(3)}"
 
 

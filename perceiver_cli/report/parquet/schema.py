@@ -1,4 +1,4 @@
-"""The record as columns."""
+"""The schema of the Parquet parts: the record as columns."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from perceiver_cli.report.words import without_stray_bytes
 
-# What differs from one modality to the next, as JSON text.
+# Values that differ between modalities, as JSON text.
 _TEXTS = ("input", "read", "attention")
 
 

@@ -1,4 +1,4 @@
-"""Explanations as pictures. Knows plain arrays only: no models, no media.
+"""Explanations as pictures. Depends on plain arrays only: no models, no media.
 
 Needs matplotlib, the optional extra `plots`.
 """
@@ -17,7 +17,7 @@ ENDINGS = tuple(dict.fromkeys(e for row in MODALITIES.values() for e in row.draw
 
 
 def check_drawing() -> None:
-    """Raises UsageError, with the way out, if matplotlib is not installed."""
+    """Raises UsageError, which says how to install it, if matplotlib is missing."""
     try:
         import matplotlib  # noqa: F401
     except ImportError:
@@ -28,7 +28,7 @@ def draw(explanation: Explanation, ending: str) -> bytes:
     """The explanation as a file with that ending, such as ".png".
 
     Raises:
-        UsageError: The modality has no such file, or matplotlib is missing.
+        UsageError: The modality has no drawing with that ending, or matplotlib is missing.
     """
     row = find_modality(explanation.result.modality)
     if ending not in row.drawing_endings:

@@ -1,4 +1,4 @@
-"""Pictures in time: films as WebP, GIF or MP4."""
+"""Films as WebP, GIF or MP4."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def encode_film(pictures: list[np.ndarray], seconds: list[float], ending: str) -
 
 
 def _with_palette(picture: Image.Image) -> Image.Image:
-    """In 256 colours. Pillow's own choice of them leaves out the few cells with much heat."""
+    """In 256 colours. Pillow's default palette leaves out the few cells with much heat."""
     palette = picture.quantize(256, Image.Quantize.FASTOCTREE)
     return picture.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
 
@@ -43,7 +43,7 @@ def _encode_mp4(pictures: list[np.ndarray], seconds: list[float], content: io.By
     import av
 
     times = np.concatenate([[0], np.cumsum(seconds)])
-    # A last picture without a follower would be shown for no time at all.
+    # The last picture would otherwise be shown for no time.
     shown = [*pictures, pictures[-1]]
     with av.open(content, "w", format="mp4") as container:
         stream = cast("VideoStream", container.add_stream(_codec(), rate=25))
@@ -58,7 +58,7 @@ def _encode_mp4(pictures: list[np.ndarray], seconds: list[float], content: io.By
 
 
 def _codec() -> str:
-    """H.264, which every player knows, or what there is."""
+    """H.264, which every player supports, or another codec that is available."""
     import av
 
     return "libx264" if "libx264" in av.codecs_available else "mpeg4"

@@ -1,7 +1,7 @@
-"""From attribution to colours: one even scale for every picture.
+"""The colour scale of attributions.
 
-The colour map is computed here, not taken from matplotlib, for the terminal and the report show
-heat without it.
+The colour map is computed here, not taken from matplotlib, because the terminal and the report
+do not need matplotlib.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 BACKGROUND, INK, FAINT, LINE = "#16181d", "#f2f3f5", "#a9afb9", "#4a505b"
 
-# How much of an overlaid colour is heat; the rest is the picture in grey.
+# Opacity of the heat over the picture in grey.
 _HEAT_SHARE = 0.65
 
 _STEPS = 256
@@ -26,10 +26,10 @@ def heat(level: np.ndarray | float) -> np.ndarray:
 
 
 def _heat_colours() -> np.ndarray:
-    """From violet over red to yellow, float [steps, 3]: perceptually even.
+    """A perceptually uniform colour map from violet over red to yellow, float [steps, 3].
 
-    In Oklab (Ottosson 2020) lightness rises evenly, so that what is heavier is lighter for the
-    colour-blind and on grey paper too. It starts light enough to be seen on the background.
+    Lightness rises linearly in Oklab (Ottosson 2020), so it is readable for the colour-blind and
+    in grey prints. The darkest colour is still visible on the background.
     """
     t = np.linspace(0, 1, _STEPS)
     lightness = 0.36 + 0.6 * t
@@ -58,25 +58,25 @@ _HEAT = _heat_colours()
 
 @dataclass(frozen=True)
 class Scale:
-    """From 0 to `top` times an even share; what is heavier has the last colour.
+    """From 0 to `top` times an even share; larger values have the last colour.
 
-    Colours go by the square root: attention is so uneven that on a linear scale everything but
-    its few peaks would be black.
+    The scale is that of the square root: attention is so uneven that on a linear one all but a
+    few peaks would be black.
     """
 
     top: float
 
     @classmethod
     def over(cls, maps: Iterable[np.ndarray]) -> Scale:
-        """A scale that fits them all but for the heaviest half percent.
+        """A scale for all maps, without the heaviest half percent.
 
-        It reaches to twice an even share at least, so that attention which is nearly even looks so.
+        Its top is at least twice an even share, so that nearly even attention looks even.
         """
         values = np.concatenate([np.ravel(m) for m in maps])
         return cls(max(2.0, float(np.quantile(values, 0.995))))
 
     def level(self, values: np.ndarray) -> np.ndarray:
-        """Values -> [0, 1], where they lie on the scale."""
+        """Values -> their position on the scale, [0, 1]."""
         return np.asarray(np.sqrt(np.clip(values / self.top, 0, 1)))
 
     def colours(self, values: np.ndarray) -> np.ndarray:
@@ -90,7 +90,7 @@ class Scale:
         return np.asarray(mixed.round().astype(np.uint8))
 
     def legend(self, width: int, height: int, *, overlaid: bool) -> np.ndarray:
-        """The scale from left to right, plain or as it looks on middle grey: uint8 [h, w, 3]."""
+        """The scale from left to right, plain or over middle grey: uint8 [h, w, 3]."""
         values = np.broadcast_to(np.linspace(0, 1, width) ** 2 * self.top, (height, width))
         if not overlaid:
             return self.colours(values)
@@ -98,7 +98,7 @@ class Scale:
 
 
 def enlarge(values: np.ndarray, rows: int, columns: int) -> np.ndarray:
-    """A grid [r, c] as [rows, columns]: every cell a plain rectangle, none blended."""
+    """A grid [r, c] enlarged to [rows, columns] without interpolation."""
     row = np.arange(rows) * values.shape[0] // rows
     column = np.arange(columns) * values.shape[1] // columns
     cells: np.ndarray = values[row][:, column]
@@ -112,9 +112,9 @@ def heat_on_crop(
     box: tuple[float, float, float, float],
     size: tuple[int, int],
 ) -> tuple[np.ndarray, tuple[int, int, int, int]]:
-    """Heat on the part of a picture that the model read; the rest is dark grey.
+    """Heat over the part of a picture that the model read; the rest is dark grey.
 
-    pixels: uint8 [H, W, 3], perhaps a reduced copy of a picture of `size` (width, height); box:
+    pixels: uint8 [H, W, 3], possibly a reduced copy of a picture of `size` (width, height); box:
     left, top, width, height in that picture. Returns the picture and the box in its own pixels
     (left, top, right, bottom).
     """

@@ -19,10 +19,10 @@ from perceiver_cli.report.pictures.track import draw_waveform
 _UNIT, _MARGIN, _GAP, _LABEL, _TRACK = 14, 24, 12, 24, 84
 _PANEL, _THUMB, _SIDE = 480, 170, 132
 
-# A sound's track on a page: left, top and right in pixels, begin and length in seconds.
+# The waveform of a sound on a page: left, top and right in pixels, start and length in seconds.
 Track = tuple[float, float, float, float, float]
 
-# Of the streams in the bar of shares; none that heat has.
+# Colours of the streams in the bar of shares, which are not those of heat.
 _TONES = ((90, 150, 200), (170, 178, 190), (60, 100, 110))
 
 
@@ -34,9 +34,9 @@ def draw_video(explanation: Explanation, ending: str) -> bytes:
 
 
 def draw_film(explanation: Explanation, ending: str) -> bytes:
-    """The frames that the model read, beside them the last map on them, at their own times.
+    """The frames that the model read beside the same frames under the last map, at their times.
 
-    With sound its waveform lies below, with a cursor, and the share of each stream.
+    With sound, its waveform is below, with a cursor, and the share of each stream.
     """
     scale = _scale(explanation)
     pictures, seconds = [], []
@@ -78,7 +78,7 @@ def draw_contact_sheet(explanation: Explanation, ending: str) -> bytes:
     """A row of frames for each map, and for each window; the track of its sound below each."""
     scale = _scale(explanation)
     windows = explanation.windows
-    # Of several windows one map each, or the page grows out of sight.
+    # One map for each of several windows, to limit the size of the page.
     last = len(explanation.names) - 1
     shown: Sequence[int] = range(last + 1) if len(windows) == 1 else [last]
     frame = fitted(windows[0].shown[0], _THUMB, _THUMB)
@@ -132,7 +132,7 @@ def _contact_rows(
 def _film_page(
     explanation: Explanation, window: WindowMaps, scale: Scale
 ) -> tuple[np.ndarray, tuple[int, int], Track | None]:
-    """All that stands still: uint8 [h, w, 3], where frames go, and the track to run along."""
+    """The static part of the film: uint8 [h, w, 3], the corner of the frames, and the track."""
     high, wide = fitted(window.shown[0], _PANEL, _PANEL).shape[:2]
     width = 2 * _MARGIN + 2 * wide + _GAP
     top = round(heading_height(explanation, width - 2 * _MARGIN, _UNIT))
@@ -163,14 +163,14 @@ def _track(
 
 
 def _share_bar(sheet: Sheet, window: WindowMaps, top: float, width: int) -> None:
-    """One bar, divided as attention is among the streams."""
+    """A bar divided in the shares of attention of the streams."""
     left, full = _MARGIN, width - 2 * _MARGIN
     for (stream, shares), tone in zip(window.shares.items(), _TONES, strict=False):
         wide = round(full * float(shares[-1]))
         colour = np.array(tone, np.uint8)
         if wide:
             sheet.image(left, top, np.broadcast_to(colour, (8, wide, 3)))
-        # Side by side even where a share is next to nothing.
+        # Does not overlap even if a share is close to zero.
         words = f"{stream} {shares[-1]:.0%}"
         at_end = left > _MARGIN
         x = width - _MARGIN if at_end else left

@@ -1,4 +1,4 @@
-"""What `classify --explain` writes: a file with its heat. Quick, small, without matplotlib."""
+"""The picture of `classify --explain`: a file with its heat map. Needs no matplotlib."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from perceiver_cli.report.pictures.thumbnail import thumbnail
 
 ENDING = ".jpg"
 
-# The longer side of a photo in pixels, at most, and what a file has of bytes, at most.
+# Limits of the longer side of a photo, in pixels, and of the file, in bytes.
 LARGEST_SIDE = 1600
 MOST_BYTES = 300_000
 
-# Qualities of JPEG that are tried, from the first that is small enough.
+# JPEG qualities; the first one with a small enough file is used.
 _QUALITIES = (85, 70, 55, 40, 25)
 
-# The side of what is no photo; sounds and films are twice as wide.
+# The side of pictures of other modalities; sounds and films are twice as wide.
 _SIDE = 480
 
 
 def overlay(explanation: Explanation) -> bytes:
-    """A JPEG file: the photo at its own size with its heat, or the file above its heat.
+    """A JPEG file: the photo at its own size under its heat map, or the file above its heat map.
 
     Photos of more than LARGEST_SIDE pixels are reduced to that.
     """
@@ -53,12 +53,12 @@ def _own_size(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def _direction(pixels: np.ndarray) -> int:
-    """The axis along which two pictures stand closest to a square."""
+    """The axis along which two concatenated pictures are closest to a square."""
     return 0 if pixels.shape[1] > pixels.shape[0] else 1
 
 
 def _small_jpeg(pixels: np.ndarray) -> bytes:
-    """At most MOST_BYTES, if the lowest quality reaches that."""
+    """At most MOST_BYTES, if the lowest quality is small enough."""
     for quality in _QUALITIES:
         content = io.BytesIO()
         Image.fromarray(pixels).save(content, "JPEG", quality=quality)

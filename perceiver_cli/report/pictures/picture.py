@@ -11,7 +11,7 @@ from perceiver_cli.explanations import Explanation, PictureMap
 from perceiver_cli.report.pictures.colours import FAINT, LINE, Scale, heat_on_crop
 from perceiver_cli.report.pictures.sheet import Sheet, heading, heading_height
 
-# The longer side of a panel in pixels: larger pictures are reduced, smaller ones enlarged.
+# Limits of the longer side of a panel in pixels: pictures are reduced or enlarged to them.
 SMALLEST, LARGEST = 440, 1600
 
 
@@ -59,13 +59,13 @@ def fitted(pixels: np.ndarray, smallest: int, largest: int) -> np.ndarray:
     if factor == 1:
         return pixels
     size = (max(1, round(pixels.shape[1] * factor)), max(1, round(pixels.shape[0] * factor)))
-    # Enlarged pixels stay pixels.
+    # Enlarged pixels are not blurred.
     how = Image.Resampling.LANCZOS if factor < 1 else Image.Resampling.NEAREST
     return np.asarray(Image.fromarray(pixels).resize(size, how))
 
 
 def _columns(panels: int, wide: int, high: int) -> int:
-    """The number of columns that makes the whole about 3 wide to 2 high, without holes if so."""
+    """The number of columns with a ratio of about 3:2 and few empty cells."""
 
     def badness(columns: int) -> float:
         rows = math.ceil(panels / columns)

@@ -1,4 +1,4 @@
-"""A shape: its points in colours, as a file for viewers of shapes or from a few views."""
+"""A shape: its points in colours, as a 3D file or drawn from a few views."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from perceiver_cli.explanations import Explanation, ShapeMap
 from perceiver_cli.report.pictures.colours import FAINT, Scale, heat
 from perceiver_cli.report.pictures.sheet import Sheet, heading, heading_height
 
-# Name, elevation and azimuth in degrees, as mplot3d counts them, and how far its cube can be
-# enlarged without leaving its panel: seen from a corner it is larger.
+# Name, elevation and azimuth in degrees (mplot3d), and the zoom at which the cube fills its panel:
+# seen from a corner it is larger.
 _VIEWS = (
     ("three-quarter", 22, -60, 1.15),
     ("front", 0, -90, 1.45),
@@ -101,7 +101,7 @@ def _z_up(attribution: ShapeMap) -> np.ndarray:
 
 
 def _scatter(axes: Any, points: np.ndarray, values: np.ndarray, scale: Scale) -> None:
-    """Points over their shape's cube, so that no axis is stretched."""
+    """Points with equal scales on all axes."""
     low, high = points.min(0), points.max(0)
     half = float((high - low).max()) / 2 or 1.0
     for setter, middle in zip(
@@ -110,6 +110,6 @@ def _scatter(axes: Any, points: np.ndarray, values: np.ndarray, scale: Scale) ->
         setter(middle - half, middle + half)
     axes.set_proj_type("ortho")
     axes.set_axis_off()
-    # What is heavy is drawn larger too: it shows without colours.
+    # Heavy points are also larger, to be visible without colours.
     level = scale.level(values)
     axes.scatter(*points.T, c=heat(level), s=8 + 22 * level, linewidths=0, depthshade=False)

@@ -1,4 +1,4 @@
-"""A page whose parts are placed in pixels from its top left, with what every page says."""
+"""A page with elements placed in pixels from the top left, with a common heading and legend."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ class Sheet:
         self._canvas = FigureCanvasAgg(self.figure)
 
     def text(self, left: float, top: float, words: str, **style: Any) -> None:
-        """Words whose top left is there. style: size (in units), color, weight, ha, va."""
+        """Text with its top left at that point. style: size (in units), color, weight, ha, va."""
         size = style.pop("size", 1.0) * self.unit * 72 / _DPI
         style = dict[str, Any]({"color": INK, "va": "top", "parse_math": False} | style)
         self.figure.text(left / self.width, 1 - top / self.height, words, fontsize=size, **style)
 
     def image(self, left: float, top: float, pixels: np.ndarray) -> None:
-        """uint8 [h, w, 3], pixel by pixel."""
+        """A picture uint8 [h, w, 3], without scaling."""
         below = self.height - round(top) - pixels.shape[0]
         self.figure.figimage(pixels, round(left), below, zorder=1)
 
@@ -76,7 +76,7 @@ class Sheet:
         self.image(left, top, scale.legend(wide, high, overlaid=overlaid))
         ticks = [(0.0, "0", "left"), (1.0, "even share", "center")]
         if scale.top > 8:
-            # On a long scale an even share is so near to zero that there is room for one word.
+            # On a long scale an even share is so close to zero that only one label fits.
             middle = scale.top / 3
             ticks = [(1.0, "even share", "left"), (middle, f"{middle:.2g}", "center")]
         for value, words, side in [*ticks, (scale.top, f"{scale.top:.2g} times even", "center")]:
@@ -106,7 +106,7 @@ def encode(pixels: np.ndarray, ending: str) -> bytes:
 
 
 def heading(sheet: Sheet, explanation: Explanation, left: float, right: float) -> float:
-    """The answer, the file and what the method shows. Returns where the next part begins."""
+    """The answer, the file and what the method shows. Returns the top of what follows."""
     result, unit = explanation.result, sheet.unit
     answer = answer_in_words(result)
     file = f"{_name(display_path(result.path))}, read by {result.model}"
@@ -119,7 +119,7 @@ def heading(sheet: Sheet, explanation: Explanation, left: float, right: float) -
 
 
 def heading_height(explanation: Explanation, width: float, unit: float) -> float:
-    """What `heading` will take of a page, from its top, for that width in pixels."""
+    """The height that `heading` takes, for that width in pixels."""
     lines = textwrap.wrap(explanation.about, max(24, int(width / (0.53 * unit))))
     return (5.4 + 1.35 * len(lines)) * unit
 

@@ -1,4 +1,4 @@
-"""A sound: its waveform, and its spectrogram under each map, window beside window."""
+"""A sound: its waveform, and its spectrogram under each map, a column for each window."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from perceiver_cli.report.pictures.track import draw_spectrogram, draw_waveform,
 
 _UNIT, _MARGIN, _GAP = 15, 30, 16
 _HERTZ, _ROW, _LABEL = 62, 150, 26
-# The width of all windows together, by how many there are.
+# Widths in pixels: of a single window, and of each of several.
 _ONE, _EACH = 900, 420
 
 
@@ -22,7 +22,7 @@ def draw_sound(explanation: Explanation, ending: str) -> bytes:
     """A row for the waveform and one for each map; a column for each window."""
     windows = [window.map_of("audio", SoundMap) for window in explanation.windows]
     scale = Scale.over(window.values for window in windows)
-    # One scale for all windows: what cannot be heard beside the others is not seen either.
+    # One scale for all windows, so that quiet windows look quiet.
     loudest = max(float(np.abs(window.samples).max()) for window in windows)
     greys = grey_limits(window.spectrum for window in windows)
     width = _ONE if len(windows) == 1 else _EACH * len(windows)

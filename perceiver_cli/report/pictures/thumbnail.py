@@ -19,7 +19,7 @@ from perceiver_cli.explanations import (
 from perceiver_cli.report.pictures.colours import BACKGROUND, Scale, enlarge, heat_on_crop
 from perceiver_cli.results import Classification
 
-# A quarter from the left and somewhat from above, as in the first view of a shape's picture.
+# Rotation and elevation of the camera, as in the first view of a shape's picture.
 _TURN, _TILT = np.radians(30), np.radians(22)
 _FRAMES = 3
 
@@ -37,10 +37,10 @@ class Thumbnail:
 def thumbnail(explanation: Explanation, side: int) -> Thumbnail:
     """A picture, a waveform over its spectrogram, a shape, or some frames.
 
-    Of several windows it is the one that says most clearly what the answer is. side: the longer
-    side of a picture or shape in pixels; sounds and videos are twice as wide.
+    Of several windows it shows the one with the highest score of the answer. side: the longer side
+    of a picture or shape in pixels; sounds and videos are twice as wide.
     """
-    # Of a long file, the clearest window alone is explained.
+    # The explanation of a long file has its clearest window only.
     several = len(explanation.windows) > 1
     window = explanation.windows[_clearest(explanation.result) if several else 0]
     scale = Scale.over(attribution.values[-1] for attribution in window.maps.values())
@@ -58,7 +58,7 @@ def picture_thumbnail(
 
 
 def _clearest(result: Classification) -> int:
-    """The window in which the answer has its highest score; the first if no window says it."""
+    """The window in which the answer has its highest score; the first if it is in none."""
     best = result.predictions[0].label if result.predictions else None
     scores = [(s["score"] or 0.0) * (s["label"] == best) for s in result.segments]
     return scores.index(max(scores)) if scores else 0
@@ -117,7 +117,7 @@ def sound_thumbnail(
 def _wave(
     attribution: SoundMap, wide: int, high: int, values: np.ndarray | None, scale: Scale
 ) -> np.ndarray:
-    """The waveform, grey or in the colours of the values of its steps: uint8 [high, wide, 3]."""
+    """The waveform in grey, or coloured by the values of its steps: uint8 [high, wide, 3]."""
     edges = np.linspace(0, len(attribution.samples), wide + 1).astype(int)[:-1]
     loudest = max(float(np.abs(attribution.samples).max()), 1e-6)
     low = np.minimum.reduceat(attribution.samples, edges) / loudest
@@ -152,7 +152,7 @@ def shape_thumbnail(
     colours = scale.colours(attribution.values[-1])
     plain, heat = _empty(side, side), _empty(side, side)
     _dot(plain, row[order], column[order], shaded[order])
-    # The heaviest points are drawn last: nothing may hide them.
+    # The heaviest points are drawn last, so that no other point hides them.
     order = attribution.values[-1].argsort(kind="stable")
     _dot(heat, row[order], column[order], colours[order])
     return Thumbnail(plain, heat)

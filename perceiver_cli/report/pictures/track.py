@@ -1,4 +1,4 @@
-"""The parts of pictures of sounds: waveforms coloured by attention, spectrograms under heat."""
+"""Waveforms coloured by attention, and spectrograms under a heat map."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def draw_waveform(
     wide: int,
     loudest: float | None = None,
 ) -> None:
-    """The waveform in `wide` strokes, each with the colour of its moment.
+    """The waveform as `wide` vertical lines, each with the colour of its time.
 
     values: [bands, steps]; loudest: the amplitude that reaches the edge; None: the window's own.
     """
@@ -31,13 +31,13 @@ def draw_waveform(
     low = np.minimum.reduceat(sound.samples, edges)
     high = np.maximum.reduceat(sound.samples, edges)
     loudest = max(float(np.abs(sound.samples).max()) if loudest is None else loudest, 1e-6)
-    # Silence is a thin line, not nothing.
+    # Silence is a thin line.
     low, high = np.minimum(low / loudest, -0.02), np.maximum(high / loudest, 0.02)
     times = sound.start_s + (np.arange(count) + 0.5) / count * sound.length_s
     step = ((times - sound.start_s) / sound.step_s).astype(int).clip(0, values.shape[1] - 1)
     strokes = np.stack([np.stack([times, low], -1), np.stack([times, high], -1)], 1)
     colours = heat(scale.level(values.mean(0)[step]))
-    # Strokes snapped to whole pixels would leave gaps.
+    # Lines snapped to whole pixels would leave gaps.
     axes.add_collection(LineCollection(list(strokes), colors=colours, linewidths=1, snap=False))
     axes.set_ylim(-1.08, 1.08)
     axes.set_yticks([])
@@ -77,5 +77,5 @@ def draw_spectrogram(
 
 
 def show_seconds(axes: Axes, sound: SoundMap) -> None:
-    """The stretch of time on the horizontal axis."""
+    """Sets the limits of the time axis."""
     axes.set_xlim(sound.start_s, sound.start_s + sound.length_s)
