@@ -1,4 +1,4 @@
-"""Animated pictures (GIF, WebP, PNG, AVIF) as videos: every frame is shown for its own time."""
+"""Animated pictures (GIF, WebP, PNG, AVIF) as videos, each frame with its own duration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""NumPy files: what is in them, told from header and first values, and reading without pickle."""
+"""NumPy files: their meaning, from header and first values, and reading without pickle."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ Meaning = Literal["image", "pointcloud"]
 # Coordinates alone; with intensity; with intensity and time; with colours or normals; with both.
 _POINT_WIDTHS = frozenset({3, 4, 5, 6, 7, 9, 10})
 
-# A grey picture of fewer rows or columns is none: rather rows of features, colours or labels.
+# Smaller grey pictures are taken for rows of features, colours or labels.
 _LEAST_SIDE = 8
 
-# Rows of pictures are not so many times as long as the columns.
+# Larger ratios of width to height, or the reverse, are not pictures.
 _LONGEST = 16
 
-# Values that are looked at where the shape alone does not tell.
+# Number of values that are examined if the shape is ambiguous.
 _SAMPLE = 2**20
 
-# Members of an .npz that are preferred when several could be meant.
+# Names of members of an .npz that are preferred if several are suitable.
 _USUAL_NAMES = ("points", "xyz", "pos", "vertices", "pointcloud", "pc", "image", "img", "arr_0")
 
 _SAY = "say which with --modality image or --modality pointcloud"
@@ -41,7 +41,7 @@ _SAY = "say which with --modality image or --modality pointcloud"
 
 @dataclass(frozen=True)
 class ArrayHeader:
-    """One stored array: its name inside an .npz ("" in an .npy), shape and type."""
+    """A stored array: its name inside an .npz ("" in an .npy), shape and type."""
 
     name: str
     shape: tuple[int, ...]
@@ -52,7 +52,7 @@ class ArrayHeader:
 
 
 def choose_array(source: Source, format: str) -> tuple[Meaning, ArrayHeader]:
-    """The array of an "npy" or "npz" file that can be classified, and as what.
+    """The array of an "npy" or "npz" file to classify, and its modality.
 
     Raises:
         InputError: "unsupported" if no array is a picture or a point cloud, or several are, or one
@@ -92,7 +92,7 @@ def read_array(source: Source, format: str, header: ArrayHeader) -> npt.NDArray[
 
 
 def read_array_points(source: Source, format: str) -> npt.NDArray[Any]:
-    """The coordinates [N, 3] of an array of points, of the type that they are stored in.
+    """The coordinates [N, 3] of an array of points, in their stored type.
 
     Raises:
         InputError: As choose_array and read_array; "unsupported" for a picture.
@@ -108,7 +108,7 @@ def read_array_points(source: Source, format: str) -> npt.NDArray[Any]:
 
 
 def _meaning(source: Source, format: str, header: ArrayHeader) -> Meaning:
-    """What an array is. Raises InputError "unsupported" or "empty"."""
+    """The modality of an array. Raises InputError "unsupported" or "empty"."""
     shape, kind = header.shape, header.dtype.kind
     if header.dtype.hasobject:
         raise InputError("unsupported", "holds Python objects (pickle), which are never loaded")

@@ -1,4 +1,4 @@
-"""Sounds: windows of mono samples at the rate a model wants, decoding only what they need."""
+"""Sounds: windows of mono samples at a model's rate, decoding only those windows."""
 
 from __future__ import annotations
 
@@ -20,26 +20,25 @@ from perceiver_cli.media.windows import choose_windows
 
 Mono = npt.NDArray[np.float32]
 
-# Of a sound that is read whole, so much is decoded at a time.
+# Seconds decoded at a time of a sound that is read whole.
 _BLOCK_S = 5.0
 
-# What libsndfile reads well. MP3 is left to PyAV because libsndfile's decoder writes its own
-# complaints to stderr.
+# Formats for libsndfile. PyAV reads MP3, because libsndfile's decoder prints messages to stderr.
 SNDFILE_FORMATS = frozenset({"wav", "flac", "ogg", "aiff", "au", "caf", "w64"})
 
-# Formats without moving pictures, where those of others may be of a codec that nothing decodes.
+# Formats without moving pictures. Those of other containers may have an unsupported codec.
 _SOUND_ALONE = SNDFILE_FORMATS | {"mp3", "aac", "amr"}
 
 
 def load_sound(source: Source, format: str, spec: SoundSpec) -> Sound:
     """Evenly spaced windows of a sound file, or of the sound in a container.
 
-    Samples that are not finite become 0; how channels become one is said at to_mono.
+    Samples that are not finite become 0; see to_mono for the mix of channels.
 
     Args:
         source: The file.
         format: detect's name for its format.
-        spec: Which windows are wanted. A file not longer than spec.window_s is one window of its
+        spec: Which windows to load. A file not longer than spec.window_s gives one window of its
             own length.
 
     Returns:
@@ -56,8 +55,8 @@ def load_sound(source: Source, format: str, spec: SoundSpec) -> Sound:
     try:
         return _load([SndfileReader(link, format) for link in links], spec, ())
     except InputError as first:
-        # PyAV gets further with cut-off files and rare codecs; if it does not, libsndfile's
-        # verdict is the more precise one, but for codecs that neither knows.
+        # PyAV reads more of truncated files and rare codecs. If it fails, libsndfile's error is
+        # more precise, except for codecs that neither supports.
         try:
             return _load([AvReader(link, format) for link in links], spec, ())
         except InputError as second:
@@ -70,15 +69,15 @@ def resample(samples: Mono, rate: int, to: int) -> Mono:
     """Changes the rate of a sound.
 
     Args:
-        samples: [S] at `rate` samples a second.
-        rate: Samples a second.
-        to: Samples a second.
+        samples: [S] at `rate` samples per second.
+        rate: Samples per second.
+        to: Samples per second.
 
     Returns:
         [round(S * to / rate)], at least one sample, in step with the original.
 
     Raises:
-        InputError: "corrupt" for rates that cannot be.
+        InputError: "corrupt" for impossible rates.
     """
     if rate == to or not len(samples):
         return np.ascontiguousarray(samples, dtype=np.float32)
@@ -87,7 +86,7 @@ def resample(samples: Mono, rate: int, to: int) -> Mono:
 
 
 def finite(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """The samples, those that are NaN or infinite as 0."""
+    """The samples with NaN and infinities replaced by 0."""
     return np.nan_to_num(samples, nan=0, posinf=0, neginf=0)
 
 
@@ -110,7 +109,7 @@ def _resample_with_av(samples: Mono, rate: int, to: int) -> Mono:
 
 
 def _load(readers: Sequence[SoundReader], spec: SoundSpec, notes: tuple[str, ...]) -> Sound:
-    """The windows of the readers' sounds, one behind the other."""
+    """The windows of the readers' sounds, concatenated."""
     duration = sum(reader.duration_s for reader in readers)
     chosen = choose_windows(duration, spec.window_s, spec.max_windows, spec.coverage)
     read = _read_whole if chosen.hop_s is not None else _read_apart
@@ -147,7 +146,7 @@ def _load(readers: Sequence[SoundReader], spec: SoundSpec, notes: tuple[str, ...
 def _read_apart(
     readers: Sequence[SoundReader], starts: list[float], spec: SoundSpec
 ) -> tuple[list[SoundWindow], list[float]]:
-    """Windows, each decoded alone, and the largest magnitudes of what was decoded."""
+    """Windows, each decoded separately, and the largest magnitudes decoded."""
     windows, peaks = [], []
     for start in starts:
         pieces = list(_pieces(readers, start, spec.window_s, spec.rate))
@@ -160,7 +159,7 @@ def _read_apart(
 def _read_whole(
     readers: Sequence[SoundReader], starts: list[float], spec: SoundSpec
 ) -> tuple[list[SoundWindow], list[float]]:
-    """As _read_apart, for windows that overlap: each second is decoded once, a block at a time."""
+    """As _read_apart, for overlapping windows: decodes block by block, each second once."""
     if not starts:
         return [], []
     end = starts[-1] + spec.window_s
@@ -170,7 +169,7 @@ def _read_whole(
         for piece in _pieces(readers, float(block), length, spec.rate):
             parts.append(piece.samples)
             peaks += [piece.peak] if piece.peak is not None else []
-        # What a block falls short of, in a damaged file, is silence as long as more follows.
+        # In a damaged file, samples missing from a block are silent if more follows.
         missing = round((block + length - starts[0]) * spec.rate) - sum(map(len, parts))
         if missing > 0 and block + length < end:
             parts.append(np.zeros(missing, np.float32))
@@ -185,7 +184,7 @@ def _read_whole(
 
 
 class _Piece(NamedTuple):
-    """samples: mono at the wanted rate; peak: the largest magnitude of finite ones in the file."""
+    """samples: mono at the requested rate; peak: the largest finite magnitude in the file."""
 
     samples: Mono
     peak: float | None
@@ -194,12 +193,12 @@ class _Piece(NamedTuple):
 def _pieces(
     readers: Sequence[SoundReader], start_s: float, length_s: float, rate: int
 ) -> Iterator[_Piece]:
-    """The parts of a stretch, one for each reader's sound that it reaches into; none is empty."""
+    """The pieces of an interval, one for each reader's sound that it overlaps; none is empty."""
     end_s = start_s + length_s
     begins = 0.0
     for reader in readers:
         ends = begins + reader.duration_s
-        # What a single sound states of its length may be short of the truth.
+        # The stated length of a single sound may be too short.
         within = begins < end_s and (start_s < ends or len(readers) == 1)
         if within:
             first = max(0.0, start_s - begins)
@@ -216,7 +215,7 @@ def _pieces(
 
 
 def _notes(source: Source, format: str) -> tuple[str, ...]:
-    """That a container's pictures cannot be decoded, where that is so."""
+    """A note if the container's pictures cannot be decoded."""
     if format in _SOUND_ALONE:
         return ()
     with open_container(source, format) as container:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO
 
-# Indices of long films have some; what is longer is not read to its end.
+# The indices of long films reach this size; longer boxes are not read.
 _LARGEST = 2**26
 
 

@@ -1,4 +1,4 @@
-"""Names of codecs that no decoder here knows, read from a container's own headers."""
+"""Names of unsupported codecs, read from a container's own headers."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _HEAD = 2**20
 
 
 def undecodable(source: Source, format: str, kind: Kind) -> str:
-    """That a container's pictures or sound cannot be decoded, in words.
+    """A message that a container's pictures or sound cannot be decoded.
 
     Args:
         source: The container.
         format: detect's name for it.
-        kind: What cannot be decoded.
+        kind: "pictures" or "sound".
 
     Returns:
         A clause, such as "its pictures cannot be decoded (codec zzzz)".

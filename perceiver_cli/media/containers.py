@@ -1,4 +1,4 @@
-"""Reading containers with PyAV: opening, choosing streams, measuring, decoding in time order."""
+"""Reading containers with PyAV: opening, streams, durations, decoding in time order."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
-# detect's format -> the one demuxer that may read it. Naming it keeps content from choosing a
-# playlist demuxer, which would open other files or addresses.
+# detect's format -> its demuxer. If FFmpeg chose by content, a playlist demuxer could open other
+# files or addresses.
 DEMUXERS = {
     "mp4": "mov",
     "m4a": "mov",
@@ -66,7 +66,7 @@ DEMUXERS = {
     "dv": "dv",
 }
 
-# Demuxers that guess a stream's length from a few packets; the whole file's is better there.
+# Demuxers that guess a stream's duration from a few packets; the file's duration is better.
 _STREAM_LENGTH_GUESSED = frozenset({"mpeg", "mpegts"})
 
 
@@ -82,8 +82,8 @@ def open_container(source: Source, format: str) -> Iterator[InputContainer]:
         The container, at its beginning.
 
     Raises:
-        InputError: "corrupt" if the demuxer of the format cannot make sense of the file,
-            "unsupported" for a variant that it does not know.
+        InputError: "corrupt" if the demuxer of the format cannot read the file,
+            "unsupported" for a variant that it does not support.
     """
     import av
 
@@ -124,7 +124,7 @@ def has_sound(container: InputContainer) -> bool:
 
 
 def _moving(container: InputContainer) -> list[VideoStream]:
-    """Streams of pictures but for cover art and the thumbnails of chapters."""
+    """Streams of pictures, without cover art and thumbnails of chapters."""
     from av.stream import Disposition
 
     still = Disposition.attached_pic | Disposition.timed_thumbnails
@@ -145,10 +145,10 @@ def sound_stream(container: InputContainer) -> AudioStream | None:
 
 @dataclass(frozen=True)
 class Extent:
-    """Where a stream lies on the container's clock, in seconds.
+    """The time span of a stream on the container's clock, in seconds.
 
-    start_s: its first frame; last_s: the time of its last frame; end_s: where that frame ends.
-    timed is False if the stream carries no timestamps (frames are then counted).
+    start_s: the time of its first frame; last_s: of its last frame; end_s: the end of that frame.
+    timed: False if the stream has no timestamps (frames are then counted).
     """
 
     start_s: float
@@ -163,18 +163,18 @@ class Extent:
 
 
 def frame_length(stream: Any) -> float:
-    """Seconds that one frame of pictures lasts on average (1/25 when the file does not say)."""
+    """Mean duration in seconds of a frame of pictures (1/25 if the file does not state it)."""
     rate = stream.average_rate or stream.guessed_rate
     return float(1 / rate) if rate else 1 / 25
 
 
 def start_of(stream: Any) -> float:
-    """Where a stream begins on the container's clock, in seconds."""
+    """The start of a stream on the container's clock, in seconds."""
     return float(stream.start_time * stream.time_base) if stream.start_time else 0.0
 
 
 def stated_extent(container: InputContainer, stream: Any) -> Extent | None:
-    """The extent as the header states it, or None if it does not."""
+    """The extent stated in the header, or None."""
     start = start_of(stream)
     if stream.duration and container.format.name not in _STREAM_LENGTH_GUESSED:
         duration = float(stream.duration * stream.time_base)
@@ -243,7 +243,7 @@ def _packets(container: InputContainer, stream: Any) -> Iterator[Any]:
             with _ignore_damage():
                 packet = next(packets, None)
         except IndexError:
-            # The packet of a stream that turned up midway, which PyAV cannot name: read on.
+            # A packet of a stream that appeared midway, which PyAV does not know: skipped.
             packets = container.demux(stream)
             continue
         if packet is None:
@@ -260,5 +260,5 @@ def _ignore_damage() -> Iterator[None]:
     except MemoryError as error:
         raise InputError("too_large", "needs more memory than this machine has") from error
     except (av.FFmpegError, OSError, ValueError, RuntimeError):
-        # Cut-off and damaged files: whatever else can be decoded still counts.
+        # In truncated and damaged files, all other packets that can be decoded are used.
         return

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
-# What no data should raise in code that checks its data; damaged data gives ValueError and its kin.
+# Exceptions that point to a bug, not to damaged data, which raises ValueError and the like.
 _PROGRAMMING_ERRORS = (TypeError, AttributeError, NameError, AssertionError, NotImplementedError)
 
-# The system's own reasons. Others, such as a seek to before the beginning, come from damage.
+# Errors of the system. Others, such as a seek to before the beginning, come from damage.
 _READ_ERRORS = frozenset(
     getattr(errno, name)
     for name in (
@@ -29,7 +29,7 @@ _READ_ERRORS = frozenset(
     if hasattr(errno, name)
 )
 
-# For content that no loader foresaw.
+# For exceptions that no loader expected.
 UNREADABLE_CONTENT = "its content makes no sense to the decoder"
 
 _PYPI_NAMES = {"PIL": "pillow", "pillow_heif": "pillow-heif"}
@@ -39,11 +39,11 @@ _PYPI_NAMES = {"PIL": "pillow", "pillow_heif": "pillow-heif"}
 def wrap_errors(kind: ErrorKind, message: str) -> Iterator[None]:
     """Turns any exception inside the block into an InputError.
 
-    Decoders raise exceptions of every type on damaged files, hence the broad net. What is no damage
-    is told apart: an InputError passes unchanged; see `to_input_error` for the others.
+    Decoders raise exceptions of every type on damaged files, so all are caught. An InputError
+    passes unchanged; see `to_input_error` for exceptions that do not mean damage.
 
     Args:
-        kind: For a library that could not read the content.
+        kind: The kind of InputError if the content is damaged.
         message: One line for people.
 
     Raises:
@@ -58,11 +58,11 @@ def wrap_errors(kind: ErrorKind, message: str) -> Iterator[None]:
 
 
 def to_input_error(error: Exception, kind: ErrorKind, message: str) -> InputError:
-    """What an exception means for the file: `kind` and `message`, unless it is none of its faults.
+    """The InputError for an exception: `kind` and `message`, unless the file is not the cause.
 
-    Those are: too little memory ("too_large"), a decoder that is not installed
-    ("missing_library"), a file that stopped being readable ("unreadable") and a mistake in
-    perceiver's own code ("internal").
+    Other causes are: too little memory ("too_large"), a decoder that is not installed
+    ("missing_library"), a file that can no longer be read ("unreadable") and a bug in perceiver
+    ("internal").
     """
     detail = f"{type(error).__name__}: {error}".strip()
     frames = traceback.extract_tb(error.__traceback__)
@@ -73,7 +73,7 @@ def to_input_error(error: Exception, kind: ErrorKind, message: str) -> InputErro
     if isinstance(error, OSError) and any(_is_import_of_library(frame) for frame in frames):
         # A package without its shared library.
         return InputError("missing_library", f"a decoder cannot be loaded: {error}", detail)
-    # Only the system's own: FFmpeg's errors are OSErrors too, and mean damage.
+    # Only errors of the system: FFmpeg's errors are OSErrors too, and mean damage.
     if type(error).__module__ == "builtins" and getattr(error, "errno", None) in _READ_ERRORS:
         reason = getattr(error, "strerror", None) or "input/output error"
         return InputError("unreadable", f"cannot be read: {reason}", detail)
@@ -106,10 +106,10 @@ def _missing(error: ImportError) -> str:
 
 
 class SafeSeekStream:
-    """A stream that answers an impossible seek with -1 instead of an exception.
+    """A stream that returns -1 for an impossible seek instead of an exception.
 
-    Decoders try such seeks on damaged files, and cannot pass on an exception of their callback:
-    it would be printed, or come out of a later call.
+    Decoders try such seeks on damaged files, and cannot propagate an exception of their callback:
+    it would be printed, or raised by a later call.
     """
 
     def __init__(self, stream: BinaryIO) -> None:

@@ -1,4 +1,4 @@
-"""What videos and animated pictures share: which times are looked at, and at what size."""
+"""Times and sizes of frames, for videos and animated pictures."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ _BT2020 = 9
 # Light in candela per square metre: of a white sheet of paper, and of the brightest HLG screen.
 _WHITE, _HLG_PEAK = 203.0, 1000.0
 
-# Brighter than this share of white, light is compressed, so that no highlight is clipped.
+# Light above this share of white is compressed, so that no highlight is clipped.
 _KNEE = 0.5
 
 _PQ_M1, _PQ_M2 = 2610 / 16384, 2523 / 4096 * 128
@@ -43,7 +43,7 @@ def is_high_range(frame: Any) -> bool:
 def to_standard_range(
     pixels: npt.NDArray[np.uint16], transfer: int, primaries: int
 ) -> npt.NDArray[np.uint8]:
-    """Tone mapping: what is as bright as paper, or less, keeps its look; highlights are compressed.
+    """Tone mapping: levels up to paper white are kept, highlights are compressed.
 
     Args:
         pixels: RGB [h, w, 3], full range.

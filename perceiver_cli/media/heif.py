@@ -1,4 +1,4 @@
-"""What the items of a HEIF file are coded in, read from its own headers."""
+"""The coding of the items of a HEIF file, read from its headers."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _UNSUPPORTED = {
 
 
 def unsupported_coding(stream: BinaryIO) -> str | None:
-    """How the pictures of a HEIF file are coded, as "in H.264", where no decoder here reads that.
+    """The coding of the pictures of a HEIF file, such as "in H.264", if it is not supported.
 
     Args:
         stream: The file.
 
     Returns:
-        The coding in words; None if there are pictures that can be read, or if no header tells.
+        The coding in words; None if it is supported, or unknown.
     """
     types = _item_types(top_level_box(stream, b"meta"))
     if types & _READ:

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
 _ORIENTATION_TAG = 0x0112
 
-# Beyond so many pixels a decoded picture is reduced at once: every step after that holds another
-# copy.
+# Larger pictures are reduced right after decoding, because every later step holds another copy.
 _LARGE = 2**24
 
 _REPAIRABLE = frozenset({"jpeg", "jp2"})
@@ -34,8 +33,8 @@ _MULTIPLE = frozenset({"GIF", "PNG", "WEBP", "AVIF", "TIFF"})
 def load_picture(source: Source, format: str, at_least: int | None = None) -> Picture:
     """The picture in a file, upright, transparency composited over white.
 
-    Of an animation or a file of several pages this is the first. A JPEG that lacks its end is
-    read as far as it goes, and a JPEG 2000 with faulty headers is repaired, each with a note.
+    Of an animation or a file of several pages this is the first. A truncated JPEG is read as far as
+    it goes, and a JPEG 2000 with faulty headers is repaired, each with a note.
 
     Args:
         source: The file.
@@ -64,7 +63,7 @@ def load_picture(source: Source, format: str, at_least: int | None = None) -> Pi
 
 def exif_orientation(picture: Image.Image) -> int:
     """The EXIF orientation in which a picture is stored, 1 to 8."""
-    # Damaged EXIF data is no reason to refuse a picture whose pixels are fine.
+    # Damaged EXIF data does not matter if the pixels are intact.
     with suppress(Exception):
         orientation = picture.getexif().get(_ORIENTATION_TAG)
         if isinstance(orientation, int) and 1 <= orientation <= 8:
@@ -81,7 +80,7 @@ def _load(source: Source, format: str, at_least: int | None, repaired: bool = Fa
             picture.draft(None, (at_least, at_least))
         with decoding(format):
             picture.load()
-        # Pillow's TIFF decoder has turned the picture, and says so, when it is loaded.
+        # Pillow's TIFF decoder turns the picture upright when it is loaded.
         orientation = exif_orientation(picture)
         if format != "jpeg":
             width, height = picture.size
@@ -99,7 +98,7 @@ def _repairs(picture: Image.Image, format: str) -> tuple[str, ...]:
 
 
 def _factor(picture: Image.Image, at_least: int) -> int:
-    """By which whole number a very large picture is reduced."""
+    """The integer factor by which a very large picture is reduced."""
     large = picture.width * picture.height > _LARGE
     return max(1, min(picture.size) // at_least) if large else 1
 
@@ -109,7 +108,7 @@ def _facts(picture: Image.Image) -> dict[str, Any]:
     orientation = exif_orientation(picture)
     if orientation > 1:
         facts["exif_orientation"] = orientation
-    # Damaged later frames are no reason to refuse a picture either.
+    # Damaged later frames do not matter either.
     with suppress(Exception):
         frames = getattr(picture, "n_frames", 1)
         if picture.format in _MULTIPLE and frames > 1:

@@ -1,4 +1,4 @@
-"""JPEG files that end too early: what is there is shown, as viewers do."""
+"""Truncated JPEG files: read as far as they go, as viewers do."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 _END_MARKER = b"\xff\xd9"
 
-# libjpeg fills what is missing with this level of all channels.
+# libjpeg fills missing rows with this level in all channels.
 _FILL = 128
 
-# A picture of which less than this share is there is not worth an answer.
+# A picture with a smaller share of its rows is not classified.
 _LEAST = 0.5
 
 _ROWS = 64
 
-# The process of compression, by the marker that begins a frame.
+# The compression process, by the marker that begins a frame.
 _PROCESSES = {
     0xC3: "a lossless JPEG",
     0xC5: "a hierarchical JPEG",
@@ -39,10 +39,10 @@ _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
 
 
 def unsupported_process(stream: BinaryIO) -> str | None:
-    """What kind of JPEG a file is if libjpeg reads no such thing, as "a JPEG-LS picture".
+    """The kind of a JPEG file that libjpeg does not support, such as "a JPEG-LS picture".
 
     Args:
-        stream: A JPEG file at its beginning, where it is left again.
+        stream: A JPEG file at its beginning; its position is restored.
 
     Returns:
         The kind, or None for an ordinary JPEG and for one whose header is damaged.
@@ -72,7 +72,7 @@ def unsupported_process(stream: BinaryIO) -> str | None:
 
 
 def append_end_marker(stream: BinaryIO) -> BinaryIO:
-    """The same file with an end marker, up to which the decoder then reads.
+    """The same file with an end marker, so that the decoder reads up to it.
 
     Args:
         stream: A JPEG file. It is closed with the stream that is returned.
@@ -85,7 +85,7 @@ def append_end_marker(stream: BinaryIO) -> BinaryIO:
 
 
 def note_missing_rows(picture: Image.Image) -> str:
-    """What a decoded JPEG lacks that was read with an end marker of our own.
+    """A note on the missing rows of a decoded JPEG whose end marker was appended.
 
     Args:
         picture: The decoded picture, not yet turned upright.

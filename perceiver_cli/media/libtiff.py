@@ -1,4 +1,4 @@
-"""The libtiff inside Pillow: what it can unpack, and its messages kept off stderr."""
+"""The libtiff inside Pillow: its supported compressions, and suppression of its messages."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from importlib import import_module
 
 
 def unpacks(compression: int) -> bool:
-    """Whether it was built with a compression, by the number in a file's tag 259.
+    """Whether it was built with a compression, by its number in tag 259 of a file.
 
-    True where it cannot be asked, as on Windows, where it is part of Pillow's own library.
+    True if unknown, as on Windows, where it is part of Pillow's own library.
     """
     try:
         return bool(_library().TIFFIsCODECConfigured(ctypes.c_uint16(compression)))
@@ -22,7 +22,7 @@ def unpacks(compression: int) -> bool:
 
 @contextmanager
 def silent_libtiff() -> Iterator[None]:
-    """Inside the block it prints nothing; for one thread at a time."""
+    """Suppresses its messages inside the block; for one thread at a time."""
     try:
         set_handler = _library().TIFFSetErrorHandler
     except (AttributeError, OSError):
@@ -38,5 +38,5 @@ def silent_libtiff() -> Iterator[None]:
 
 @cache
 def _library() -> ctypes.CDLL:
-    """Pillow's library, through which those that it links to are found. Raises OSError."""
+    """Pillow's library, through which linked libraries are found. Raises OSError."""
     return ctypes.CDLL(import_module("PIL._imaging").__file__)

@@ -14,10 +14,10 @@ variable of the environment changes it: PERCEIVER_MAX_PIXELS=400000000.
 | a sound's samples a second, in all channels | MAX_RATE | a channel with more is damage |
 | a decoding process, on Linux | MAX_WORKER_BYTES | address space, everything included |
 
-What passes all of them takes less than 2 GiB, the program included
+An input within all limits takes less than 2 GiB, the program included
 (`python -m tests.benchmarks.limits`).
 
-Length is no limit: of long sounds and videos only the windows that a model reads are decoded.
+Duration has no limit: of long sounds and videos only the windows that a model reads are decoded.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from perceiver_cli.errors import UsageError
 
 
 def limit_text(name: str, limit: int | None = None) -> str:
-    """A limit in words, with what changes it.
+    """A limit in words, with the variable that changes it.
 
     Args:
-        name: Its name here.
-        limit: Its value, where only a share of it applies.
+        name: Its name in this module.
+        limit: Its value, if only a share of it applies.
     """
     unit = name.rpartition("_")[2].lower()
     number = globals()[name] if limit is None else limit
@@ -59,7 +59,7 @@ MAX_FRAMES = _limit("MAX_FRAMES", 10_000)
 
 MAX_PIPE_BYTES = _limit("MAX_PIPE_BYTES", 2**29)
 
-# Samples a second.
+# Samples per second.
 MAX_RATE = _limit("MAX_RATE", 6_000_000)
 
 # Room for the largest picture in several copies (transparency, 16 bits) beside the libraries.

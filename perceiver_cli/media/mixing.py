@@ -1,4 +1,4 @@
-"""Sounds of several channels as one, which never cancel each other."""
+"""Mixing channels to mono without cancellation."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ _SILENT = 1e-4
 # Channels that run against the loudest one by more than this correlation are inverted.
 _OPPOSED = -0.5
 
-# Peaks beyond this are no loud recording, but whole numbers in a file of fractions.
+# Larger peaks are not a loud recording, but integers stored as floating-point numbers.
 _HIGHEST = 16.0
 _FULL_SCALES = (2.0**15, 2.0**23, 2.0**31)
 
 
 def to_mono(samples: npt.NDArray[np.float32], bass: int | None = None) -> npt.NDArray[np.float32]:
-    """The mean over the channels that carry sound, those in opposite phase inverted.
+    """The mean over the channels that are not silent, those in opposite phase inverted.
 
-    A plain mean is silent where two channels are each other's opposite (a wrongly wired
-    microphone, a balanced line, a karaoke filter), and half as loud where one is silent. A
-    constant offset counts as silence.
+    A plain mean is silent if two channels have opposite phase (a wrongly wired microphone, a
+    balanced line, a karaoke filter), and half as loud if one is silent. A constant offset counts as
+    silence.
 
     Args:
         samples: [S, C], finite.
-        bass: The channel for low frequencies alone, which is left out beside others.
+        bass: Index of the low-frequency channel, which is left out if there are others.
 
     Returns:
         [S].
@@ -49,7 +49,7 @@ def to_mono(samples: npt.NDArray[np.float32], bass: int | None = None) -> npt.ND
 
 
 def full_scale(peak: float) -> float:
-    """What stands for full scale in samples that reach a peak: 1, or that of a whole number."""
+    """The full scale of samples with that peak: 1, or that of an integer type."""
     if peak <= _HIGHEST:
         return 1.0
     return next((scale for scale in _FULL_SCALES if peak <= scale), peak)

@@ -1,4 +1,4 @@
-"""Ogg files that are several, one behind the other ("chained"), as radio streams are recorded."""
+"""Chained Ogg files: several concatenated ones, as in recordings of radio streams."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def chain_links(source: Source) -> list[Source]:
             stream.seek(position)
             page = stream.read(_HEADER)
             if not page.startswith(_CAPTURE):
-                # Damage: the next page may not be far.
+                # Damage: search for the next page.
                 stream.seek(position)
                 found = stream.read(_SEARCH).find(_CAPTURE, 1)
                 if found < 0:

@@ -1,4 +1,4 @@
-"""Which way up the frames of a video are shown."""
+"""Orientation of the frames of a video."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MATRIX = struct.Struct("=9i")
 
 
 def frame_orientation(frame: Any) -> int:
-    """How a frame is stored, by the display matrix that comes with it.
+    """The orientation in which a frame is stored, by its display matrix.
 
     Args:
         frame: A VideoFrame.
@@ -36,7 +36,7 @@ def orientation_of(a: float, b: float, c: float, d: float) -> int:
     """The EXIF orientation for a display matrix.
 
     It shows the pixel at (x, y), y pointing down, at (a x + c y, b x + d y) (ISO/IEC 14496-12,
-    6.2.2). Scaling and small angles are passed over.
+    6.2.2). Scaling and small angles are ignored.
 
     Args:
         a: First row, first column.

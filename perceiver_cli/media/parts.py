@@ -1,4 +1,4 @@
-"""Streams made of parts of other streams, so that nothing has to be copied."""
+"""Streams of parts of other streams, without a copy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Part = tuple[int, int] | bytes
 
 
 class _Parts(RandomAccessStream):
-    """The parts one after another, read only."""
+    """The parts concatenated, read only."""
 
     def __init__(self, stream: BinaryIO, parts: Sequence[Part]) -> None:
         self._stream = stream
@@ -45,11 +45,11 @@ class _Parts(RandomAccessStream):
 
 
 def join_parts(stream: BinaryIO, parts: Sequence[Part]) -> BinaryIO:
-    """A stream that reads the parts of another, one after another.
+    """A stream of concatenated parts of another stream.
 
     Args:
-        stream: What the parts are of. It is closed with the stream that is returned.
-        parts: None of them empty.
+        stream: The other stream. It is closed with the stream that is returned.
+        parts: Start and length of each, not empty.
 
     Returns:
         A buffered, seekable stream, at its beginning.

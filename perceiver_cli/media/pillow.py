@@ -1,4 +1,4 @@
-"""Opening pictures with Pillow, and what its failures mean."""
+"""Opening pictures with Pillow, and its exceptions as InputErrors."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from perceiver_cli.media.png import strip_ancillary_chunks
 if TYPE_CHECKING:
     from PIL import Image
 
-# Only the decoder of the detected format is tried, so content never picks an odd Pillow plugin:
-# Pillow's name of the format, and the module of Pillow that reads it. Plugins in plain Python that
-# take minutes for a photo (QOI, DDS without compression) are not among them.
+# Pillow's name of the format, and its plugin. Only the plugin of the detected format is tried, so
+# content cannot choose a rare one. Plugins in plain Python that take minutes for a photo (QOI, DDS
+# without compression) are left out.
 _PLUGINS: dict[str, tuple[str, str]] = {
     "jpeg": ("JPEG", "Jpeg"),
     "png": ("PNG", "Png"),
@@ -42,8 +42,8 @@ _PLUGINS: dict[str, tuple[str, str]] = {
     "sgi": ("SGI", "Sgi"),
     "sun": ("SUN", "Sun"),
 }
-# Pillow cannot tell a variant that it does not know from damage in these headers; the first is
-# the likelier.
+# In these headers Pillow does not distinguish an unsupported variant from damage; the first is
+# more likely.
 _MANY_VARIANTS = frozenset({"tiff", "psd", "sgi", "tga"})
 
 # Measured; libraries hold their own planes beside Pillow's picture (4 bytes) and ours (3).
@@ -71,8 +71,8 @@ def open_picture(stream: BinaryIO, format: str, repaired: bool = False) -> Image
     Args:
         stream: The file at its beginning.
         format: detect's name for it.
-        repaired: Whether a JPEG that lacks its end is read as far as it goes, and faulty headers
-            of JPEG 2000 are corrected.
+        repaired: Whether a truncated JPEG is read as far as it goes, and faulty headers of JPEG
+            2000 are corrected.
 
     Returns:
         The picture.
@@ -122,7 +122,7 @@ def _check_compression(picture: Image.Image) -> None:
 
 
 def check_memory(picture: Image.Image, format: str) -> None:
-    """Refuse a picture that takes more memory than MAX_PIXELS of the usual kind.
+    """Refuses a picture that takes more memory than MAX_PIXELS of the usual kind.
 
     Args:
         picture: A picture that is not decoded yet.
@@ -137,11 +137,11 @@ def check_memory(picture: Image.Image, format: str) -> None:
 
 
 def _bytes_a_pixel(picture: Image.Image, format: str) -> int:
-    """The memory that decoding takes at its peak, the result included, for each pixel."""
+    """Peak memory of decoding in bytes per pixel, the result included."""
     if format == "tiff":
         tags: dict[int, Any] = getattr(picture, "tag_v2", {})
         bits: tuple[int, ...] = tags.get(_BITS_A_SAMPLE, (8,))
-        # The compressed strips of a file may be a single one, which its decoder holds whole.
+        # A file may be a single compressed strip, which its decoder holds whole.
         if tags.get(_COMPRESSION, 1) != 1:
             return max(_USUAL_BYTES, _RESULT_BYTES + sum(bits) // 8)
     return _BYTES_A_PIXEL.get(format, _USUAL_BYTES)
@@ -149,15 +149,15 @@ def _bytes_a_pixel(picture: Image.Image, format: str) -> int:
 
 @contextmanager
 def decoding(format: str, part: str = "data") -> Iterator[None]:
-    """Failures of Pillow inside the block as InputErrors of the kind that fits.
+    """Turns exceptions of Pillow inside the block into InputErrors.
 
     Args:
         format: detect's name for the format.
         part: What is read, for the message: "header" or "data".
 
     Raises:
-        InputError: "unsupported" for a variant that Pillow does not know, otherwise as
-            to_input_error tells it: "corrupt" for damage.
+        InputError: "unsupported" for a variant that Pillow does not support, otherwise see
+            to_input_error: "corrupt" for damage.
     """
     try:
         yield
@@ -172,7 +172,7 @@ def _meaning(error: Exception, format: str, part: str) -> InputError:
 
     if isinstance(error, Image.DecompressionBombError):
         return InputError("too_large", f"too many pixels: {limit_text('MAX_PIXELS')}")
-    # Runs of equal pixels that go on in the next row, which Pillow takes for damage.
+    # Runs of equal pixels across rows, which Pillow takes for damage.
     long_runs = format == "tga" and "buffer overrun" in str(error)
     if isinstance(error, NotImplementedError) or _UNSUPPORTED.search(str(error)) or long_runs:
         return to_input_error(error, "unsupported", _UNKNOWN_VARIANT.format(format.upper()))

@@ -1,4 +1,4 @@
-"""From whatever a picture is stored as to upright 8-bit RGB."""
+"""Conversion of pictures to upright 8-bit RGB."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-# Depths that cameras and scanners keep inside 16-bit files.
+# Bit depths that cameras and scanners store in 16-bit files.
 _DEPTH_CEILINGS = (2**8 - 1, 2**10 - 1, 2**12 - 1, 2**14 - 1, 2**16 - 1)
 
 # Pictures are converted in strips of so many pixels, so that copies of other depths stay small.
@@ -24,12 +24,12 @@ _STRIP_PIXELS = 2**20
 
 
 def check_size(width: int, height: int, most_pixels: int | None = None) -> None:
-    """Refuse what is too large to decode, or has no area.
+    """Refuses a picture that is too large, or has no area.
 
     Args:
         width: Pixels.
         height: Pixels.
-        most_pixels: The limit where it is a share of MAX_PIXELS.
+        most_pixels: The limit, if it is a share of MAX_PIXELS.
 
     Raises:
         InputError: "too_large" beyond the limit, "corrupt" without area.
@@ -61,7 +61,7 @@ def to_8_bit(values: Array) -> Array:
     """
     if values.dtype == np.uint8:
         return values
-    # As they lie in memory, because another order would need a copy.
+    # In their order in memory, because another order would need a copy.
     order: Literal["C", "F"] = "F" if np.isfortran(values) else "C"
     flat = values.reshape(-1, order=order)
     scale = _Scale.of(_chunks(flat), values.dtype.kind)
@@ -74,9 +74,9 @@ def to_8_bit(values: Array) -> Array:
 def to_rgb_array(picture: Image.Image, orientation: int = 1, factor: int = 1) -> Array:
     """A decoded Pillow picture of any mode as upright RGB.
 
-    It is converted in strips, so that beside the decoder's own picture there is little more than
-    the result. Transparency is composited over white: that is what most viewers and web pages
-    show behind a picture, and hidden colours under transparent pixels must not come through.
+    It is converted in strips, so that memory holds little beside the decoder's picture and the
+    result. Transparency is composited over white, as most viewers and web pages do; colours of
+    transparent pixels are hidden.
 
     Args:
         picture: A picture whose pixels are loaded.
@@ -87,8 +87,8 @@ def to_rgb_array(picture: Image.Image, orientation: int = 1, factor: int = 1) ->
         uint8 [H, W, 3].
 
     Raises:
-        InputError: "unsupported" for a colour mode without a way to RGB, "corrupt" if its
-            numbers are all infinite or NaN.
+        InputError: "unsupported" for a colour mode that cannot be converted to RGB, "corrupt" if
+            all numbers are infinite or NaN.
     """
     width, height = picture.size
     size = -(-height // factor), -(-width // factor)
@@ -104,7 +104,7 @@ def to_rgb_array(picture: Image.Image, orientation: int = 1, factor: int = 1) ->
 
 
 def stored_view(upright: Array, orientation: int) -> Array:
-    """An upright picture seen as a file of an EXIF orientation stores it.
+    """An upright picture as a file of an EXIF orientation stores it.
 
     Args:
         upright: [H, W, ...].
@@ -145,7 +145,7 @@ def apply_orientation(stored: Array, orientation: int) -> Array:
 
 @dataclass(frozen=True)
 class _Scale:
-    """Numbers become round((number - low) / span * 255); what is not finite counts as least."""
+    """Maps numbers to round((number - low) / span * 255); those that are not finite to 0."""
 
     low: float
     span: float
@@ -187,7 +187,7 @@ def _strips(picture: Image.Image, rows: int) -> Iterator[tuple[Image.Image, int]
 
 
 def _converter(picture: Image.Image, rows: int) -> Callable[[Image.Image], Image.Image]:
-    """What turns a strip of the picture into mode RGB."""
+    """A function that converts a strip of the picture to mode RGB."""
     from PIL import Image
 
     mode = picture.mode

@@ -1,4 +1,4 @@
-"""PNG files without the chunks that no pixel depends on."""
+"""Removal of ancillary chunks from PNG files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from perceiver_cli.media.parts import Part, join_parts
 _SIGNATURE = 8
 _OVERHEAD = 12  # length, name and checksum
 
-# Transparency, animation, orientation. Broken frames of an animation are left to the decoder.
+# Transparency, animation, orientation. Damaged frames of an animation are left to the decoder.
 _KEPT_IF_SOUND = frozenset({b"tRNS", b"acTL", b"eXIf"})
 _KEPT = frozenset({b"fcTL", b"fdAT"})
 _TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
@@ -19,15 +19,14 @@ _TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
 # Editors without eXIf write the orientation into one of these texts.
 _TELLING = (b"Raw profile type exif\0", b"Raw profile type APP1\0", b"XML:com.adobe.xmp\0")
 
-# Orientation takes a few bytes; what is longer than this is not worth reading.
+# An orientation takes a few bytes; longer texts are not read.
 _LONGEST = 2**20
 
 
 def strip_ancillary_chunks(stream: BinaryIO) -> BinaryIO:
     """The same picture without texts, colour profiles and other ancillary chunks.
 
-    Their size, their compression and their checksums are then no reason to refuse a picture, as
-    they are none in viewers.
+    Damage in them then does not matter, as in viewers.
 
     Args:
         stream: A PNG file at its beginning. It is closed with the stream that is returned.
@@ -51,7 +50,7 @@ def strip_ancillary_chunks(stream: BinaryIO) -> BinaryIO:
                 "unsupported", "a PNG of an iOS program (CgBI); export it as plain PNG"
             )
         if not name.isalpha() or position + whole > end:
-            # Damaged or cut off: the decoder is to see it.
+            # Damaged or truncated: the decoder reports it.
             parts.append((position, end - position))
             break
         if _is_kept(stream, name, length):
@@ -85,7 +84,7 @@ def _holds_orientation(name: bytes, content: bytes) -> bool:
     )
     if not packed:
         return True
-    # Only whether it unpacks to little matters, so the rest of the header is skipped roughly.
+    # Only its unpacked size matters, so the rest of the header is skipped roughly.
     start = content.find(b"\x78", len(telling))
     try:
         unpacker = zlib.decompressobj()
@@ -96,7 +95,7 @@ def _holds_orientation(name: bytes, content: bytes) -> bool:
 
 
 def _merged(parts: list[tuple[int, int]]) -> list[Part]:
-    """Neighbouring parts as one, without empty ones."""
+    """Adjacent parts merged, without empty ones."""
     merged: list[tuple[int, int]] = []
     for start, length in parts:
         if merged and sum(merged[-1]) == start:

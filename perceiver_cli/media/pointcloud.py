@@ -1,4 +1,4 @@
-"""3D shapes: meshes as points sampled evenly over their surface, clouds as they are."""
+"""3D shapes as points: meshes are sampled uniformly by area, clouds are kept."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from perceiver_cli.media.types import PointCloud, Source
 CLOUD_FACTOR, CLOUD_FLOOR = 4, 20_000
 
 
-# By convention these are modelled with y up.
+# Formats with y up by convention.
 _Y_UP = frozenset({"obj", "glb", "gltf"})
 
 _READERS = {
@@ -60,7 +60,7 @@ def load_points(source: Source, format: str, points: int, seed: int = 0) -> Poin
         InputError: "corrupt" for damage or no finite coordinates, "empty" without vertices,
             "too_large" beyond MAX_SHAPE_BYTES.
     """
-    # Coordinates without bounds are found by what comes out of them, not by NumPy's warnings.
+    # Overflows are detected in the result, not by NumPy's warnings.
     with np.errstate(all="ignore"):
         return _load(source, format, points, np.random.default_rng(seed))
 

@@ -1,4 +1,4 @@
-"""Pillow as loaders need it, and afterwards as the rest of the process had it."""
+"""Settings of Pillow for loaders, restored afterwards."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from perceiver_cli.media.limits import MAX_PIXELS
 
 
 class _QuietPillow(ContextDecorator):
-    """Pillow neither warns nor logs, and reads pictures of MAX_PIXELS.
+    """Disables warnings and logs of Pillow, and permits pictures of MAX_PIXELS.
 
-    These are settings of the whole process. They are made when the first thread enters, and put
-    back when the last one leaves. What matters of Pillow's messages is told by InputErrors.
+    The settings are global to the process. They are made when the first thread enters, and restored
+    when the last one leaves. InputErrors report what matters of Pillow's messages.
     """
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ def _settings() -> Iterator[None]:
     with warnings.catch_warnings(), silent_libtiff():
         warnings.filterwarnings("ignore", module=r"PIL(\.|$)")
         logger.setLevel(logging.CRITICAL)
-        # Pillow refuses twice this many; usually that is its own choice too.
+        # Pillow refuses twice this many, as with its default limit.
         Image.MAX_IMAGE_PIXELS = (MAX_PIXELS + 1) // 2
         try:
             yield

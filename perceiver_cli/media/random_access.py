@@ -1,4 +1,4 @@
-"""Read-only streams over content that is read by position."""
+"""Read-only streams over content with random access."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import cast
 
 
 class RandomAccessStream(io.RawIOBase):
-    """A seekable stream of `size` bytes; derived classes say how some of them are read."""
+    """A seekable stream of `size` bytes; derived classes implement `read_at`."""
 
     def __init__(self, size: int) -> None:
         self._size = size

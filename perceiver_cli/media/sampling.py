@@ -1,4 +1,4 @@
-"""Points drawn from a shape: evenly over the faces of a mesh, or a subset of a cloud."""
+"""Points sampled from a shape: uniformly over the faces of a mesh, or a subset of a cloud."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import numpy.typing as npt
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.shapes.shape import Floats, Integers
 
-# Coordinates beyond this are damage: their squares would no longer be finite.
+# Larger coordinates are damage: their squares would not be finite.
 _LARGEST = 1e100
 
-# What is computed of all faces or points is computed of so many at a time.
+# Number of faces or points in a block of a computation.
 _AT_ONCE = 2**18
 
 
 def sample_surface(
     vertices: npt.NDArray[Any], faces: Integers, count: int, rng: np.random.Generator
 ) -> Floats:
-    """Points that lie uniformly by area on the faces of a mesh.
+    """Points sampled uniformly by area on the faces of a mesh.
 
     Args:
         vertices: Numbers [V, 3] of any type.
@@ -45,7 +45,7 @@ def sample_surface(
     if not lows:
         raise InputError("corrupt", "no vertex of the mesh has finite coordinates")
     low, high = np.min(lows, axis=0), np.max(highs, axis=0)
-    # Areas are taken at the scale of the shape, so that neither tiny nor distant ones lose them.
+    # Areas are computed at the scale of the shape, so that tiny and distant shapes keep them.
     scale = (high - low).max() or 1.0
     areas = np.zeros(len(faces))
     for begin, triangles in _blocks(vertices, faces):

@@ -1,4 +1,4 @@
-"""Reading stretches of a sound file: with libsndfile, or with PyAV."""
+"""Reading intervals of a sound file: with libsndfile, or with PyAV."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 
 Samples = npt.NDArray[np.float32]
 
-# Elementary streams state a length guessed from the bit rate: theirs is measured.
+# Elementary streams state a duration guessed from the bit rate, so it is measured.
 _UNRELIABLE_LENGTH = frozenset({"mp3", "aac", "amr", "ac3", "eac3", "dts"})
 
-# Smaller jumps between a frame's timestamp and the end of the frame before are rounding.
+# Smaller gaps between a frame's timestamp and the end of the previous frame are rounding.
 _GAP_S = 0.1
 
-# Where the channel for low frequencies lies, in files whose channels have an order by convention.
+# Index of the low-frequency channel, in formats with a conventional order of channels.
 _BASS = {
     **{(format, count): 3 for format in ("wav", "w64", "flac") for count in (6, 7, 8)},
     **{("ogg", count): count - 1 for count in (6, 7, 8)},
@@ -46,7 +46,7 @@ _LONGEST = 2**50  # samples; libsndfile's word for "unknown" is more
 
 
 class SoundReader(Protocol):
-    """A sound file. rate: samples a second of each channel; bass: see to_mono."""
+    """A sound file. rate: samples per second of each channel; bass: see to_mono."""
 
     rate: int
     channels: int
@@ -54,14 +54,14 @@ class SoundReader(Protocol):
     bass: int | None
 
     def read(self, start_s: float, length_s: float) -> Samples:
-        """A stretch of the sound.
+        """An interval of the sound.
 
         Args:
-            start_s: Its beginning in the file.
+            start_s: Its start in the file.
             length_s: Its length.
 
         Returns:
-            [S, channels], fewer than asked for at the end of the file, none behind it.
+            [S, channels], shorter at the end of the file, empty after it.
 
         Raises:
             InputError: "corrupt" if it cannot be decoded.
@@ -84,7 +84,7 @@ class SndfileReader:
         self.bass = _BASS.get((format, self.channels))
 
     def read(self, start_s: float, length_s: float) -> Samples:
-        """A stretch of the sound, float32 [S, channels]; see SoundReader."""
+        """An interval of the sound, float32 [S, channels]; see SoundReader."""
         with self._open() as file:
             file.seek(min(round(start_s * self.rate), file.frames))
             count = round(length_s * self.rate)
@@ -112,12 +112,12 @@ class AvReader:
         if self._extent.duration_s <= 0:
             raise InputError("empty", "the file holds no sound: 0 samples")
         self.duration_s = self._extent.duration_s
-        # Known when something is decoded.
+        # Known after the first decoded frame.
         self.rate = self.channels = 0
         self.bass: int | None = None
 
     def read(self, start_s: float, length_s: float) -> Samples:
-        """A stretch of the sound, float32 [S, channels]; see SoundReader."""
+        """An interval of the sound, float32 [S, channels]; see SoundReader."""
         with open_container(self._source, self._format) as container:
             stretch = decode_samples(
                 container,
@@ -133,7 +133,7 @@ class AvReader:
 
 
 def _extent(source: Source, format: str) -> Extent:
-    """Where the sound of a file lies; remembered, as a long file is opened for each stretch.
+    """The extent of the sound of a file; cached, because a long file is opened many times.
 
     Raises:
         InputError: As sound_extent.
@@ -146,12 +146,12 @@ def _extent(source: Source, format: str) -> Extent:
 
 
 def _found_extent(source: Source, format: str, stamp: tuple[int, int] | None) -> Extent:
-    """As _extent; stamp: what changes when the file does."""
+    """As _extent; stamp: changes with the file."""
     with open_container(source, format) as container:
         extent = sound_extent(container, format)
     if extent.timed:
         return extent
-    # Of a stream without timestamps, whose packets do not say how long they are.
+    # A stream without timestamps, whose packets have no duration.
     with open_container(source, format) as container:
         frames = frames_from(container, sound_stream(container), 0.0, extent)
         length = sum(frame.samples / (frame.sample_rate or 1) for _, frame in frames)
@@ -162,7 +162,7 @@ _remembered_extent = lru_cache(maxsize=8)(_found_extent)
 
 
 class SampleBuffer:
-    """Samples of a stretch as they are decoded.
+    """Samples of an interval, collected as they are decoded.
 
     samples: float32 [S, C] at `rate`, up to the last one decoded; bass: see to_mono.
     """
@@ -180,7 +180,7 @@ class SampleBuffer:
         return self._buffer[: self._end]
 
     def add(self, frame: Any, offset_s: float) -> bool:
-        """Takes an AudioFrame that begins offset_s into the stretch; False when it is full."""
+        """Adds an AudioFrame that starts at offset_s in the interval; False when it is full."""
         part = _samples(frame)
         if not self.rate:
             self.rate, channels = frame.sample_rate, part.shape[1]
@@ -204,10 +204,10 @@ class SampleBuffer:
 
 
 def check_rate(rate: int, channels: int) -> None:
-    """Refuse more than MAX_RATE samples a second, of one channel or of all.
+    """Refuses more than MAX_RATE samples per second, of one channel or of all.
 
     Raises:
-        InputError: "corrupt" for a rate that no recorder has, "too_large" for many channels.
+        InputError: "corrupt" for an impossible rate, "too_large" for too many channels.
     """
     if not 0 < rate <= MAX_RATE:
         raise InputError("corrupt", f"states {rate:,} samples a second")
@@ -218,11 +218,11 @@ def check_rate(rate: int, channels: int) -> None:
 
 
 def sound_extent(container: InputContainer, format: str) -> Extent:
-    """Where the sound of a container lies.
+    """The extent of the sound of a container.
 
     Raises:
-        InputError: "unsupported" without sound that can be decoded, "corrupt" for a rate that
-            cannot be, "empty" without any packet.
+        InputError: "unsupported" without sound that can be decoded, "corrupt" for an
+            impossible rate, "empty" without any packet.
     """
     stream = sound_stream(container)
     if stream is None:
@@ -239,17 +239,17 @@ def sound_extent(container: InputContainer, format: str) -> Extent:
 def decode_samples(
     container: InputContainer, stream: Any, extent: Extent, start_s: float, length_s: float
 ) -> SampleBuffer:
-    """Decodes the stretch [start_s, start_s + length_s) of the container's clock.
+    """Decodes the interval [start_s, start_s + length_s) of the container's clock.
 
     Args:
         container: The container, at its beginning.
         stream: Its stream of sound.
-        extent: Where that lies.
-        start_s: Where sample 0 of the result lies.
-        length_s: Gaps in it are silent.
+        extent: The extent of that stream.
+        start_s: The time of sample 0 of the result.
+        length_s: Length of the result; gaps are silent.
 
     Returns:
-        What was decoded, shorter than the stretch if the sound ends before it.
+        The decoded samples, fewer if the sound ends earlier.
     """
     stretch = SampleBuffer(length_s)
     for time, frame in frames_from(container, stream, start_s, extent):

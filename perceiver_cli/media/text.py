@@ -1,4 +1,4 @@
-"""Text files: their encoding, and their lines in blocks, whatever ends a line."""
+"""Text files: their encoding, and their lines in blocks, with any line ends."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from perceiver_cli.errors import InputError
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),  # begins like UTF-16
+    (codecs.BOM_UTF32_LE, "utf-32"),  # begins as UTF-16 does
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
@@ -20,7 +20,7 @@ _BLOCK = 2**22
 _LONGEST_LINE = 2**26
 _ODD_CONTROLS = frozenset(range(32)) - frozenset(b"\t\n\r\f\x1b")
 
-# Text in these has more bytes above 127 than below.
+# Encodings in which text has more bytes above 127 than below.
 _EAST_ASIAN = ("gb18030", "shift_jis", "big5", "euc_kr")
 
 
@@ -60,9 +60,9 @@ def find_encoding(head: bytes) -> str:
 def line_blocks(stream: BinaryIO) -> Iterator[bytes]:
     r"""Text from the position of a stream, as blocks of whole lines.
 
-    Lines end in "\n", whatever ended them in the file. The bytes are those of the file, or UTF-8
+    Line ends are converted to "\n". The bytes are those of the file, or UTF-8
     where it is in UTF-16 or UTF-32: numbers and key words are ASCII in all of these. No block ends
-    within a line that a backslash continues.
+    in a line continued by a backslash.
 
     Raises:
         InputError: "corrupt" for a line of more than 64 MiB.
@@ -73,7 +73,7 @@ def line_blocks(stream: BinaryIO) -> Iterator[bytes]:
         piece = next(pieces, None)
         ended = piece is None
         data = rest + (piece or b"")
-        # A carriage return at the end may be half of a line's end.
+        # A carriage return at the end may be the first half of a line end.
         held = b"\r" if data.endswith(b"\r") and not ended else b""
         data = data[: len(data) - len(held)].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         end = len(data) if ended else _last_end(data)
@@ -85,7 +85,7 @@ def line_blocks(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def printable(text: str) -> str:
-    """Text of a file as a message may show it: on one line, without control characters."""
+    """Text of a file for a message: on one line, without control characters."""
     return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
@@ -105,7 +105,7 @@ def _as_utf8(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def _last_end(data: bytes) -> int:
-    """Behind the last line end that no backslash precedes; 0 without one."""
+    """The position after the last line end not preceded by a backslash; 0 without one."""
     end = data.rfind(b"\n")
     while end > 0 and data[end - 1 : end] == b"\\":
         end = data.rfind(b"\n", 0, end)
@@ -113,7 +113,7 @@ def _last_end(data: bytes) -> int:
 
 
 def _decodes(head: bytes, encoding: str) -> bool:
-    """Whether it does; a character that is cut off at the end is none of its faults."""
+    """Whether it decodes; a truncated character at the end is allowed."""
     try:
         codecs.getincrementaldecoder(encoding)().decode(head)
     except UnicodeDecodeError:

@@ -32,7 +32,7 @@ _SURVEY = {
 _ATOM = re.compile(r"[A-Z][a-z]?(\s+[-+.\deE]+){3}")
 _EXCEL_HINT = re.compile(r"sep=(.)", re.IGNORECASE)
 
-# What programs write where there is no value.
+# Texts that programs write for a missing value.
 _MISSING = frozenset(
     {"", "-", "--", "?", ".", "*", "na", "n/a", "#n/a", "nan", "null", "nil", "none", "nodata"}
 )
@@ -47,11 +47,11 @@ class TextLayout:
     """Which cells of a line are x, y and z.
 
     Attributes:
-        separator: Between the cells of a line; None means any white space.
+        separator: Of the cells of a line; None: any white space.
         columns: The indices of x, y and z.
-        decimal_comma: Whether numbers are written 1,5.
+        decimal_comma: Whether the decimal sign is a comma.
         named: Whether a header names the columns.
-        titles: How many lines that are neither blank nor comments come before the first point.
+        titles: Number of lines, without blank ones and comments, before the first point.
     """
 
     separator: str | None
@@ -78,7 +78,7 @@ def find_layout(text: str) -> TextLayout | None:
     """The layout of the table of points that begins with `text` (whole lines), or None.
 
     Raises:
-        InputError: "unsupported" if it is a table of something else.
+        InputError: "unsupported" if it is another table.
     """
     lines = [line.strip(" ") for line in re.split(r"\r\n|\r|\n", text)[: 2 * _SAMPLE_LINES]]
     named = _title_in_comment([line for line in lines if line.strip()])
@@ -110,12 +110,12 @@ def find_layout(text: str) -> TextLayout | None:
 
 
 def content_lines(lines: list[str]) -> list[str]:
-    """Those that are neither blank nor comments."""
+    """The lines that are neither blank nor comments."""
     return [line for line in lines if line.strip() and not _COMMENT.match(line)]
 
 
 def split_cells(line: str, separator: str | None) -> list[str]:
-    """The cells of a line; those in quotation marks may hold the separator."""
+    """The cells of a line; quoted ones may contain the separator."""
     if separator and '"' in line:
         return next(csv.reader([line], delimiter=separator), [])
     return line.split(separator)
@@ -197,7 +197,7 @@ def _unnamed_layout(
 def _without_index(body: list[list[str]], comma: bool) -> tuple[int, int, int]:
     """The first three columns, or the three after one that only numbers the rows."""
     if len(body) > 4:
-        body = body[:-1]  # it may sum up the others
+        body = body[:-1]  # it may be a sum
     numbers = [row[0] for row in body if len(row) > 3]
     if len(numbers) < max(4, len(body)) or not all(number.isdecimal() for number in numbers):
         return 0, 1, 2
@@ -242,7 +242,7 @@ def _all_numbers(row: list[str], comma: bool) -> bool:
 
 
 def _missing(row: list[str], comma: bool) -> bool:
-    """Whether a row holds no point because values are missing, or because it sums up others."""
+    """Whether a row is not a point because values are missing, or because it is a sum."""
     cells = [cell.strip(" \"'").lower() for cell in row]
     if cells and _SUMMARY.match(cells[0]):
         return True

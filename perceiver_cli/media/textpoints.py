@@ -1,4 +1,4 @@
-"""Text tables of points (XYZ, PTS, CSV, TSV): reading what has the layout of textlayout."""
+"""Reading of text tables of points (XYZ, PTS, CSV, TSV); see textlayout for their layout."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from perceiver_cli.media.textlayout import TextLayout, content_lines, find_layou
 
 _HEAD = 2**16 + 1
 
-# Lines that have to be looked at one by one.
+# Lines that have to be parsed one by one.
 _UNUSUAL = re.compile(
     rb"[#%]|//|^[\"'\s]*(?:grand |sub)?(?:total|sum|mean|average|avg|count|min|max|std|median)",
     re.IGNORECASE | re.MULTILINE,
@@ -26,13 +26,13 @@ def read_text_points(stream: BinaryIO) -> Shape:
     """The points of a table, float64 [N, 3], and a note on rows that hold none.
 
     Raises:
-        InputError: "corrupt" if it is no table of points, "too_large".
+        InputError: "corrupt" if it is not a table of points, "too_large".
     """
     text, encoding = decoded_head(stream.read(_HEAD))
     layout = find_layout(text) if text else None
     if layout is None:
         raise InputError("corrupt", "the text holds no table of points")
-    # What is not in UTF-8 comes as the bytes of the file.
+    # Bytes outside UTF-8 are kept as they are.
     encoding = encoding if encoding == "latin-1" else "utf-8"
     stream.seek(0)
     points = GrowingArray(3, np.float64)
@@ -53,14 +53,14 @@ def read_text_points(stream: BinaryIO) -> Shape:
 
 
 def _points_of(lines: list[str], layout: TextLayout) -> Floats:
-    """float64 [lines, 3]; NaN for those that hold no point."""
+    """float64 [lines, 3]; NaN for lines without a point."""
     nothing = (np.nan,) * 3
     points = [layout.point(line) or nothing for line in lines]
     return np.array(points, np.float64).reshape(-1, 3)
 
 
 def _even_block(block: bytes, layout: TextLayout) -> Floats | None:
-    """The same for a block whose lines all have the same cells, many times as fast; else None."""
+    """A faster version for a block whose lines all have the same cells; else None."""
     if _UNUSUAL.search(block):
         return None
     text = block.replace(b'"', b"")

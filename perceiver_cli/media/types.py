@@ -1,4 +1,4 @@
-"""What loaders return: plain numpy arrays in natural units, and the facts a report shows."""
+"""Results of loaders: plain numpy arrays in natural units, and facts for reports."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class Source:
     """A file to classify.
 
     Attributes:
-        path: On disk, or the name of what came another way.
-        data: The content that came another way, such as over standard input, or None.
-        modality: The one that the caller says it has.
-        stretch: Of a long sound or film, the index of the first window that is wanted and their
-            number; None: the first ones.
+        path: On disk, or a name for content from elsewhere.
+        data: The content, if it is not on disk, such as from standard input; else None.
+        modality: As given by the caller.
+        stretch: Of a long sound or film, the index of the first window to load and their number;
+            None: the first ones.
     """
 
     path: str
@@ -58,10 +58,10 @@ class Source:
                 raise InputError("too_large", problem)
             return io.BytesIO(self.data)
         try:
-            # First of all, because opening some of these would wait for ever.
+            # Checked first, because opening some of these would block forever.
             kind = _NO_FILES.get(stat.S_IFMT(os.stat(self.path).st_mode))
             if kind == "folder":
-                # A walk hands on the folders that it cannot list: the reason comes from here.
+                # A walk yields the folders that it cannot list: here the reason is raised.
                 os.scandir(self.path).close()
             if kind:
                 way = "; perceiver classify - < PIPE reads it" if kind == "pipe" else ""
@@ -80,13 +80,13 @@ class Source:
             raise InputError("unreadable", reason) from None
 
     def fetched(self) -> Source:
-        """The source with what it takes from elsewhere at hand; raises InputError as `open`."""
+        """The source with its remote content fetched; raises InputError as `open`."""
         return self
 
     def identity(self) -> Identity | None:
-        """What changes when the content does: the size in bytes and the time of change.
+        """The size in bytes and the time of modification, to detect changes of the content.
 
-        None for what cannot be told: content that came over a pipe, or a file that is not there.
+        None if unknown: for content from a pipe, or a missing file.
         """
         if self.data is not None:
             return None
@@ -97,16 +97,16 @@ class Source:
         return {"size": status.st_size, "mtime_ns": status.st_mtime_ns}
 
     def changed(self) -> bool:
-        """Whether the content is known to be another one than when it was begun to be read."""
+        """Whether the content is known to have changed since reading began."""
         return False
 
     @property
     def on_disk(self) -> bool:
-        """Whether it is a file with others beside it."""
+        """Whether it is a file in a folder on disk."""
         return type(self) is Source and self.data is None
 
     def has_no_bytes(self) -> bool:
-        """Whether it is known to have no content at all: no media, whatever its name."""
+        """Whether it is known to be empty."""
         if self.data is not None:
             return not self.data
         try:
@@ -129,7 +129,7 @@ class Source:
 class Picture:
     """A still picture.
 
-    pixels: uint8 [H, W, 3], RGB, upright. They may be a reduced decode of width x height.
+    pixels: uint8 [H, W, 3], RGB, upright; possibly a reduced decode of width x height.
     notes: one line for each thing that was left out or repaired.
     """
 
@@ -140,7 +140,7 @@ class Picture:
     notes: tuple[str, ...] = ()
 
     def describe(self) -> dict[str, Any]:
-        """What a person wants to know of it: the record's `input`."""
+        """Facts for people: the record's `input`."""
         return {"width": self.width, "height": self.height, **self.facts}
 
 
@@ -158,7 +158,7 @@ class Sound:
 
     duration_s is that of the whole file; file_rate and channels are the file's own.
     notes: one line for each thing that was left out or repaired.
-    total: how many windows the file has in all; hop_s: see ChosenWindows.
+    total: number of windows of the whole file; hop_s: see ChosenWindows.
     """
 
     windows: tuple[SoundWindow, ...]
@@ -171,7 +171,7 @@ class Sound:
     hop_s: float | None = None
 
     def describe(self) -> dict[str, Any]:
-        """What a person wants to know of it: the record's `input`."""
+        """Facts for people: the record's `input`."""
         return {
             "duration_s": round(self.duration_s, 3),
             "sample_rate": self.file_rate,
@@ -183,8 +183,8 @@ class Sound:
 class PointCloud:
     """points: float64 [N, 3] in the file's own units, turned so that z points up.
 
-    float64, because clouds in map coordinates lie so far from the origin that float32 would
-    round their shape away; centre them before reducing the precision.
+    float64, because clouds in map coordinates are so far from the origin that float32 would lose
+    their shape; centre them before reducing the precision.
     `up` is the axis that pointed up in the file ("y" for OBJ and GLB, "z" otherwise).
     notes: one line for each thing that was left out or repaired.
     """
@@ -197,7 +197,7 @@ class PointCloud:
     notes: tuple[str, ...] = ()
 
     def describe(self) -> dict[str, Any]:
-        """What a person wants to know of it: the record's `input`."""
+        """Facts for people: the record's `input`."""
         low, high = self.points.min(0), self.points.max(0)
         return {
             "kind": self.kind,
@@ -212,7 +212,7 @@ class PointCloud:
 class VideoWindow:
     """frames: uint8 [T, h, w, 3], RGB, upright; times_s: float64 [T], presentation times.
 
-    sound: float32 [S] mono samples of the same stretch of time, or None.
+    sound: float32 [S], mono samples of the same interval, or None.
     """
 
     frames: np.ndarray
@@ -226,7 +226,7 @@ class Video:
     """One or more windows of a video. Frames may be a reduced decode of width x height.
 
     notes: one line for each thing that was left out or repaired.
-    total: how many windows the file has in all; hop_s: see ChosenWindows.
+    total: number of windows of the whole file; hop_s: see ChosenWindows.
     """
 
     windows: tuple[VideoWindow, ...]
@@ -240,7 +240,7 @@ class Video:
     hop_s: float | None = None
 
     def describe(self) -> dict[str, Any]:
-        """What a person wants to know of it: the record's `input`."""
+        """Facts for people: the record's `input`."""
         return {
             "width": self.width,
             "height": self.height,
@@ -251,22 +251,22 @@ class Video:
 
 
 class Media(Protocol):
-    """What a loader returns."""
+    """The result of a loader."""
 
     @property
     def notes(self) -> tuple[str, ...]:
         """One line for each thing that was left out or repaired."""
 
     def describe(self) -> dict[str, Any]:
-        """What a person wants to know of it: the record's `input`."""
+        """Facts for people: the record's `input`."""
 
 
 @dataclass(frozen=True)
 class SoundSpec:
-    """What a sound model needs: mono at `rate`, windows of at most window_s seconds.
+    """Input of a sound model: mono at `rate`, windows of at most window_s seconds.
 
-    A longer file gives evenly spaced windows: as many as cover it, at most max_windows; or what
-    coverage says. A shorter one gives the whole file as one.
+    A longer file gives evenly spaced windows: as many as cover it, at most max_windows; or those of
+    `coverage`. A shorter one gives one window, the whole file.
     """
 
     rate: int
@@ -277,10 +277,10 @@ class SoundSpec:
 
 @dataclass(frozen=True)
 class VideoSpec:
-    """What a video model needs: `frames` evenly spaced frames per window.
+    """Input of a video model: `frames` evenly spaced frames per window.
 
     Frames are scaled down on decoding so that their shorter side is about short_side (never up).
-    sound_rate None means that no sound is wanted.
+    sound_rate: None: no sound.
     """
 
     frames: int
@@ -293,9 +293,9 @@ class VideoSpec:
 
 @dataclass(frozen=True)
 class PictureSpec:
-    """What a picture model needs: the shorter side decoded to no less than this many pixels.
+    """Input of a picture model: the shorter side is decoded to at least this many pixels.
 
-    None: every pixel of it.
+    None: at full size.
     """
 
     at_least: int | None

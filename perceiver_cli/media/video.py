@@ -1,4 +1,4 @@
-"""Videos: frames chosen by presentation time, with the sound of the same stretch of time."""
+"""Videos: frames chosen by presentation time, with the sound of the same interval."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ from perceiver_cli.media.windows import choose_windows
 # Containers round timestamps to as little as a millisecond.
 _ROUNDING_S = 1e-3
 
-# Where seeking lands behind a time, or on frames that need earlier ones, it is tried again from
-# this much before.
+# If seeking lands after a time, or on frames that need earlier ones, it is repeated from this much
+# earlier.
 _SEEK_MARGINS_S = (0.0, 10.0, 60.0)
 
-# Decoders keep frames that others are told by: 39 bytes a pixel were measured for the most that
-# H.264 permits, where a still picture takes 8.
+# Decoders keep reference frames: 39 bytes per pixel were measured for the maximum of H.264, while a
+# still picture takes 8.
 _FRAMES_HELD = 5
 _LARGE, _THREADS_FOR_LARGE = 2**24, 2
 
-# Pixels are stated to be this many times as wide as high at most; anything else is damage.
+# Larger pixel aspect ratios are damage.
 _WIDEST = 10.0
 
 
@@ -62,16 +62,15 @@ class _Frames(NamedTuple):
 def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
     """Windows of a video or an animated picture; see VideoSpec for which and VideoWindow for what.
 
-    A video longer than spec.window_s gives evenly spaced windows and is sought, not decoded
-    whole; a shorter one is one window from its first to its last frame. A window's frames are
-    those on screen at evenly spaced times, so variable frame rates need no care; where there are
-    fewer frames than wanted, they repeat. Sound is spec.sound_rate mono samples of exactly the
-    window's length, silent where the file has none.
+    A video longer than spec.window_s gives evenly spaced windows, reached by seeking; a shorter one
+    gives one window from its first to its last frame. The frames of a window are those on screen
+    at evenly spaced times, at any frame rate; if there are fewer frames, they repeat. Sound is mono
+    at spec.sound_rate, exactly as long as the window, silent if the file has none.
 
     Args:
         source: The file.
         format: detect's name for its format.
-        spec: Which windows and frames are wanted.
+        spec: Which windows and frames to load.
 
     Returns:
         The video.
@@ -91,7 +90,7 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
         length = frame_length(stream)
         fps = stream.average_rate or stream.guessed_rate
         extent = stated_extent(container, stream)
-        # Short files are measured: it costs little, and the exact last frame matters there.
+        # Short files are measured: it is cheap, and the exact last frame matters.
         if extent is None or extent.duration_s <= spec.window_s:
             extent = measured_extent(container, stream)
     if extent is None:
@@ -131,7 +130,7 @@ def _decode_frames(
     wanted: npt.NDArray[np.float64],
     short_side: int,
 ) -> _Frames | None:
-    """The frames on screen at the wanted times of the video, or None if none can be decoded."""
+    """The frames on screen at the requested times, or None if none can be decoded."""
     for margin in _SEEK_MARGINS_S:
         with open_container(source, format) as container:
             stream = picture_stream(container)
@@ -139,7 +138,7 @@ def _decode_frames(
                 return None
             stream.thread_type = "AUTO"
             if stream.width * stream.height > _LARGE:
-                # Every thread holds a frame of its own.
+                # Every thread holds a frame.
                 stream.codec_context.thread_count = _THREADS_FOR_LARGE
             timed = frames_from(container, stream, extent.start_s + wanted[0] - margin, extent)
             shown = _on_screen(((time - extent.start_s, frame) for time, frame in timed), wanted)
@@ -167,7 +166,8 @@ def _reduced(shown: Iterator[tuple[float, Any]], aspect: float, short_side: int)
         times.append(time)
     if not pictures:
         return None
-    # A stream may change its size midway: frames unlike the first give way to the nearest like it.
+    # The size may change midway: frames of another size than the first are replaced by the nearest
+    # one of the same size.
     alike = [i for i, picture in enumerate(pictures) if picture.shape == pictures[0].shape]
     kept = [_nearest(alike, i) for i in range(len(pictures))]
     return _Frames(np.stack([pictures[i] for i in kept]), np.array([times[i] for i in kept]), size)
@@ -178,7 +178,7 @@ def _nearest(numbers: list[int], to: int) -> int:
 
 
 def _pixel_aspect(stream: Any) -> float:
-    """How many times as wide as high a pixel is shown."""
+    """The pixel aspect ratio, width over height."""
     aspect = float(stream.sample_aspect_ratio or 1)
     return aspect if 1 / _WIDEST <= aspect <= _WIDEST else 1.0
 
@@ -186,7 +186,7 @@ def _pixel_aspect(stream: Any) -> float:
 def _on_screen(
     timed: Iterable[tuple[float, Any]], wanted: npt.NDArray[np.float64]
 ) -> Iterator[tuple[float, Any]]:
-    """For each wanted time, in order, the (time, frame) that is on screen then.
+    """For each requested time, in order, the (time, frame) on screen.
 
     The first frame stands in for times before it and the last for times after it.
     """

@@ -1,11 +1,11 @@
-"""Which stretches of a long sound or video are looked at."""
+"""Choice of the windows of a long sound or video."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
-# A remainder shorter than this share of a window does not get a window of its own.
+# A shorter remainder, as a share of a window, gets no window of its own.
 SMALLEST_REMAINDER = 0.05
 
 
@@ -31,11 +31,11 @@ class Coverage:
     """Whether a sound or film is read whole, and which of its windows are loaded.
 
     Attributes:
-        whole_s: A file of at most so many seconds is read whole. 0: none is.
-        hop_s: Seconds from one window to the next where it is.
-        short_too: Whether a file that max_windows windows cover is read so as well.
-        first: Index of the first window that is loaded.
-        count: How many are loaded at most; None: all from there.
+        whole_s: Longest duration of a file that is read whole. 0: none is.
+        hop_s: Seconds from one window to the next if it is.
+        short_too: Whether this includes files that max_windows windows cover.
+        first: Index of the first window to load.
+        count: Maximum number of windows to load; None: all from there.
     """
 
     whole_s: float = 0.0
@@ -50,9 +50,9 @@ class ChosenWindows:
     """The windows of one file.
 
     Attributes:
-        starts: Start times, in seconds, of those that are loaded.
-        total: How many the file has in all.
-        hop_s: Seconds from one to the next where the file is read whole, else None.
+        starts: Start times, in seconds, of the windows to load.
+        total: Number of windows of the whole file.
+        hop_s: Seconds from one window to the next if the file is read whole, else None.
     """
 
     starts: list[float]

@@ -1,4 +1,4 @@
-"""glTF 2.0: the default scene's meshes, each where its node puts it."""
+"""glTF 2.0: the default scene's meshes with the transforms of their nodes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DRACO = "KHR_draco_mesh_compression"
 _POINTS, _TRIANGLES, _STRIP, _FAN = 0, 4, 5, 6
 _VERTICES_AT_ONCE = 2**16
 
-# What JSON of another structure than glTF's brings about.
+# Exceptions for JSON with another structure than glTF's.
 _DAMAGE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 
 

@@ -1,4 +1,4 @@
-"""The parts of a glTF or GLB file: its JSON, and the bytes of its buffers wherever they are."""
+"""A glTF or GLB file: its JSON, and the bytes of its buffers, inside or in other files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _JSON, _BIN = 0x4E4F534A, 0x004E4942
 # Python needs up to twenty times as much for lists of lists.
 _LARGEST_JSON = 2**25
 
-# Buffers within the JSON are left where they are until they are needed.
+# Buffers within the JSON are decoded when they are needed.
 _INSIDE = re.compile(rb'"data:([^",]{0,200}),([^"]{200,})"')
 
 _COMPRESSIONS = {
@@ -31,7 +31,7 @@ _COMPRESSIONS = {
     "KHR_texture_basisu": "KTX textures",
 }
 
-# Required extensions that change no position, and those that are read.
+# Required extensions that change no positions, and those that are supported.
 _HARMLESS = re.compile(
     r"KHR_mesh_quantization|EXT_mesh_gpu_instancing"
     r"|KHR_(?:materials_|texture_transform|lights_|xmp|animation_pointer|techniques_webgl)\w*"
@@ -48,7 +48,7 @@ class GltfFile:
 
         Args:
             stream: At the beginning of the file; it has to stay open for `read`.
-            folder: Where files beside it are looked for; None if it lies in none.
+            folder: Of the other files; None if there are none.
 
         Raises:
             InputError: "corrupt", "too_large", or "unsupported" for version 1 and for extensions
@@ -95,7 +95,7 @@ class GltfFile:
             return read_exactly(stream, size, f"bytes of {printable(uri[:80])}")
 
     def holds(self, buffer: int) -> bool:
-        """Whether a buffer is stored at all: others are only there when decompressed."""
+        """Whether a buffer is stored: others exist only after decompression."""
         stored = "uri" in item(self.document, "buffers", buffer)
         return stored or (buffer == 0 and self._chunk[1] > 0)
 
@@ -171,7 +171,7 @@ class GltfFile:
 
 
 def check_version(document: Any) -> None:
-    """Raises InputError "corrupt" or "unsupported" for a document that cannot be read."""
+    """Raises InputError "corrupt" or "unsupported" if the document cannot be read."""
     if not isinstance(document, dict):
         raise InputError("corrupt", "the glTF is damaged: its JSON is no object")
     asset = document.get("asset")
@@ -188,7 +188,7 @@ def check_version(document: Any) -> None:
 
 
 def compressed(extension: str) -> InputError:
-    """The refusal of a file that needs this extension."""
+    """The InputError for a file that needs this extension."""
     what = _COMPRESSIONS[extension]
     return InputError("unsupported", f"a glTF with {what} ({extension}); export it without")
 

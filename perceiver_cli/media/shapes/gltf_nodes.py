@@ -1,4 +1,4 @@
-"""The nodes of a glTF scene: where each mesh stands, once or many times."""
+"""The nodes of a glTF scene: the instances of its meshes."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Placement:
         mesh: Its index.
         matrices: float64 [1, 4, 4], from the mesh's coordinates to the scene's; [joints, 4, 4] for
             a mesh whose vertices follow several joints.
-        follows_joints: Whether it does.
-        weights: Those of its morph targets.
+        follows_joints: Whether the mesh is skinned.
+        weights: Of its morph targets.
     """
 
     mesh: int
@@ -114,7 +114,7 @@ def _local_matrix(node: dict[str, Any]) -> Floats:
 
 
 def _instances(file: GltfFile, node: dict[str, Any]) -> Floats:
-    """float64 [instances, 4, 4]: where a node's mesh stands within the node."""
+    """float64 [instances, 4, 4], from a mesh's coordinates to those of its node."""
     extension = node.get("extensions", {}).get(_INSTANCING)
     if extension is None:
         return np.eye(4)[None]

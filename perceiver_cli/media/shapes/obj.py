@@ -23,7 +23,7 @@ _VERTEX = re.compile(rb"^[ \t]*v[ \t]+([^\n#]*)", re.MULTILINE | re.IGNORECASE)
 _FACE = re.compile(rb"^[ \t]*fo?[ \t]+([^\n#]*)", re.MULTILINE | re.IGNORECASE)
 _FREE_FORM = re.compile(rb"^[ \t]*(?:curv2?|surf)[ \t]", re.MULTILINE)
 
-# Names end in a backslash too, as half of a Chinese or Japanese character.
+# Some Chinese and Japanese characters of a name end in the byte of a backslash.
 _CONTINUED = re.compile(
     rb"^[ \t]*(?:v|fo?|l|p)[ \t](?:[^\n\\]|\\(?!\n))*\\\n(?:(?:[^\n\\]|\\(?!\n))*\\\n)*",
     re.MULTILINE | re.IGNORECASE,
@@ -76,6 +76,6 @@ def _counted_from_line(block: bytes, rows: Rows, corners: Integers, before: int)
     faces_at = np.array([found.start() for found in _FACE.finditer(block)], np.int64)
     above = before + np.searchsorted(vertices_at, faces_at)
     above = np.repeat(above, rows.counts)
-    # One that reaches back beyond the first vertex must not become another's index.
+    # Indices before the first vertex are invalid; they must not become those of other vertices.
     back = np.maximum(corners + above, -1)
     return np.where(corners < 0, back, corners - 1)

@@ -44,7 +44,7 @@ def read_off(stream: BinaryIO) -> Shape:
     try:
         return _read_lines(chain([rest], blocks), vertices, faces)
     except InputError as error:
-        # A line may hold more than one vertex; few files are written so, and all of them are small.
+        # A line may hold several vertices; only a few small files are written so.
         shape = _read_words(rest, vertices, faces) if next(blocks, None) is None else None
         if shape is None:
             raise error
@@ -64,7 +64,7 @@ def _read_lines(blocks: Iterator[bytes], vertices: int, faces: int) -> Shape:
 
 
 def _read_words(text: bytes, vertices: int, faces: int) -> Shape | None:
-    """Vertices and faces wherever the lines end; None if their numbers do not add up."""
+    """Vertices and faces, regardless of line ends; None if their numbers do not match."""
     values = read_rows(text).values
     corners = values[3 * vertices :]
     sizes: list[int] = []

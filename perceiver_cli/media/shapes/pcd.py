@@ -87,7 +87,7 @@ def _read_text(stream: BinaryIO, record: np.dtype[Any], count: int) -> Shape:
 
 
 def _read_compressed(stream: BinaryIO, record: np.dtype[Any], count: int) -> Shape:
-    """Field after field, each for all points, packed as a whole."""
+    """Fields one after another, each for all points, compressed as a whole."""
     assert record.fields is not None
     packed, size = struct.unpack("<II", read_exactly(stream, 8, "points"))
     if size != count * record.itemsize:
@@ -112,7 +112,7 @@ def unpack_lzf(packed: bytes, size: int) -> bytes:
         while at < end and len(found) <= size:
             control = packed[at]
             at += 1
-            if control < 32:  # that many bytes and one as they are
+            if control < 32:  # a literal run of that many bytes plus one
                 found += packed[at : at + control + 1]
                 at += control + 1
                 continue
@@ -126,7 +126,7 @@ def unpack_lzf(packed: bytes, size: int) -> bytes:
                 raise InputError("corrupt", "the PCD's compressed data are damaged")
             length += 2
             part = found[begin : begin + length]
-            # The copy may reach into itself.
+            # Source and copy may overlap.
             found += part * (length // len(part)) + part[: length % len(part)]
     except IndexError:
         found = bytearray()

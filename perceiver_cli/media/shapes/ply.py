@@ -1,4 +1,4 @@
-"""PLY: the vertices and the faces, polygons or strips, among whatever other elements there are."""
+"""PLY: vertices and faces, polygons or triangle strips; other elements are skipped."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def read_ply(stream: BinaryIO) -> Shape:
             reader.skip(element)
     assert vertices is not None
     if faces.count:
-        vertices = np.array(vertices)  # lets go of the file's content
+        vertices = np.array(vertices)  # releases the file's content
     valid, notes = valid_faces(faces.rows(), len(vertices))
     return Shape(vertices, valid, notes)
 
@@ -98,7 +98,7 @@ def _find_wanted(header: Header) -> _Wanted:
 
 
 def _strips(corners: Integers, sizes: Integers) -> Integers:
-    """Strips of triangles, in which an index that is none begins another."""
+    """Triangle strips, separated by invalid indices, as triangles."""
     apart = np.insert(corners.astype(np.int64), np.cumsum(sizes)[:-1], -1)
     found = np.stack([apart[:-2], apart[1:-1], apart[2:]], axis=1)
     real = (found >= 0) & (found != 2**32 - 1)

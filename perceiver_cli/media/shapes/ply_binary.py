@@ -1,4 +1,4 @@
-"""The data of a binary PLY file: records that lists make differ in length."""
+"""The data of a binary PLY file: records, of different lengths if they contain lists."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class BinaryReader:
         self._at = 0
 
     def values(self, element: Element, indices: Sequence[int]) -> npt.NDArray[Any]:
-        """Properties that are no lists: numbers [records, len(indices)], a view where that can be.
+        """Properties that are not lists: numbers [records, len(indices)], a view if possible.
 
         Raises:
             InputError: "too_large" if they would need much more memory than the file.
@@ -46,7 +46,7 @@ class BinaryReader:
         return columns(records, [str(index) for index in indices])
 
     def lists(self, element: Element, index: int) -> Iterator[tuple[Integers, Integers]]:
-        """A list of each record, some records at a time: its values [C], its lengths [R]."""
+        """One list of each record, some records at a time: their values [C] and lengths [R]."""
         kind = element.properties[index].type
         records = self._even(element)
         if records is None:
@@ -60,12 +60,12 @@ class BinaryReader:
             yield part.reshape(-1), np.full(len(part), part.shape[1])
 
     def skip(self, element: Element) -> None:
-        """Passes over an element."""
+        """Skips an element."""
         if self._even(element) is None:
             self._uneven(element, [])
 
     def _even(self, element: Element) -> npt.NDArray[np.void] | None:
-        """The records, if their lists have the same lengths in all; else None.
+        """The records, if their lists have the same length in all of them; else None.
 
         Fields are named by the indices of the properties: "0", "1"; a list's length "n1".
         """
@@ -103,7 +103,7 @@ class BinaryReader:
         return records
 
     def _uneven(self, element: Element, indices: Sequence[int]) -> tuple[Integers, Integers]:
-        """Where the values of some properties begin, and how many there are: [records, indices]."""
+        """Start positions and numbers of the values of some properties: [records, indices]."""
         count = element.count
         if 16 * count * len(indices) > MAX_SHAPE_BYTES // 2:
             raise InputError(
@@ -166,7 +166,7 @@ def _uneven_lists(
 
 
 def _gather(content: bytes, starts: Integers, kind: Type) -> npt.NDArray[Any]:
-    """The values [N] that begin at these bytes [N]."""
+    """The values [N] that start at these bytes [N]."""
     at = starts[:, None] + np.arange(kind.itemsize)
     found: npt.NDArray[Any] = np.frombuffer(content, np.uint8)[at].view(kind)
     return found[:, 0]

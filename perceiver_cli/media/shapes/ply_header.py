@@ -87,7 +87,7 @@ def read_header(stream: BinaryIO) -> tuple[Header, BinaryIO]:
     if end.end() == len(content):
         content += stream.read(1)  # the second half of a line end
         end = _END.search(content, end.start()) or end
-    # A lone carriage return ends the lines of some files, and a byte of 10 may follow it.
+    # Some files end lines with a carriage return only; a data byte of 10 may follow the last one.
     lone = end[1] == b"\r\n" and re.match(rb"\s*ply[ \t]*\r(?!\n)", content[:100])
     stream.seek(end.end() - bool(lone))
     return _parse(content[: end.start()].decode("latin-1")), stream

@@ -1,4 +1,4 @@
-"""The data of an ASCII PLY file: a line for each record."""
+"""The data of an ASCII PLY file: one line per record."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class TextReader:
         self._lines = RowReader(line_blocks(body))
 
     def values(self, element: Element, indices: Sequence[int]) -> npt.NDArray[Any]:
-        """Properties that are no lists: float64 [records, len(indices)]."""
+        """Properties that are not lists: float64 [records, len(indices)]."""
         found = GrowingArray(len(indices), np.float64)
         for rows in self._take(element):
             columns = [_from_property(rows, element, index).columns(0) for index in indices]
@@ -32,13 +32,13 @@ class TextReader:
         return found.rows()
 
     def lists(self, element: Element, index: int) -> Iterator[tuple[Integers, Integers]]:
-        """A list of each record, some records at a time: its values [C], its lengths [R]."""
+        """One list of each record, some records at a time: their values [C] and lengths [R]."""
         for rows in self._take(element):
             corners, sizes = _from_property(rows, element, index).lists(0)
             yield as_indices(corners), sizes
 
     def skip(self, element: Element) -> None:
-        """Passes over an element."""
+        """Skips an element."""
         for _ in self._take(element):
             pass
 
@@ -48,7 +48,7 @@ class TextReader:
 
 
 def _from_property(rows: Rows, element: Element, index: int) -> Rows:
-    """The same lines from a property on; lists before it differ in length."""
+    """The rest of each line from a property on; earlier lists may differ in length."""
     for each in element.properties[:index]:
         length = as_indices(rows.columns(0)[:, 0]) if each.length is not None else 0
         rows = Rows(rows.values, rows.starts + 1 + length, rows.counts - 1 - length)

@@ -20,9 +20,9 @@ class Rows:
     """The numbers of some lines.
 
     Attributes:
-        values: float64 [T], all numbers in order; NaN for what is none.
-        starts: Integers [R], where the numbers of each line begin.
-        counts: Integers [R], how many each line has.
+        values: float64 [T], all numbers in order; NaN for other words.
+        starts: Integers [R], index of the first number of each line.
+        counts: Integers [R], number of numbers of each line.
     """
 
     values: Floats
@@ -33,14 +33,14 @@ class Rows:
         return len(self.counts)
 
     def columns(self, *columns: int) -> Floats:
-        """float64 [R, len(columns)]; NaN where a line has no such column."""
+        """float64 [R, len(columns)]; NaN for missing columns."""
         at = self.starts[:, None] + np.array(columns)
         there = np.array(columns) < self.counts[:, None]
         padded = self.values if len(self.values) else np.full(1, np.nan)
         return np.where(there, padded[np.minimum(at, len(padded) - 1)], np.nan)
 
     def lists(self, column: int) -> tuple[Floats, Integers]:
-        """Lists whose length stands in a column: (their values [C], their lengths [R]).
+        """Lists whose length is in a column: (their values [C], their lengths [R]).
 
         Raises:
             InputError: "corrupt" if a list is longer than its line.
@@ -60,8 +60,8 @@ class Rows:
 def read_rows(text: bytes) -> Rows:
     r"""The numbers of lines that end in "\n", separated by white space, blank lines included.
 
-    Decimal commas, Fortran's exponents (1.5D3) and the ways in which C libraries write NaN are
-    understood; anything else that is no number becomes NaN.
+    Decimal commas, Fortran's exponents (1.5D3) and the spellings of NaN in C libraries are
+    supported; any other word becomes NaN.
     """
     content = np.frombuffer(text, np.uint8)
     space = (content == 32) | ((content >= 9) & (content <= 13))
@@ -80,7 +80,7 @@ def read_rows(text: bytes) -> Rows:
 
 
 def as_number(word: str) -> float:
-    """A number as programs write it; NaN for anything else."""
+    """The number in a word; NaN for any other word."""
     try:
         return float(word) if "_" not in word else np.nan
     except ValueError:
@@ -126,7 +126,7 @@ class RowReader:
 
 
 def _quickly(text: bytes) -> Floats | None:
-    """All numbers of a text of nothing else, or None."""
+    """All numbers of a text, or None if it has other words."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # older versions warn where newer ones raise

@@ -1,4 +1,4 @@
-"""What every reader of a 3D format gives, and what they share."""
+"""The result of readers of 3D formats, and their common functions."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Shape:
 
 
 class GrowingArray:
-    """Rows appended block by block, without a second copy of those that are there."""
+    """Rows appended block by block, without copies of earlier rows."""
 
     def __init__(self, width: int, dtype: npt.DTypeLike) -> None:
         self._rows: npt.NDArray[Any] = np.empty((0, width), dtype)
@@ -52,14 +52,14 @@ class GrowingArray:
         self.count = count
 
     def check_room(self, rows: int) -> None:
-        """Raises InputError("too_large") if so many more would take more than MAX_SHAPE_BYTES."""
+        """Raises InputError("too_large") if so many more rows would exceed MAX_SHAPE_BYTES."""
         if (self.count + rows) * self._rows.shape[1] * self._rows.itemsize > MAX_SHAPE_BYTES:
             raise InputError(
                 "too_large", f"the shape is too large: {limit_text('MAX_SHAPE_BYTES')}"
             )
 
     def rows(self) -> npt.NDArray[Any]:
-        """All of them, [count, width]."""
+        """All rows, [count, width]."""
         self._rows.resize((self.count, self._rows.shape[1]), refcheck=False)
         return self._rows
 
@@ -67,7 +67,7 @@ class GrowingArray:
 def columns(records: npt.NDArray[np.void], names: Sequence[str]) -> npt.NDArray[Any]:
     """Fields of records [N] as columns [N, len(names)].
 
-    A view of the records if the fields lie evenly in them and are of one type, else a copy.
+    A view of the records if the fields are evenly spaced and of one type, else a copy.
     """
     assert records.dtype.fields is not None
     kinds = [records.dtype.fields[name][0] for name in names]
@@ -81,7 +81,7 @@ def columns(records: npt.NDArray[np.void], names: Sequence[str]) -> npt.NDArray[
 
 
 def as_indices(values: Floats, missing: int = -1) -> Integers:
-    """Numbers as int32, `missing` for those that are none; too large ones become the largest."""
+    """Numbers as int32: NaN becomes `missing`, too large ones the largest value."""
     limit = np.iinfo(np.int32).max
     return np.clip(np.nan_to_num(values, nan=missing), -limit, limit).astype(np.int32)
 
@@ -113,10 +113,10 @@ def ragged_range(sizes: Integers) -> Integers:
 
 
 def valid_faces(faces: Integers, vertices: int) -> tuple[Integers, tuple[str, ...]]:
-    """The faces all of whose corners exist, and notes on the others.
+    """The faces whose vertices all exist, and notes on the others.
 
     Raises:
-        InputError: "corrupt" if most of the faces name vertices that do not exist.
+        InputError: "corrupt" if most of the faces have vertices that do not exist.
     """
     if not len(faces) or (faces.min() >= 0 and faces.max() < vertices):
         return faces, ()

@@ -1,4 +1,4 @@
-"""STL: triangles as text or binary, whatever the title says."""
+"""STL: triangles as text or binary, regardless of the title."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from perceiver_cli.media.text import find_encoding, line_blocks
 
 HEADER_BYTES, TRIANGLE_BYTES = 84, 50
 
-# What writers leave that do not know the number of triangles beforehand.
+# Counts of writers that do not know the number of triangles beforehand.
 UNKNOWN_COUNTS = frozenset({0, 2**32 - 1})
 
 _TRIANGLES_AT_ONCE = 2**17
@@ -48,7 +48,7 @@ def read_stl(stream: BinaryIO) -> Shape:
 def triangle_count(head: bytes, size: int) -> int | None:
     """The triangles of a binary STL of `size` bytes that begins with `head`; None: too short.
 
-    A header that leaves the number open means as many as fit.
+    If the header has no count, as many as fit.
     """
     if size < HEADER_BYTES:
         return None
