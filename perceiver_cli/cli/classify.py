@@ -3,17 +3,42 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from perceiver_cli.choices import SURE, Device, Format, Precision
-from perceiver_cli.cli.formats import format_names, pick_format
+from perceiver_cli.cli.classify_options import (
+    ArchivesOption,
+    AttentionOption,
+    BatchSizeOption,
+    ClassesOption,
+    ClassifyFailFastOption,
+    ExplainOption,
+    FilesFromOption,
+    FormatOption,
+    JsonlOption,
+    JsonOption,
+    MinScoreOption,
+    NullOption,
+    OutputOption,
+    PathsArgument,
+    QuietOption,
+    RayOption,
+    RecursiveOption,
+    ReportOption,
+    ResumeOption,
+    ShowOption,
+    StrictOption,
+    TimelineOption,
+    TimeoutOption,
+    TopOption,
+    VerboseOption,
+    WindowsOption,
+)
+from perceiver_cli.cli.formats import pick_format
 from perceiver_cli.cli.options import (
     AUTO,
-    MACHINE,
-    OUTPUT,
-    READING,
     DeviceOption,
     ExcludeOption,
     HiddenOption,
@@ -36,234 +61,43 @@ if TYPE_CHECKING:
 
 
 def classify(
-    paths: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="PATH",
-            help="Files, folders, .tar and .zip archives, patterns such as '*.wav', URLs "
-            "(s3://, gs://, https://), or - for one file on standard input.",
-            show_default=False,
-        ),
-    ] = None,
-    recursive: Annotated[
-        bool,
-        typer.Option(
-            "--recursive", "-r", help="Enter the folders of a folder.", rich_help_panel=READING
-        ),
-    ] = False,
-    files_from: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE|-",
-            help="Read the names of files from a list, one a line.",
-            rich_help_panel=READING,
-        ),
-    ] = None,
-    null: Annotated[
-        bool,
-        typer.Option(
-            "--null",
-            "-0",
-            help="That list is separated by NUL bytes (find -print0).",
-            rich_help_panel=READING,
-        ),
-    ] = False,
+    paths: PathsArgument = None,
+    recursive: RecursiveOption = False,
+    files_from: FilesFromOption = None,
+    null: NullOption = False,
     hidden: HiddenOption = False,
     include: IncludeOption = None,
     exclude: ExcludeOption = None,
-    archives: Annotated[
-        bool,
-        typer.Option(
-            "--archives",
-            help="Of a folder, read the members of .tar and .zip files too.",
-            rich_help_panel=READING,
-        ),
-    ] = False,
+    archives: ArchivesOption = False,
     shard: ShardOption = None,
     modality: ModalityOption = AUTO,
-    top: Annotated[
-        int,
-        typer.Option(
-            "--top",
-            "-k",
-            min=1,
-            metavar="K",
-            help="Predictions for each input.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = 5,
-    min_score: Annotated[
-        float,
-        typer.Option(
-            min=0.0,
-            max=1.0,
-            metavar="X",
-            show_default=False,
-            help="Leave out predictions under this.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = 0.0,
+    top: TopOption = 5,
+    min_score: MinScoreOption = 0.0,
     sure: SureOption = SURE,
-    classes: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="A,B,...",
-            help="Choose among these classes, groups or kinds alone, which then share all of the "
-            "score; repeatable.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None,
-    form: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            metavar="FORMAT",
-            autocompletion=format_names,
-            help="table, json, jsonl, csv, labels, parquet, audacity, vtt, srt, or a template such "
-            "as '%p: %l %s'.  "
-            "[default: by the ending of -o, else table]",
-            show_default=False,
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="The same as --format json.", rich_help_panel=OUTPUT)
-    ] = False,
-    as_jsonl: Annotated[
-        bool, typer.Option("--jsonl", help="The same as --format jsonl.", rich_help_panel=OUTPUT)
-    ] = False,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="Write results to a file, which appears when it is complete; parquet to a folder.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None,
-    resume: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="JOURNAL.jsonl",
-            help="Add results to a file of JSON lines; the same call again does what is not yet "
-            "in it, or has changed.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None,
-    attention: Annotated[
-        bool | None,
-        typer.Option(
-            "--attention/--no-attention",
-            help="Measure where the model looks.  [default: where the format shows it]",
-            show_default=False,
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None,
-    explained: Annotated[
-        Path | None,
-        typer.Option(
-            "--explain",
-            metavar="DIR",
-            help="Draw where the model looked, a picture for each input.",
-            show_default=False,
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None,
-    show: Annotated[
-        bool,
-        typer.Option("--show", help="A small heat map below each table.", rich_help_panel=OUTPUT),
-    ] = False,
-    page: Annotated[
-        Path | None,
-        typer.Option(
-            "--report",
-            metavar="FILE.html",
-            help="Make a page to look through, too.",
-            show_default=False,
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None,
+    classes: ClassesOption = None,
+    form: FormatOption = None,
+    as_json: JsonOption = False,
+    as_jsonl: JsonlOption = False,
+    output: OutputOption = None,
+    resume: ResumeOption = None,
+    attention: AttentionOption = None,
+    explained: ExplainOption = None,
+    show: ShowOption = False,
+    page: ReportOption = None,
     method: MethodOption = None,
-    quiet: Annotated[
-        bool,
-        typer.Option(
-            "--quiet", "-q", help="On stderr, nothing but errors.", rich_help_panel=OUTPUT
-        ),
-    ] = False,
-    verbose: Annotated[
-        bool,
-        typer.Option(
-            "--verbose",
-            "-v",
-            help="Full tables for several inputs too; name files passed over; what libraries "
-            "say of files that fail; times.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = False,
-    fail_fast: Annotated[
-        bool,
-        typer.Option(
-            "--fail-fast", help="Stop at the first input that fails.", rich_help_panel=OUTPUT
-        ),
-    ] = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+    fail_fast: ClassifyFailFastOption = False,
     model: ModelOption = None,
-    timeline: Annotated[
-        bool,
-        typer.Option(
-            "--timeline",
-            help="Read sounds and films whole, and say what is there from when to when.  "
-            "[default: sounds of up to 10 minutes]",
-            show_default=False,
-            rich_help_panel=READING,
-        ),
-    ] = False,
-    windows: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            metavar="N",
-            help="Read N evenly spaced windows of each sound and film instead.",
-            rich_help_panel=READING,
-        ),
-    ] = None,
-    strict: Annotated[
-        bool,
-        typer.Option(
-            "--strict",
-            help="Fail files of which something had to be left out or repaired.",
-            rich_help_panel=READING,
-        ),
-    ] = False,
-    timeout: Annotated[
-        float | None,
-        typer.Option(
-            min=0.0,
-            metavar="SECONDS",
-            help="For decoding one file; 0 is no limit.  "
-            "[default: 300, from 5 files on; fewer have none]",
-            show_default=False,
-            rich_help_panel=READING,
-        ),
-    ] = None,
-    batch_size: Annotated[
-        int,
-        typer.Option(
-            min=1, metavar="N", help="Inputs the model reads at once.", rich_help_panel=MACHINE
-        ),
-    ] = 32,
+    timeline: TimelineOption = False,
+    windows: WindowsOption = None,
+    strict: StrictOption = False,
+    timeout: TimeoutOption = None,
+    batch_size: BatchSizeOption = 32,
     device: DeviceOption = Device.auto,
     precision: PrecisionOption = Precision.auto,
     threads: ThreadsOption = None,
-    ray: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS",
-            help="Classify on a Ray cluster: auto, local or HOST:PORT. Needs -o DIR.",
-            show_default=False,
-            rich_help_panel=MACHINE,
-        ),
-    ] = None,
+    ray: RayOption = None,
 ) -> None:
     """Say what files are: pictures, sounds, 3D shapes, videos.
 

@@ -5,226 +5,75 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from perceiver_cli.choices import Device, Precision
 from perceiver_cli.cli.options import (
-    MACHINE,
     DeviceOption,
     FailFastOption,
     ThreadsOption,
-    check_checkpoint_name,
-    modality_option,
+)
+from perceiver_cli.cli.train_options import (
+    BalanceOption,
+    BatchSizeOption,
+    CardOption,
+    CheckpointOutputOption,
+    DecayOption,
+    ElementShareOption,
+    FeatureWeightOption,
+    FolderArgument,
+    FromOption,
+    GroupsOption,
+    HoldOutOption,
+    LabelsOption,
+    LatentShareOption,
+    MinutesOption,
+    MixupOption,
+    RateOption,
+    RefitFamiliarOption,
+    RunOption,
+    SeedOption,
+    SetOption,
+    SmoothingOption,
+    StepsOption,
+    TeacherOption,
+    TeacherShareOption,
+    TrainingModalityOption,
+    TrainingPrecisionOption,
 )
 
 if TYPE_CHECKING:
     from perceiver_cli.checkpoints.format import Header
 
-_DATA, _LENGTH, _MANNER = "What is learned", "How long", "How"
-
 
 def train(
-    folder: Annotated[
-        Path,
-        typer.Argument(metavar="DIR", help="DIR/<class>/... or DIR/{train,val}/<class>/..."),
-    ],
-    output: Annotated[
-        Path,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            callback=check_checkpoint_name,
-            help="The checkpoint to write (.safetensors).",
-            rich_help_panel=_DATA,
-        ),
-    ],
-    modality: Annotated[
-        str | None,
-        modality_option(
-            "image (or picture), audio (sound), pointcloud (shape), video or av.", _DATA
-        ),
-    ] = None,
-    run: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Where decoded files and the resumable state are kept.  [default: OUTPUT.run]",
-            show_default=False,
-            rich_help_panel=_DATA,
-        ),
-    ] = None,
-    start: Annotated[
-        str | None,
-        typer.Option(
-            "--from",
-            metavar="NAME|FILE",
-            help="Begin from these weights: a name, a modality or a file. A picture model sees "
-            "a video's frames; any other's gives its latent transformers.",
-            rich_help_panel=_DATA,
-        ),
-    ] = None,
-    hold_out: Annotated[
-        float,
-        typer.Option(
-            metavar="SHARE",
-            min=0,
-            max=0.5,
-            help="Of the training files, kept back to calibrate the scores; DIR/held/ serves "
-            "instead where there is one.",
-            rich_help_panel=_DATA,
-        ),
-    ] = 0.05,
-    groups: Annotated[
-        str | None,
-        typer.Option(
-            metavar="REGEX",
-            help="Files of a class in whose names it finds the same text are kept back together, "
-            "as pieces of one recording must be.",
-            rich_help_panel=_DATA,
-        ),
-    ] = None,
-    refit_familiar: Annotated[
-        bool,
-        typer.Option(
-            "--refit-familiar",
-            help="Train nothing: fit the temperatures of the scores and what is familiar again, to "
-            "the weights in FILE, from the folder they were trained on, with its --hold-out and "
-            "--groups.",
-            rich_help_panel=_DATA,
-        ),
-    ] = False,
-    labels: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="With --refit-familiar: the classes' id, label, group and kind, between tabs.  "
-            "[default: DIR/labels.tsv]",
-            show_default=False,
-            rich_help_panel=_DATA,
-        ),
-    ] = None,
-    teacher: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Another model's logits for the training files (not of shapes): files.txt and "
-            "logits.npy, as weights/recipes/teach_pictures.py writes them, and of sounds also its "
-            "features.npy.",
-            rich_help_panel=_DATA,
-        ),
-    ] = None,
-    card: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="JSON with data, licence and notes for the checkpoint's card.",
-            rich_help_panel=_DATA,
-        ),
-    ] = None,
-    minutes: Annotated[
-        float | None,
-        typer.Option(metavar="T", min=0.01, help="Time budget.", rich_help_panel=_LENGTH),
-    ] = None,
-    steps: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Step budget.", rich_help_panel=_LENGTH)
-    ] = None,
-    batch_size: Annotated[
-        int, typer.Option(metavar="N", min=2, help="Items a step.", rich_help_panel=_MANNER)
-    ] = 64,
-    rate: Annotated[
-        float, typer.Option(metavar="X", help="Peak learning rate.", rich_help_panel=_MANNER)
-    ] = 2e-3,
-    decay: Annotated[
-        float, typer.Option(metavar="X", help="Weight decay.", rich_help_panel=_MANNER)
-    ] = 0.05,
-    balance: Annotated[
-        float,
-        typer.Option(
-            metavar="X",
-            min=0,
-            max=1,
-            help="0 draws files as they come, 1 every class equally often.",
-            rich_help_panel=_MANNER,
-        ),
-    ] = 0.5,
-    mixup: Annotated[
-        float,
-        typer.Option(
-            metavar="X",
-            min=0,
-            max=1,
-            help="Probability that a batch mixes its items.",
-            rich_help_panel=_MANNER,
-        ),
-    ] = 0.3,
-    smoothing: Annotated[
-        float,
-        typer.Option(metavar="X", min=0, max=1, help="Label smoothing.", rich_help_panel=_MANNER),
-    ] = 0.1,
-    teacher_share: Annotated[
-        float,
-        typer.Option(
-            metavar="X",
-            min=0,
-            max=1,
-            help="Of every target, what the teacher says.",
-            rich_help_panel=_MANNER,
-        ),
-    ] = 0.5,
-    feature_weight: Annotated[
-        float,
-        typer.Option(
-            metavar="X",
-            min=0,
-            help="Of the distance from the teacher's features, where it gives some.",
-            rich_help_panel=_MANNER,
-        ),
-    ] = 1.0,
-    latent_share: Annotated[
-        float,
-        typer.Option(
-            metavar="X",
-            min=0.01,
-            max=1,
-            help="Of the latents, used per step until the last tenth.",
-            rich_help_panel=_MANNER,
-        ),
-    ] = 1.0,
-    element_share: Annotated[
-        float,
-        typer.Option(
-            metavar="X",
-            min=0.01,
-            max=1,
-            help="Of the elements, read per step until the last tenth.",
-            rich_help_panel=_MANNER,
-        ),
-    ] = 1.0,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="NAME=VALUE",
-            help="model.NAME or input.NAME; repeatable. `models info` shows the names.",
-            rich_help_panel=_MANNER,
-        ),
-    ] = None,
-    seed: Annotated[
-        int,
-        typer.Option(metavar="N", help="Of weights and augmentation.", rich_help_panel=_MANNER),
-    ] = 0,
+    folder: FolderArgument,
+    output: CheckpointOutputOption,
+    modality: TrainingModalityOption = None,
+    run: RunOption = None,
+    start: FromOption = None,
+    hold_out: HoldOutOption = 0.05,
+    groups: GroupsOption = None,
+    refit_familiar: RefitFamiliarOption = False,
+    labels: LabelsOption = None,
+    teacher: TeacherOption = None,
+    card: CardOption = None,
+    minutes: MinutesOption = None,
+    steps: StepsOption = None,
+    batch_size: BatchSizeOption = 64,
+    rate: RateOption = 2e-3,
+    decay: DecayOption = 0.05,
+    balance: BalanceOption = 0.5,
+    mixup: MixupOption = 0.3,
+    smoothing: SmoothingOption = 0.1,
+    teacher_share: TeacherShareOption = 0.5,
+    feature_weight: FeatureWeightOption = 1.0,
+    latent_share: LatentShareOption = 1.0,
+    element_share: ElementShareOption = 1.0,
+    settings: SetOption = None,
+    seed: SeedOption = 0,
     device: DeviceOption = Device.auto,
-    precision: Annotated[
-        Precision,
-        typer.Option(
-            metavar="TYPE",
-            help="What it computes in: auto, float32 or bfloat16.",
-            rich_help_panel=MACHINE,
-        ),
-    ] = Precision.auto,
+    precision: TrainingPrecisionOption = Precision.auto,
     threads: ThreadsOption = None,
     fail_fast: FailFastOption = False,
 ) -> None:

@@ -1,0 +1,225 @@
+"""Options of perceiver classify alone; options.py has those that it shares."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from perceiver_cli.cli.formats import format_names
+from perceiver_cli.cli.options import MACHINE, OUTPUT, READING
+
+PathsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="PATH",
+        help="Files, folders, .tar and .zip archives, patterns such as '*.wav', URLs "
+        "(s3://, gs://, https://), or - for one file on standard input.",
+        show_default=False,
+    ),
+]
+RecursiveOption = Annotated[
+    bool,
+    typer.Option(
+        "--recursive", "-r", help="Enter the folders of a folder.", rich_help_panel=READING
+    ),
+]
+FilesFromOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE|-",
+        help="Read the names of files from a list, one a line.",
+        rich_help_panel=READING,
+    ),
+]
+NullOption = Annotated[
+    bool,
+    typer.Option(
+        "--null",
+        "-0",
+        help="That list is separated by NUL bytes (find -print0).",
+        rich_help_panel=READING,
+    ),
+]
+ArchivesOption = Annotated[
+    bool,
+    typer.Option(
+        "--archives",
+        help="Of a folder, read the members of .tar and .zip files too.",
+        rich_help_panel=READING,
+    ),
+]
+TopOption = Annotated[
+    int,
+    typer.Option(
+        "--top",
+        "-k",
+        min=1,
+        metavar="K",
+        help="Predictions for each input.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+MinScoreOption = Annotated[
+    float,
+    typer.Option(
+        min=0.0,
+        max=1.0,
+        metavar="X",
+        show_default=False,
+        help="Leave out predictions under this.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+ClassesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="A,B,...",
+        help="Choose among these classes, groups or kinds alone, which then share all of the "
+        "score; repeatable.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+FormatOption = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        metavar="FORMAT",
+        autocompletion=format_names,
+        help="table, json, jsonl, csv, labels, parquet, audacity, vtt, srt, or a template such "
+        "as '%p: %l %s'.  "
+        "[default: by the ending of -o, else table]",
+        show_default=False,
+        rich_help_panel=OUTPUT,
+    ),
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="The same as --format json.", rich_help_panel=OUTPUT)
+]
+JsonlOption = Annotated[
+    bool, typer.Option("--jsonl", help="The same as --format jsonl.", rich_help_panel=OUTPUT)
+]
+OutputOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Write results to a file, which appears when it is complete; parquet to a folder.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+ResumeOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="JOURNAL.jsonl",
+        help="Add results to a file of JSON lines; the same call again does what is not yet "
+        "in it, or has changed.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+AttentionOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--attention/--no-attention",
+        help="Measure where the model looks.  [default: where the format shows it]",
+        show_default=False,
+        rich_help_panel=OUTPUT,
+    ),
+]
+ExplainOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--explain",
+        metavar="DIR",
+        help="Draw where the model looked, a picture for each input.",
+        show_default=False,
+        rich_help_panel=OUTPUT,
+    ),
+]
+ShowOption = Annotated[
+    bool,
+    typer.Option("--show", help="A small heat map below each table.", rich_help_panel=OUTPUT),
+]
+ReportOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--report",
+        metavar="FILE.html",
+        help="Make a page to look through, too.",
+        show_default=False,
+        rich_help_panel=OUTPUT,
+    ),
+]
+QuietOption = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", help="On stderr, nothing but errors.", rich_help_panel=OUTPUT),
+]
+VerboseOption = Annotated[
+    bool,
+    typer.Option(
+        "--verbose",
+        "-v",
+        help="Full tables for several inputs too; name files passed over; what libraries "
+        "say of files that fail; times.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+ClassifyFailFastOption = Annotated[
+    bool,
+    typer.Option("--fail-fast", help="Stop at the first input that fails.", rich_help_panel=OUTPUT),
+]
+TimelineOption = Annotated[
+    bool,
+    typer.Option(
+        "--timeline",
+        help="Read sounds and films whole, and say what is there from when to when.  "
+        "[default: sounds of up to 10 minutes]",
+        show_default=False,
+        rich_help_panel=READING,
+    ),
+]
+WindowsOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="Read N evenly spaced windows of each sound and film instead.",
+        rich_help_panel=READING,
+    ),
+]
+StrictOption = Annotated[
+    bool,
+    typer.Option(
+        "--strict",
+        help="Fail files of which something had to be left out or repaired.",
+        rich_help_panel=READING,
+    ),
+]
+TimeoutOption = Annotated[
+    float | None,
+    typer.Option(
+        min=0.0,
+        metavar="SECONDS",
+        help="For decoding one file; 0 is no limit.  "
+        "[default: 300, from 5 files on; fewer have none]",
+        show_default=False,
+        rich_help_panel=READING,
+    ),
+]
+BatchSizeOption = Annotated[
+    int,
+    typer.Option(
+        min=1, metavar="N", help="Inputs the model reads at once.", rich_help_panel=MACHINE
+    ),
+]
+RayOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Classify on a Ray cluster: auto, local or HOST:PORT. Needs -o DIR.",
+        show_default=False,
+        rich_help_panel=MACHINE,
+    ),
+]

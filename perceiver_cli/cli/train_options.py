@@ -1,0 +1,210 @@
+"""Options of perceiver train alone; options.py has those that it shares."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from perceiver_cli.choices import Precision
+from perceiver_cli.cli.options import MACHINE, check_checkpoint_name, modality_option
+
+_DATA, _LENGTH, _MANNER = "What is learned", "How long", "How"
+
+FolderArgument = Annotated[
+    Path,
+    typer.Argument(metavar="DIR", help="DIR/<class>/... or DIR/{train,val}/<class>/..."),
+]
+CheckpointOutputOption = Annotated[
+    Path,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        callback=check_checkpoint_name,
+        help="The checkpoint to write (.safetensors).",
+        rich_help_panel=_DATA,
+    ),
+]
+TrainingModalityOption = Annotated[
+    str | None,
+    modality_option("image (or picture), audio (sound), pointcloud (shape), video or av.", _DATA),
+]
+RunOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Where decoded files and the resumable state are kept.  [default: OUTPUT.run]",
+        show_default=False,
+        rich_help_panel=_DATA,
+    ),
+]
+FromOption = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="NAME|FILE",
+        help="Begin from these weights: a name, a modality or a file. A picture model sees "
+        "a video's frames; any other's gives its latent transformers.",
+        rich_help_panel=_DATA,
+    ),
+]
+HoldOutOption = Annotated[
+    float,
+    typer.Option(
+        metavar="SHARE",
+        min=0,
+        max=0.5,
+        help="Of the training files, kept back to calibrate the scores; DIR/held/ serves "
+        "instead where there is one.",
+        rich_help_panel=_DATA,
+    ),
+]
+GroupsOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="REGEX",
+        help="Files of a class in whose names it finds the same text are kept back together, "
+        "as pieces of one recording must be.",
+        rich_help_panel=_DATA,
+    ),
+]
+RefitFamiliarOption = Annotated[
+    bool,
+    typer.Option(
+        "--refit-familiar",
+        help="Train nothing: fit the temperatures of the scores and what is familiar again, to "
+        "the weights in FILE, from the folder they were trained on, with its --hold-out and "
+        "--groups.",
+        rich_help_panel=_DATA,
+    ),
+]
+LabelsOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="With --refit-familiar: the classes' id, label, group and kind, between tabs.  "
+        "[default: DIR/labels.tsv]",
+        show_default=False,
+        rich_help_panel=_DATA,
+    ),
+]
+TeacherOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Another model's logits for the training files (not of shapes): files.txt and "
+        "logits.npy, as weights/recipes/teach_pictures.py writes them, and of sounds also its "
+        "features.npy.",
+        rich_help_panel=_DATA,
+    ),
+]
+CardOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="JSON with data, licence and notes for the checkpoint's card.",
+        rich_help_panel=_DATA,
+    ),
+]
+MinutesOption = Annotated[
+    float | None,
+    typer.Option(metavar="T", min=0.01, help="Time budget.", rich_help_panel=_LENGTH),
+]
+StepsOption = Annotated[
+    int | None, typer.Option(metavar="N", min=1, help="Step budget.", rich_help_panel=_LENGTH)
+]
+BatchSizeOption = Annotated[
+    int, typer.Option(metavar="N", min=2, help="Items a step.", rich_help_panel=_MANNER)
+]
+RateOption = Annotated[
+    float, typer.Option(metavar="X", help="Peak learning rate.", rich_help_panel=_MANNER)
+]
+DecayOption = Annotated[
+    float, typer.Option(metavar="X", help="Weight decay.", rich_help_panel=_MANNER)
+]
+BalanceOption = Annotated[
+    float,
+    typer.Option(
+        metavar="X",
+        min=0,
+        max=1,
+        help="0 draws files as they come, 1 every class equally often.",
+        rich_help_panel=_MANNER,
+    ),
+]
+MixupOption = Annotated[
+    float,
+    typer.Option(
+        metavar="X",
+        min=0,
+        max=1,
+        help="Probability that a batch mixes its items.",
+        rich_help_panel=_MANNER,
+    ),
+]
+SmoothingOption = Annotated[
+    float,
+    typer.Option(metavar="X", min=0, max=1, help="Label smoothing.", rich_help_panel=_MANNER),
+]
+TeacherShareOption = Annotated[
+    float,
+    typer.Option(
+        metavar="X",
+        min=0,
+        max=1,
+        help="Of every target, what the teacher says.",
+        rich_help_panel=_MANNER,
+    ),
+]
+FeatureWeightOption = Annotated[
+    float,
+    typer.Option(
+        metavar="X",
+        min=0,
+        help="Of the distance from the teacher's features, where it gives some.",
+        rich_help_panel=_MANNER,
+    ),
+]
+LatentShareOption = Annotated[
+    float,
+    typer.Option(
+        metavar="X",
+        min=0.01,
+        max=1,
+        help="Of the latents, used per step until the last tenth.",
+        rich_help_panel=_MANNER,
+    ),
+]
+ElementShareOption = Annotated[
+    float,
+    typer.Option(
+        metavar="X",
+        min=0.01,
+        max=1,
+        help="Of the elements, read per step until the last tenth.",
+        rich_help_panel=_MANNER,
+    ),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="model.NAME or input.NAME; repeatable. `models info` shows the names.",
+        rich_help_panel=_MANNER,
+    ),
+]
+SeedOption = Annotated[
+    int,
+    typer.Option(metavar="N", help="Of weights and augmentation.", rich_help_panel=_MANNER),
+]
+TrainingPrecisionOption = Annotated[
+    Precision,
+    typer.Option(
+        metavar="TYPE",
+        help="What it computes in: auto, float32 or bfloat16.",
+        rich_help_panel=MACHINE,
+    ),
+]
