@@ -64,7 +64,7 @@ def test_every_precision_that_is_there_runs(weights, media, kind):
 
 
 @pytest.mark.parametrize("method", list(Method))
-def test_answers_are_attributed(weights, media, method):
+def test_attributions_are_those_of_the_cpu(weights, media, method):
     masses = []
     for device in ("cpu", "cuda"):
         classifier = Classifier(str(weights["image"]), device=device)

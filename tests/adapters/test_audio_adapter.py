@@ -149,7 +149,7 @@ def test_a_short_sound_is_repeated_and_a_long_one_cut():
     assert fit_samples(np.array([1, 2, 3], np.float32), 2).tolist() == [1, 2]
 
 
-def test_every_window_is_prepared_with_its_place():
+def test_every_window_is_prepared_with_its_location():
     windows = tuple(SoundWindow(np.full(32000, i, np.float32), 5.0 * i) for i in range(3))
     prepared = DEFAULT.prepare(Sound(windows, 16000, 15.0, 44100, 2))
     assert [w.location["start_s"] for w in prepared] == [0, 5, 10]

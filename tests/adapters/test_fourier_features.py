@@ -78,7 +78,7 @@ def test_grid_positions_span_each_dimension(sizes):
         assert grid[index].tolist() == pytest.approx(expected, abs=1e-6)
 
 
-def test_features_tell_all_places_of_a_grid_apart():
+def test_position_features_differ_at_all_positions_of_a_grid():
     features = fourier_features(grid_positions(8, 8), Bands(4, 4.0)).flatten(0, 1)
     apart = torch.cdist(features, features) + 10 * torch.eye(64)
     assert apart.min() > 0.1

@@ -38,7 +38,7 @@ def test_the_byte_array_is_what_the_channels_say(have):
 
 @pytest.mark.parametrize("scale", [1e-6, 0.25, 1e5])
 @pytest.mark.parametrize("offset", [(0, 0, 0), (3, -2, 9), (4.3e5, 5.1e6, 200)])
-def test_scale_and_place_do_not_change_the_byte_array(scale, offset):
+def test_scale_and_position_do_not_change_the_byte_array(scale, offset):
     points = some_points()
     moved = points * scale + np.asarray(offset) * scale
     torch.testing.assert_close(

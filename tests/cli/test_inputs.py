@@ -107,7 +107,7 @@ def test_the_pipe_of_a_command_is_read_once():
     assert [given.source.open().read() for _ in range(2)] == [b"content"] * 2
 
 
-def test_a_pipe_that_nobody_writes_keeps_no_call_waiting(tmp_path):
+def test_a_pipe_without_a_writer_does_not_block(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (given,) = find_inputs([str(tmp_path / "pipe")])
     with pytest.raises(InputError, match="is a pipe, not a file; perceiver classify - < PIPE"):
@@ -176,7 +176,7 @@ def test_what_is_no_file_is_refused_with_the_reason(tree):
     assert names("/dev/zero") == ["/dev/zero"]
 
 
-def test_links_that_lead_nowhere_end_no_walk(tree):
+def test_broken_links_do_not_end_a_walk(tree):
     (tree / "here").symlink_to("here")
     (tree / "gone.jpg").symlink_to("nowhere.jpg")
     reasons = {

@@ -160,7 +160,7 @@ def test_a_report_of_what_is_no_record(run, tmp_path):
     assert not page.exists()
 
 
-def test_a_report_without_a_place_is_refused_before_the_work(run, bundle, media, tmp_path):
+def test_a_report_that_cannot_be_written_is_refused_before_the_work(run, bundle, media, tmp_path):
     outcome = run("classify", media["image"], "--report", tmp_path / "none" / "page.html")
     assert outcome.exit_code == 2
     assert outcome.stdout == ""

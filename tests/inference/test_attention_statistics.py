@@ -73,7 +73,7 @@ def test_figures_are_what_their_definitions_say(chunk, same):
     torch.testing.assert_close(found.drift_bits, divergence.mean((1, 2)))
 
 
-def test_drift_is_nothing_for_the_same_and_one_bit_for_disjoint_attention():
+def test_drift_is_zero_for_equal_and_one_bit_for_disjoint_attention():
     p = random_distributions(0)
     assert measure(weights_of(p), weights_of(p)).drift_bits.abs().max() < 1e-12
     left = torch.tensor([1.0, 1e-30, 1e-30, 1e-30]).expand(1, 1, 1, 4).double()
@@ -138,7 +138,7 @@ def test_a_models_statistics(watched, row):
     assert stats.cross_attends[1].drift_bits >= 0
 
 
-def test_nothing_of_the_size_of_latents_times_elements_is_kept(watched):
+def test_no_array_of_latents_times_elements_is_kept(watched):
     _, watch, sizes = watched
     kept = [t for m in watch.measured for t in vars(m).values() if t is not None]
     assert max(t.numel() for t in kept) == 2 * sum(sizes.values())

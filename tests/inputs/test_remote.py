@@ -67,7 +67,7 @@ def test_what_does_not_pass_is_told(web, status, says):
     assert "secret" not in f"{failure.value.message}{failure.value.detail}"
 
 
-def test_nobody_there(web):
+def test_no_server(web):
     web.close()
     with pytest.raises(InputError, match="cannot be read"):
         read(f"{web.url}/a")

@@ -81,7 +81,7 @@ def test_folding_has_the_gradients_of_the_plain_way(randomise, heads):
         torch.testing.assert_close(gradient, found[False][name], rtol=1e-9, atol=1e-9)
 
 
-def test_what_is_folded_is_what_is_less_work_so(randomise):
+def test_folding_is_chosen_if_it_is_less_work(randomise):
     few, many = inputs(1, 3, 10, 8, 6), inputs(1, 30, 10, 8, 6)
     everything = slice(0, 10)
     with torch.no_grad():

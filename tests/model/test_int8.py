@@ -79,7 +79,7 @@ def test_the_largest_sums_do_not_overflow(inputs, exact_mean):
     torch.testing.assert_close(found, layer(x), rtol=0, atol=0.02 * inputs)
 
 
-def test_only_the_bias_is_left_of_nothing(linear, exact_mean):
+def test_zeros_give_the_bias(linear, exact_mean):
     linear.weight[3] = 0
     found = Int8Linear(linear, 5, exact_mean=exact_mean)(torch.zeros(1, 2, INPUTS))
     assert torch.equal(found, linear.bias.expand(1, 2, -1))

@@ -88,7 +88,7 @@ def test_what_does_not_run_is_refused_in_one_line(monkeypatch):
         pick_precision("bfloat16", CPU)
 
 
-def test_how_each_runs_is_told(monkeypatch):
+def test_how_each_precision_runs_in_words(monkeypatch):
     be(monkeypatch, ["avx512_bf16", "avx2"], FULL)
     assert precisions_in_words(CPU) == [
         ("float32", "native"), ("bfloat16", "native"), ("int8", "native")

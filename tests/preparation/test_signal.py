@@ -131,7 +131,7 @@ def test_the_record_says_so_and_gives_no_class(run, bundle, tmp_path, name):
     assert record["confident"] is None
 
 
-def test_people_are_told(run, bundle, tmp_path):
+def test_inputs_without_a_signal_have_no_label(run, bundle, tmp_path):
     paths = [make(tmp_path / name) for name, (make, _) in FILES.items()]
     assert "Silent: there is nothing to classify." in run("classify", paths[0]).stdout
     rows = run("classify", *paths).stdout

@@ -208,7 +208,7 @@ def test_a_record_of_a_version_without_options_counts(files):
     assert run(files) == []
 
 
-def test_an_entry_says_what_became_of_its_file(files):
+def test_an_entry_has_the_status_of_its_file(files):
     run(files[:1])
     run(files[1:2], result=lambda p: Failure(p, InputFailure("corrupt", "x")))
     journal = opened()

@@ -31,7 +31,7 @@ def test_the_keys_of_a_journal_are_passed_over():
     assert read(json.dumps(record).encode() + b"\n\n") == [classified()]
 
 
-def test_nothing_is_no_records():
+def test_an_empty_file_has_no_records():
     assert read(b"") == read(b"[]") == []
 
 

@@ -79,7 +79,7 @@ def test_facts_read_as_a_phrase(modality, facts, words):
         ({"min": [1, 1, 1], "max": [1, 1, 1]}, "x 1.00..1.00, y 1.00..1.00, z 1.00..1.00"),
     ],
 )  # fmt: skip
-def test_places_read_as_a_phrase(where, words):
+def test_regions_in_words(where, words):
     assert region_in_words(where) == words
 
 

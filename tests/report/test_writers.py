@@ -100,7 +100,7 @@ def test_labels_are_one_line_with_two_tabs():
     assert text == "a\\tb\\nc.jpg\tEgyptian cat\tclass\nphoto.jpg\t\t\nd.jpg\tanimal\tkind\n"
 
 
-def test_detail_tells_what_why_and_where():
+def test_detail_has_type_reason_and_region():
     text = written("table", classified("[bold]me.jpg"))
     assert text.startswith("[bold]me.jpg  image (JPEG header): 451x300 JPEG\n")
     assert "1,024 elements x 113 channels" in text

@@ -45,7 +45,7 @@ def test_a_share_of_the_pictures_loses_detail_and_the_rest_nothing():
     assert (changed - pixels).mean((2, 3)).abs().max() < 20
 
 
-def test_no_share_changes_nothing():
+def test_a_share_of_zero_changes_nothing():
     assert torch.equal(degrade(noise(20), 0.0), noise(20))
 
 
@@ -71,7 +71,7 @@ def test_each_picture_has_its_own_quality():
         torch.testing.assert_close(found[row : row + 1], alone, atol=1.0, rtol=0)
 
 
-def test_blur_keeps_the_mean_of_grey_and_nothing_at_zero():
+def test_blur_is_gaussian_and_the_identity_at_zero():
     blur = gaussian_blur_matrices(torch.tensor([0.0, 2.0]), 32)
     torch.testing.assert_close(blur[0], torch.eye(32))
     torch.testing.assert_close(blur.sum(2), torch.ones(2, 32))

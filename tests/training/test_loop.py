@@ -168,7 +168,7 @@ def test_augmented_batches_fit_the_model_and_their_targets_sum_to_one(modality, 
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_a_step_leaves_nothing_on_another_device_than_the_models(tmp_path, monkeypatch, precision):
+def test_all_tensors_of_a_step_are_on_the_models_device(tmp_path, monkeypatch, precision):
     """The meta device computes nothing, but refuses most tensors of another device."""
     lowered = []
 

@@ -67,7 +67,7 @@ def byte_array(kind, found):
 @pytest.mark.parametrize(
     ("kind", "name"), [("pointcloud", "scaled and moved"), ("audio", "40 dB quieter")]
 )
-def test_scale_place_and_loudness_do_not_reach_the_model(kind, name):
+def test_scale_position_and_loudness_do_not_reach_the_model(kind, name):
     before, after = byte_array(kind, media(kind)), byte_array(kind, changed(kind, name))
     torch.testing.assert_close(after, before, atol=1e-3, rtol=1e-3)
 

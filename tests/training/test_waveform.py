@@ -28,7 +28,7 @@ def bursts(count, at_s, length_s=0.5, whole_s=5.0):
     return wave
 
 
-def test_only_the_sound_is_heard(seeded):
+def test_frames_of_sound_are_active_and_those_of_silence_are_not(seeded):
     where = active_frames(bursts(3, 1.0), RATE)
     assert where.shape == (3, 250)
     assert where[:, 50:75].all()
@@ -36,7 +36,7 @@ def test_only_the_sound_is_heard(seeded):
     assert not where[:, 75:].any()
 
 
-def test_of_nothing_all_is_heard():
+def test_all_frames_of_silence_are_active():
     assert active_frames(torch.zeros(2, RATE), RATE).all()
 
 
@@ -71,7 +71,7 @@ def test_a_recording_that_is_as_long_as_the_window(seeded):
     assert middle.isfinite().all()
 
 
-def test_silence_around_a_sound_does_not_count_for_its_level(seeded):
+def test_silence_around_a_sound_does_not_change_its_level(seeded):
     sound = torch.randn(2, RATE) * torch.tensor([[0.01], [3.0]])
     alone, beside = (
         normalise_loudness(sound),
@@ -82,7 +82,7 @@ def test_silence_around_a_sound_does_not_count_for_its_level(seeded):
     assert normalise_loudness(torch.zeros(1, RATE)).abs().max() == 0
 
 
-def test_rooms_add_a_tail_that_fades(seeded):
+def test_reverberation_is_a_decaying_tail(seeded):
     clicks = torch.zeros(200, 2 * RATE)
     clicks[:, 100] = 1
     returned = add_reverberation(clicks, RATE)
@@ -95,7 +95,7 @@ def test_rooms_add_a_tail_that_fades(seeded):
     assert (power[:, 100] >= early * 0.5).all()
 
 
-def test_overdriven_sounds_lose_their_peaks_alone(seeded):
+def test_clipping_changes_the_peaks_only(seeded):
     wave = torch.randn(400, 1000)
     driven = clip_peaks(wave, 0.5)
     changed = (driven != wave).any(1)
@@ -104,7 +104,7 @@ def test_overdriven_sounds_lose_their_peaks_alone(seeded):
     assert torch.equal(driven.sign(), wave.sign())
 
 
-def test_another_sound_lies_well_below(seeded):
+def test_the_background_is_6_to_24_db_quieter(seeded):
     wave = torch.randn(300, 4000)
     added = mix_background(wave, 0.5) - wave
     share = added.square().mean(1)
@@ -199,7 +199,7 @@ def test_the_louder_half_of_a_sound_has_a_power_of_one(seeded):
     torch.testing.assert_close(mean, torch.ones(4), rtol=0.03, atol=0)
 
 
-def test_frames_within_35_db_of_the_loudest_are_heard():
+def test_frames_within_35_db_of_the_loudest_are_active():
     steps = torch.tensor([0.0, -30.0, -34.0, -36.0, -60.0])
     wave = (10 ** (steps / 20)).repeat_interleave(RATE // 50).unsqueeze(0)
     assert active_frames(wave, RATE).tolist() == [[True, True, True, False, False]]

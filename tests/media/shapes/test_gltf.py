@@ -256,7 +256,7 @@ def test_children_stand_within_their_parents():
     assert np.allclose(box(read(document.glb())), ([-2, 0, 5], [2, 4, 9]), atol=0.3)
 
 
-def test_one_mesh_in_several_places():
+def test_several_instances_of_one_mesh():
     document = Document()
     mesh = document.sphere()
     for at in (0, 10, 20):

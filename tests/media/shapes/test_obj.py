@@ -32,7 +32,7 @@ def test_encodings(encoding):
     check_sphere(read(text.encode(encoding)))
 
 
-def test_text_of_hardly_anything_but_chinese():
+def test_text_that_is_mostly_chinese():
     text = "# " + "圆柱体的模型" * 40 + "\n" + OBJ[:100]
     cloud = read((text + "\nv 1 2 3\nv 2 3 5\nv 7 5 3\n").encode("gbk"))
     assert cloud.kind == "cloud"
