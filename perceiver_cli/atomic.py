@@ -1,4 +1,4 @@
-"""Files that appear when they are complete."""
+"""Atomic writing of files and folders."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pathlib import Path
 def atomic_write(path: Path) -> Iterator[Path]:
     """Gives a path beside `path` to write to, and renames it to `path` at the end of the block.
 
-    Nobody ever reads half of what is written. If the block fails, what was at `path` stays, and
-    what was written is removed. The block may make a folder instead of a file; it then removes an
-    older folder at `path` itself, because folders do not replace each other.
+    Readers never see an incomplete file. If the block fails, the old file at `path` stays, and the
+    temporary one is removed. The block may make a folder instead of a file; it then has to remove
+    an old folder at `path`, because folders cannot replace each other.
 
     Yields:
         The temporary path, in the same folder, which does not exist yet.

@@ -1,4 +1,4 @@
-"""What an option of the command line, or an argument of the Python API, may be: each list once.
+"""Values of options of the command line and of arguments of the Python API: each list once.
 
 Modalities have a table of their own (modalities.py). The members are strings.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-# The least score of an answer, which is then right at least so often.
+# The score that an answer has to reach; it is then right at least so often.
 SURE = 0.8
 
 
@@ -21,7 +21,7 @@ class Device(StrEnum):
 
 
 class Precision(StrEnum):
-    """What the products of a model are computed in; auto is the fastest that is as accurate."""
+    """Precision of a model's products; auto is the fastest that is about as accurate."""
 
     auto = "auto"
     float32 = "float32"
@@ -30,7 +30,7 @@ class Precision(StrEnum):
 
 
 class Method(StrEnum):
-    """How an answer is attributed to the elements of the byte array."""
+    """How a prediction is attributed to the elements of the byte array."""
 
     attention = "attention"
     rollout = "rollout"
@@ -38,7 +38,7 @@ class Method(StrEnum):
 
 
 class Format(StrEnum):
-    """What results are written as."""
+    """Formats of results."""
 
     table = "table"
     json = "json"

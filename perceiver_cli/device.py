@@ -1,4 +1,4 @@
-"""Where the model runs, how arrays get there, and how many of them fit."""
+"""The model's device: its choice, transfers to it, and its free memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from perceiver_cli.errors import UsageError
 def pick_device(name: str) -> torch.device:
     """The device of that name; "auto" is the first of cuda, mps and cpu that works.
 
-    Raises UsageError if the one named does not work here.
+    Raises UsageError if the device named is not available.
     """
     available = {
         "cuda": torch.cuda.is_available(),
@@ -26,17 +26,17 @@ def pick_device(name: str) -> torch.device:
 
 
 def to_device(x: Tensor, device: torch.device) -> Tensor:
-    """The tensor on a device. A GPU copies it by itself, from pinned memory, while we go on."""
+    """The tensor on a device. To a GPU it is copied asynchronously, from pinned memory."""
     if device.type == "cuda":
         return x.pin_memory().to(device, non_blocking=True)
     return x.to(device)
 
 
 def free_bytes(device: torch.device) -> int | None:
-    """Memory that new tensors can take on a GPU; None on other devices."""
+    """Free memory on a GPU for new tensors; None on other devices."""
     if device.type != "cuda":
         return None
     free, _ = torch.cuda.mem_get_info(device)
-    # What torch has taken from the GPU and holds for tensors to come.
+    # Memory that torch has reserved for new tensors.
     held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     return int(free + held)

@@ -22,7 +22,7 @@ class InputError(Exception):
     Attributes:
         kind: The record's `error.kind`.
         message: One line, which does not repeat the path.
-        detail: What a library said of it, in one line, where there is more to say than the message.
+        detail: The message of a library, in one line, if it says more.
     """
 
     def __init__(self, kind: ErrorKind, message: str, detail: str | None = None) -> None:
@@ -40,4 +40,4 @@ class CheckpointError(Exception):
 
 
 class UsageError(Exception):
-    """The call itself makes no sense, such as an unknown model name (exit code 2)."""
+    """The call itself is wrong, such as an unknown model name (exit code 2)."""

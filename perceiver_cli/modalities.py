@@ -1,8 +1,8 @@
-"""The modalities, one row each: what people call it, and what serves it.
+"""The table of modalities: one row each, with names and implementations.
 
 A row names its parts by dotted path ("package.module:object"). A part is imported when it is first
-used, so this table imports nothing and every room may know it. A new modality is one more row and
-the files that the row names.
+used, so this table imports nothing, and every package may import it. A new modality is one more row
+and the files that the row names.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ class Modality:
     described_as: what a sentence about attention calls the whole input.
     stream_nouns: what people call the byte array's streams, where there are several.
     default_weights: name of the bundled checkpoint.
-    served_by: the modality whose row and checkpoints read it; its own name if empty.
+    served_by: the modality whose parts and checkpoints are used for it; its own if empty.
     text_detector: (source, text) -> Detection or None, for files of text; empty if none.
     recipe: dataclass of settings that a checkpoint keeps.
     preparation: Preparation of one input under a recipe.
     adapter: (recipe) -> Adapter.
     augmentation: Augmentation of training batches.
-    fresh_recipe: settings of a training from nothing that differ from the recipe's defaults.
+    fresh_recipe: settings that differ from the recipe's defaults in a training from random weights.
     corruptions: {name: corruption}, under which `evaluate --robustness` measures accuracy.
     input_words: (the record's `input`) -> one phrase for people.
     drawing: (explanation, ending) -> bytes, a file that shows attention; drawing_endings: the
         endings it knows, the usual one first.
-    thumbnail: (explanation, part, scale, side) -> Thumbnail.
+    thumbnail: (explanation, window, scale, side) -> Thumbnail.
     """
 
     name: str
@@ -151,13 +151,13 @@ def find_modality(name: str) -> Modality:
 
 
 def serving(modality: str) -> str:
-    """The modality whose checkpoints read inputs of `modality`. Raises ValueError."""
+    """The modality whose checkpoints are used for inputs of `modality`. Raises ValueError."""
     row = find_modality(modality)
     return row.served_by or row.name
 
 
 def part(modality: str, role: str) -> Any:
-    """What serves a modality in a role, such as "adapter"; imported when first used.
+    """A part of a modality, such as its "adapter"; imported when first used.
 
     Raises ValueError for an unknown modality.
     """

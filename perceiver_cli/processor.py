@@ -1,6 +1,6 @@
-"""The processor's cores that this process may use, and how threads wait for work on them.
+"""The processor's cores that this process may use, and settings of OpenMP's threads.
 
-Imports no torch: what is told here has to stand in the environment before torch is imported.
+Imports no torch: the settings have to be in the environment before torch is imported.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-# Any of these says how OpenMP's threads wait for their next piece of work.
+# Each of these sets how OpenMP's threads wait for work.
 _WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "KMP_LIBRARY")
 _COUNTS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -23,11 +23,10 @@ def usable_cores() -> int:
 
 
 def thread_settings(environment: Mapping[str, str]) -> dict[str, str]:
-    """What to add to an environment in which torch is about to be imported.
+    """Variables to add to an environment before torch is imported.
 
-    Threads that wait sleep, where by default they spin and take the core from one that works; and
-    there are no more of them than cores, where a container has fewer than its machine. Nothing
-    that the environment says already is changed.
+    Waiting threads sleep; by default they spin and keep a core busy. There are no more threads than
+    cores, of which a container may have fewer than its machine. Existing variables are not changed.
     """
     settings: dict[str, str] = {}
     if not any(name in environment for name in _WAITING):
@@ -38,10 +37,10 @@ def thread_settings(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def cpu_limit(root: Path = Path("/")) -> float | None:
-    """Processor seconds a second that Linux's control groups leave this process; None: no limit.
+    """CPU limit of Linux's control groups for this process, in cores; None: no limit.
 
-    The lowest limit of the process's group and of those around it, in version 1 and 2. root:
-    where the files of the system lie.
+    The lowest limit of the process's group and its parents, in version 1 and 2. root: of the file
+    system.
     """
     return min(_limits(root), default=None)
 
@@ -55,13 +54,13 @@ def _cores() -> int:
 def _limits(root: Path) -> Iterator[float]:
     for line in _read(root / "proc/self/cgroup").splitlines():
         _, controllers, group = line.split(":", 2)
-        # Version 2 names no controllers; beside version 1 it may lie in a folder of its own.
+        # Version 2 names no controllers; beside version 1 it may be in a folder of its own.
         names = ["", "unified"] if not controllers else [controllers, "cpu"]
         if controllers and "cpu" not in controllers.split(","):
             continue
         for name in names:
             mount = root / "sys/fs/cgroup" / name
-            # In a container the group's path may be the host's: then the mount itself is it.
+            # In a container the group's path may be that of the host: then it is the mount itself.
             own = mount / group.lstrip("/")
             for folder in (own, *own.parents):
                 if folder.is_relative_to(mount):

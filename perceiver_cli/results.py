@@ -1,4 +1,4 @@
-"""What a classification gives: plain dataclasses whose JSON form is the record of the README."""
+"""Results of a classification: plain dataclasses whose JSON form is the record (docs/record.md)."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class CrossAttendStats:
     """Statistics of one cross-attend, averaged over heads and latents.
 
     effective_elements: of a latent; effective_together: of the distribution averaged over heads
-    and latents, so of what was looked at by any.
+    and latents, so of the elements that any latent attends to.
     """
 
     entropy_bits: float
@@ -69,7 +69,7 @@ class CrossAttendStats:
 
 @dataclass(frozen=True)
 class AttentionStats:
-    """One entry per cross-attend, in the order in which the model makes them."""
+    """One entry per cross-attend, in order."""
 
     cross_attends: list[CrossAttendStats]
 
@@ -78,7 +78,7 @@ class AttentionStats:
 class InputFailure:
     """Why an input has no predictions.
 
-    kind: for scripts; message: one line for people; detail: the library's own words, if any.
+    kind: for scripts; message: one line for people; detail: the library's own message, if any.
     """
 
     kind: ErrorKind
@@ -93,22 +93,22 @@ class Classification:
     Attributes:
         path: As the call named it.
         modality: A key of the table of modalities.
-        detected_by: Why it is of that modality, as one phrase.
+        detected_by: The reason for the modality, as one phrase.
         model: Name of the checkpoint.
         signal: "present", or why there is nothing to classify: "silent", "blank", "too_short" or
             "no_extent"; predictions are then empty.
-        answer: The most specific term whose score reaches the one asked for; None: none does.
+        answer: The most specific term whose score reaches `sure`; None: none does.
         confident: Whether the answer is a class; None without a signal.
-        familiar: Whether it is like what the model was trained on; None: the model cannot tell.
+        familiar: Whether it is like the training data; None: the checkpoint has no statistics.
         predictions: Classes, the likeliest first.
         among: Ids of the classes that were asked for, which share all of the score; None: all.
         input: Facts of the file, which differ by modality.
-        read: How much of it was read: "share" in [0, 1]; "area", the part of a picture or of a
+        read: How much of it was read: "share" in [0, 1]; "area", the share of a picture or of a
             film's frames; "seconds" of a sound or film. Empty without a signal.
         byte_array: "elements" M and "channels" C of what the model read; empty without a signal.
         attention: None if it was not measured.
-        segments: The windows that were read, where there were several.
-        events: What was heard or seen from when to when, where a sound or film was read whole.
+        segments: The windows that were read, if there were several.
+        events: Which class was present from when to when, if a sound or film was read whole.
         notes: One line for each thing that was left out or repaired.
         seconds: "load" and "model".
         explained: Path of the picture that `classify --explain` drew of it.
@@ -162,7 +162,7 @@ class Failure:
 
 Result = Classification | Failure
 
-# What a record has in place of a Classification's values when there is none.
+# Values of a record without a Classification.
 _EMPTY: dict[str, Any] = {
     "predictions": [],
     "input": {},
@@ -174,10 +174,10 @@ _EMPTY: dict[str, Any] = {
 
 
 def read_result(record: dict[str, Any]) -> Result:
-    """The Result that a record was made of; keys that it does not know are passed over.
+    """The Result of a record; unknown keys are ignored.
 
     Raises:
-        AttributeError, KeyError or TypeError: It is no record.
+        AttributeError, KeyError or TypeError: It is not a record.
     """
     if record["status"] == "error":
         return Failure(record["path"], InputFailure(**record["error"]), record["seconds"])
@@ -201,7 +201,7 @@ def _record(result: Result) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """As dataclasses.asdict, but for copies of what is plain already: in a third of its time."""
+    """As dataclasses.asdict without copies of plain values, which takes a third of the time."""
     if isinstance(value, list):
         return [_plain(each) for each in value]
     if is_dataclass(value):

@@ -1,7 +1,7 @@
 """Settings of a dataclass, checked against its annotations when they are read.
 
-For values that come from outside: a checkpoint's header, or --set. Understands int, float, bool,
-str, Literal, tuple, dict, unions, other dataclasses, and limits put on any of them by Annotated.
+For untrusted values: a checkpoint's header, or --set. Supports int, float, bool, str, Literal,
+tuple, dict, unions, other dataclasses, and limits on any of them by Annotated.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Limits:
-    """The numbers that a setting may be.
+    """The range of a number.
 
     Attributes:
-        least: the smallest; with `open_below` the largest that is too small.
-        most: the largest.
+        least: the smallest value; excluded if `open_below` is set.
+        most: the largest value.
     """
 
     least: float
@@ -29,7 +29,7 @@ class Limits:
     open_below: bool = False
 
     def hold(self, value: float) -> bool:
-        """Whether a value is one of them."""
+        """Whether a value is in the range."""
         above = value > self.least if self.open_below else value >= self.least
         return above and value <= self.most
 
@@ -48,13 +48,13 @@ def read_settings(kind: type[T], values: Mapping[str, Any], what: str) -> T:
     """An instance of the dataclass `kind` from values as JSON has them.
 
     Args:
-        kind: a dataclass whose annotations say what its values may be.
-        values: by field; lists stand for tuples, objects for dataclasses.
-        what: what the settings are of, for messages: "model" or "input".
+        kind: a dataclass, whose annotations define the allowed values.
+        values: by field; lists become tuples, objects become dataclasses.
+        what: name of the settings in messages: "model" or "input".
 
     Raises:
-        ValueError: a setting is unknown, missing, of another type or not one of those allowed;
-            the message is one line that names it.
+        ValueError: a setting is unknown, missing, of a wrong type or not allowed; the message is
+            one line that names it.
     """
     return _read_dataclass(kind, values, what, "")
 
@@ -86,7 +86,7 @@ def _is_needed(field: Field[Any]) -> bool:
 
 
 class _WrongError(Exception):
-    """What a value must be, and what it is."""
+    """A value with a wrong type or range: the expected one, and the value."""
 
     def __init__(self, wanted: str, value: Any) -> None:
         super().__init__(f"{wanted}, not {value!r}")
@@ -94,7 +94,7 @@ class _WrongError(Exception):
 
 
 def _read(hint: Any, value: Any, what: str, prefix: str) -> Any:
-    """The value as the annotation has it; raises _WrongError."""
+    """The value in the type of the annotation; raises _WrongError."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Annotated:
         found = _read(arguments[0], value, what, prefix)
@@ -121,7 +121,7 @@ def _read(hint: Any, value: Any, what: str, prefix: str) -> Any:
 
 
 def _read_any(hints: tuple[Any, ...], value: Any, what: str, prefix: str) -> Any:
-    """The value as the first of the annotations that it fits."""
+    """The value in the first type of the annotations that fits."""
     try:
         return _read(hints[0], value, what, prefix)
     except _WrongError as error:

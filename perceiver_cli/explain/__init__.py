@@ -1,1 +1,1 @@
-"""Which elements of a file a prediction rests on, and whether that explanation is faithful."""
+"""Attribution of predictions to elements of the byte array, and its faithfulness."""
