@@ -1,4 +1,4 @@
-"""Magic bytes of the formats that can be read, and of near relatives that cannot."""
+"""Magic bytes of supported formats, and of related unsupported ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enum import Enum, auto
 
 
 class Family(Enum):
-    """What has to be looked at next."""
+    """The next step of detection."""
 
     PICTURE = auto()
     SOUND = auto()
@@ -184,7 +184,7 @@ def _aiff(head: bytes) -> Signature | None:
 
 
 def _small_headers(head: bytes) -> Signature | None:
-    """Signatures of two letters, which need a second look to be believed."""
+    """Signatures of two letters, which need further checks."""
     if head[:2] == b"BM" and len(head) >= 18:
         (dib,) = struct.unpack_from("<I", head, 14)
         if dib in _DIB_HEADERS:

@@ -1,4 +1,4 @@
-"""Text: shapes written as text, and names for text that is something else."""
+"""Text: shapes written as text, and names of other kinds of text."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from perceiver_cli.media.text import HEAD_BYTES, line_blocks
 from perceiver_cli.media.textlayout import find_layout
 from perceiver_cli.media.types import Source
 
-# What tells one kind of text from another stands in its first characters.
+# The kind of a text is decided by its first characters.
 _BEGINNING = 4000
 
-# None of these patterns can match a stretch of text in more than one way: on text made to harm, the
-# search for all of them would not end.
+# None of these patterns can match in more than one way: backtracking on malicious text would not
+# end.
 _NUMBER = r"[-+]?(?:\d+(?:[.,]\d*)?|[.,]\d+|nan|inf)(?:[eE][-+]?\d+)?"
 _OFF = re.compile(r"\s*(?:ST)?C?N?4?n?(?:OFF|off)(?:\s*BINARY)?(?:\s*\d+\s+\d+|(?P<open>\s*\Z))")
 _OFF_COUNTS = re.compile(r"\s*\d+[ \t]+\d+[ \t]+\d+[ \t]*\n")
@@ -89,7 +89,7 @@ def detect_shape_text(source: Source, text: str) -> Detection | None:
 
 
 def text_kind(text: str) -> str:
-    """What text looks like, in a few words, where it is no media."""
+    """The kind of a text that is not media, in a few words."""
     beginning = text.lstrip("\ufeff \t\r\n")[:_BEGINNING]
     if beginning.startswith(("{", "[")):
         return "JSON"
@@ -119,13 +119,13 @@ def _has_obj_vertex(source: Source, text: str) -> bool:
 
 
 def _is_longer(source: Source, text: str) -> bool:
-    """Whether a file goes on behind its beginning."""
+    """Whether a file is longer than its beginning."""
     with source.open() as stream:
         return stream.seek(0, os.SEEK_END) > max(len(text), HEAD_BYTES)
 
 
 def _detect_json(source: Source) -> Detection | None:
-    """glTF, whose parts come in any order: the word that tells it may stand at the very end."""
+    """glTF, whose keys come in any order: the one that identifies it may be at the end."""
     size = 2**20
     with source.open() as stream:
         tail, words = b"", set[bytes]()

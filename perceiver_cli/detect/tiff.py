@@ -1,4 +1,4 @@
-"""TIFF tags: only as much as tells a camera's raw photo from a picture."""
+"""TIFF tags that distinguish a camera's raw photo from a picture."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _SHORT, _LONG = 3, (4, 13)
 
 
 def is_raw_photo(stream: BinaryIO) -> bool:
-    """Whether a TIFF file holds what a sensor saw.
+    """Whether a TIFF file holds raw data of a sensor.
 
-    Decoders of TIFF show no more of such a file than the thumbnail in front.
+    Decoders of TIFF read only the thumbnail of such a file.
 
     Args:
         stream: The file, at its beginning.
@@ -43,7 +43,7 @@ def is_raw_photo(stream: BinaryIO) -> bool:
 
 
 def _directory(stream: BinaryIO, start: int, order: str) -> dict[int, tuple[int, ...]]:
-    """The wanted tags at an offset, with their values; what cannot be read is left out."""
+    """The relevant tags at an offset, with their values; unreadable ones are left out."""
     stream.seek(start)
     count = int.from_bytes(stream.read(2), "little" if order == "<" else "big")
     entries = stream.read(12 * min(count, _MOST_ENTRIES))

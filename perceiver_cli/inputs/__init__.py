@@ -1,1 +1,1 @@
-"""What a call names: paths, folders, patterns, lists and filters."""
+"""From arguments to sources: paths, folders, patterns, lists, filters, URLs, archives."""

@@ -1,7 +1,7 @@
 """Members of .tar and .zip archives, read in order without unpacking.
 
-Nothing is written, so a member's name is a label and leads nowhere. Links and devices in an archive
-are passed over. What a member and an archive may unpack to is limited.
+Nothing is written to disk, so names of members are only labels. Links and devices in an archive are
+skipped. The unpacked sizes of a member and of an archive are limited.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from perceiver_cli.media.limits import MAX_PIPE_BYTES, limit_text
 from perceiver_cli.media.parts import SourcePart
 from perceiver_cli.media.types import Identity, Source
 
-# Larger members are not held in memory where the archive lets one reach them directly.
+# Larger members are not held in memory if the archive permits random access.
 _HELD_BYTES = 2**25
 
-# What an archive may unpack to: so many times its size, and so much more.
+# Limit of an archive's unpacked size: a multiple of its size, plus a constant.
 _RATIO, _MORE_BYTES = 200, 2**28
 
 _DAMAGE = (
@@ -60,11 +60,11 @@ class MemberSource(Source):
     """A member of an archive; `path` is its name as `member_name` makes it.
 
     Attributes:
-        archive: The archive; None if the content is at hand.
+        archive: The archive; None if the content is in memory.
         kind: Of the archive.
         member: The member's own name.
-        size: In bytes, where it is known.
-        version: What changes with the content: its checksum, or the time of change.
+        size: In bytes, if known.
+        version: Changes with the content: its checksum, or the time of modification.
     """
 
     archive: Source | None = None
@@ -80,7 +80,7 @@ class MemberSource(Source):
         return self._found().open()
 
     def fetched(self) -> Source:
-        """The member with what it takes from the archive. Raises InputError."""
+        """The member with its content from the archive. Raises InputError."""
         if self.data is not None or self.archive is None:
             return self
         return replace(self, archive=self.archive.fetched())._found()
@@ -104,7 +104,7 @@ class MemberSource(Source):
         return {"size": known.size, "version": known.version}
 
     def _found(self) -> Source:
-        """The member as the archive has it, with its content or its position."""
+        """The member found in the archive, with its content or its position."""
         assert self.archive is not None
         for source in _read(self.archive, self.kind, only=self.member):
             return replace(source, path=self.path, modality=self.modality)
@@ -113,7 +113,7 @@ class MemberSource(Source):
 
 @dataclass(frozen=True)
 class _StoredMember(MemberSource):
-    """A member that lies in its archive as it is."""
+    """A member that is stored without compression."""
 
     start: int = 0
 
@@ -131,8 +131,8 @@ def members(archive: Source, kind: ArchiveKind, file_filter: FileFilter) -> Iter
 
     Args:
         archive: The archive.
-        kind: What it is.
-        file_filter: Which members are taken.
+        kind: "tar" or "zip".
+        file_filter: Which members to take.
     """
     try:
         yield from (each for each in _read(archive, kind) if _accepted(each, file_filter))
@@ -152,7 +152,7 @@ def _accepted(source: Source, file_filter: FileFilter) -> bool:
 
 
 def _read(archive: Source, kind: ArchiveKind, only: str | None = None) -> Iterator[Source]:
-    """Members as sources. only: the name of the one that is wanted. Raises InputError."""
+    """Members as sources. only: the name of a single one. Raises InputError."""
     with _failing(), archive.open() as stream:
         size = stream.seek(0, io.SEEK_END)
         stream.seek(0)
@@ -180,13 +180,13 @@ def _damage(error: Exception) -> InputError:
 
 
 class _Budget:
-    """How much more an archive may unpack to."""
+    """The remaining limit of an archive's unpacked size."""
 
     def __init__(self, left: int) -> None:
         self.left = left
 
     def take(self, count: int) -> None:
-        """Raises InputError("too_large") when it is used up."""
+        """Raises InputError("too_large") when it is exceeded."""
         self.left -= count
         if self.left < 0:
             raise InputError(
@@ -195,7 +195,7 @@ class _Budget:
 
 
 class _Unpacked:
-    """A decompressed stream that counts what it gives."""
+    """A decompressed stream that counts its bytes."""
 
     def __init__(self, stream: IO[bytes], budget: _Budget) -> None:
         self._stream, self._budget = stream, budget
@@ -260,7 +260,7 @@ def _read_zip(
 
 
 def _unpacked(packed: zipfile.ZipFile, entry: zipfile.ZipInfo, made: MemberSource) -> Source:
-    """A member with its content; one that is damaged takes no other along."""
+    """A member with its content; a damaged one does not affect others."""
     try:
         with packed.open(entry) as member:
             content = member.read(entry.file_size + 1)

@@ -1,4 +1,4 @@
-"""What goes wrong on the way to another machine: tried again, or told as an InputError."""
+"""Network failures: retried, or raised as InputErrors."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from perceiver_cli.inputs.names import without_credentials
 
 T = TypeVar("T")
 
-# Seconds between one try and the next.
+# Seconds between attempts.
 WAITS_S = (0.3, 1.0, 3.0)
 
 _BUSY = frozenset((408, 425, 429, 500, 502, 503, 504))
-# s3fs tells these for the answers "slow down" and "internal error".
+# Errors of s3fs for the responses "slow down" and "internal error".
 _PASSING = frozenset((errno.EBUSY, errno.EIO, errno.ECONNRESET, errno.EPIPE, errno.ETIMEDOUT))
 
-# Of libraries that need not be installed, hence their names: broken and refused connections.
+# Broken and refused connections, by name, because the libraries are optional.
 _BROKEN = frozenset(
     ("ClientConnectionError", "ClientPayloadError", "HTTPClientError", "FSTimeoutError")
 )
@@ -33,7 +33,7 @@ class LocalAddressError(Exception):
 
 
 def retrying(call: Callable[[], T]) -> T:
-    """What the call returns; tried again a few times where waiting may help."""
+    """Calls a function, and retries it a few times after transient failures."""
     for wait in WAITS_S:
         try:
             return call()
@@ -56,7 +56,7 @@ def remote_errors() -> Iterator[None]:
 
 
 def _own_cause(error: BaseException) -> BaseException:
-    """fsspec says of everything that goes wrong over HTTP that the file is not found."""
+    """The cause of an exception: fsspec reports every HTTP failure as a missing file."""
     cause = error.__cause__
     if not isinstance(error, FileNotFoundError) or cause is None:
         return error

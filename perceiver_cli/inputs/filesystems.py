@@ -8,7 +8,7 @@ from typing import Any
 from perceiver_cli.errors import InputError
 from perceiver_cli.inputs.names import scheme_of
 
-# Names that would read other files than the one they name, or run commands.
+# Schemes that read other files than the one named, or run commands.
 _REFUSED = frozenset(("reference", "cached", "filecache", "blockcache", "simplecache", "generic"))
 
 _PACKAGES = {
@@ -57,7 +57,7 @@ def filesystem(url: str) -> tuple[Any, str]:
 
                 options |= {"get_client": client}
             elif _PACKAGES.get(scheme) == "s3fs":
-                options |= {"max_concurrency": 1}  # else every object is asked for its size
-            # Listings are not kept: objects come and go while a process runs.
+                options |= {"max_concurrency": 1}  # otherwise the size of every object is requested
+            # Listings are not cached, because objects change while a process runs.
             _made[key] = kind(use_listings_cache=False, **options)
         return _made[key], kind._strip_protocol(url)

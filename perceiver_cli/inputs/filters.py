@@ -1,4 +1,4 @@
-"""Which files of a folder are taken."""
+"""Filters of the files of a folder, and shards."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from perceiver_cli.errors import UsageError
 
 @dataclass(frozen=True)
 class FileFilter:
-    """Which files of the folders that a call names are inputs, and which share of all inputs.
+    """Which files of the folders named are inputs, and which share of all inputs to take.
 
     A pattern with a slash is matched against the path relative to the folder that the call names,
     any other against the name alone.
@@ -45,7 +45,7 @@ class FileFilter:
         return included and self.is_visible(relative) and not _matches(relative, self.exclude)
 
     def is_visible(self, relative: str) -> bool:
-        """Whether a name is shown: none that begins with a dot, unless hidden ones are taken."""
+        """Whether a name is accepted: names that begin with a dot only if hidden ones are."""
         return self.hidden or not os.path.basename(relative).startswith(".")
 
     def in_shard(self, path: str) -> bool:

@@ -1,4 +1,4 @@
-"""The HTTP client: follows no redirect from the network to an address of one's own."""
+"""The HTTP client: refuses redirects from the network to local addresses."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def client(**options: Any) -> Any:
     return aiohttp.ClientSession(
         trace_configs=[trace],
         timeout=aiohttp.ClientTimeout(sock_connect=_CONNECT_S, sock_read=_READ_S),
-        # What is compressed on the way may be a bomb; content as it is has ranges, too.
+        # A compressed transfer may be a decompression bomb, and has no ranges.
         auto_decompress=False,
         headers={"Accept-Encoding": "identity"},
         **options,

@@ -1,4 +1,4 @@
-"""Names of inputs that are no paths on disk: URLs, and members of archives.
+"""Names of inputs that are not paths on disk: URLs, and members of archives.
 
 s3://bucket/key.jpg                    an object
 tar://folder/a.jpg::shard-3.tar.gz     a member of an archive on disk
@@ -36,7 +36,7 @@ class Member(NamedTuple):
 
 
 def is_url(name: str) -> bool:
-    """Whether a name has a scheme, and is no path that exists."""
+    """Whether a name has a scheme, and is not an existing path."""
     return _SCHEME.match(name) is not None and not os.path.lexists(name)
 
 
@@ -47,20 +47,20 @@ def scheme_of(name: str) -> str:
 
 
 def archive_kind(name: str) -> ArchiveKind | None:
-    """What kind of archive a name's ending says it is."""
+    """The kind of archive by the ending of a name."""
     lower = name.lower()
     return next((kind for ending, kind in _ENDINGS.items() if lower.endswith(ending)), None)
 
 
 def member_name(kind: ArchiveKind, member: str, archive: str) -> str:
-    """The name of a member, which `split_member` takes apart again."""
+    """The name of a member; `split_member` is the inverse."""
     return f"{kind}://{member}::{archive}"
 
 
 def split_member(name: str) -> Member | None:
-    """The parts of a member's name; None if the name is no member's.
+    """The parts of a member's name; None if it is not the name of a member.
 
-    The archive is what stands behind the first "::" behind which there is a file or a URL.
+    The archive follows the first "::" after which there is a file or a URL.
     """
     scheme = scheme_of(name)
     if scheme not in ("tar", "zip"):

@@ -1,4 +1,4 @@
-"""What Python code hands over: paths, bytes, open files, PIL images, NumPy arrays."""
+"""Inputs of the Python API: paths, bytes, open files, PIL images, NumPy arrays."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from perceiver_cli.modalities import find_modality
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-# What a PNG file holds as it is. A picture of any other mode becomes RGB.
+# Modes that PNG stores; pictures of other modes are converted to RGB.
 _PNG_MODES = ("1", "L", "LA", "I;16", "P", "RGB", "RGBA")
 
-# A sound with more channels than this is taken for an array whose axes are exchanged.
+# With more channels, the axes of the array are taken to be exchanged.
 _MOST_CHANNELS = 64
 
 
@@ -34,18 +34,18 @@ def as_source(
         value: One of
             - str or os.PathLike: a path, a URL, or a member of an archive;
             - bytes, bytearray, memoryview: the content of a file;
-            - an open binary file, which is read from where it stands to its end;
+            - an open binary file, which is read from its position to its end;
             - a PIL image;
             - a NumPy array: a sound [samples] or [samples, channels] if there is a `rate`, else a
               picture [height, width], [height, width, 3 or 4] or points [N, 3 or more];
             - a Source.
-        rate: Samples a second of an array that is a sound.
+        rate: Samples per second of an array that is a sound.
         modality: What the input is; needed where an array could be a picture or points.
-        name: The Result's path; None: the file's own name, or what the value is.
+        name: The Result's path; None: the file's own name, or the type of the value.
 
     Raises:
-        TypeError: The value is nothing of that kind.
-        ValueError: The modality is unknown, or an array is no sound.
+        TypeError: The value is of another type.
+        ValueError: The modality is unknown, or an array cannot be a sound.
     """
     wanted = find_modality(modality).name if modality else None
     if rate is not None and not isinstance(value, np.ndarray):
@@ -78,7 +78,7 @@ def _npy(array: np.ndarray) -> bytes:
 
 
 def _wav(samples: np.ndarray, rate: int) -> bytes:
-    """A WAV file with the samples as they are."""
+    """A WAV file of the samples, without conversion."""
     import soundfile
 
     kinds = {"int16": "PCM_16", "int32": "PCM_32", "float32": "FLOAT", "float64": "DOUBLE"}
@@ -93,13 +93,13 @@ def _wav(samples: np.ndarray, rate: int) -> bytes:
 
 
 def _is_picture(value: Any) -> bool:
-    """Whether it is a PIL image; there is none unless somebody has imported PIL."""
+    """Whether it is a PIL image, without importing PIL."""
     module = sys.modules.get("PIL.Image")
     return module is not None and isinstance(value, module.Image)
 
 
 def _png(picture: Image) -> bytes:
-    """A PNG file of an image as it is shown."""
+    """A PNG file of an image, turned upright."""
     from PIL import ImageOps
 
     upright = ImageOps.exif_transpose(picture)

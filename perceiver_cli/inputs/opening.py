@@ -11,11 +11,11 @@ from perceiver_cli.media.types import Source
 
 
 def named_source(name: str, modality: str | None = None) -> Source:
-    """The input that a name means: a path on disk, else a member of an archive, or a URL.
+    """The source for a name: a path on disk, a member of an archive, or a URL.
 
     Args:
-        name: As records have it.
-        modality: The one that the input has to have.
+        name: As in records.
+        modality: Required modality of the input, if any.
     """
     if not is_url(name):
         return Source(name, modality=modality)

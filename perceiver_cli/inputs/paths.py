@@ -1,4 +1,4 @@
-"""The files that a call names: paths, folders, glob patterns, lists of names, standard input."""
+"""Inputs of a call: paths, folders, glob patterns, lists of names, standard input."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from perceiver_cli.media.types import Source
 
 STDIN = "-"
 
-# Where a shell's <(command) lies.
+# Folder of the pipes of a shell's <(command).
 _OPEN_FILES = ("/dev/fd/", "/proc/self/fd/")
 
 _BLOCK = 2**16
@@ -31,8 +31,8 @@ _BLOCK = 2**16
 class Input(NamedTuple):
     """A file to classify.
 
-    named: the call names it; it was not found in a folder. archive: what kind of archive it is, if
-    its members are meant and the caller opens it.
+    named: whether the call names it; otherwise it was found in a folder. archive: its kind of
+    archive, if the caller has to open it for its members.
     """
 
     source: Source
@@ -48,7 +48,7 @@ def find_inputs(
     file_filter: FileFilter | None = None,
     open_archives: bool = True,
 ) -> Iterator[Input]:
-    """Every input of a call, in order, found as it is asked for.
+    """Every input of a call, in order, as an iterator that finds them one by one.
 
     Args:
         paths: Files, folders, archives, glob patterns that no shell has expanded, URLs, members
@@ -60,7 +60,7 @@ def find_inputs(
         open_archives: Whether an archive gives its members; else it is one Input.
 
     Raises:
-        UsageError: At once, if the call makes no sense.
+        UsageError: At once, if the call is wrong.
     """
     paths = list(paths)
     if not paths and files_from is None:
@@ -81,9 +81,8 @@ def find_inputs(
 def walk(folder: str, file_filter: FileFilter) -> Iterator[str]:
     """Paths of a folder's files, then those of its folders, each sorted by name.
 
-    Every real folder is entered once, so that links to folders above it end. What cannot be read (a
-    folder without permission, a link that leads nowhere) is a path of its own: opening it gives
-    the reason.
+    Every real folder is entered once, so that cycles of links end. What cannot be read (a folder
+    without permission, a broken link) is yielded as a path: opening it raises the reason.
     """
     seen: set[tuple[int, int]] = set()
     waiting = [folder]
@@ -122,7 +121,7 @@ def folders_in(folder: str, file_filter: FileFilter) -> bool:
 
 
 def _kind(entry: os.DirEntry[str]) -> Literal["folder", "file", "broken"] | None:
-    """What an entry of a folder is, links followed; None for sockets, pipes and devices."""
+    """The type of an entry of a folder, links followed; None for sockets, pipes and devices."""
     try:
         if entry.is_dir():
             return "folder"
@@ -151,21 +150,21 @@ def _find(
 
 
 def _expand(path: str) -> list[str]:
-    """A pattern's matches; a path that exists, or matches nothing, stands for itself."""
+    """The matches of a pattern; an existing path, or one without a match, is returned as it is."""
     if os.path.lexists(path) or not glob.has_magic(path):
         return [path]
     return sorted(glob.glob(path, recursive=True), key=os.fsencode) or [path]
 
 
 def _inputs_of(path: str, file_filter: FileFilter, *, named: bool) -> Iterator[Input]:
-    """The inputs that one name means. named: by the call itself, not by a list."""
+    """The inputs of one name. named: by the call itself, not by a list."""
     if is_url(path) and scheme_of(path) != "file":
         yield from _inputs_of_url(path, file_filter, named)
         return
     path = named_source(path).path
     try:
         mode = os.stat(path).st_mode
-    except (OSError, ValueError):  # the loader says what is wrong with it
+    except (OSError, ValueError):  # the loader reports the problem
         mode = 0
     if stat.S_ISDIR(mode):
         for file in walk(path, file_filter):
@@ -184,7 +183,7 @@ def _inputs_of(path: str, file_filter: FileFilter, *, named: bool) -> Iterator[I
 
 
 def _inputs_of_url(url: str, file_filter: FileFilter, named: bool) -> Iterator[Input]:
-    # Of a long list no name is asked for twice: a folder's ends in a slash there.
+    # To avoid a system call per name of a long list, names of folders end in a slash there.
     if split_member(url) is None and (is_remote_folder(url) if named else url.endswith("/")):
         for source in walk_remote(url, file_filter):
             yield from _found(source, file_filter)
@@ -196,7 +195,7 @@ def _inputs_of_url(url: str, file_filter: FileFilter, named: bool) -> Iterator[I
 
 
 def _found(source: Source, file_filter: FileFilter) -> Iterator[Input]:
-    """The input that a file of a folder is, if it is one."""
+    """The Input for a file of a folder, or None."""
     kind = archive_kind(source.path) if file_filter.archives else None
     if isinstance(source, FailedSource):
         kind = None
@@ -205,24 +204,24 @@ def _found(source: Source, file_filter: FileFilter) -> Iterator[Input]:
 
 
 def _opened(found: Input, file_filter: FileFilter) -> Iterator[Input]:
-    """The members of an archive; any other input as it is."""
+    """The members of an archive; any other input unchanged."""
     if found.archive is None:
         yield found
         return
     for member in members(found.source, found.archive, file_filter):
-        # An archive that was named and cannot be read is an error, whatever it is.
+        # A named archive that cannot be read is always an error.
         yield Input(member, named=found.named and isinstance(member, FailedSource))
 
 
 def read_pipe(stream: BinaryIO) -> bytes:
-    """What a pipe holds; of too much the beginning, which is still too much to be opened."""
+    """The content of a pipe; beyond the limit only its beginning, which is refused when opened."""
     return stream.read(MAX_PIPE_BYTES + 1)
 
 
 def _read_list(files_from: str, null: bool) -> Iterator[str]:
     separator = b"\0" if null else b"\n"
     if files_from == STDIN:
-        # Without Python's buffer, which could not be let go while somebody waits for its lock.
+        # Without Python's buffer, which cannot be closed while another thread waits for its lock.
         stream = getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
         yield from _names(stream, separator)
     else:
@@ -231,7 +230,7 @@ def _read_list(files_from: str, null: bool) -> Iterator[str]:
 
 
 def _names(stream: BinaryIO, separator: bytes) -> Iterator[str]:
-    """Names as they arrive: whoever writes the list may still be searching."""
+    """Names as they arrive, because the writer of the list may be slow."""
     for record in _split(stream, separator):
         name = record.rstrip(b"\r\n") if separator == b"\n" else record
         if name:

@@ -1,4 +1,4 @@
-"""Objects on other machines: small ones in one request, large ones by ranges."""
+"""Remote objects: small ones in one request, large ones by ranges."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from perceiver_cli.media.limits import MAX_PIPE_BYTES
 from perceiver_cli.media.random_access import RandomAccessStream
 from perceiver_cli.media.types import Identity, Source
 
-# Objects up to this size come whole.
+# Objects up to this size are fetched whole.
 WHOLE_BYTES = 2**25
 
-# Larger ones come in blocks; where they are read one after another, up to so many at a time.
+# Larger ones are fetched in blocks; in sequential reads up to so many at a time.
 BLOCK = 2**16
 _LONGEST_RUN = 64
 
-# Blocks of one object that are kept.
+# Number of cached blocks of one object.
 _KEPT = 2**26 // BLOCK
 
-# Where file systems say of which version an object is.
+# Keys of file systems for the version of an object.
 _VERSIONS = ("ETag", "etag", "Last-Modified", "LastModified", "last_modified", "mtime", "created")
 
 
 @dataclass(frozen=True)
 class RemoteSource(Source):
-    """An object that a URL names.
+    """A remote object, named by a URL.
 
     Attributes:
-        size: In bytes, once it is known.
-        version: What changes with the content: its ETag, or the time of change.
-        blocks: What was read of it, for all streams that are opened.
+        size: In bytes, once known.
+        version: Changes with the content: its ETag, or the time of modification.
+        blocks: Its cached blocks, shared by all streams.
     """
 
     size: int | None = None
@@ -72,7 +72,7 @@ class RemoteSource(Source):
             return replace(known, data=content)
 
     def informed(self) -> RemoteSource:
-        """The source with its size and version as they are now. Raises InputError."""
+        """The source with its current size and version. Raises InputError."""
         with remote_errors():
             fs, path = filesystem(self.path)
             info = retrying(lambda: fs.info(path))
@@ -81,7 +81,7 @@ class RemoteSource(Source):
             return replace(self, size=info.get("size"), version=version_in(info))
 
     def changed(self) -> bool:
-        """Whether a large object is another one than when it was begun to be read."""
+        """Whether a large object has changed since reading began."""
         if self.data is not None or not self.size:
             return False
         now = self.informed()
@@ -107,12 +107,12 @@ class RemoteSource(Source):
 
 
 def version_in(info: dict[str, Any]) -> str | None:
-    """What a file system's entry says of an object's version."""
+    """The version of an object in a file system's entry."""
     return next((str(info[name]).strip('"') for name in _VERSIONS if info.get(name)), None)
 
 
 def _read_stream(url: str) -> bytes:
-    """An object whose size nobody says; of too much the beginning, which is still too much."""
+    """An object of unknown size; beyond the limit only its beginning, which is refused."""
     fs, path = filesystem(url)
     with fs.open(path, "rb") as stream:
         parts, room = [], MAX_PIPE_BYTES + 1
@@ -151,7 +151,7 @@ class Blocks:
             return self._kept[index][within : within + length]
 
     def _fetch(self, index: int) -> None:
-        """One block; more and more as long as they are read one after another."""
+        """Fetches a block; in sequential reads more and more at a time."""
         self._run = min(2 * self._run, _LONGEST_RUN) if index == self._next else 1
         start, end = index * BLOCK, min((index + self._run) * BLOCK, self.size)
         with remote_errors():

@@ -1,4 +1,4 @@
-"""Folders and patterns of objects on other machines."""
+"""Folders and patterns of remote objects."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from perceiver_cli.inputs.names import scheme_of
 from perceiver_cli.inputs.remote import RemoteSource, version_in
 from perceiver_cli.media.types import Source
 
-# A URL of these is one file: what a page links to is not taken from it.
+# A URL of these schemes is one file: links in a page are not followed.
 _NO_FOLDERS = ("http", "https")
 
 
 def expand_url(url: str) -> list[str]:
-    """A pattern's matches; a URL that matches nothing stands for itself."""
+    """The matches of a pattern; a URL without a match is returned as it is."""
     if scheme_of(url) in _NO_FOLDERS or not glob.has_magic(url):
         return [url]
     try:
         with remote_errors():
             fs, path = filesystem(url)
             return [_named(url, fs, each) for each in sorted(fs.glob(path))] or [url]
-    except InputError:  # opening it gives the reason
+    except InputError:  # opening it raises the reason
         return [url]
 
 
 def is_remote_folder(url: str) -> bool:
-    """Whether a URL is a folder; False for what is not there or cannot be reached."""
+    """Whether a URL is a folder; False if it is missing or cannot be reached."""
     if scheme_of(url) in _NO_FOLDERS:
         return False
     if url.endswith("/"):
@@ -49,7 +49,7 @@ def is_remote_folder(url: str) -> bool:
 def walk_remote(url: str, file_filter: FileFilter) -> Iterator[Source]:
     """A folder's objects, then those of its folders, each sorted by name.
 
-    What cannot be listed is a FailedSource.
+    A folder that cannot be listed is a FailedSource.
     """
     waiting = [""]
     while waiting:
@@ -76,13 +76,13 @@ def walk_remote(url: str, file_filter: FileFilter) -> Iterator[Source]:
                     size=entry.get("size"),
                     version=version_in(entry),
                 )
-                # An object that stands for a folder has a name that ends in a slash.
+                # The name of an object that represents a folder ends in a slash.
                 if not source.path.endswith("/"):
                     yield source
         waiting += reversed(folders)
 
 
 def _named(url: str, fs: Any, path: str) -> str:
-    """A path of a file system as a URL of the scheme that the call has."""
+    """A path of a file system as a URL with the scheme of the call."""
     full = str(fs.unstrip_protocol(path))
     return f"{scheme_of(url)}://{full.partition('://')[2]}"
