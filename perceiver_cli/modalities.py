@@ -31,6 +31,8 @@ class Modality:
     adapter: (recipe) -> Adapter.
     augmentation: Augmentation of training batches.
     fresh_recipe: settings that differ from the recipe's defaults in a training from random weights.
+    familiar_by_class: whether what is near a class is familiar, else what is near all of them; see
+        checkpoints/familiar.py.
     corruptions: {name: corruption}, under which `evaluate --robustness` measures accuracy.
     input_words: (the record's `input`) -> one phrase for people.
     drawing: (explanation, ending) -> bytes, a file that shows attention; drawing_endings: the
@@ -56,6 +58,7 @@ class Modality:
     served_by: str = ""
     text_detector: str = ""
     fresh_recipe: dict[str, Any] = field(default_factory=dict)
+    familiar_by_class: bool = False
 
 
 _IMAGE = Modality(
@@ -96,6 +99,7 @@ _POINTCLOUD = Modality(
     recipe="perceiver_cli.preparation.pointcloud:PointCloudRecipe",
     preparation="perceiver_cli.preparation.pointcloud:PointCloudPreparation",
     adapter="perceiver_cli.adapters.pointcloud:PointCloudAdapter",
+    familiar_by_class=True,
     augmentation="perceiver_cli.training.augment.pointcloud:PointCloudAugmentation",
     corruptions="perceiver_cli.training.robustness.shapes:CORRUPTIONS",
     input_words="perceiver_cli.report.input_words:shape_in_words",

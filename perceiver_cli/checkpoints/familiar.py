@@ -1,8 +1,9 @@
 """Whether an input is like those that a model was trained on.
 
-One Gaussian is fitted to the mean latent after the first repeat, and kept in the checkpoint's
+One Gaussian is fitted to the mean latent after the first repeat; or, after the last repeat, one to
+every class, with a covariance that all share (Lee et al. 2018). It is kept in the checkpoint's
 header: float16, as text. The distance is Mahalanobis', squared and divided by the width, so that
-it is about 1 for familiar inputs.
+it is about 1 for familiar inputs; of several Gaussians, that to the nearest.
 """
 
 from __future__ import annotations
@@ -10,18 +11,22 @@ from __future__ import annotations
 import base64
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-# A wider model's statistics would take more than 100 KB of the checkpoint.
-WIDEST = 256
+# What statistics may take of a checkpoint.
+_MOST_BYTES = 97_000
 
 # Inputs that have all streams of a model stand under this name, others under their only stream's.
 ALL_STREAMS = ""
 
 _LEAST_VARIANCE = 1e-6
+
+# As the read-out's norm has it.
+_EPS = 1e-5
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -31,23 +36,32 @@ class Familiar:
     """Statistics of familiar inputs.
 
     Attributes:
-        whitening: Lower triangular, [D, D]; turns deviations from the mean into independent ones.
-        means: Name of the streams -> mean, [D].
+        whitening: Lower triangular, [D, D]; turns deviations from a mean into independent ones.
+        means: Name of the streams -> the Gaussians' means, [K, D].
         limits: Name of the streams -> the distance that 95 % of familiar inputs do not exceed,
             beside the limit of their score.
         scores: Name of the streams -> the top score that they reach.
+        last: Whether these are of mean latents after the last repeat, standardised; else after
+            the first.
     """
 
     whitening: FloatArray
     means: dict[str, FloatArray]
     limits: dict[str, float]
     scores: dict[str, float]
+    last: bool = False
 
     def distance(self, means: FloatArray, streams: Collection[str]) -> FloatArray:
-        """Mean latents [..., D] of inputs with these streams to distances [...]."""
-        away = (means - self.means[self._name(streams)]) @ self.whitening
-        result: FloatArray = np.square(away).mean(-1)
+        """Mean latents [rows, D] of inputs with these streams to distances [rows]."""
+        rows = (standardised(means) if self.last else means) @ self.whitening
+        own = self._whitened[self._name(streams)]
+        squares = np.square(rows).sum(-1)[:, None] - 2 * rows @ own.T + np.square(own).sum(-1)
+        result: FloatArray = np.maximum(squares, 0).min(-1) / rows.shape[-1]
         return result
+
+    @cached_property
+    def _whitened(self) -> dict[str, FloatArray]:
+        return {name: means @ self.whitening for name, means in self.means.items()}
 
     def holds(self, distance: float, score: float, streams: Collection[str]) -> bool:
         """Whether an input of that distance and top score is familiar."""
@@ -64,6 +78,7 @@ class Familiar:
         scale = float(np.abs(self.whitening).max())
         return {
             "width": width,
+            "last": self.last,
             "scale": scale,
             "whitening": _text(self.whitening[np.tril_indices(width)] / scale),
             "streams": {
@@ -85,10 +100,24 @@ class Familiar:
         streams = dict(values["streams"])
         return cls(
             whitening,
-            {name: _array(entry["mean"]) for name, entry in streams.items()},
+            {name: _array(entry["mean"]).reshape(-1, width) for name, entry in streams.items()},
             {name: float(entry["limit"]) for name, entry in streams.items()},
             {name: float(entry["score"]) for name, entry in streams.items()},
+            bool(values.get("last")),
         )
+
+
+def fits(width: int, means: int = 1) -> bool:
+    """Whether statistics with so many means have room in a checkpoint."""
+    values = width * (width + 1) // 2 + means * width
+    return 2 * values * 4 / 3 <= _MOST_BYTES  # float16 in base64
+
+
+def standardised(means: FloatArray) -> FloatArray:
+    """Mean latents [rows, D], each less its mean and divided by its deviation over D."""
+    away = means - means.mean(-1, keepdims=True)
+    result: FloatArray = away / np.sqrt(np.square(away).mean(-1, keepdims=True) + _EPS)
+    return result
 
 
 def fit_whitening(deviations: FloatArray) -> FloatArray:

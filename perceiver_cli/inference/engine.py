@@ -20,7 +20,7 @@ from perceiver_cli.device import free_bytes, to_device
 from perceiver_cli.errors import CheckpointError, UsageError
 from perceiver_cli.inference.allocator import returning_freed_memory
 from perceiver_cli.inference.attention_statistics import AttentionRecorder, summarise
-from perceiver_cli.model.perceiver import FirstMeanLatent, LatentWatcher, Perceiver
+from perceiver_cli.model.perceiver import LatentWatcher, MeanLatent, Perceiver
 from perceiver_cli.model.quantization.precision import pick_precision
 from perceiver_cli.model.quantization.replacement import elements_dtype, layers_for
 from perceiver_cli.preparation.base import Window
@@ -171,12 +171,12 @@ class Engine:
     def _forward(
         self, windows: list[Window], attention: bool
     ) -> tuple[Tensor, AttentionRecorder | None, dict[str, Tensor], FloatArray]:
-        """Logits, attention, the streams, and the mean latents after the first repeat [B, D]."""
+        """Logits, attention, the streams, and the mean latents that `familiar` is about [B, D]."""
         streams = self.streams(windows)
         watch = AttentionRecorder() if attention else None
-        first = FirstMeanLatent()
-        logits = self.run(streams, watch, first)
-        return logits, watch, streams, first.mean.cpu().double().numpy()
+        latent = MeanLatent(last=self.familiar is not None and self.familiar.last)
+        logits = self.run(streams, watch, latent)
+        return logits, watch, streams, latent.mean.cpu().double().numpy()
 
     def streams(self, windows: list[Window]) -> dict[str, Tensor]:
         """Windows of the same shapes as byte arrays for `run`: name -> [B, M_s, C_s]."""

@@ -24,8 +24,11 @@ Watcher = Callable[[int, AttentionWeights], None]
 LatentWatcher = Callable[[int, Tensor], None]
 
 
-class FirstMeanLatent:
-    """Keeps the mean latent after the first repeat: a LatentWatcher.
+class MeanLatent:
+    """Keeps the mean latent after one repeat: a LatentWatcher.
+
+    Args:
+        last: Whether it is that after the last repeat, else that after the first.
 
     Attributes:
         mean: float32 [B, D].
@@ -33,9 +36,12 @@ class FirstMeanLatent:
 
     mean: Tensor
 
+    def __init__(self, *, last: bool = False) -> None:
+        self.last = last
+
     def __call__(self, repeat: int, latents: Tensor) -> None:
         """latents: [B, N, D]."""
-        if repeat == 0:
+        if repeat == 0 or self.last:
             self.mean = latents.float().mean(1)
 
 

@@ -12,11 +12,18 @@ import torch
 from torch import Tensor
 
 from perceiver_cli.adapters.base import Adapter
-from perceiver_cli.checkpoints.familiar import ALL_STREAMS, WIDEST, Familiar, fit_whitening
+from perceiver_cli.checkpoints.familiar import (
+    ALL_STREAMS,
+    Familiar,
+    fit_whitening,
+    fits,
+    standardised,
+)
 from perceiver_cli.checkpoints.format import Header
 from perceiver_cli.checkpoints.label_tree import LabelTree, Nodes, tempered
 from perceiver_cli.device import to_device
-from perceiver_cli.model.perceiver import FirstMeanLatent, Perceiver
+from perceiver_cli.modalities import find_modality
+from perceiver_cli.model.perceiver import MeanLatent, Perceiver
 from perceiver_cli.training.data.cache import Cache
 from perceiver_cli.training.data.decode import load_or_decode
 from perceiver_cli.training.data.folder import LabelledFolder, evenly_spaced
@@ -43,7 +50,7 @@ class Outputs:
 
     Attributes:
         logits: [rows, classes].
-        means: Mean latent after the first repeat, [rows, D].
+        means: Mean latent after the first repeat, or after the last, [rows, D].
         files: The file of every row, from 0, int [rows].
         classes: The true class of every file, int [files].
     """
@@ -84,7 +91,17 @@ def calibrate(
         known: Training files, for the statistics of familiar inputs.
     """
     parts = {ALL_STREAMS: None} | {name: name for name in _single_streams(adapter)}
-    outputs = {name: read_windows(model, adapter, held, only) for name, only in parts.items()}
+    width, classes = header.model.width, len(header.labels)
+    row = find_modality(header.recipe["modality"])
+    by_class = row.familiar_by_class and fits(width, classes)
+
+    def read(cache: Cache) -> dict[str, Outputs]:
+        return {
+            name: read_windows(model, adapter, cache, only, last=by_class)
+            for name, only in parts.items()
+        }
+
+    outputs = read(held)
     temperatures = {name: best_temperature(out.loss) for name, out in outputs.items()}
     scores = {name: out.scores(temperatures[name]) for name, out in outputs.items()}
     levels: dict[str, float] = {
@@ -93,9 +110,8 @@ def calibrate(
         if nodes.labels and nodes.level != "class"
     }
     familiar = None
-    if header.model.width <= WIDEST and len(known):
-        statistics = {n: read_windows(model, adapter, known, only) for n, only in parts.items()}
-        familiar = fit_familiar(statistics, outputs, scores).to_dict()
+    if fits(width) and len(known):
+        familiar = fit_familiar(read(known), outputs, scores, by_class).to_dict()
     measured = measure(scores[ALL_STREAMS], outputs[ALL_STREAMS].classes).rounded()
     before = {n: f for n, f in header.card.get("measured", {}).items() if n != HELD}
     return replace(
@@ -124,7 +140,10 @@ def load_sample(
 
 
 def fit_familiar(
-    known: dict[str, Outputs], held: dict[str, Outputs], scores: dict[str, FloatArray]
+    known: dict[str, Outputs],
+    held: dict[str, Outputs],
+    scores: dict[str, FloatArray],
+    by_class: bool,
 ) -> Familiar:
     """Statistics of training files, and limits that held-out ones keep.
 
@@ -132,33 +151,48 @@ def fit_familiar(
         known: Name of the streams -> what the model makes of training files.
         held: The same of held-out files.
         scores: The calibrated scores of these, [files, classes].
+        by_class: Whether every class has a Gaussian, after the last repeat; the score has then no
+            limit.
     """
-    means = {name: out.means.mean(0) for name, out in known.items()}
-    away = np.concatenate([out.means - means[name] for name, out in known.items()])
+    means, away = {}, []
+    for name, out in known.items():
+        rows = standardised(out.means) if by_class else out.means
+        _, own = np.unique(out.classes[out.files] * by_class, return_inverse=True)
+        means[name] = np.stack([rows[own == k].mean(0) for k in range(own.max() + 1)])
+        away.append(rows - means[name][own])
     zeros = dict.fromkeys(means, 0.0)
+    whitening = fit_whitening(np.concatenate(away))
     # As the checkpoint has it, in float16.
-    familiar = Familiar.from_dict(Familiar(fit_whitening(away), means, zeros, zeros).to_dict())
+    familiar = Familiar.from_dict(Familiar(whitening, means, zeros, zeros, by_class).to_dict())
     limits, lowest = {}, {}
     for name, out in held.items():
         streams = [name] if name else ["", ""]
         distances = out.by_file(familiar.distance(out.means, streams))
-        limits[name], lowest[name] = fit_limits(distances, scores[name].max(1), KEPT)
+        if by_class:
+            limits[name], lowest[name] = float(np.quantile(distances, KEPT)), 0.0
+        else:
+            limits[name], lowest[name] = fit_limits(distances, scores[name].max(1), KEPT)
     return replace(familiar, limits=limits, scores=lowest)
 
 
 def read_windows(
-    model: Perceiver, adapter: Adapter, cache: Cache, only: str | None = None
+    model: Perceiver, adapter: Adapter, cache: Cache, only: str | None = None, *, last: bool = False
 ) -> Outputs:
     """Runs the model on all windows of a cache.
 
-    only: the one stream that is read of files which have several.
+    Args:
+        model: In evaluation mode.
+        adapter: Makes its byte arrays.
+        cache: The windows.
+        only: The one stream that is read of files which have several.
+        last: Whether the mean latents are those after the last repeat, else after the first.
     """
     logits, means = [], []
     with torch.inference_mode():
         for streams in _batches(adapter, cache, only, model.latents.device):
-            first = FirstMeanLatent()
-            logits.append(model(streams, watch_latents=first).double().cpu().numpy())
-            means.append(first.mean.double().cpu().numpy())
+            latent = MeanLatent(last=last)
+            logits.append(model(streams, watch_latents=latent).double().cpu().numpy())
+            means.append(latent.mean.double().cpu().numpy())
     _, index, files = np.unique(cache.files, return_index=True, return_inverse=True)
     return Outputs(np.concatenate(logits), np.concatenate(means), files, cache.classes[index])
 

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from perceiver_cli.checkpoints.familiar import WIDEST, Familiar, fit_whitening
+from perceiver_cli.checkpoints.familiar import Familiar, fit_whitening, fits, standardised
 
 RNG = np.random.default_rng(0)
 MIX = RNG.normal(size=(24, 24))
@@ -16,7 +16,7 @@ def drawn(rows: int) -> np.ndarray:
 def fitted(rows: int = 4000) -> Familiar:
     known = drawn(rows)
     mean = known.mean(0)
-    return Familiar(fit_whitening(known - mean), {"": mean}, {"": 1.5}, {"": 0.2})
+    return Familiar(fit_whitening(known - mean), {"": mean[None]}, {"": 1.5}, {"": 0.2})
 
 
 def test_the_distance_of_familiar_things_is_about_one_and_others_are_farther():
@@ -42,8 +42,31 @@ def test_a_header_keeps_it_in_less_than_100_kb():
     np.testing.assert_allclose(
         stored.distance(things, ["image"]), familiar.distance(things, ["image"]), rtol=0.02
     )
-    wide = Familiar(np.tri(WIDEST), {"": np.zeros(WIDEST)}, {"": 1.0}, {"": 0.0})
+
+
+@pytest.mark.parametrize("width", [64, 192, 256])
+def test_what_fits_is_less_than_100_kb(width):
+    most = max(n for n in range(1, 500) if fits(width, n))
+    assert not fits(width, most + 1) or most == 499
+    wide = Familiar(np.tri(width), {"": np.zeros((most, width))}, {"": 1.0}, {"": 0.0})
     assert len(json.dumps(wide.to_dict())) < 100_000
+
+
+def test_of_several_means_the_nearest_counts():
+    means = np.array([[3.0, 0, 0, 0], [0, 0, 0, 3.0]])
+    familiar = Familiar(np.eye(4), {"": means}, {"": 1.0}, {"": 0.0})
+    things = np.array([[3.0, 0, 0, 0], [0, 0, 0, 2.0], [0, 2.0, 0, 0]])
+    np.testing.assert_allclose(familiar.distance(things, ["points"]), [0, 1 / 4, 13 / 4])
+
+
+def test_after_the_last_repeat_neither_scale_nor_offset_count():
+    thing = RNG.normal(size=(1, 24))
+    own = standardised(thing)
+    familiar = Familiar(np.eye(24), {"": own}, {"": 1.0}, {"": 0.0}, last=True)
+    stored = Familiar.from_dict(json.loads(json.dumps(familiar.to_dict())))
+    for changed in (thing, 5 * thing + 2):
+        assert stored.distance(changed, ["points"]) == pytest.approx(0, abs=1e-4)
+    assert stored.distance(-thing, ["points"]) == pytest.approx(4, rel=0.01)
 
 
 def test_what_is_far_or_hardly_anything_is_not_familiar():

@@ -7,14 +7,14 @@ import pytest
 import torch
 
 from perceiver_cli import Classifier
-from perceiver_cli.checkpoints.familiar import Familiar
+from perceiver_cli.checkpoints.familiar import Familiar, standardised
 from perceiver_cli.checkpoints.format import load_checkpoint, save_checkpoint
 from perceiver_cli.errors import UsageError
 from perceiver_cli.inference import engine as engines
 from perceiver_cli.inference.attention_statistics import AttentionRecorder
 from perceiver_cli.inference.engine import Engine
 from perceiver_cli.media.types import Source
-from perceiver_cli.model.perceiver import FirstMeanLatent
+from perceiver_cli.model.perceiver import MeanLatent
 from tests.conftest import make_weights
 
 CPU = torch.device("cpu")
@@ -113,24 +113,27 @@ def test_a_window_knows_the_size_of_its_byte_array(weights, windows, tmp_path):
     assert (found.elements, found.channels) == (sum(sizes) + 3, engine.header.model.channels)
 
 
-def test_the_distance_is_that_of_the_first_mean_latent(weights, windows, tmp_path):
+@pytest.mark.parametrize("last", [False, True])
+def test_the_distance_is_that_of_the_mean_latent(weights, windows, tmp_path, last):
     """Of a mean latent's distance from itself, which is none, and of another's."""
     plain = load_checkpoint(weights["image"])
     width = plain.header.model.width
-    first = FirstMeanLatent()
+    latent = MeanLatent(last=last)
     engine = Engine(weights["image"], CPU, "float32")
     (window,) = windows("image")[:1]
     with torch.inference_mode():
-        engine.run(engine.streams([window]), None, first)
+        engine.run(engine.streams([window]), None, latent)
     assert engine.predict([window], attention=False)[0].distance is None
 
     def distance(mean):
-        familiar = Familiar(np.eye(width), {"": mean}, {"": 1.5}, {"": 0.0})
+        means = {"": mean[None]}
+        familiar = Familiar(np.eye(width), means, {"": 1.5}, {"": 0.0}, last)
         header = replace(plain.header, familiar=familiar.to_dict())
         path = tmp_path / "familiar.safetensors"
         save_checkpoint(path, replace(plain, header=header))
         return Engine(path, CPU, "float32").predict([window] * 2, attention=False)[1].distance
 
-    mean = first.mean[0].double().numpy()
+    mean = latent.mean[0].double().numpy()
+    mean = standardised(mean) if last else mean
     assert distance(mean) == pytest.approx(0, abs=1e-4)
     assert distance(mean + 2) == pytest.approx(4, rel=1e-2)

@@ -24,7 +24,7 @@ def logits():
 def test_the_temperatures_and_the_figures_are_of_the_held_out_files(logits, monkeypatch):
     asked = []
 
-    def read_windows(model, adapter, cache, only=None):
+    def read_windows(model, adapter, cache, only, *, last):
         asked.append(only)
         values, truth = logits
         rows = np.arange(len(truth))
@@ -53,3 +53,22 @@ def test_a_temperature_is_the_one_with_the_least_loss(logits):
     out = calibration.Outputs(values, np.zeros((400, 1)), np.arange(400), truth)
     best = best_temperature(out.loss)
     assert out.loss(best) < min(out.loss(0.8 * best), out.loss(1.25 * best), out.loss(1.0))
+
+
+@pytest.mark.parametrize("by_class", [False, True])
+def test_what_is_near_no_class_is_unfamiliar_though_it_is_near_their_mean(by_class):
+    rng = np.random.default_rng(0)
+    centres = np.array([[4.0, 0, 0, -4], [-4, 0, 0, 4], [0, 4, -4, 0], [0, -4, 4, 0]])
+    classes = np.arange(400) % 4
+
+    def drawn():
+        means = centres[classes] + 0.2 * rng.normal(size=(400, 4))
+        return {"": calibration.Outputs(np.zeros((400, 4)), means, np.arange(400), classes)}
+
+    scores = {"": np.full((400, 4), 0.25)}
+    familiar = calibration.fit_familiar(drawn(), drawn(), scores, by_class)
+    assert familiar.means[""].shape == (4 if by_class else 1, 4)
+    kept = [familiar.holds(d, 0.25, [""]) for d in familiar.distance(drawn()[""].means, [""])]
+    assert 0.9 < np.mean(kept) < 1
+    (between,) = familiar.distance(np.array([[2.0, 2, -2, -2]]), [""])
+    assert familiar.holds(between, 0.25, [""]) == (not by_class)
