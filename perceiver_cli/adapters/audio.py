@@ -40,7 +40,7 @@ class AudioAdapter(Adapter):
 
     @property
     def preparation(self) -> AudioPreparation:
-        """What cuts inputs into the arrays that `features` takes."""
+        """The preparation of the arrays that `features` takes."""
         return AudioPreparation(self.recipe)
 
     @property

@@ -48,7 +48,7 @@ class Adapter(ABC):
     @property
     @abstractmethod
     def preparation(self) -> Preparation:
-        """What cuts inputs into the arrays that `features` takes."""
+        """The preparation of the arrays that `features` takes."""
 
     def prepare(self, media: Media) -> list[Window]:
         """The windows of an input as arrays of fixed shape."""
@@ -74,7 +74,7 @@ class Adapter(ABC):
         Args:
             stream: Its name.
             mass: float [K, M_s], each element's share of the attention over the whole byte array.
-            window: What the byte array was made of.
+            window: The window of the byte array.
 
         Returns:
             For each cross-attend, regions in natural coordinates, the heaviest first.
@@ -87,11 +87,11 @@ class Adapter(ABC):
         Args:
             stream: Its name.
             values: float [maps, M_s], in multiples of an even share.
-            window: What the byte array was made of.
+            window: The window of the byte array.
         """
 
     def reads(self, modality: str) -> bool:
-        """Whether this adapter reads inputs of that modality."""
+        """Whether this adapter is for inputs of that modality."""
         return serving(modality) == self.modality
 
     def for_training(self) -> Adapter:

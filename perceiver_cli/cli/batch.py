@@ -29,24 +29,23 @@ from perceiver_cli.report.parquet.folder import ParquetFolder
 from perceiver_cli.report.words import count, display_path, seconds_in_words
 from perceiver_cli.results import Result
 
-# Formats with room for attention statistics, whether or not there are many inputs.
+# Formats that contain attention statistics, for any number of inputs.
 _WITH_ATTENTION = (Format.json, Format.jsonl)
 
-# More inputs than this are decoded in processes of their own, each input for at most so long.
+# More inputs than this are decoded in subprocesses, with this time limit for each.
 FEW = 4
 TIMEOUT_S = 300.0
 
 
 class Batch:
-    """Classifies inputs and tells people how it went.
+    """Classifies inputs, writes their Results, and reports a summary.
 
-    countable: the first inputs may be waited for, where the other kind, a list that somebody may
-    still be writing, is taken as it comes and as having many; listable: all inputs may be listed in
-    advance to show how many there are; full: a table for each input, however many; top:
-    predictions that csv has columns for; events: csv has a row for each event;
-    one_kind: the call asks for one modality or model, so that other media count as passed over
-    too; journal: takes the place of the output, and says which inputs are done already; views:
-    what is made of each Result beside the output.
+    countable: whether to wait for the first inputs to see how many there are; a list that may still
+    be written is read as it arrives, and counts as many; listable: whether all inputs may be listed
+    in advance to show their number; full: a table for each input, however many; top: number of
+    predictions with columns in csv; events: csv has a row for each event; one_kind: the call names
+    one modality or model, so that other media count as passed over too; journal: replaces the
+    output, and knows the inputs that are done; views: further output for each Result.
     """
 
     def __init__(
@@ -85,7 +84,7 @@ class Batch:
         self.views = views
         self.restricted = False
         self.classified = self.unsure = self.failed = self.passed_over = self.archives = 0
-        # Counted where the inputs are read, in another thread.
+        # Counted by the thread that reads the inputs.
         self.done_before = self.failed_before = 0
         self._waiting: deque[Input] = deque()
 
@@ -100,7 +99,7 @@ class Batch:
         return INPUT_FAILED if self.failed or self.failed_before else 0
 
     def run(self, attention: bool | None, timeout: float | None, **settings: Any) -> None:
-        """Classifies everything. settings: the Classifier's, but for attention and timeout.
+        """Classifies everything. settings: of the Classifier, without attention and timeout.
 
         attention None measures it only where the output shows it; timeout None limits, and
         isolates, the decoding of more than a few inputs. Raises KeyboardInterrupt after the batch
@@ -127,7 +126,7 @@ class Batch:
             if self.verbose:
                 print_message(f"computing on {classifier.device} in {classifier.precision}")
             started = time.perf_counter()
-            # Rows that come to the terminal themselves need no bar beside them.
+            # Rows on the terminal need no progress bar.
             wanted = self.many and not self.quiet and not (stream and stream.isatty())
             with (
                 self._told_how_to_go_on(),
@@ -229,7 +228,7 @@ class Batch:
             self.views.add(result)
 
     def _print_summary(self, seconds: float) -> None:
-        """The closing notes: what was passed over and, for many inputs, how it all went."""
+        """The closing notes: files passed over and, for many inputs, a summary."""
         if self.restricted and self.many:
             print_message("scores are shared among the classes asked for, whatever a file is")
         if self.passed_over:
@@ -256,7 +255,7 @@ class Batch:
             print_message(f"written to {display_path(str(path))}")
 
     def _written(self) -> Iterator[Path]:
-        """What files the run made, for its last line."""
+        """The files that the run wrote, for its last line."""
         if self.journal:
             yield self.journal.named
         elif self.output and self.output.is_file():

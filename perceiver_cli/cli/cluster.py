@@ -1,4 +1,4 @@
-"""classify --ray: the call's inputs go to a cluster, its counts come back."""
+"""classify --ray: classification on a Ray cluster."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def classify_on_cluster(
     quiet: bool,
     settings: dict[str, Any],
 ) -> int:
-    """Classifies on a Ray cluster, and says how it went.
+    """Classifies on a Ray cluster, and prints a summary.
 
     Returns:
         The exit code.
 
     Raises:
-        UsageError: The call makes no sense, or the cluster or the folder cannot be used.
+        UsageError: The call is wrong, or the cluster or the folder cannot be used.
     """
     where = _folder(output)
     if form not in (Format.parquet, Format.jsonl):
@@ -75,7 +75,7 @@ def classify_on_cluster(
 
 
 class _Progress:
-    """A line now and then."""
+    """Prints a line of progress at intervals."""
 
     def __init__(self, quiet: bool) -> None:
         self._quiet = quiet

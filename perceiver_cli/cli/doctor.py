@@ -1,4 +1,4 @@
-"""perceiver doctor: what there is to work with on this machine."""
+"""perceiver doctor: checks of the installation and the machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def doctor() -> None:
     """
     import warnings
 
-    # A machine without a graphics card is nothing to warn about.
+    # A machine without a GPU is no reason for a warning.
     warnings.simplefilter("ignore")
 
     from rich.table import Table

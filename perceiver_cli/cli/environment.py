@@ -1,4 +1,4 @@
-"""What this installation consists of: versions, device, codecs. For `perceiver doctor`."""
+"""Facts about the installation for `perceiver doctor`: versions, device, codecs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""perceiver explain: what the answer for a file rests on, as a picture."""
+"""perceiver explain: a picture of the attribution of a prediction."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def explain(
 
 
 def _print_answer(explanation: Explanation, output: Path) -> None:
-    """What was drawn, in words."""
+    """Prints the answer and what was drawn."""
     from perceiver_cli.report.answer import answer_in_words
     from perceiver_cli.report.sentence import attention_in_words
     from perceiver_cli.report.words import display_path

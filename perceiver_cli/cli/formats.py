@@ -1,4 +1,4 @@
-"""Which format the results of a call are written in."""
+"""Choice of the output format of a call."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def pick_format(
         named: The value of --format.
         as_json: Whether --json is given.
         as_jsonl: Whether --jsonl is given.
-        output: The value of -o, whose ending says the format where no option does.
+        output: The value of -o, whose ending decides if no option does.
         timeline: Whether events are asked for: .txt is then Audacity's labels.
 
     Raises:
-        UsageError: There is no such format or field, the options contradict each other, or the
-            ending is of no format.
+        UsageError: The format, a field or the ending is unknown, or options contradict each
+            other.
     """
     asked = ["json"] * as_json + ["jsonl"] * as_jsonl
     if named is not None:
