@@ -5,7 +5,7 @@ from __future__ import annotations
 from perceiver_cli.detect.detection import Detection
 from perceiver_cli.detect.signatures import Signature
 from perceiver_cli.errors import InputError
-from perceiver_cli.media.codecs import undecodable
+from perceiver_cli.media.codecs import is_encrypted, undecodable
 from perceiver_cli.media.containers import (
     has_pictures,
     has_sound,
@@ -40,10 +40,14 @@ def detect_container(source: Source, format: str, label: str) -> Detection:
             decoded.
     """
     with open_container(source, format) as container:
-        pictures, sound = picture_stream(container), sound_stream(container)
-        hidden_pictures = pictures is None and has_pictures(container)
-        hidden_sound = sound is None and has_sound(container)
+        pictures = picture_stream(container) is not None
+        sound = sound_stream(container) is not None
+        any_pictures, any_sound = has_pictures(container), has_sound(container)
         others = len(container.streams)
+    # Decoders make noise or nothing of what is encrypted.
+    pictures = pictures and not is_encrypted(source, format, "pictures")
+    sound = sound and not is_encrypted(source, format, "sound")
+    hidden_pictures, hidden_sound = any_pictures and not pictures, any_sound and not sound
     if pictures and sound:
         return Detection("av", format, f"{label} with pictures and sound")
     if pictures:

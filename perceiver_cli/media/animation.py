@@ -12,7 +12,7 @@ from perceiver_cli.media.frames import frame_times, reduced_size
 from perceiver_cli.media.image import exif_orientation
 from perceiver_cli.media.limits import MAX_FRAMES, limit_text
 from perceiver_cli.media.pillow import check_memory, decoding, open_picture
-from perceiver_cli.media.pixels import apply_orientation, to_rgb_array
+from perceiver_cli.media.pixels import apply_orientation, reduction_of, to_rgb_array
 from perceiver_cli.media.quiet import quiet_pillow
 from perceiver_cli.media.types import Source, Video, VideoSpec, VideoWindow
 from perceiver_cli.media.windows import choose_windows
@@ -42,7 +42,7 @@ def load_animation(source: Source, format: str, spec: VideoSpec) -> Video:
         InputError: As load_video raises it.
     """
     with source.open() as stream, open_picture(stream, format) as picture:
-        check_memory(picture, format)
+        check_memory(picture, format, moving=True)
         width, height = picture.size
         orientation = exif_orientation(picture)
         lengths = [_length_s(frame) for frame in _frames(picture, format)]
@@ -121,5 +121,6 @@ def _upright(
     """A frame as uint8 [h, w, 3], reduced to a (width, height) of its stored form, and upright."""
     from PIL import Image
 
-    stored = np.asarray(Image.fromarray(to_rgb_array(frame)).resize(size))
+    pixels = to_rgb_array(frame, factor=reduction_of(frame, min(size)))
+    stored = np.asarray(Image.fromarray(pixels).resize(size))
     return apply_orientation(stored, orientation)

@@ -16,7 +16,6 @@ import numpy.typing as npt
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.failures import wrap_errors
 from perceiver_cli.media.limits import MAX_ARRAY_BYTES, limit_text
-from perceiver_cli.media.shapes.shape import columns
 from perceiver_cli.media.types import Source
 
 Meaning = Literal["image", "pointcloud"]
@@ -100,11 +99,33 @@ def read_array_points(source: Source, format: str) -> npt.NDArray[Any]:
     meaning, header = choose_array(source, format)
     if meaning != "pointcloud":
         raise InputError("unsupported", f"an {header} is not a point cloud")
-    array = read_array(source, format, header)
     axes = _axes(header.dtype)
     if axes:
-        return columns(array.reshape(-1), axes)
-    return array.reshape(-1, header.shape[-1])[:, :3]
+        return _read_fields(source, format, header, axes)
+    return read_array(source, format, header).reshape(-1, header.shape[-1])[:, :3]
+
+
+def _read_fields(
+    source: Source, format: str, header: ArrayHeader, axes: tuple[str, ...]
+) -> npt.NDArray[Any]:
+    """Some fields of records as columns [N, len(axes)], without the others in memory."""
+    records, size = math.prod(header.shape), header.dtype.itemsize
+    kind = np.result_type(*(header.dtype[axis] for axis in axes))
+    if records * max(size, len(axes) * kind.itemsize) > MAX_ARRAY_BYTES:
+        raise InputError("too_large", f"an {header}; {limit_text('MAX_ARRAY_BYTES')}")
+    found = np.empty((records, len(axes)), kind)
+    with (
+        wrap_errors("corrupt", "the array is cut off or damaged"),
+        source.open() as stream,
+        _member(stream, format, header.name) as member,
+    ):
+        _read_header(member, header.name)
+        for begin in range(0, records, _SAMPLE):
+            count = min(_SAMPLE, records - begin)
+            block = np.frombuffer(member.read(count * size), header.dtype, count)
+            for place, axis in enumerate(axes):
+                found[begin : begin + count, place] = block[axis]
+    return found
 
 
 def _meaning(source: Source, format: str, header: ArrayHeader) -> Meaning:

@@ -42,6 +42,17 @@ def undecodable(source: Source, format: str, kind: Kind) -> str:
     return f"{clause} (codec {name})" if name else clause
 
 
+def is_encrypted(source: Source, format: str, kind: Kind) -> bool:
+    """Whether a container's pictures or sound are encrypted, although their codec is known.
+
+    Args:
+        source: The container.
+        format: detect's name for it.
+        kind: Which of them.
+    """
+    return format in _ISO and _codec_name(source, format, kind) in _ENCRYPTED
+
+
 def _codec_name(source: Source, format: str, kind: Kind) -> str | None:
     with source.open() as stream:
         if format in _ISO:

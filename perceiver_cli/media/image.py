@@ -12,7 +12,7 @@ from perceiver_cli.media.arrays import choose_array, read_array
 from perceiver_cli.media.jpeg import note_missing_rows
 from perceiver_cli.media.jpeg2000 import REPAIRED
 from perceiver_cli.media.pillow import check_memory, decoding, open_picture
-from perceiver_cli.media.pixels import check_size, to_8_bit, to_rgb_array
+from perceiver_cli.media.pixels import check_size, reduction_of, to_8_bit, to_rgb_array
 from perceiver_cli.media.quiet import quiet_pillow
 from perceiver_cli.media.types import Picture, Source
 
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from PIL import Image
 
 _ORIENTATION_TAG = 0x0112
-
-# Larger pictures are reduced right after decoding, because every later step holds another copy.
-_LARGE = 2**24
 
 _REPAIRABLE = frozenset({"jpeg", "jp2"})
 
@@ -85,7 +82,7 @@ def _load(source: Source, format: str, at_least: int | None, repaired: bool = Fa
         if format != "jpeg":
             width, height = picture.size
         notes = _repairs(picture, format) if repaired else ()
-        factor = _factor(picture, at_least) if at_least else 1
+        factor = reduction_of(picture, at_least) if at_least else 1
         with decoding(format):
             pixels = to_rgb_array(picture, orientation, factor)
     if orientation >= 5:
@@ -95,12 +92,6 @@ def _load(source: Source, format: str, at_least: int | None, repaired: bool = Fa
 
 def _repairs(picture: Image.Image, format: str) -> tuple[str, ...]:
     return (note_missing_rows(picture) if format == "jpeg" else REPAIRED,)
-
-
-def _factor(picture: Image.Image, at_least: int) -> int:
-    """The integer factor by which a very large picture is reduced."""
-    large = picture.width * picture.height > _LARGE
-    return max(1, min(picture.size) // at_least) if large else 1
 
 
 def _facts(picture: Image.Image) -> dict[str, Any]:

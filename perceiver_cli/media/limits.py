@@ -6,8 +6,10 @@ variable of the environment changes it: PERCEIVER_MAX_PIXELS=400000000.
 | what | limit | why |
 |---|---|---|
 | a picture's pixels | MAX_PIXELS | 10 bytes each at the peak, 2 GB in all |
+| of HEIC, JPEG 2000, animations | a share of MAX_PIXELS | they take 20 bytes and more |
 | the pixels of a video's frame | a fifth of MAX_PIXELS | decoders keep several frames |
-| a NumPy array | MAX_ARRAY_BYTES | it is held once, with little beside it |
+| those in 10 bits of H.264, in 4:4:4 | a tenth or less | such frames take twice as much |
+| a NumPy array, its coordinates | MAX_ARRAY_BYTES | it is held once, with little beside it |
 | a shape's file, its vertices, its faces | MAX_SHAPE_BYTES | all three may be held at once |
 | an animation's frames | MAX_FRAMES | later ones are left out |
 | what comes over a pipe | MAX_PIPE_BYTES | it is held in memory, beside what is decoded |

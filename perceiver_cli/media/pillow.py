@@ -48,7 +48,8 @@ _MANY_VARIANTS = frozenset({"tiff", "psd", "sgi", "tga"})
 
 # Measured; libraries hold their own planes beside Pillow's picture (4 bytes) and ours (3).
 _USUAL_BYTES, _RESULT_BYTES = 10, 7
-_BYTES_A_PIXEL = {"jp2": 22, "webp": 17, "avif": 17}
+_BYTES_A_PIXEL = {"jp2": 22, "heic": 22, "webp": 17, "avif": 17}
+_MOVING_BYTES = 20  # the frame before, and the one that is drawn on it
 _BITS_A_SAMPLE, _COMPRESSION = 258, 259
 
 # By their numbers in TIFF files: those that libtiff may be built without.
@@ -121,19 +122,19 @@ def _check_compression(picture: Image.Image) -> None:
         raise InputError("unsupported", problem)
 
 
-def check_memory(picture: Image.Image, format: str) -> None:
+def check_memory(picture: Image.Image, format: str, moving: bool = False) -> None:
     """Refuses a picture that takes more memory than MAX_PIXELS of the usual kind.
 
     Args:
         picture: A picture that is not decoded yet.
         format: detect's name for its format.
+        moving: Whether all frames of an animation are to be decoded.
 
     Raises:
         InputError: "too_large", or "corrupt" without area.
     """
-    check_size(
-        *picture.size, most_pixels=MAX_PIXELS * _USUAL_BYTES // _bytes_a_pixel(picture, format)
-    )
+    each = max(_bytes_a_pixel(picture, format), _MOVING_BYTES * moving)
+    check_size(*picture.size, most_pixels=MAX_PIXELS * _USUAL_BYTES // each)
 
 
 def _bytes_a_pixel(picture: Image.Image, format: str) -> int:

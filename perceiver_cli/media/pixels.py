@@ -22,6 +22,10 @@ _DEPTH_CEILINGS = (2**8 - 1, 2**10 - 1, 2**12 - 1, 2**14 - 1, 2**16 - 1)
 # Pictures are converted in strips of so many pixels, so that copies of other depths stay small.
 _STRIP_PIXELS = 2**20
 
+# Beyond so many pixels a decoded picture is reduced at once: every step after that holds another
+# copy.
+_LARGE = 2**24
+
 
 def check_size(width: int, height: int, most_pixels: int | None = None) -> None:
     """Refuses a picture that is too large, or has no area.
@@ -69,6 +73,17 @@ def to_8_bit(values: Array) -> Array:
     for source, target in zip(_chunks(flat), _chunks(result), strict=True):
         target[:] = scale.apply(source)
     return result.reshape(values.shape, order=order)
+
+
+def reduction_of(picture: Image.Image, at_least: int) -> int:
+    """By which whole number a very large picture is reduced; 1 for any other.
+
+    Args:
+        picture: The picture.
+        at_least: The shorter side keeps so many pixels.
+    """
+    large = picture.width * picture.height > _LARGE
+    return max(1, min(picture.size) // at_least) if large else 1
 
 
 def to_rgb_array(picture: Image.Image, orientation: int = 1, factor: int = 1) -> Array:

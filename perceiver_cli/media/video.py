@@ -42,9 +42,12 @@ _ROUNDING_S = 1e-3
 # earlier.
 _SEEK_MARGINS_S = (0.0, 10.0, 60.0)
 
-# Decoders keep reference frames: 39 bytes per pixel were measured for the maximum of H.264, while a
-# still picture takes 8.
-_FRAMES_HELD = 5
+# Decoders keep reference frames: 39 bytes per pixel were measured for the maximum of H.264 (16
+# frames of 1.5 bytes and those in progress), while a still picture takes 10. Other codecs permit 6
+# to 8 reference frames at sizes near the limit.
+_LIMIT_SHARE, _LIMIT_BYTES = 5, 39
+_FRAMES_HELD_BY_H264, _FRAMES_HELD = 26, 12
+_USUAL_BYTES = 1.5
 _LARGE, _THREADS_FOR_LARGE = 2**24, 2
 
 # Larger pixel aspect ratios are damage.
@@ -77,7 +80,7 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
 
     Raises:
         InputError: "unsupported" without moving pictures that can be decoded, "too_large" beyond
-            a fifth of MAX_PIXELS, "corrupt" if no frame can be decoded.
+            a fifth of MAX_PIXELS or less, "corrupt" if no frame can be decoded.
     """
     if format in ANIMATION_FORMATS:
         return load_animation(source, format, spec)
@@ -86,7 +89,7 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
         if stream is None:
             raise InputError("unsupported", "the file holds no moving pictures that can be decoded")
         hidden_sound = sound_stream(container) is None and has_sound(container)
-        check_size(stream.width, stream.height, MAX_PIXELS // _FRAMES_HELD)
+        check_size(stream.width, stream.height, _most_pixels(stream))
         length = frame_length(stream)
         fps = stream.average_rate or stream.guessed_rate
         extent = stated_extent(container, stream)
@@ -121,6 +124,15 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
         chosen.total,
         chosen.hop_s,
     )
+
+
+def _most_pixels(stream: Any) -> int:
+    """How large frames may be, so that those that the decoder holds fit into the memory."""
+    format = stream.codec_context.format
+    bytes_a_pixel = max(_USUAL_BYTES, format.padded_bits_per_pixel / 8 if format else 0)
+    held = _FRAMES_HELD_BY_H264 if stream.codec_context.name == "h264" else _FRAMES_HELD
+    share = min(1.0, _LIMIT_BYTES / (held * bytes_a_pixel))
+    return int(MAX_PIXELS // _LIMIT_SHARE * share)
 
 
 def _decode_frames(

@@ -118,6 +118,34 @@ def _mesh(path: Path, values: dict[str, int]) -> None:
         _write(file, face * 2**16, count * len(face))
 
 
+def _records(path: Path, values: dict[str, int]) -> None:
+    """Points whose coordinates are of different types, so that they need more than the file."""
+    kind = np.dtype([("x", "u1"), ("y", "u1"), ("z", "<f8")])
+    count = values["MAX_ARRAY_BYTES"] // 24
+    block = np.zeros(2**16, kind)
+    block["x"], block["y"], block["z"] = (np.arange(len(block)) // 7**i % 50 for i in range(3))
+    header = {"descr": kind.descr, "fortran_order": False, "shape": (count,)}
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        _write(file, block.tobytes(), count * kind.itemsize)
+
+
+def _mixed_types(path: Path, values: dict[str, int]) -> None:
+    """The same as a PLY file, with a few triangles."""
+    kind = np.dtype([("x", "u1"), ("y", "u1"), ("z", "<f8")])
+    count = 2 * values["MAX_SHAPE_BYTES"] // 24
+    block = np.zeros(2**16, kind)
+    block["x"], block["y"], block["z"] = (np.arange(len(block)) // 7**i % 50 for i in range(3))
+    head = f"ply\nformat binary_little_endian 1.0\nelement vertex {count}\n"
+    head += "property uchar x\nproperty uchar y\nproperty double z\n"
+    head += "element face 100\nproperty list uchar int vertex_indices\nend_header\n"
+    faces = b"".join(b"\3" + np.array([i, i + 51, i + 999], "<i4").tobytes() for i in range(100))
+    with path.open("wb") as file:
+        file.write(head.encode())
+        _write(file, block.tobytes(), count * kind.itemsize)
+        file.write(faces)
+
+
 def _text(line: bytes) -> Callable[..., None]:
     def make(path: Path, values: dict[str, int]) -> None:
         # The coordinates take 24 bytes a line, the text fewer or more.
@@ -138,7 +166,9 @@ MAKERS: dict[str, Callable[..., None]] = {
     "alpha.npy": _array("|u1", 4, "MAX_PIXELS", 1),
     "columns.npy": _array("<f4", 3, "MAX_ARRAY_BYTES", 12, "F"),
     "clouds.npy": _array("<f2", 3, "MAX_ARRAY_BYTES", 6),
+    "records.npy": _records,
     "mesh.ply": _mesh,
+    "mixed-types.ply": _mixed_types,
     "short.obj": _text(b"v 1 2 3\n"),
     "usual.xyz": _text(b"1.234567 2.345678 3.456789\n"),
 }

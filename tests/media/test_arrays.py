@@ -68,6 +68,19 @@ def test_structured_clouds():
     assert points == pytest.approx(np.stack([array[n].reshape(-1) for n in "XYZ"], 1))
 
 
+def test_structured_clouds_are_measured_by_what_is_read_of_them(monkeypatch):
+    array = np.zeros(100, [("x", "u1"), ("y", "u1"), ("z", "<f8")])
+    array["z"] = np.arange(100)
+    assert load_points(npy(array), "npy", 100).vertices == 100
+    monkeypatch.setattr("perceiver_cli.media.arrays.MAX_ARRAY_BYTES", 2399)
+    with pytest.raises(InputError, match="PERCEIVER_MAX_ARRAY_BYTES") as caught:
+        load_points(npy(array), "npy", 100)
+    assert caught.value.kind == "too_large"
+    with pytest.raises(InputError) as caught:
+        load_points(Source("a.npy", npy(array[:50]).data[:-1]), "npy", 100)
+    assert caught.value.kind == "corrupt"
+
+
 PICTURES = {
     "8 bits": integers(48, 64, 3),
     "alpha": integers(48, 64, 4),

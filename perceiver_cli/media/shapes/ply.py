@@ -57,7 +57,7 @@ def read_ply(stream: BinaryIO) -> Shape:
         else:
             reader.skip(element)
     assert vertices is not None
-    if faces.count:
+    if faces.count and vertices.base is not None:
         vertices = np.array(vertices)  # releases the file's content
     valid, notes = valid_faces(faces.rows(), len(vertices))
     return Shape(vertices, valid, notes)
