@@ -133,6 +133,8 @@ def _meaning(source: Source, format: str, header: ArrayHeader) -> Meaning:
     shape, kind = header.shape, header.dtype.kind
     if header.dtype.hasobject:
         raise InputError("unsupported", "holds Python objects (pickle), which are never loaded")
+    if any(length < 0 for length in shape):
+        raise InputError("corrupt", f"the NumPy header is damaged: a shape of {list(shape)}")
     if 0 in shape:
         raise InputError("empty", f"an {header}: it has no elements")
     if _axes(header.dtype):

@@ -1,8 +1,11 @@
 """A small part of the corpus: every file gives a record, in order, and nobody hears of it."""
 
+from pathlib import Path
+
 import pytest
 
 from perceiver_cli import Classifier
+from tests.corpus.expected import BY_HAND, MODALITIES
 from tests.corpus.generate import write_corpus
 
 # What may be wrong with a file; "internal", "timeout" and "missing_library" are faults of ours.
@@ -18,6 +21,12 @@ def test_every_hostile_file_gives_a_record(bundle, tmp_path, capfd, seed):
         if not result.ok:
             assert result.error.kind in KINDS, result
             assert result.error.message.isprintable()
+        told = result.modality if result.ok else result.error.kind
+        name = Path(result.path).name
+        if name.startswith("made "):
+            assert told == BY_HAND[name.removeprefix("made ")], result
+        elif " named." in name:
+            assert told == MODALITIES[name.partition(" named.")[0]], result
     assert sum(result.ok for result in results) > 20
     assert capfd.readouterr() == ("", "")
 
