@@ -235,7 +235,7 @@ def test_no_area():
 )
 def test_very_large_pictures_are_reduced(tmp_path, monkeypatch, mode, factor):
     """By whole factors, after they were turned upright."""
-    monkeypatch.setattr("perceiver_cli.media.image._LARGE", 1000)
+    monkeypatch.setattr("perceiver_cli.media.pixels._LARGE", 1000)
     exif = Image.Exif()
     exif[0x0112] = 6
     path = tmp_path / "a.tiff"
