@@ -42,6 +42,8 @@ Count = Annotated[int, Limits(1)]
 CountOrZero = Annotated[int, Limits(0)]
 Positive = Annotated[float, Limits(0, open_below=True)]
 Share = Annotated[float, Limits(0, 1, open_below=True)]
+# Pillow's scale without its last part, where JPEG files only grow. 0: no compression.
+JpegQuality = Annotated[int, Limits(0, 95)]
 
 
 def read_settings(kind: type[T], values: Mapping[str, Any], what: str) -> T:

@@ -37,8 +37,6 @@ class ImageAdapter(Adapter):
             if recipe.values != "pixels":
                 raise ValueError(f"windows are of pixels, not of {recipe.values}")
             self.side = recipe.size // 4 - (recipe.windows == "valid")
-        if recipe.jpeg > 95:
-            raise ValueError(f"jpeg ({recipe.jpeg}) must be at most 95")
         self.transform = pixel_transform(recipe.values, (recipe.patch, recipe.patch))
         self.bands = Bands(recipe.bands, recipe.highest, recipe.spacing)
         grid = (self.side, self.side)

@@ -12,13 +12,12 @@ from perceiver_cli.preparation.base import Preparation, Preview, Window
 from perceiver_cli.preparation.resampling import (
     Resample,
     Square,
+    as_small_jpeg,
     centre_square,
-    enlarge_centre,
     resample,
-    through_jpeg,
 )
 from perceiver_cli.preparation.signal import picture_signal
-from perceiver_cli.settings import Count, CountOrZero, Positive, Share
+from perceiver_cli.settings import Count, CountOrZero, JpegQuality, Positive, Share
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ class ImageRecipe:
     crop_first: bool = False
     round_up: bool = False
     resample: Resample = "bicubic"
-    jpeg: CountOrZero = 0
+    jpeg: JpegQuality = 0
 
 
 @dataclass(frozen=True)
@@ -114,12 +113,7 @@ class ImagePreparation(Preparation):
             return resample(
                 picture, square, recipe.size, recipe.resample, crop_first=recipe.crop_first
             )
-        height, width = picture.shape[:2]
-        whole = centre_square(height, width, 1.0, round_up=recipe.round_up)
-        stored = resample(
-            picture, whole, recipe.size, recipe.resample, crop_first=recipe.crop_first
-        )
-        return enlarge_centre(through_jpeg(stored, recipe.jpeg), recipe.crop)
+        return as_small_jpeg(picture, recipe.size, recipe.resample, recipe.jpeg, recipe.crop)
 
     def for_preview(self, picture_side: int, frame_side: int) -> ImagePreparation:
         """See Preparation."""

@@ -61,6 +61,27 @@ def resample(
     return np.asarray(picture.resize((size, size), Image.Resampling.BICUBIC, box=box))
 
 
+def as_small_jpeg(
+    pixels: np.ndarray, size: int, how: Resample, quality: int, crop: float
+) -> np.ndarray:
+    """The centre of a picture after the whole centre square was a JPEG file of `size` pixels.
+
+    Args:
+        pixels: uint8 [H, W, 3].
+        size: Side of the file and of the result.
+        how: See resample.
+        quality: Of the file, 1 to 95.
+        crop: Share of the square's side that is kept, and enlarged again.
+
+    Returns:
+        uint8 [size, size, 3].
+    """
+    height, width = pixels.shape[:2]
+    whole = centre_square(height, width, 1.0, round_up=False)
+    stored = resample(pixels, whole, size, how, crop_first=False)
+    return enlarge_centre(through_jpeg(stored, quality), crop)
+
+
 def through_jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
     """A picture after compression as JPEG, with chroma at half resolution: uint8 [H, W, 3]."""
     file = io.BytesIO()

@@ -12,9 +12,15 @@ from perceiver_cli.media.windows import Coverage
 from perceiver_cli.preparation.audio import AudioRecipe, fit_samples
 from perceiver_cli.preparation.base import Preparation, Preview, Reading, Window
 from perceiver_cli.preparation.image import square_location
-from perceiver_cli.preparation.resampling import Resample, centre_square, resample
+from perceiver_cli.preparation.resampling import (
+    Resample,
+    Square,
+    as_small_jpeg,
+    centre_square,
+    resample,
+)
 from perceiver_cli.preparation.signal import frame_levels, picture_signal, sound_signal
-from perceiver_cli.settings import Count, CountOrZero, Positive, Share
+from perceiver_cli.settings import Count, CountOrZero, JpegQuality, Positive, Share
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,7 @@ class VideoRecipe:
         highest: Highest frequency.
         spacing: Of the frequencies.
         resample: See resampling.resample.
+        jpeg: See ImageRecipe.
         audio: The recipe of the window's sound; None for video alone.
     """
 
@@ -57,6 +64,7 @@ class VideoRecipe:
     highest: Positive | tuple[Positive, Positive, Positive] = 8.0
     spacing: Literal["linear", "log"] = "linear"
     resample: Resample = "bicubic"
+    jpeg: JpegQuality = 0
     audio: AudioRecipe | None = field(default_factory=AudioRecipe)
 
 
@@ -116,10 +124,7 @@ class VideoPreparation(Preparation):
     def _window(self, media: Video, window: VideoWindow) -> Window:
         height, width = window.frames.shape[1:3]
         square = centre_square(height, width, self.recipe.crop, round_up=False)
-        frames = [
-            resample(frame, square, self.recipe.size, self.recipe.resample, crop_first=False)
-            for frame in window.frames
-        ]
+        frames = [self._pixels(frame, square) for frame in window.frames]
         arrays = {"video": np.stack(frames)}
         signal = picture_signal(arrays["video"])
         heard_s = 0.0
@@ -137,3 +142,10 @@ class VideoPreparation(Preparation):
         if media.hop_s is not None and rate and sound is not None:
             location |= {"levels": frame_levels(sound, rate), "levels_start_s": window.start_s}
         return Window(arrays, location, signal)
+
+    def _pixels(self, frame: np.ndarray, square: Square) -> np.ndarray:
+        """The square of a frame as the model reads it: uint8 [size, size, 3]."""
+        recipe = self.recipe
+        if recipe.jpeg:
+            return as_small_jpeg(frame, recipe.size, recipe.resample, recipe.jpeg, recipe.crop)
+        return resample(frame, square, recipe.size, recipe.resample, crop_first=False)

@@ -30,6 +30,7 @@ _SHARED = (
     "highest",
     "spacing",
     "resample",
+    "jpeg",
 )
 
 
