@@ -91,7 +91,7 @@ def train(
     from perceiver_cli.errors import UsageError
 
     if refit_familiar:
-        _refit(folder, output, run, hold_out, groups, labels, device, threads)
+        _refit(folder, output, run, hold_out, groups, labels, settings, device, threads)
         return
     if labels:
         raise UsageError("--labels goes with --refit-familiar; a training reads DIR/labels.tsv")
@@ -166,6 +166,7 @@ def _refit(
     hold_out: float,
     groups: str | None,
     labels: Path | None,
+    settings: list[str] | None,
     device: Device,
     threads: int | None,
 ) -> None:
@@ -184,6 +185,7 @@ def _refit(
         groups,
         labels,
         pick_device(device.value).type,
+        _read_settings(settings or []),
     )
     with TrainingDisplay() as display:
         header = refit(options, display.decoded)

@@ -76,7 +76,7 @@ RefitFamiliarOption = Annotated[
         "--refit-familiar",
         help="Train nothing: fit the temperatures of the scores and what is familiar again, to "
         "the weights in FILE, from the folder they were trained on, with its --hold-out and "
-        "--groups.",
+        "--groups; --set input.NAME changes how files are read.",
         rich_help_panel=_DATA,
     ),
 ]

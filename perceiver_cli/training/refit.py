@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from perceiver_cli.adapters import build_adapter
+from perceiver_cli.adapters.base import Adapter
 from perceiver_cli.checkpoints.format import (
     Header,
     Label,
@@ -34,6 +36,7 @@ class RefitOptions:
         groups: Which of them belong together, as in the training.
         labels: A file of labels with groups and kinds; None: the folder's, if they have any.
         device: Where the model computes, as torch names it.
+        settings: "input.crop" -> value and the like: how files are read from now on.
     """
 
     checkpoint: Path
@@ -43,6 +46,7 @@ class RefitOptions:
     groups: str | None = None
     labels: Path | None = None
     device: str = "cpu"
+    settings: dict[str, Any] = field(default_factory=dict)
 
 
 def refit(options: RefitOptions, tell: Callable[[str, int, int], None]) -> Header:
@@ -53,7 +57,8 @@ def refit(options: RefitOptions, tell: Callable[[str, int, int], None]) -> Heade
         tell: Called with (stage, done, total) after every file.
 
     Raises:
-        UsageError: The folder makes no sense, has other classes, or no file is held out.
+        UsageError: The folder makes no sense, has other classes, or no file is held out; or a
+            setting is none of the input, or changes the byte array's channels.
         CheckpointError: The checkpoint is damaged.
     """
     checkpoint = load_checkpoint(options.checkpoint)
@@ -62,10 +67,8 @@ def refit(options: RefitOptions, tell: Callable[[str, int, int], None]) -> Heade
     if [label.id for label in kept.labels] != [label.id for label in header.labels]:
         raise UsageError(f"{options.folder}: its classes are not those of {header.name}")
     header = replace(header, labels=_labels(options, kept.labels, header.labels))
-    try:
-        adapter = build_adapter(header.recipe)
-    except ValueError as error:
-        raise CheckpointError(f"{options.checkpoint}: {error}") from None
+    adapter = _adapter(options, header)
+    header = replace(header, recipe=asdict(adapter.recipe))
     options.run.mkdir(parents=True, exist_ok=True)
     watch = load_or_decode(
         options.run / "held", held, adapter, lambda n, total: tell("held-out files", n, total)
@@ -77,6 +80,24 @@ def refit(options: RefitOptions, tell: Callable[[str, int, int], None]) -> Heade
     header = calibrate(header, model, adapter, watch, known)
     replace_header(options.checkpoint, header)
     return header
+
+
+def _adapter(options: RefitOptions, header: Header) -> Adapter:
+    """The checkpoint's adapter with other settings of the input."""
+    changes = {name.removeprefix("input."): value for name, value in options.settings.items()}
+    if other := [name for name in options.settings if not name.startswith("input.")]:
+        raise UsageError(f"--refit-familiar leaves the model as it is: {other[0]} cannot be set")
+    try:
+        adapter = build_adapter(header.recipe)
+    except ValueError as error:
+        raise CheckpointError(f"{options.checkpoint}: {error}") from None
+    try:
+        changed = build_adapter(header.recipe | changes)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    if changed.streams != adapter.streams:
+        raise UsageError("--refit-familiar leaves the model as it is: it reads other channels")
+    return changed
 
 
 def _labels(options: RefitOptions, folder: list[Label], present: list[Label]) -> list[Label]:

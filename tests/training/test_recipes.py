@@ -18,9 +18,13 @@ RECIPES = Path(__file__).parents[2] / "weights" / "recipes"
 
 
 def shortened(words):
-    """The words of a `perceiver` command, with two steps in place of its minutes."""
-    budget = words.index("--minutes")
-    return [*words[1:budget], "--steps", "2", *words[budget + 2 :]]
+    """The words of a `perceiver` command, with two steps for its minutes, on the processor."""
+    words = words[1:]
+    for option in ("--minutes", "--device", "--precision", "--batch-size"):
+        if option in words:
+            where = words.index(option)
+            words = words[:where] + words[where + 2 :]
+    return [*words, "--steps", "2", "--batch-size", "64", "--device", "cpu"]
 
 
 def value_of(option, words):

@@ -127,6 +127,27 @@ def test_refitting_leaves_the_weights_and_takes_groups(tmp_path, run):
     )
 
 
+def test_refitting_changes_how_files_are_read(tmp_path, run):
+    data = make_folder(tmp_path / "data", picture, ("red", "blue"), {"train": 8})
+    weights = tmp_path / "own.safetensors"
+    budget = ["--steps", 2, "--batch-size", 4, *TINY, "--set", "input.size=16"]
+    run("train", data, "-m", "image", "-o", weights, *budget)
+    refit = ("train", data, "-o", weights, "--refit-familiar", "--set")
+    outcome = run(*refit, "input.jpeg=75", "--set", "input.crop=0.9")
+    assert outcome.exit_code == 0, outcome.stderr
+    recipe = read_header(weights).recipe
+    assert (recipe["jpeg"], recipe["crop"], recipe["size"]) == (75, 0.9, 16)
+    for setting, words in {
+        "model.latents=4": "model.latents cannot be set",
+        "input.patch=2": "it reads other channels",
+        "input.jpeg=99": "jpeg",
+    }.items():
+        outcome = run(*refit, setting)
+        assert outcome.exit_code == 2
+        assert words in outcome.stderr
+    assert read_header(weights).recipe == recipe
+
+
 @pytest.fixture
 def pictures(tmp_path):
     return make_folder(tmp_path / "data", picture, ("red", "blue"), {"train": 6})
