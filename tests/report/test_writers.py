@@ -211,7 +211,7 @@ def test_many_rows_end_with_what_they_come_to():
 
 def test_verbose_shows_many_in_full():
     text = written("table", classified(), classified("b.jpg"), many=True, verbose=True)
-    assert text.count("cross-attend") == 2
+    assert text.count("; each cross-attend:") == 2
     assert "load 0.010 s" in text
 
 
