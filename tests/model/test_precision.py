@@ -60,7 +60,7 @@ def be(monkeypatch, flags: list[str], able: kernels.Kernels) -> None:
         (["amx_bf16", "avx2"], AVX2, torch.float32, torch.int8, "float32 (wide models: int8)"),
     ],
 )
-def test_auto_is_the_fastest_precision_that_is_native(monkeypatch, flags, able, narrow, wide, words):
+def test_auto_is_the_fastest_that_is_native(monkeypatch, flags, able, narrow, wide, words):
     be(monkeypatch, flags, able)
     assert pick_precision("auto", CPU, WIDE - 1) == narrow
     assert pick_precision("auto", CPU, WIDE) == wide
