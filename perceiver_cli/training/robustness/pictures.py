@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -11,6 +10,7 @@ from PIL import Image, ImageFilter
 
 from perceiver_cli.inference.decoding.preparer import Corruption
 from perceiver_cli.media.types import Picture
+from perceiver_cli.preparation.resampling import through_jpeg
 
 
 def _on_picture(edit: Callable[[Image.Image, np.random.Generator], Image.Image]) -> Corruption:
@@ -40,9 +40,7 @@ def _enlarged(picture: Image.Image, shorter: int) -> Image.Image:
 
 
 def _compress_jpeg(picture: Image.Image, quality: int) -> Image.Image:
-    stream = io.BytesIO()
-    picture.save(stream, "JPEG", quality=quality)
-    return Image.open(stream).convert("RGB")
+    return Image.fromarray(through_jpeg(np.asarray(picture), quality))
 
 
 def _phone_photo(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
