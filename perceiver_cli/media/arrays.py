@@ -123,8 +123,8 @@ def _read_fields(
         for begin in range(0, records, _SAMPLE):
             count = min(_SAMPLE, records - begin)
             block = np.frombuffer(member.read(count * size), header.dtype, count)
-            for place, axis in enumerate(axes):
-                found[begin : begin + count, place] = block[axis]
+            for column, axis in enumerate(axes):
+                found[begin : begin + count, column] = block[axis]
     return found
 
 
