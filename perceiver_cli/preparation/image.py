@@ -5,16 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import numpy as np
-
 from perceiver_cli.media.types import Media, Picture, PictureSpec, Source
 from perceiver_cli.preparation.base import Preparation, Preview, Window
 from perceiver_cli.preparation.resampling import (
     Resample,
     Square,
-    as_small_jpeg,
     centre_square,
-    resample,
+    read_square,
 )
 from perceiver_cli.preparation.signal import picture_signal
 from perceiver_cli.settings import Count, CountOrZero, JpegQuality, Positive, Share
@@ -49,6 +46,9 @@ class ImageRecipe:
         jpeg: Quality, 1 to 95, of the JPEG compression that the whole centre square passes through
             at `size` pixels before it is cropped; 0 for none. A model that was trained on small
             JPEG files then reads all files as such.
+
+    Raises:
+        ValueError: `jpeg` is set together with `crop_first` or `round_up`, which it excludes.
     """
 
     modality: Literal["image"] = "image"
@@ -68,6 +68,11 @@ class ImageRecipe:
     round_up: bool = False
     resample: Resample = "bicubic"
     jpeg: JpegQuality = 0
+
+    def __post_init__(self) -> None:
+        for name in ("crop_first", "round_up"):
+            if self.jpeg and getattr(self, name):
+                raise ValueError(f"input settings jpeg and {name} exclude each other")
 
 
 @dataclass(frozen=True)
@@ -102,18 +107,17 @@ class ImagePreparation(Preparation):
         recipe = self.recipe
         height, width = media.pixels.shape[:2]
         square = centre_square(height, width, recipe.crop, round_up=recipe.round_up)
-        pixels = self._pixels(media.pixels, square)
+        pixels = read_square(
+            media.pixels,
+            square,
+            recipe.size,
+            recipe.resample,
+            crop=recipe.crop,
+            jpeg=recipe.jpeg,
+            crop_first=recipe.crop_first,
+        )
         location = square_location(media.width / width, media.height / height, square)
         return [Window({"image": pixels}, location, picture_signal(pixels))]
-
-    def _pixels(self, picture: np.ndarray, square: Square) -> np.ndarray:
-        """The square as the model reads it: uint8 [size, size, 3]."""
-        recipe = self.recipe
-        if not recipe.jpeg:
-            return resample(
-                picture, square, recipe.size, recipe.resample, crop_first=recipe.crop_first
-            )
-        return as_small_jpeg(picture, recipe.size, recipe.resample, recipe.jpeg, recipe.crop)
 
     def for_preview(self, picture_side: int, frame_side: int) -> ImagePreparation:
         """See Preparation."""
@@ -126,9 +130,15 @@ class ImagePreparation(Preparation):
 
 
 def square_location(across: float, down: float, square: Square) -> dict[str, float]:
-    """Where a square of a reduced decode lies in the original, in pixels.
+    """Where a square of a reduced decode lies in the original.
 
-    across, down: original pixels per decoded pixel.
+    Args:
+        across: Original pixels per decoded pixel, from left to right.
+        down: The same from top to bottom.
+        square: In decoded pixels.
+
+    Returns:
+        "left", "top", "width" and "height" in original pixels.
     """
     return {
         "left": square.left * across,

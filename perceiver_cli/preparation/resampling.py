@@ -27,6 +27,9 @@ def centre_square(height: int, width: int, share: float, *, round_up: bool) -> S
         width: Of the picture, in pixels.
         share: The square's side as a share of the shorter side.
         round_up: Whether an odd margin's extra pixel lies to the left and the top.
+
+    Returns:
+        The square, of at least one pixel.
     """
     side = max(1, int(share * min(height, width)))
     left, top = ((length - side + round_up) // 2 for length in (width, height))
@@ -61,6 +64,35 @@ def resample(
     return np.asarray(picture.resize((size, size), Image.Resampling.BICUBIC, box=box))
 
 
+def read_square(
+    pixels: np.ndarray,
+    square: Square,
+    size: int,
+    how: Resample,
+    *,
+    crop: float,
+    jpeg: int,
+    crop_first: bool = False,
+) -> np.ndarray:
+    """A square of a picture or a frame as the model reads it.
+
+    Args:
+        pixels: uint8 [H, W, 3].
+        square: What is read of it.
+        size: Side of the result in pixels.
+        how: See resample.
+        crop: The square's side as a share of the shorter side.
+        jpeg: Quality of a JPEG compression at `size`, see ImageRecipe; 0 for none.
+        crop_first: See resample; only without `jpeg`.
+
+    Returns:
+        uint8 [size, size, 3].
+    """
+    if jpeg:
+        return as_small_jpeg(pixels, size, how, jpeg, crop)
+    return resample(pixels, square, size, how, crop_first=crop_first)
+
+
 def as_small_jpeg(
     pixels: np.ndarray, size: int, how: Resample, quality: int, crop: float
 ) -> np.ndarray:
@@ -83,7 +115,15 @@ def as_small_jpeg(
 
 
 def through_jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
-    """A picture after compression as JPEG, with chroma at half resolution: uint8 [H, W, 3]."""
+    """A picture after compression as JPEG, with chroma at half resolution (4:2:0).
+
+    Args:
+        pixels: uint8 [H, W, 3].
+        quality: 1 to 95, on libjpeg's scale.
+
+    Returns:
+        uint8 [H, W, 3].
+    """
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=quality)
     with Image.open(file) as picture:
@@ -91,9 +131,16 @@ def through_jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
 
 
 def enlarge_centre(pixels: np.ndarray, share: float) -> np.ndarray:
-    """The centre of a square picture at the size of the whole: uint8 [S, S, 3] -> the same.
+    """The centre of a square picture at the size of the whole.
 
     Linear between pixels, as random crops are in training.
+
+    Args:
+        pixels: uint8 [S, S, 3].
+        share: Of the side that the centre has.
+
+    Returns:
+        uint8 [S, S, 3].
     """
     size = pixels.shape[0]
     margin = (1 - share) / 2 * size

@@ -14,10 +14,8 @@ from perceiver_cli.preparation.base import Preparation, Preview, Reading, Window
 from perceiver_cli.preparation.image import square_location
 from perceiver_cli.preparation.resampling import (
     Resample,
-    Square,
-    as_small_jpeg,
     centre_square,
-    resample,
+    read_square,
 )
 from perceiver_cli.preparation.signal import frame_levels, picture_signal, sound_signal
 from perceiver_cli.settings import Count, CountOrZero, JpegQuality, Positive, Share
@@ -123,8 +121,14 @@ class VideoPreparation(Preparation):
 
     def _window(self, media: Video, window: VideoWindow) -> Window:
         height, width = window.frames.shape[1:3]
-        square = centre_square(height, width, self.recipe.crop, round_up=False)
-        frames = [self._pixels(frame, square) for frame in window.frames]
+        recipe = self.recipe
+        square = centre_square(height, width, recipe.crop, round_up=False)
+        frames = [
+            read_square(
+                frame, square, recipe.size, recipe.resample, crop=recipe.crop, jpeg=recipe.jpeg
+            )
+            for frame in window.frames
+        ]
         arrays = {"video": np.stack(frames)}
         signal = picture_signal(arrays["video"])
         heard_s = 0.0
@@ -142,10 +146,3 @@ class VideoPreparation(Preparation):
         if media.hop_s is not None and rate and sound is not None:
             location |= {"levels": frame_levels(sound, rate), "levels_start_s": window.start_s}
         return Window(arrays, location, signal)
-
-    def _pixels(self, frame: np.ndarray, square: Square) -> np.ndarray:
-        """The square of a frame as the model reads it: uint8 [size, size, 3]."""
-        recipe = self.recipe
-        if recipe.jpeg:
-            return as_small_jpeg(frame, recipe.size, recipe.resample, recipe.jpeg, recipe.crop)
-        return resample(frame, square, recipe.size, recipe.resample, crop_first=False)

@@ -11,10 +11,10 @@ import torch
 
 from perceiver_cli.adapters import build_adapter
 from perceiver_cli.adapters.base import Adapter
+from perceiver_cli.checkpoints.building import build_model
 from perceiver_cli.checkpoints.format import (
     Header,
     Label,
-    build_model,
     load_checkpoint,
     replace_header,
 )
@@ -22,6 +22,7 @@ from perceiver_cli.errors import CheckpointError, UsageError
 from perceiver_cli.training.calibration import calibrate, load_sample
 from perceiver_cli.training.data.decode import load_or_decode
 from perceiver_cli.training.data.folder import read_labels, training_files
+from perceiver_cli.training.overrides import by_group
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,9 @@ def refit(options: RefitOptions, tell: Callable[[str, int, int], None]) -> Heade
         options: What to fit to.
         tell: Called with (stage, done, total) after every file.
 
+    Returns:
+        The new header.
+
     Raises:
         UsageError: The folder makes no sense, has other classes, or no file is held out; or a
             setting is none of the input, or changes the byte array's channels.
@@ -84,9 +88,10 @@ def refit(options: RefitOptions, tell: Callable[[str, int, int], None]) -> Heade
 
 def _adapter(options: RefitOptions, header: Header) -> Adapter:
     """The checkpoint's adapter with other settings of the input."""
-    changes = {name.removeprefix("input."): value for name, value in options.settings.items()}
-    if other := [name for name in options.settings if not name.startswith("input.")]:
-        raise UsageError(f"--refit-familiar leaves the model as it is: {other[0]} cannot be set")
+    changes, of_model = by_group(options.settings)
+    if of_model:
+        name = f"model.{next(iter(of_model))}"
+        raise UsageError(f"--refit-familiar leaves the model as it is: {name} cannot be set")
     try:
         adapter = build_adapter(header.recipe)
     except ValueError as error:

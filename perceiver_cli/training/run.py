@@ -34,6 +34,7 @@ from perceiver_cli.training.data.usage import (
 )
 from perceiver_cli.training.distillation import read_teacher
 from perceiver_cli.training.loop import Progress, Training
+from perceiver_cli.training.overrides import by_group
 from perceiver_cli.training.plan import Plan
 from perceiver_cli.training.warm_start import initial_recipe, load_matching_weights
 from perceiver_cli.version import package_version
@@ -81,23 +82,46 @@ class Listener(Protocol):
     """Callbacks for the progress of a training."""
 
     def decoded(self, stage: str, done: int, total: int) -> None:
-        """One more file of a stage is decoded."""
+        """One more file of a stage is decoded.
+
+        Args:
+            stage: Such as "training files".
+            done: Files of it that are decoded.
+            total: All files of it.
+        """
 
     def checked(self, usage: list[ClassUsage], left_out: list[LeftOut]) -> None:
-        """All files are decoded: which of each class are used, and which are not and why."""
+        """All files are decoded.
+
+        Args:
+            usage: How many files of each class are used, one entry a class.
+            left_out: The files that are not, and why.
+        """
 
     def stepped(self, progress: Progress) -> None:
-        """One more training step is done."""
+        """One more training step is done.
+
+        Args:
+            progress: What is done, the loss and the speed.
+        """
 
 
 def train(options: TrainingOptions, listener: Listener) -> Header:
-    """Trains, calibrates on the held-out share and writes the checkpoint; returns its header.
+    """Trains, calibrates on the held-out share and writes the checkpoint.
 
     Called again with the same options, it resumes from the run's folder.
+
+    Args:
+        options: What to train on and into.
+        listener: Told of the progress.
+
+    Returns:
+        The header of the checkpoint.
 
     Raises:
         UsageError: The folder or the settings make no sense, a class has no usable file, or there
             are files of another modality.
+        CheckpointError: The checkpoint to start from is damaged.
         InputError: A file is broken, and the options say to stop at one.
     """
     train_files, held_files = training_files(options.folder, options.held_out, options.groups)
@@ -160,19 +184,14 @@ def _design(
     options: TrainingOptions, start: Checkpoint | None, classes: int
 ) -> tuple[Adapter, PerceiverConfig]:
     """The adapter and the model's config: the start's or the defaults, changed by the settings."""
-    groups: dict[str, dict[str, Any]] = {"input": {}, "model": {}}
-    for name, value in options.settings.items():
-        group, _, key = name.partition(".")
-        if group not in groups or not key:
-            raise UsageError(f"unknown setting {name}: use input.NAME or model.NAME")
-        groups[group][key] = value
+    of_input, of_model = by_group(options.settings)
     try:
-        adapter = build_adapter(initial_recipe(options.modality, start) | groups["input"])
+        adapter = build_adapter(initial_recipe(options.modality, start) | of_input)
         if start:
             config = replace(start.header.model, classes=classes, streams=adapter.streams)
         else:
             config = PerceiverConfig(adapter.streams, classes)
-        return adapter, PerceiverConfig.from_dict(asdict(config) | groups["model"])
+        return adapter, PerceiverConfig.from_dict(asdict(config) | of_model)
     except ValueError as error:
         raise UsageError(str(error)) from None
 

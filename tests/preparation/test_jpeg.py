@@ -83,6 +83,14 @@ def test_the_quality_is_checked():
         build_adapter({"modality": "image", "jpeg": 96})
 
 
+@pytest.mark.parametrize("other", ["crop_first", "round_up"])
+def test_what_a_small_jpeg_file_cannot_have_is_refused(other):
+    settings = {"modality": "image", "size": 16, other: True}
+    build_adapter(settings)
+    with pytest.raises(ValueError, match=f"^input settings jpeg and {other} exclude each other$"):
+        build_adapter(settings | {"jpeg": 75})
+
+
 def test_frames_are_read_as_pictures_are(photo):
     window = VideoWindow(np.stack([photo, photo[:, ::-1]]), np.array([0.0, 1.0]), 0.0)
     video = Video((window,), width=300, height=200, fps=None, duration_s=2.0)

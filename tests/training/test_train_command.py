@@ -140,6 +140,8 @@ def test_refitting_changes_how_files_are_read(tmp_path, run):
     for setting, words in {
         "model.latents=4": "model.latents cannot be set",
         "input.patch=2": "it reads other channels",
+        "input.round_up=true": "jpeg and round_up exclude each other",
+        "patch=2": "use input.NAME or model.NAME",
         "input.jpeg=99": "jpeg",
     }.items():
         outcome = run(*refit, setting)

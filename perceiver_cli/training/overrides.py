@@ -1,0 +1,28 @@
+"""Settings that a call changes, as --set names them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from perceiver_cli.errors import UsageError
+
+
+def by_group(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Divides settings into those of the input recipe and those of the model.
+
+    Args:
+        settings: "input.NAME" or "model.NAME" -> value.
+
+    Returns:
+        (NAME -> value of the input, NAME -> value of the model).
+
+    Raises:
+        UsageError: A name is of neither form.
+    """
+    groups: dict[str, dict[str, Any]] = {"input": {}, "model": {}}
+    for name, value in settings.items():
+        group, _, key = name.partition(".")
+        if group not in groups or not key:
+            raise UsageError(f"unknown setting {name}: use input.NAME or model.NAME")
+        groups[group][key] = value
+    return groups["input"], groups["model"]
