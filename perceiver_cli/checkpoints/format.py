@@ -7,8 +7,8 @@ and read back as float32.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,11 @@ class Header:
     familiar: dict[str, Any] | None = None
 
     def temperature_of(self, streams: Collection[str]) -> float:
-        """The temperature for an input that has these streams."""
+        """The temperature for an input.
+
+        Args:
+            streams: The streams that it has. A stream alone may have a temperature of its own.
+        """
         only = next(iter(streams)) if len(streams) == 1 else ""
         return self.alone.get(only, self.temperature)
 
@@ -120,7 +124,15 @@ class StoredTensors(Mapping[str, Any]):
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Writes a checkpoint. The file appears when it is complete."""
+    """Writes a checkpoint. The file appears when it is complete.
+
+    Args:
+        path: The file; what is there is replaced.
+        checkpoint: Its header and tensors, which become float16 if it is `half`, else float32.
+
+    Raises:
+        OSError: It cannot be written.
+    """
     import torch
 
     dtype = torch.float16 if checkpoint.half else torch.float32
@@ -131,7 +143,13 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 def replace_header(path: Path, header: Header) -> None:
     """Writes another header into a checkpoint; its tensors stay as they are, bit for bit.
 
-    Raises CheckpointError as read_header.
+    Args:
+        path: The checkpoint.
+        header: The new header.
+
+    Raises:
+        CheckpointError: The file is no checkpoint.
+        OSError: It cannot be written.
     """
     with _reading(path, "pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -148,15 +166,30 @@ def _write(path: Path, header: Header, tensors: dict[str, Any]) -> None:
 
 
 def read_header(path: Path) -> Header:
-    """The header alone: no torch, no tensor is read. Raises CheckpointError in one line."""
+    """The header alone: no torch is imported, no tensor is read.
+
+    Args:
+        path: The checkpoint.
+
+    Raises:
+        CheckpointError: It is missing, damaged, of a newer format or no checkpoint; in one line
+            that names the file.
+    """
     with _reading(path, "numpy") as file:
         return _parse(path, file.metadata())
 
 
 def open_checkpoint(path: Path) -> Checkpoint:
-    """Header and tensors (float32), which are read one by one as they are asked for.
+    """Header and tensors, which are read one by one as they are asked for.
 
-    Raises CheckpointError in one line that names the file.
+    Args:
+        path: The checkpoint.
+
+    Returns:
+        The tensors are float32, whatever the file has.
+
+    Raises:
+        CheckpointError: As read_header.
     """
     with _reading(path, "pt") as file:
         header = _parse(path, file.metadata())
@@ -166,69 +199,19 @@ def open_checkpoint(path: Path) -> Checkpoint:
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Header and tensors (float32), all read. Raises CheckpointError as open_checkpoint."""
+    """Header and tensors, all read.
+
+    Args:
+        path: The checkpoint.
+
+    Returns:
+        The tensors are float32, whatever the file has.
+
+    Raises:
+        CheckpointError: As read_header.
+    """
     checkpoint = open_checkpoint(path)
     return replace(checkpoint, tensors=dict(checkpoint.tensors))
-
-
-def build_model(
-    checkpoint: Checkpoint, source: str, layer_for: Callable[[str, Any], Any] | None = None
-) -> Any:
-    """The Perceiver in evaluation mode, every tensor accounted for.
-
-    layer_for: from each linear layer's name and the layer to its replacement; called as
-        soon as the layer is read.
-    Raises CheckpointError if tensors are missing, left over or of the wrong shape.
-    """
-    import torch
-
-    from perceiver_cli.model.perceiver import Perceiver
-
-    with torch.device("meta"):
-        model = Perceiver(checkpoint.header.model)
-    tensors = checkpoint.tensors
-    held = tensors.held_open() if isinstance(tensors, StoredTensors) else nullcontext()
-    with held:
-        _fill(model, tensors, source, layer_for)
-    return model.requires_grad_(False).eval()
-
-
-def _fill(
-    model: Any,
-    tensors: Mapping[str, Any],
-    source: str,
-    layer_for: Callable[[str, Any], Any] | None,
-) -> None:
-    """Gives a model its tensors, every one of them, and its layers their replacements."""
-    from torch import nn
-
-    left = set(tensors)
-    # By name: a list of the modules would keep those alive that were replaced.
-    for prefix in [name for name, _ in model.named_modules()]:
-        module = model.get_submodule(prefix)
-        own = {}
-        for name, expected in module.named_parameters(recurse=False):
-            stored = f"{prefix}.{name}".lstrip(".")
-            own[name] = _fitting(tensors, stored, expected.shape, source)
-            left.remove(stored)
-        module.load_state_dict(own, strict=False, assign=True)
-        if layer_for and isinstance(module, nn.Linear):
-            parent, _, child = prefix.rpartition(".")
-            setattr(model.get_submodule(parent), child, layer_for(prefix, module))
-    if left:
-        raise CheckpointError(f"{source}: unexpected tensor {min(left)}")
-
-
-def _fitting(tensors: Mapping[str, Any], name: str, shape: tuple[int, ...], source: str) -> Any:
-    try:
-        tensor = tensors[name]
-    except KeyError:
-        raise CheckpointError(f"{source}: tensor {name} is missing") from None
-    if tensor.shape != shape:
-        raise CheckpointError(
-            f"{source}: tensor {name} has shape {list(tensor.shape)}, expected {list(shape)}"
-        )
-    return tensor
 
 
 @contextmanager

@@ -13,8 +13,9 @@ from torch import Tensor
 
 from perceiver_cli.adapters import build_adapter
 from perceiver_cli.adapters.base import Adapter
+from perceiver_cli.checkpoints.building import build_model
 from perceiver_cli.checkpoints.familiar import Familiar
-from perceiver_cli.checkpoints.format import Header, build_model, open_checkpoint
+from perceiver_cli.checkpoints.format import Header, open_checkpoint
 from perceiver_cli.checkpoints.label_tree import LabelTree
 from perceiver_cli.device import free_bytes, to_device
 from perceiver_cli.errors import CheckpointError, UsageError

@@ -222,7 +222,8 @@ def prepare_scale(whose: str, precision: str) -> Callable[[Any], Any]:
 
     import torch
 
-    from perceiver_cli.checkpoints.format import Checkpoint, Header, build_model
+    from perceiver_cli.checkpoints.building import build_model
+    from perceiver_cli.checkpoints.format import Checkpoint, Header
     from perceiver_cli.inference.attention_statistics import AttentionRecorder
     from perceiver_cli.model.config import PerceiverConfig
     from perceiver_cli.model.perceiver import Perceiver

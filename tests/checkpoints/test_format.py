@@ -17,13 +17,13 @@ from safetensors.torch import load_file, save_file
 
 from perceiver_cli.adapters import build_adapter
 from perceiver_cli.checkpoints import format as stored
+from perceiver_cli.checkpoints.building import build_model
 from perceiver_cli.checkpoints.card import add_to_card
 from perceiver_cli.checkpoints.format import (
     FORMAT,
     Checkpoint,
     Header,
     Label,
-    build_model,
     load_checkpoint,
     open_checkpoint,
     read_header,

@@ -17,7 +17,8 @@ from safetensors.torch import save_file
 
 from perceiver_cli.adapters import build_adapter
 from perceiver_cli.adapters.image import ImageAdapter
-from perceiver_cli.checkpoints.format import Checkpoint, build_model
+from perceiver_cli.checkpoints.building import build_model
+from perceiver_cli.checkpoints.format import Checkpoint
 from perceiver_cli.checkpoints.published.convert import convert
 from perceiver_cli.media.types import Picture
 from perceiver_cli.preparation.image import ImageRecipe

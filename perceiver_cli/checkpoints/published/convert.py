@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from perceiver_cli.adapters import build_adapter
-from perceiver_cli.checkpoints.format import Checkpoint, Header, Label, build_model
+from perceiver_cli.checkpoints.building import build_model
+from perceiver_cli.checkpoints.format import Checkpoint, Header, Label
 from perceiver_cli.checkpoints.published.catalogue import Kind, of_kind
 from perceiver_cli.checkpoints.published.network import kind_of, network
 from perceiver_cli.checkpoints.published.source import Foreign, read_foreign
@@ -47,8 +48,17 @@ _PORT_NOTES: dict[Kind, tuple[str, ...]] = {
 def convert(path: Path, name: str, labels: list[Label] | None = None) -> Checkpoint:
     """The checkpoint of a published classifier, from its files.
 
-    labels: instead of those that config.json has. Raises CheckpointError if any tensor is
-    missing, left over or of the wrong shape, UsageError if the labels are not as many as classes.
+    Args:
+        path: A folder or file, see read_foreign.
+        name: Of the new checkpoint.
+        labels: Of the classes; None: those that config.json has.
+
+    Returns:
+        The checkpoint, whose tensors stay float32.
+
+    Raises:
+        CheckpointError: A tensor is missing, left over or of the wrong shape.
+        UsageError: The labels are not as many as classes, or the path is none of these files.
     """
     foreign = read_foreign(path)
     tensors = foreign.tensors
@@ -72,7 +82,17 @@ def convert(path: Path, name: str, labels: list[Label] | None = None) -> Checkpo
 
 
 def read_labels(path: Path) -> list[Label]:
-    """One class a line, in the order of the classes: "id<TAB>label", or the label alone."""
+    """Reads the labels of a published classifier.
+
+    Args:
+        path: One class a line, in the order of the classes: "id<TAB>label", or the label alone.
+
+    Returns:
+        The labels; without an id its number is the id.
+
+    Raises:
+        UsageError: The file cannot be read.
+    """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:

@@ -1,0 +1,78 @@
+"""From a checkpoint to its model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from typing import Any
+
+from perceiver_cli.checkpoints.format import Checkpoint, StoredTensors
+from perceiver_cli.errors import CheckpointError
+
+
+def build_model(
+    checkpoint: Checkpoint, source: str, layer_for: Callable[[str, Any], Any] | None = None
+) -> Any:
+    """The Perceiver of a checkpoint, every tensor accounted for.
+
+    Args:
+        checkpoint: Its tensors are taken one by one.
+        source: What messages call it.
+        layer_for: From each linear layer's name and the layer to its replacement; called as
+            soon as the layer is read.
+
+    Returns:
+        The model, in evaluation mode and without gradients.
+
+    Raises:
+        CheckpointError: Tensors are missing, left over or of the wrong shape.
+    """
+    import torch
+
+    from perceiver_cli.model.perceiver import Perceiver
+
+    with torch.device("meta"):
+        model = Perceiver(checkpoint.header.model)
+    tensors = checkpoint.tensors
+    held = tensors.held_open() if isinstance(tensors, StoredTensors) else nullcontext()
+    with held:
+        _fill(model, tensors, source, layer_for)
+    return model.requires_grad_(False).eval()
+
+
+def _fill(
+    model: Any,
+    tensors: Mapping[str, Any],
+    source: str,
+    layer_for: Callable[[str, Any], Any] | None,
+) -> None:
+    """Gives a model its tensors, every one of them, and its layers their replacements."""
+    from torch import nn
+
+    left = set(tensors)
+    # By name: a list of the modules would keep those alive that were replaced.
+    for prefix in [name for name, _ in model.named_modules()]:
+        module = model.get_submodule(prefix)
+        own = {}
+        for name, expected in module.named_parameters(recurse=False):
+            stored = f"{prefix}.{name}".lstrip(".")
+            own[name] = _fitting(tensors, stored, expected.shape, source)
+            left.remove(stored)
+        module.load_state_dict(own, strict=False, assign=True)
+        if layer_for and isinstance(module, nn.Linear):
+            parent, _, child = prefix.rpartition(".")
+            setattr(model.get_submodule(parent), child, layer_for(prefix, module))
+    if left:
+        raise CheckpointError(f"{source}: unexpected tensor {min(left)}")
+
+
+def _fitting(tensors: Mapping[str, Any], name: str, shape: tuple[int, ...], source: str) -> Any:
+    try:
+        tensor = tensors[name]
+    except KeyError:
+        raise CheckpointError(f"{source}: tensor {name} is missing") from None
+    if tensor.shape != shape:
+        raise CheckpointError(
+            f"{source}: tensor {name} has shape {list(tensor.shape)}, expected {list(shape)}"
+        )
+    return tensor
