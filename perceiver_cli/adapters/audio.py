@@ -68,13 +68,26 @@ class AudioAdapter(Adapter):
         return {"audio": self.spectrum(arrays["audio"].float()).unsqueeze(1)}
 
     def spectrum(self, wave: Tensor) -> Tensor:
-        """float32 [B, samples] -> log-mel [B, mels, frames], zero mean and unit variance."""
+        """The log-mel spectrogram that patches are cut from.
+
+        Args:
+            wave: float32 [B, samples].
+
+        Returns:
+            float32 [B, mels, frames] of 10 ms, zero mean and about unit variance.
+        """
         return self.normalise(self.log_mel(wave))
 
     def log_mel(self, wave: Tensor) -> Tensor:
-        """float32 [B, samples] -> log power [B, mels, frames] in nats relative to the loudest cell.
+        """The log-mel spectrogram in nats relative to the loudest cell.
 
         Relative, so that loudness does not matter; clamped, so that silence stays finite.
+
+        Args:
+            wave: float32 [B, samples].
+
+        Returns:
+            Log power, float32 [B, mels, frames], at most 0.
         """
         spectrum = torch.stft(
             wave,
@@ -92,7 +105,14 @@ class AudioAdapter(Adapter):
         return (mel / mel.amax((1, 2), keepdim=True).clamp_min(1e-12)).clamp_min(1e-12).log()
 
     def normalise(self, log: Tensor) -> Tensor:
-        """Log power [B, mels, frames], raised to the floor -> zero mean and unit variance."""
+        """A spectrogram as the model reads it.
+
+        Args:
+            log: Log power in nats, float32 [B, mels, frames]; it is raised to the recipe's floor.
+
+        Returns:
+            The same shape, zero mean and about unit variance for each sound.
+        """
         floor = -self.recipe.floor_db * math.log(10) / 10
         log = (log - log.amax((1, 2), keepdim=True)).clamp_min(floor)
         centred = log - log.mean((1, 2), keepdim=True)
@@ -169,9 +189,16 @@ class AudioAdapter(Adapter):
 
 
 def mel_filters(rate: int, n_fft: int, mels: int, low_hz: float) -> Tensor:
-    """Triangular filters on the mel scale (O'Shaughnessy), float32 [mels, n_fft // 2 + 1].
+    """Triangular filters on the mel scale (O'Shaughnessy 1987), each with a peak of 1.
 
-    Each triangle's peak is 1.
+    Args:
+        rate: Samples per second.
+        n_fft: Length of the Fourier transform in samples.
+        mels: Number of filters.
+        low_hz: Where the lowest begins; the highest ends at half the rate.
+
+    Returns:
+        float32 [mels, n_fft // 2 + 1].
     """
 
     edges = torch.linspace(_to_mel(low_hz), _to_mel(rate / 2), mels + 2)
@@ -184,7 +211,16 @@ def mel_filters(rate: int, n_fft: int, mels: int, low_hz: float) -> Tensor:
 
 
 def mel_row_edges(rate: int, mels: int, low_hz: float) -> np.ndarray:
-    """Frequencies in hertz halfway between the peaks of mel_filters, float64 [mels + 1]."""
+    """Frequencies halfway between the peaks of mel_filters.
+
+    Args:
+        rate: Samples per second.
+        mels: Number of filters.
+        low_hz: Where the lowest begins.
+
+    Returns:
+        Hertz, float64 [mels + 1], ascending.
+    """
     low, high = _to_mel(low_hz), _to_mel(rate / 2)
     edges = low + (np.arange(mels + 1) + 0.5) * (high - low) / (mels + 1)
     return 700 * (10 ** (edges / 2595) - 1)

@@ -51,7 +51,14 @@ class Adapter(ABC):
         """The preparation of the arrays that `features` takes."""
 
     def prepare(self, media: Media) -> list[Window]:
-        """The windows of an input as arrays of fixed shape."""
+        """Cuts an input into windows.
+
+        Args:
+            media: What the preparation loads.
+
+        Returns:
+            Arrays of a fixed shape for each window.
+        """
         return self.preparation.windows(media)
 
     @property
@@ -61,11 +68,25 @@ class Adapter(ABC):
 
     @abstractmethod
     def features(self, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Batched arrays -> float features in the layout of the input, such as a grid of pixels."""
+        """Numbers of the arrays, in the layout of the input, such as a grid of pixels.
+
+        Args:
+            arrays: Stream -> a batch of windows' arrays, [B, ...].
+
+        Returns:
+            Stream -> float features, [B, channels, ...].
+        """
 
     @abstractmethod
     def elements(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Features -> stream name -> byte array [B, M, C] with its position features."""
+        """The byte arrays with their position features.
+
+        Args:
+            features: Stream -> what `features` gives.
+
+        Returns:
+            Stream -> byte array [B, M, C].
+        """
 
     @abstractmethod
     def focus(self, stream: str, mass: np.ndarray, window: Window) -> list[list[Focus]]:
@@ -88,10 +109,17 @@ class Adapter(ABC):
             stream: Its name.
             values: float [maps, M_s], in multiples of an even share.
             window: The window of the byte array.
+
+        Returns:
+            The map that the modality's drawing takes.
         """
 
     def reads(self, modality: str) -> bool:
-        """Whether this adapter is for inputs of that modality."""
+        """Whether this adapter is for inputs of a modality.
+
+        Args:
+            modality: Its name; one may be served by another's adapter.
+        """
         return serving(modality) == self.modality
 
     def for_training(self) -> Adapter:
@@ -99,11 +127,25 @@ class Adapter(ABC):
         return self
 
     def element_values(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
-        """As `elements`, without the channels of `fixed_positions`."""
+        """The byte arrays without the channels of `fixed_positions`, if there are any.
+
+        Args:
+            features: Stream -> what `features` gives.
+
+        Returns:
+            Stream -> [B, M, C - P].
+        """
         return self.elements(features)
 
     def byte_array(self, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Batched arrays -> stream name -> byte array [B, M, C]."""
+        """The byte arrays of a batch.
+
+        Args:
+            arrays: Stream -> [B, ...], see features.
+
+        Returns:
+            Stream -> [B, M, C].
+        """
         return self.elements(self.features(arrays))
 
     @property

@@ -31,6 +31,13 @@ def subsample_chroma(pixels: Tensor) -> Tensor:
 
 
 def luma_of(pixels: Tensor) -> Tensor:
-    """RGB [B, 3, ...] -> luma [B, 1, ...] on the same scale."""
+    """Luma of a picture (ITU-R BT.601, as in JPEG).
+
+    Args:
+        pixels: RGB, float [B, 3, ...].
+
+    Returns:
+        [B, 1, ...], on the same scale.
+    """
     weights = torch.tensor(_LUMA).to(pixels).view(3, *[1] * (pixels.dim() - 2))
     return (pixels * weights).sum(1, keepdim=True)

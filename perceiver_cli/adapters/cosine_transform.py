@@ -63,21 +63,50 @@ class CosineTransform:
 
 
 def pixel_transform(values: str, patch: tuple[int, ...]) -> CosineTransform | None:
-    """The transform that a recipe for pixels names, or None for "pixels"."""
+    """The transform that a recipe for pixels names.
+
+    Args:
+        values: "pixels" or "cosines".
+        patch: Sides of a patch: frames (for videos), rows and columns.
+
+    Returns:
+        The transform; None for "pixels".
+
+    Raises:
+        ValueError: `values` is another word.
+    """
     if values not in ("pixels", "cosines"):
         raise ValueError(f'values ({values}) must be "pixels" or "cosines"')
     return CosineTransform(patch) if values == "cosines" else None
 
 
 def spectrogram_transform(values: str, patch: tuple[int, int]) -> CosineTransform | None:
-    """The transform that a recipe for spectrograms names, or None for "levels"."""
+    """The transform that a recipe for spectrograms names.
+
+    Args:
+        values: "levels" or "cosines".
+        patch: Sides of a patch: bands and frames.
+
+    Returns:
+        The transform; None for "levels".
+
+    Raises:
+        ValueError: `values` is another word.
+    """
     if values not in ("levels", "cosines"):
         raise ValueError(f'values ({values}) must be "levels" or "cosines"')
     return CosineTransform(patch, _LEVEL_AXES, _LEVEL_SCALES) if values == "cosines" else None
 
 
 def value_groups(stream: str, values: str, patch: str, count: int) -> list[ChannelGroup]:
-    """The channels for a patch's `count` values, which come before its position."""
+    """The channels for a patch's values, which come before its position.
+
+    Args:
+        stream: Name of the stream.
+        values: "pixels" or "cosines".
+        patch: The patch in words.
+        count: Values of a patch; with "cosines" there are twice as many channels.
+    """
     if values == "pixels":
         return [ChannelGroup(stream, f"RGB of {patch}", count)]
     return [
@@ -87,7 +116,14 @@ def value_groups(stream: str, values: str, patch: str, count: int) -> list[Chann
 
 
 def dct_matrix(side: int) -> Tensor:
-    """The orthonormal DCT-II: [frequencies, cells]."""
+    """The orthonormal discrete cosine transform (DCT-II).
+
+    Args:
+        side: Number of cells.
+
+    Returns:
+        float32 [frequencies, cells], both `side`.
+    """
     frequency, cell = torch.arange(side).unsqueeze(1), torch.arange(side) + 0.5
     matrix = (math.pi / side * frequency * cell).cos() * (2 / side) ** 0.5
     matrix[0] /= 2**0.5

@@ -28,7 +28,11 @@ class Bands:
     spacing: Literal["linear", "log"] = "linear"
 
     def channels(self, dimensions: int) -> int:
-        """Feature channels for positions of that many dimensions: d + 2 K d."""
+        """Feature channels of a position: d + 2 K d.
+
+        Args:
+            dimensions: d.
+        """
         return dimensions * (1 + 2 * self.count)
 
     def frequencies(self) -> Tensor:
@@ -44,9 +48,16 @@ class Bands:
 
 
 def fourier_features(positions: Tensor, bands: Bands) -> Tensor:
-    """[p, sin(pi f_k p_i), cos(pi f_k p_i)]: positions [..., d] in [-1, 1] -> [..., d + 2 K d].
+    """[p, sin(pi f_k p_i), cos(pi f_k p_i)] (2021 paper, section 3.2; position_encoding.py).
 
     Channel order: all positions, all sines (dimension-major), all cosines.
+
+    Args:
+        positions: p, float [..., d] in [-1, 1].
+        bands: The frequencies f_k.
+
+    Returns:
+        [..., d + 2 K d].
     """
     # Multiplied in the source's order: rounding in float32 shows at high frequencies.
     angles = math.pi * (positions.unsqueeze(-1) * bands.frequencies().to(positions)).flatten(-2)
@@ -54,9 +65,13 @@ def fourier_features(positions: Tensor, bands: Bands) -> Tensor:
 
 
 def grid_positions(*sizes: int) -> Tensor:
-    """Positions of a grid, [sizes..., d], linspace(-1, 1) with both ends, 'ij' order.
+    """Positions of a grid's cells: linspace(-1, 1) with both ends.
 
-    A dimension of size 1 sits at -1, as linspace has it.
+    Args:
+        sizes: Of the d axes. One of size 1 sits at -1, as linspace has it.
+
+    Returns:
+        float32 [sizes..., d], in 'ij' order.
     """
     axes = [torch.linspace(-1.0, 1.0, size) for size in sizes]
     return torch.stack(torch.meshgrid(*axes, indexing="ij"), -1)
@@ -84,7 +99,11 @@ class GridFeatures:
             self.tables.append(table)
 
     def to(self, device: torch.device) -> GridFeatures:
-        """The same with its tables on a device."""
+        """The same with its tables on a device.
+
+        Args:
+            device: Which one.
+        """
         moved = copy(self)
         moved.tables = [table.to(device) for table in self.tables]
         return moved

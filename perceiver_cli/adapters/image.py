@@ -108,7 +108,15 @@ class ImageAdapter(Adapter):
 
 
 def normalise_pixels(pixels: Tensor, recipe: ImageRecipe | VideoRecipe) -> Tensor:
-    """uint8 [B, 3, ..., S, S] -> float32, with the recipe's chroma, mean and deviation."""
+    """Pixels as the model reads them.
+
+    Args:
+        pixels: RGB from 0 to 255, uint8 or float [B, 3, ..., S, S].
+        recipe: Has the chroma, mean and deviation.
+
+    Returns:
+        float32, the same shape.
+    """
     levels = pixels.float()
     levels = subsample_chroma(levels) if recipe.chroma == "half" else levels
     mean, std = channel_statistics(recipe, pixels.dim())
@@ -116,21 +124,45 @@ def normalise_pixels(pixels: Tensor, recipe: ImageRecipe | VideoRecipe) -> Tenso
 
 
 def channel_statistics(recipe: ImageRecipe | VideoRecipe, dimensions: int) -> tuple[Tensor, Tensor]:
-    """Mean and deviation of RGB in [0, 1], float32 [3, 1, ...] for [B, 3, ...] of `dimensions`."""
+    """Mean and deviation of RGB in [0, 1], shaped to broadcast.
+
+    Args:
+        recipe: Has them.
+        dimensions: Of the batch [B, 3, ...], B and channels included.
+
+    Returns:
+        Two of float32 [3, 1, ...].
+    """
     shape = (3, *[1] * (dimensions - 2))
     return torch.tensor(recipe.mean).view(shape), torch.tensor(recipe.std).view(shape)
 
 
 def check_divides(part: str, size: int, whole: str, total: int) -> None:
-    """Raises ValueError if patches of `size` do not fill `total` exactly."""
+    """Checks that patches fill a whole exactly.
+
+    Args:
+        part: What messages call a patch's side.
+        size: Of a patch.
+        whole: What messages call the whole.
+        total: Of the whole.
+
+    Raises:
+        ValueError: They do not.
+    """
     if size < 1 or total < size or total % size:
         raise ValueError(f"{part} ({size}) must divide {whole} ({total})")
 
 
 def patchify(grid: Tensor, patch: tuple[int, ...]) -> Tensor:
-    """Cuts [B, channels, s_1, ..., s_d] into patches: [B, s_1/p_1, ..., s_d/p_d, values].
+    """Cuts a grid of one to three dimensions into patches.
 
-    A patch's values are ordered by cell first, then by channel.
+    Args:
+        grid: [B, channels, s_1, ..., s_d].
+        patch: The sides p_1, ..., p_d, which divide those of the grid.
+
+    Returns:
+        [B, s_1/p_1, ..., s_d/p_d, values]. A patch's values are ordered by cell first, then by
+        channel.
     """
     d = len(patch)
     shape = list(grid.shape[:2])
@@ -165,17 +197,42 @@ def pooled_windows(pixels: Tensor, side: int, before: int) -> Tensor:
 
 
 def append_positions(values: Tensor, positions: GridFeatures) -> Tensor:
-    """[B, M, c] and [M, p] -> the byte array [B, M, c + p]."""
+    """The byte array of values and positions.
+
+    Args:
+        values: [B, M, c].
+        positions: [M, p].
+
+    Returns:
+        [B, M, c + p].
+    """
     return torch.cat([values, positions[:].expand(len(values), *positions.shape)], -1)
 
 
 def crop_box(location: dict[str, float]) -> tuple[float, float, float, float]:
-    """Left, top, width and height of the crop in the original's pixels."""
+    """The crop in the original's pixels.
+
+    Args:
+        location: Of the window, see square_location.
+
+    Returns:
+        Left, top, width and height.
+    """
     return location["left"], location["top"], location["width"], location["height"]
 
 
 def pixel_box(rows: slice, columns: slice, side: int, location: dict[str, float]) -> dict[str, int]:
-    """A block of a side x side grid over a square crop -> a box in the original's pixels."""
+    """A block of a grid over a square crop as a box in the original's pixels.
+
+    Args:
+        rows: Of the block.
+        columns: Of the block.
+        side: Cells along each side of the grid.
+        location: Of the window, see square_location.
+
+    Returns:
+        "x0", "y0", "x1" and "y1"; the ends are excluded.
+    """
     across, down = location["width"] / side, location["height"] / side
     return {
         "x0": round(location["left"] + columns.start * across),

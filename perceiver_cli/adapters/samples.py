@@ -12,7 +12,14 @@ from perceiver_cli.preparation.audio import AudioRecipe
 
 
 def sound_adapter(recipe: AudioRecipe) -> AudioAdapter:
-    """The adapter for a recipe: of a spectrogram, or of raw samples."""
+    """The adapter for a recipe: of raw samples if it has `patch_samples`, else of a spectrogram.
+
+    Args:
+        recipe: How a sound becomes a byte array.
+
+    Raises:
+        ValueError: Patches do not fill a window.
+    """
     return (SamplesAdapter if recipe.patch_samples else AudioAdapter)(recipe)
 
 

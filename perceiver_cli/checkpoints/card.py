@@ -10,9 +10,18 @@ from perceiver_cli.checkpoints.format import read_header, replace_header
 
 
 def add_to_card(path: Path, section: str, name: str, entry: dict[str, Any], **more: Any) -> None:
-    """Writes an entry under `name` into a section of the card, and `more` beside the section.
+    """Writes an entry into the card of a checkpoint file; other entries stay.
 
-    Other entries stay. Raises CheckpointError if the file cannot be used.
+    Args:
+        path: The checkpoint.
+        section: Of the card, such as "measured".
+        name: Of the entry in the section.
+        entry: What it says, as JSON types.
+        more: Further entries, beside the section.
+
+    Raises:
+        CheckpointError: The file is no checkpoint.
+        OSError: It cannot be written.
     """
     header = read_header(path)
     card = header.card

@@ -77,12 +77,26 @@ def _digits(text: str) -> str:
 
 @cache
 def digest(path: Path) -> str:
-    """The first digits of the file's SHA-256."""
+    """The first digits of the file's SHA-256.
+
+    Args:
+        path: The file. It is read once in a process.
+
+    Raises:
+        OSError: It cannot be read.
+    """
     return sha256(path)[:_DIGITS]
 
 
 def sha256(path: Path) -> str:
-    """The file's SHA-256 in hexadecimal."""
+    """The file's SHA-256 in hexadecimal.
+
+    Args:
+        path: The file.
+
+    Raises:
+        OSError: It cannot be read.
+    """
     found = hashlib.sha256()
     with open(path, "rb") as stream:
         while block := stream.read(2**20):

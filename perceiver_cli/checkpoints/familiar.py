@@ -52,7 +52,16 @@ class Familiar:
     last: bool = False
 
     def distance(self, means: FloatArray, streams: Collection[str]) -> FloatArray:
-        """Mean latents [rows, D] of inputs with these streams to distances [rows]."""
+        """How far inputs lie from the nearest Gaussian's mean.
+
+        Args:
+            means: Mean latents of the inputs, [rows, D].
+            streams: The streams that these inputs have.
+
+        Returns:
+            Squared Mahalanobis distances over D (Lee et al. 2018, section 2.1), [rows]: about 1 for
+            familiar inputs.
+        """
         rows = (standardised(means) if self.last else means) @ self.whitening
         own = self._whitened[self._name(streams)]
         squares = np.square(rows).sum(-1)[:, None] - 2 * rows @ own.T + np.square(own).sum(-1)
@@ -64,7 +73,13 @@ class Familiar:
         return {name: means @ self.whitening for name, means in self.means.items()}
 
     def holds(self, distance: float, score: float, streams: Collection[str]) -> bool:
-        """Whether an input of that distance and top score is familiar."""
+        """Whether an input is familiar.
+
+        Args:
+            distance: See `distance`.
+            score: Its top score, 0 to 1.
+            streams: The streams that it has.
+        """
         name = self._name(streams)
         return distance <= self.limits[name] and score >= self.scores[name]
 
@@ -93,7 +108,16 @@ class Familiar:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Familiar:
-        """Raises KeyError, TypeError or ValueError if the values are no statistics."""
+        """The statistics of a header.
+
+        Args:
+            values: As `to_dict` gives them.
+
+        Raises:
+            KeyError: A value is missing.
+            TypeError: A value is of another type.
+            ValueError: Sizes do not go together, or an array is not whole.
+        """
         width = int(values["width"])
         whitening = np.zeros((width, width))
         whitening[np.tril_indices(width)] = _array(values["whitening"]) * float(values["scale"])
@@ -108,23 +132,41 @@ class Familiar:
 
 
 def fits(width: int, means: int = 1) -> bool:
-    """Whether statistics with so many means have room in a checkpoint."""
+    """Whether statistics have room in a checkpoint.
+
+    Args:
+        width: D, channels of the mean latents.
+        means: How many means there are.
+    """
     values = width * (width + 1) // 2 + means * width
     return 2 * values * 4 / 3 <= _MOST_BYTES  # float16 in base64
 
 
 def standardised(means: FloatArray) -> FloatArray:
-    """Mean latents [rows, D], each less its mean and divided by its deviation over D."""
+    """LayerNorm without scale and shift.
+
+    Args:
+        means: Mean latents, [rows, D].
+
+    Returns:
+        [rows, D], each row less its mean and divided by its deviation over D.
+    """
     away = means - means.mean(-1, keepdims=True)
     result: FloatArray = away / np.sqrt(np.square(away).mean(-1, keepdims=True) + _EPS)
     return result
 
 
 def fit_whitening(deviations: FloatArray) -> FloatArray:
-    """The lower triangular L with L L' = the inverse covariance of deviations [rows, D].
+    """The matrix that makes deviations independent of each other.
 
     The covariance is shrunk towards a multiple of the identity, as few rows need (oracle
     approximating shrinkage, Chen et al. 2010).
+
+    Args:
+        deviations: From the means, [rows, D].
+
+    Returns:
+        The lower triangular L with L L' = the inverse covariance, [D, D].
     """
     rows, width = deviations.shape
     covariance = deviations.T @ deviations / rows

@@ -23,7 +23,11 @@ def home() -> Path:
 
 
 def pulled_path(name: str) -> Path:
-    """The file of pulled weights of that name. It need not exist."""
+    """Where pulled weights lie. The file need not exist.
+
+    Args:
+        name: Of the weights.
+    """
     return home() / "weights" / f"{name}.safetensors"
 
 
@@ -33,13 +37,28 @@ def pulled() -> dict[str, Path]:
 
 
 def remember_digest(path: Path, digest: str) -> None:
-    """Keeps the SHA-256 of a file that was pulled, beside it, as sha256sum writes it."""
+    """Keeps the SHA-256 of a file that was pulled, beside it, as sha256sum writes it.
+
+    Args:
+        path: The file.
+        digest: In hexadecimal.
+
+    Raises:
+        OSError: It cannot be written.
+    """
     with atomic_write(_digest_file(path)) as part:
         part.write_text(f"{digest}  {path.name}\n", encoding="utf-8")
 
 
 def remembered_digest(path: Path) -> str | None:
-    """The SHA-256 of a file when it was pulled, or None if it was not."""
+    """The SHA-256 that a file had when it was pulled.
+
+    Args:
+        path: The file.
+
+    Returns:
+        In hexadecimal; None if the file was not pulled.
+    """
     try:
         return _digest_file(path).read_text(encoding="utf-8").split()[0]
     except (OSError, ValueError, IndexError):
@@ -61,8 +80,15 @@ def chosen_defaults() -> dict[str, str]:
 def choose_default(modality: str, name: str) -> Path | None:
     """Remembers which weights serve a modality.
 
+    Args:
+        modality: Its name.
+        name: Of the weights.
+
     Returns:
         The file in which earlier choices stood, if it was broken and they are lost.
+
+    Raises:
+        OSError: It cannot be written.
     """
     path = _defaults_file()
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -48,7 +48,14 @@ class Nodes:
         return members
 
     def scores(self, scores: FloatArray) -> FloatArray:
-        """Calibrated class scores [..., classes] to those of the nodes [..., nodes]."""
+        """Scores of the nodes: sums over their classes.
+
+        Args:
+            scores: Of the classes, calibrated, [..., classes].
+
+        Returns:
+            [..., nodes].
+        """
         if self.level == "class":
             return scores
         summed: FloatArray = tempered(scores, self.temperature) @ self._members
@@ -72,11 +79,14 @@ class LabelTree:
         ]
 
     def answer(self, scores: FloatArray, sure: float) -> Answer | None:
-        """The most specific node that is sure enough, or None.
+        """The most specific node that is sure enough.
 
         Args:
             scores: Of the classes, calibrated, [classes].
             sure: The least score of an answer.
+
+        Returns:
+            The answer; None if no node reaches that score.
         """
         for nodes in self.levels:
             if not nodes.labels:
@@ -88,7 +98,14 @@ class LabelTree:
         return None
 
     def classes_of(self, name: str) -> list[int]:
-        """The classes that a label, an id, a group or a kind names; capitals do not matter."""
+        """The classes that a name stands for.
+
+        Args:
+            name: A label, an id, a group or a kind; capitals do not matter.
+
+        Returns:
+            Their indices, none if the name is unknown.
+        """
         name = name.casefold()
         return [
             index
@@ -103,7 +120,15 @@ class LabelTree:
 
 
 def tempered(scores: FloatArray, temperature: float) -> FloatArray:
-    """Scores [..., classes] as another temperature of the logits gives them."""
+    """Scores as another temperature of the logits gives them.
+
+    Args:
+        scores: [..., classes].
+        temperature: Divides their logarithms.
+
+    Returns:
+        [..., classes], with the sum 1.
+    """
     if temperature == 1:
         return scores
     logits = np.log(np.maximum(scores, _TINY)) / temperature
@@ -113,7 +138,15 @@ def tempered(scores: FloatArray, temperature: float) -> FloatArray:
 
 
 def renormalised(scores: FloatArray, classes: Iterable[int]) -> FloatArray:
-    """Scores [classes] shared among some of them; the others have 0."""
+    """Scores shared among some of the classes.
+
+    Args:
+        scores: [classes].
+        classes: The indices of these.
+
+    Returns:
+        [classes], with the sum 1; the others have 0.
+    """
     chosen = list(classes)
     result = np.zeros_like(scores)
     result[chosen] = scores[chosen] / max(float(scores[chosen].sum()), _TINY)

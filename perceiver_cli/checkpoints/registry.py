@@ -48,8 +48,12 @@ def bundled_defaults() -> dict[str, str]:
 def find(name: str) -> Path:
     """The file of a checkpoint given by name or by path.
 
-    Raises UsageError, with the nearest name, if there is no such thing, and CheckpointError if it
-    is one that has to be pulled first.
+    Args:
+        name: Of bundled or pulled weights, or a path.
+
+    Raises:
+        UsageError: There is no such thing; names the nearest.
+        CheckpointError: It has to be pulled first, or the file is missing.
     """
     at_hand = known()
     if name in at_hand:
@@ -68,7 +72,14 @@ def find(name: str) -> Path:
 
 
 def default_for(modality: str) -> Path:
-    """The file that serves a modality. Raises CheckpointError if it is not there."""
+    """The file that serves a modality.
+
+    Args:
+        modality: Its name.
+
+    Raises:
+        CheckpointError: It is not there, or the file of chosen defaults is broken.
+    """
     name = defaults().get(modality)
     if name is None:
         raise CheckpointError(f"no weights for {modality} are bundled")

@@ -28,7 +28,14 @@ class Summary:
 
 
 def summarise(path: Path) -> Summary:
-    """Reads the header and the tensors' shapes. Raises CheckpointError."""
+    """What `models list` and `models info` show of a checkpoint.
+
+    Args:
+        path: The checkpoint; only its header and the tensors' shapes are read.
+
+    Raises:
+        CheckpointError: As read_header.
+    """
     header = read_header(path)
     with safe_open(path, framework="numpy") as file:
         shapes = [file.get_slice(name).get_shape() for name in file.keys()]  # noqa: SIM118

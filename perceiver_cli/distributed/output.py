@@ -44,7 +44,14 @@ class Output:
         self.form = form
 
     def prepare(self, fingerprint: str) -> None:
-        """Makes the folder, or checks that it is of this fingerprint. Raises UsageError."""
+        """Makes the folder, or checks what is there.
+
+        Args:
+            fingerprint: Of the run's weights and settings.
+
+        Raises:
+            UsageError: The folder is of another fingerprint or format, or cannot be written.
+        """
         import_parquet()
         if not self.remote:
             prepare_folder(Path(self.where), fingerprint)
@@ -57,7 +64,16 @@ class Output:
             raise UsageError(f"{self.where} holds {other}: go on with the same --format")
 
     def write(self, name: str, rows: list[Row]) -> None:
-        """One part, complete or not there; a part of the same name is replaced."""
+        """Writes one part, complete or not at all; a part of the same name is replaced.
+
+        Args:
+            name: Of the part, without its ending.
+            rows: Records, one for each input.
+
+        Raises:
+            OSError: It cannot be written.
+            InputError: The same, where the folder is remote.
+        """
         self._put(f"part-{name}.{self.form}", self._encoded(rows))
 
     def rows(self) -> Iterator[tuple[str, list[Row]]]:
@@ -67,7 +83,12 @@ class Output:
                 yield name, self._decoded(self._get(name), _KEYS)
 
     def take_out(self, part: str, keep: Iterable[int]) -> None:
-        """Writes a part again with those of its rows only."""
+        """Writes a part again with some of its rows; without any it is removed.
+
+        Args:
+            part: Its name.
+            keep: Indices of the rows that stay.
+        """
         rows = self._decoded(self._get(part), None)
         kept = [rows[index] for index in keep]
         if kept:
@@ -175,17 +196,32 @@ class Done:
         return sum(file is not None for file in self._files.values())
 
     def holds(self, source: Source) -> bool:
-        """Whether an input is done, and is still the same."""
+        """Whether an input is done, and is still the same.
+
+        Args:
+            source: The input.
+        """
         known = self._files.get(source.path)
         return bool(known) and known == source.identity()
 
     def members_of(self, archive: str) -> dict[str, Row]:
-        """The paths of an archive's members that are done, and what they were."""
+        """The members of an archive that are done.
+
+        Args:
+            archive: Its path.
+
+        Returns:
+            Path of the member -> its identity when it was read.
+        """
         return self._members.get(archive, {})
 
 
 def drop_replaced(output: Output) -> None:
-    """Takes rows out of parts that have a newer row in another part."""
+    """Takes rows out of parts that have a newer row in another part.
+
+    Args:
+        output: The folder.
+    """
     newest: dict[str, str] = {}
     parts: dict[str, list[str]] = {}
     # The names of a later run's parts sort behind those of an earlier one.

@@ -99,7 +99,25 @@ def run(
     on_progress: Callable[[Summary], None] | None = None,
     settings: dict[str, Any],
 ) -> Summary:
-    """As `classify`, of inputs that have been found, archives unopened."""
+    """Classifies inputs that have been found, archives unopened.
+
+    Args:
+        inputs: What to classify.
+        output: The folder of the results.
+        address: See classify, as for the others.
+        file_filter: Which members of archives are taken.
+        timeout: Seconds for decoding one file; 0 is no limit.
+        chunk_inputs: Inputs in one task, and in one part of the output.
+        on_progress: Called now and then with the counts so far.
+        settings: The Classifier's.
+
+    Returns:
+        The counts.
+
+    Raises:
+        UsageError: Ray or the output cannot be used, or the cluster is too small.
+        CheckpointError: Weights are missing.
+    """
     settings = {"attention": False, "modality": "auto", "strict": False, **settings}
     model = settings.get("model")
     with connected(address) as resources:

@@ -118,7 +118,15 @@ class AudioPreparation(Preparation):
 
 
 def fit_samples(samples: np.ndarray, count: int) -> np.ndarray:
-    """float32 [S] -> float32 [count]: cut at the end, or repeated from the beginning."""
+    """Samples of a window's length.
+
+    Args:
+        samples: float32 [S].
+        count: How many are wanted.
+
+    Returns:
+        float32 [count]: cut at the end, or repeated from the beginning.
+    """
     if len(samples) >= count:
         return np.ascontiguousarray(samples[:count], np.float32)
     return np.resize(samples, count).astype(np.float32, copy=False)

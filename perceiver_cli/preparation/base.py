@@ -112,7 +112,14 @@ class Preparation(ABC):
 
     @abstractmethod
     def windows(self, media: Media) -> list[Window]:
-        """Fixed-shape arrays of each window of an input."""
+        """Cuts an input into windows.
+
+        Args:
+            media: What `load` returned.
+
+        Returns:
+            Arrays of a fixed shape for each window, with where it lies and whether it has a signal.
+        """
 
     def for_preview(self, picture_side: int, frame_side: int) -> Preparation:
         """The same preparation, which loads pictures and frames large enough for people to see.
@@ -133,5 +140,9 @@ class Preparation(ABC):
         return self
 
     def preview(self, media: Media) -> Preview:
-        """The input as people see it."""
+        """The input as people see it.
+
+        Args:
+            media: What `load` returned.
+        """
         return Preview()

@@ -27,10 +27,13 @@ def read_recipe(values: dict[str, Any]) -> Any:
 
 
 def preparation_for(values: dict[str, Any]) -> Preparation:
-    """What brings inputs into the arrays that a checkpoint with this recipe reads.
+    """What brings inputs into the arrays that a checkpoint reads.
+
+    Args:
+        values: The checkpoint's recipe, see read_recipe.
 
     Raises:
-        ValueError: as read_recipe.
+        ValueError: As read_recipe.
     """
     recipe = read_recipe(values)
     preparation: Preparation = part(recipe.modality, "preparation")(recipe)

@@ -30,7 +30,15 @@ _FLAT_RATIO = 1e-6
 
 
 def sound_signal(samples: npt.NDArray[np.float32], rate: int) -> Signal:
-    """Whether mono samples, nominally in [-1, 1], can be heard."""
+    """Whether a sound can be heard.
+
+    Args:
+        samples: Mono, [S], nominally in [-1, 1].
+        rate: Samples per second.
+
+    Returns:
+        "present", "silent" or "too_short".
+    """
     if len(samples) < SHORTEST_S * rate:
         return "too_short"
     return "present" if _frame_rms(samples, rate).max() >= SILENCE_RMS else "silent"
@@ -52,7 +60,14 @@ def non_silent_part(samples: npt.NDArray[np.float32], rate: int, floor_db: float
 
 
 def picture_signal(pixels: npt.NDArray[np.uint8]) -> Signal:
-    """Whether a picture, or the frames of a video, show anything: uint8 [..., H, W, 3]."""
+    """Whether a picture, or any frame of a video, shows anything.
+
+    Args:
+        pixels: uint8 [..., H, W, 3].
+
+    Returns:
+        "present" or "blank".
+    """
     rows = pixels.reshape(-1, pixels.shape[-3] * pixels.shape[-2], 3)
     # Contiguous channels take a tenth to a quarter of the time that interleaved ones take.
     channels = np.ascontiguousarray(rows.transpose(0, 2, 1), np.float32)
@@ -60,7 +75,14 @@ def picture_signal(pixels: npt.NDArray[np.uint8]) -> Signal:
 
 
 def shape_signal(points: npt.NDArray[np.float64]) -> Signal:
-    """Whether centred points [N, 3] reach into two dimensions at least."""
+    """Whether points reach into two dimensions at least.
+
+    Args:
+        points: float64 [N, 3], centred.
+
+    Returns:
+        "present" or "no_extent".
+    """
     extents = np.linalg.svd(points, compute_uv=False) if len(points) > 1 else np.zeros(3)
     flat = len(extents) < 2 or extents[1] <= _FLAT_RATIO * max(float(extents[0]), 1e-300)
     return "no_extent" if flat else "present"
@@ -76,7 +98,15 @@ def _frame_rms(samples: npt.NDArray[np.float32], rate: int) -> npt.NDArray[np.fl
 
 
 def frame_levels(samples: npt.NDArray[np.float32], rate: int) -> npt.NDArray[np.float32]:
-    """Root mean square of each LEVEL_S seconds of mono samples, the last maybe of fewer."""
+    """Loudness over time.
+
+    Args:
+        samples: Mono, [S].
+        rate: Samples per second.
+
+    Returns:
+        Root mean square of each LEVEL_S seconds, the last maybe of fewer, [ceil(S / frame)].
+    """
     starts = np.arange(0, len(samples), round(LEVEL_S * rate))
     energy = np.add.reduceat(np.square(samples), starts)
     levels: npt.NDArray[np.float32] = np.sqrt(energy / np.diff(np.append(starts, len(samples))))

@@ -137,7 +137,15 @@ def measure_unknown(results: Sequence[Classification], labels: dict[str, Label])
 
 
 def is_right(answer: Answer | None, label: Label | None) -> bool:
-    """Whether a thing with this label is what the answer says."""
+    """Whether a thing with this label is what the answer says.
+
+    Args:
+        answer: Of a result; None if it is unsure.
+        label: Of the thing; None if it is not known.
+
+    Returns:
+        Whether the answer's class, group or kind is the thing's own at that level.
+    """
     if answer is None or label is None:
         return False
     own = label.label if answer.level == "class" else getattr(label, answer.level)

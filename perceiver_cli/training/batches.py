@@ -92,6 +92,13 @@ class Batches:
         """The batches of a step and of all that follow.
 
         On a GPU, a thread draws the next batch while the model learns from one.
+
+        Args:
+            step: The first step's number, from 0.
+            progress: From a step's number to the share of the training that is done before it.
+
+        Yields:
+            One batch for each step, without end. Close the generator to end its thread.
         """
         steps = count(step)
         if self.device.type == "cpu":
@@ -117,7 +124,16 @@ class Batches:
         return batch
 
     def draw(self, step: int, progress: float) -> Batch:
-        """The batch of a step, before which that share of the training is done."""
+        """The batch of a step, which depends on the plan's seed and the step alone.
+
+        Args:
+            step: The step's number, from 0.
+            progress: Share of the training that is done before, 0 to 1. In the last tenth all
+                latents and elements are used.
+
+        Returns:
+            The batch, on the device.
+        """
         torch.manual_seed(self.plan.seed * 1_000_003 + step)
         with self._on_device(), torch.no_grad():
             rows = torch.multinomial(self.sampling_weights, self.plan.batch, replacement=True)

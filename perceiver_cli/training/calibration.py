@@ -61,7 +61,14 @@ class Outputs:
     classes: IntArray
 
     def by_file(self, values: FloatArray) -> FloatArray:
-        """Values of rows [rows, ...] averaged over each file's windows: [files, ...]."""
+        """Averages over each file's windows.
+
+        Args:
+            values: [rows, ...].
+
+        Returns:
+            float64 [files, ...].
+        """
         summed = np.zeros((len(self.classes), *values.shape[1:]))
         np.add.at(summed, self.files, values)
         counts = np.bincount(self.files)
@@ -69,11 +76,22 @@ class Outputs:
         return result
 
     def scores(self, temperature: float) -> FloatArray:
-        """Scores of the files as inference gives them: [files, classes]."""
+        """Scores of the files as inference gives them: the mean of the windows' softmax.
+
+        Args:
+            temperature: What the logits are divided by.
+
+        Returns:
+            [files, classes], each row with the sum 1.
+        """
         return self.by_file(torch.from_numpy(self.logits / temperature).softmax(-1).numpy())
 
     def loss(self, temperature: float) -> float:
-        """Mean negative log likelihood of the true classes."""
+        """Mean negative log likelihood of the true classes, in nats.
+
+        Args:
+            temperature: What the logits are divided by.
+        """
         found = self.scores(temperature)[np.arange(len(self.classes)), self.classes]
         return float(-np.log(np.maximum(found, _TINY)).mean())
 
@@ -89,6 +107,11 @@ def calibrate(
         adapter: Reads the files as inference does.
         held: Held-out files, for the temperatures, the limits and the card's figures.
         known: Training files, for the statistics of familiar inputs.
+
+    Returns:
+        The header with temperatures (Guo et al. 2017, section 4.2) of all streams, of each stream
+        alone and of the levels of labels, statistics of familiar inputs, and the held-out files'
+        figures on the card.
     """
     parts = {ALL_STREAMS: None} | {name: name for name in _single_streams(adapter)}
     width, classes = header.model.width, len(header.labels)
@@ -129,7 +152,14 @@ def load_sample(
 ) -> Cache:
     """Some of the training files as inference reads them, in the run's folder.
 
-    tell: called with (stage, done, total) after every file.
+    Args:
+        run: The folder, in which they are kept decoded.
+        kept: The files that were trained on.
+        adapter: Reads them, without augmentation.
+        tell: Called with (stage, done, total) after every file.
+
+    Returns:
+        At most FAMILIAR_FILES files, evenly spaced over the classes.
     """
     return load_or_decode(
         run / "known",
@@ -153,6 +183,10 @@ def fit_familiar(
         scores: The calibrated scores of these, [files, classes].
         by_class: Whether every class has a Gaussian, after the last repeat; the score has then no
             limit.
+
+    Returns:
+        Means and one shared covariance (Lee et al. 2018, section 2.1), as the checkpoint keeps
+        them in float16, and the limits for them.
     """
     means, away = {}, []
     for name, out in known.items():

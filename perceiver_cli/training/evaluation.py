@@ -103,7 +103,17 @@ class Evaluation:
         }
 
     def record(self, path: Path, name: str, command: str) -> None:
-        """Writes the figures into the checkpoint's card under `name`, with the command."""
+        """Writes the figures into the checkpoint's card.
+
+        Args:
+            path: The checkpoint.
+            name: What the card calls the files that were measured.
+            command: The command that measures them.
+
+        Raises:
+            CheckpointError: The file is no checkpoint.
+            OSError: It cannot be written.
+        """
         add_to_card(path, "measured", name, self.figures() | {"command": command})
 
 

@@ -71,7 +71,14 @@ class Training:
         self.elapsed_s = 0.0
 
     def run(self, on_step: Callable[[Progress], None]) -> None:
-        """Trains to the end of the plan. Starts from the saved state if there is one."""
+        """Trains to the end of the plan. Starts from the saved state if there is one.
+
+        Args:
+            on_step: Called after every step; on a GPU after every 20th and the last.
+
+        Raises:
+            OSError: The state cannot be saved.
+        """
         self._restore()
         self.model.train()
         schedulers = [

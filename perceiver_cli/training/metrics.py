@@ -84,30 +84,60 @@ def wilson_interval(successes: int, trials: int, z: float = 1.96) -> tuple[float
 
 
 def confusion(predicted: np.ndarray, truth: np.ndarray, classes: int) -> np.ndarray:
-    """Counts int [classes, classes]: rows are true classes, columns predictions."""
+    """Counts predictions by class.
+
+    Args:
+        predicted: Class of every prediction, int [items].
+        truth: True class of every item, int [items].
+        classes: Number of classes.
+
+    Returns:
+        int [classes, classes]: rows are true classes, columns predictions.
+    """
     table = np.zeros((classes, classes), np.int64)
     np.add.at(table, (truth, predicted), 1)
     return table
 
 
 def recalls(table: np.ndarray) -> np.ndarray:
-    """Share found of every class that has items: [classes with items]."""
+    """Share found of every class that has items.
+
+    Args:
+        table: See confusion.
+
+    Returns:
+        float [classes with items], 0 to 1.
+    """
     counts = table.sum(1)
     shares: np.ndarray = table.diagonal()[counts > 0] / counts[counts > 0]
     return shares
 
 
 def calibration_error(best: np.ndarray, right: np.ndarray) -> float:
-    """Mean distance of score and accuracy over bins of the top score (Guo et al. 2017)."""
+    """Expected calibration error: distance of score and accuracy (Guo et al. 2017, section 2).
+
+    Args:
+        best: The top score of every item, 0 to 1, [items].
+        right: Whether the class with that score is the true one, bool [items].
+
+    Returns:
+        The mean over items of the distance in their bin; BINS bins of equal width.
+    """
     bins = np.minimum((best * BINS).astype(int), BINS - 1)
     gap = np.abs(np.bincount(bins, best - right.astype(float), BINS))
     return float(gap.sum() / len(best))
 
 
 def best_temperature(loss: Callable[[float], float]) -> float:
-    """The temperature in [0.05, 20] with the least loss (Guo et al. 2017).
+    """The temperature with the least loss (Guo et al. 2017, section 4.2).
 
-    Three rounds of a grid on log T, each finer by ten.
+    Three rounds of a grid on log T from 0.05 to 20, each finer by ten.
+
+    Args:
+        loss: From a temperature to the loss of the held-out files.
+
+    Returns:
+        The temperature, to 0.3 %.
     """
     low, high = np.log(0.05), np.log(20.0)
     for _ in range(3):
@@ -127,6 +157,9 @@ def fit_limits(
         distances: Of familiar files from what is familiar, [files].
         scores: Their top scores, [files].
         kept: The share.
+
+    Returns:
+        (largest distance, least score).
     """
     limits = 0.0, 1.0
     for tail in np.linspace(1 - kept, (1 - kept) / 2, 26):

@@ -59,9 +59,17 @@ class Muon(Optimizer):
 
 
 def orthogonalise(matrices: Tensor, iterations: int = 5) -> Tensor:
-    """Each matrix with its singular values brought near 1: [K, a, b] -> [K, a, b].
+    """Each matrix with its singular values brought near 1.
 
-    Newton-Schulz iterations; the values end between about 0.7 and 1.2, which is all Muon needs.
+    Newton-Schulz iterations (Jordan et al. 2024, "Muon"); the values end between about 0.7 and 1.2,
+    which is all Muon needs.
+
+    Args:
+        matrices: float [K, a, b].
+        iterations: How many.
+
+    Returns:
+        The shape of `matrices`.
     """
     tall = matrices.shape[1] > matrices.shape[2]
     x = matrices.mT if tall else matrices

@@ -39,6 +39,13 @@ def initial_recipe(modality: str, start: Checkpoint | None) -> dict[str, Any]:
 
     A start of the same modality gives its own recipe. For video from pictures, frames are read
     like pictures.
+
+    Args:
+        modality: What the new model reads.
+        start: The checkpoint that it starts from; None for random weights.
+
+    Returns:
+        The recipe in its JSON form, see read_recipe.
     """
     recipe: dict[str, Any] = {"modality": modality, **find_modality(modality).fresh_recipe}
     if start is None:
@@ -58,6 +65,11 @@ def load_matching_weights(model: Perceiver, adapter: Adapter, start: Checkpoint)
     The head differs for other classes, and the cross-attends for other byte arrays. Two changes of
     the byte array are linear and are projected into the weights: from pictures to video, where a
     picture is the mean of the frames, and from a spectrogram's levels to their cosines.
+
+    Args:
+        model: The new model, whose weights are changed.
+        adapter: What it reads.
+        start: The checkpoint that it starts from.
     """
     tensors: dict[str, Tensor] = dict(start.tensors)
     if (start.header.recipe["modality"], adapter.modality) == ("image", "av"):
@@ -76,10 +88,18 @@ def load_matching_weights(model: Perceiver, adapter: Adapter, start: Checkpoint)
 
 
 def frame_channels(picture: ImageRecipe, video: VideoRecipe, channels: int) -> Tensor | None:
-    """The linear map from a video's element to a picture's: [C of the picture, `channels`].
+    """The linear map from a video's element to a picture's.
 
-    Values are averaged over an element's frames; the position in time is ignored. None if the two
-    recipes cut their patches in different ways.
+    Values are averaged over an element's frames; the position in time is ignored.
+
+    Args:
+        picture: The recipe of the pictures.
+        video: The recipe of the video.
+        channels: C of the video's byte array, with padding.
+
+    Returns:
+        float32 [C of the picture, `channels`]; None if the two recipes cut their patches in
+        different ways.
     """
     alike = all(getattr(picture, name) == getattr(video, name) for name in _SHARED)
     if not (alike and picture.positions and picture.windows == "none"):
@@ -103,9 +123,14 @@ def frame_channels(picture: ImageRecipe, video: VideoRecipe, channels: int) -> T
 
 
 def level_channels(before: AudioRecipe, now: AudioRecipe) -> Tensor | None:
-    """The linear map from an element of cosines to one of levels: [C before, C now].
+    """The linear map from an element of cosines to one of levels.
 
-    None if the two recipes differ in more than that.
+    Args:
+        before: The recipe with levels.
+        now: The recipe with cosines.
+
+    Returns:
+        float32 [C before, C now]; None if the two recipes differ in more than that.
     """
     if before.values != "levels" or replace(before, values="cosines") != now or now.patch_samples:
         return None

@@ -71,12 +71,23 @@ PUBLISHED: dict[str, Published] = {
 
 
 def of_kind(kind: Kind) -> Published:
-    """The published classifier of that kind."""
+    """The published classifier of one kind.
+
+    Args:
+        kind: Each kind has one.
+    """
     return next(entry for entry in PUBLISHED.values() if entry.kind == kind)
 
 
 def published(name: str) -> Published:
-    """The one of that name. Raises UsageError with the nearest name."""
+    """The published classifier of that name.
+
+    Args:
+        name: As `models list` shows it.
+
+    Raises:
+        UsageError: There is none; names the nearest.
+    """
     if name in PUBLISHED:
         return PUBLISHED[name]
     near = difflib.get_close_matches(name, PUBLISHED, 1, 0.4)

@@ -75,9 +75,13 @@ _TRAINING_ONLY = re.compile(r".*_ema/(counter|hidden)")
 
 
 def to_port(arrays: dict[str, np.ndarray]) -> dict[str, Tensor]:
-    """ "module/parameter" -> array becomes the port's name -> tensor.
+    """DeepMind's arrays under the names and in the layout of the transformers port.
 
-    Names that no published classifier has stay as they are.
+    Args:
+        arrays: "module/parameter" -> array, as haiku has them; "params/" and "state/" may precede.
+
+    Returns:
+        The port's name -> tensor. Names that no published classifier has stay as they are.
     """
     # {"params": ..., "state": ...}, or the parameters alone.
     flat = {re.sub(r"^(params|state)/", "", name): array for name, array in arrays.items()}

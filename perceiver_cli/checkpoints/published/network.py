@@ -29,7 +29,14 @@ _BATCH_NORM_EPS = 1e-5
 
 
 def kind_of(tensors: Tensors) -> Kind:
-    """Which of the four it is. Raises CheckpointError if none."""
+    """Which of the four published classifiers it is.
+
+    Args:
+        tensors: Under the port's names.
+
+    Raises:
+        CheckpointError: It is none of them.
+    """
     if f"{_PREPROCESSOR}.convnet_1x1.weight" in tensors:
         return "learned"
     if f"{_PREPROCESSOR}.convnet.conv.weight" in tensors:
@@ -44,7 +51,19 @@ def kind_of(tensors: Tensors) -> Kind:
 def network(
     tensors: Tensors, kind: Kind, settings: dict[str, Any]
 ) -> tuple[dict[str, Any], Weights]:
-    """The model's config, without its streams, and all its weights."""
+    """Translates the port's tensors.
+
+    Args:
+        tensors: Under the port's names; those that are used are taken out.
+        kind: Which classifier.
+        settings: The port's, with defaults.
+
+    Returns:
+        The model's config, without its streams, and all its weights.
+
+    Raises:
+        CheckpointError: A tensor is missing or of the wrong shape.
+    """
     latents, width = tensors.shape("perceiver.embeddings.latents", 2)
     (channels,) = tensors.shape(f"{_ENCODER}.cross_attention.attention.self.layernorm2.weight", 1)
     weights = {"latents": tensors.take("perceiver.embeddings.latents", latents, width)}

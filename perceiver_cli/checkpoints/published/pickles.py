@@ -13,10 +13,17 @@ from perceiver_cli.errors import CheckpointError
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """ "outer/inner/name" -> array of nested mappings of numpy arrays.
+    """Arrays of a pickle, of which nothing is executed.
 
-    Raises CheckpointError, in one line, if the pickle asks for anything but arrays and plain
-    containers, or is not whole.
+    Args:
+        path: Nested mappings of numpy arrays, pickled.
+
+    Returns:
+        "outer/inner/name" -> array.
+
+    Raises:
+        CheckpointError: The pickle asks for anything but arrays and plain containers, or is not
+            whole; in one line.
     """
     try:
         with open(path, "rb") as stream:

@@ -17,10 +17,19 @@ from perceiver_cli.errors import CheckpointError
 
 
 def pull(entry: Published) -> Path:
-    """The converted file in the user's folder. Raises CheckpointError in one line.
+    """Fetches a published classifier and converts it.
 
     Fetching is huggingface_hub's: its cache, which resumes a download that broke off, its
     environment variables and its tokens.
+
+    Args:
+        entry: Which one.
+
+    Returns:
+        The converted file in the user's folder.
+
+    Raises:
+        CheckpointError: It cannot be fetched, or is not what it was; in one line.
     """
     weights = _fetch(entry)
     digest = _check(weights)

@@ -36,9 +36,17 @@ class Foreign:
 
 
 def read_foreign(path: Path) -> Foreign:
-    """Reads a folder in the transformers layout, a weights file in one, or a .pystate file.
+    """Reads the files of a published classifier.
 
-    Raises CheckpointError in one line that names the file, UsageError if it is none of these.
+    Args:
+        path: A folder in the transformers layout, a weights file in one, or a .pystate file.
+
+    Returns:
+        Tensors under the port's names.
+
+    Raises:
+        CheckpointError: A file is missing or damaged; in one line that names it.
+        UsageError: It is none of these.
     """
     weights = _weights_in(path) if path.is_dir() else path
     if not weights.is_file():

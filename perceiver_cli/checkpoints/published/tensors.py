@@ -23,14 +23,33 @@ class Tensors:
         return name in self._left
 
     def shape(self, name: str, rank: int) -> tuple[int, ...]:
-        """The shape of a tensor that fixes the sizes of others."""
+        """The shape of a tensor that fixes the sizes of others.
+
+        Args:
+            name: Of the tensor, which stays.
+            rank: Number of its dimensions.
+
+        Raises:
+            CheckpointError: It is missing, or has other dimensions.
+        """
         found = tuple(self._get(name).shape)
         if len(found) != rank:
             raise self._misshapen(name, found, f"{rank} dimensions")
         return found
 
     def take(self, name: str, *shape: int) -> Tensor:
-        """A tensor of this shape."""
+        """Takes a tensor out.
+
+        Args:
+            name: Of the tensor.
+            shape: That it has to have.
+
+        Returns:
+            float32, contiguous.
+
+        Raises:
+            CheckpointError: It is missing, or of another shape.
+        """
         tensor = self._get(name)
         if tuple(tensor.shape) != shape:
             raise self._misshapen(name, tuple(tensor.shape), list(shape))
@@ -38,7 +57,7 @@ class Tensors:
         return tensor.float().contiguous()
 
     def leave(self, name: str, *shape: int) -> None:
-        """A tensor that belongs there and that nothing here needs."""
+        """Takes out a tensor that belongs there and that nothing here needs. See take."""
         self.take(name, *shape)
 
     def finish(self) -> None:

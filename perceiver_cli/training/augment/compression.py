@@ -90,7 +90,15 @@ def _smooth_or_sharpen(pixels: Tensor, kind: Tensor, strength: Tensor) -> Tensor
 
 
 def gaussian_blur_matrices(sigma: Tensor, side: int) -> Tensor:
-    """Gaussian blur along one axis: standard deviations [B] in pixels -> [B, side, side]."""
+    """Gaussian blur along one axis, as matrices.
+
+    Args:
+        sigma: Standard deviations in pixels, [B].
+        side: Of the pictures, in pixels.
+
+    Returns:
+        float [B, side, side], each row with the sum 1.
+    """
     cells = torch.arange(side)
     distance = (cells.unsqueeze(1) - cells).square()
     scaled = -0.5 * distance / sigma.view(-1, 1, 1).clamp_min(1e-3).square()
@@ -100,8 +108,12 @@ def gaussian_blur_matrices(sigma: Tensor, side: int) -> Tensor:
 def random_resampling_matrices(batch: int, side: int) -> Tensor:
     """Scaling down to 0.4 to 1 of the side, then up again, each with a random filter.
 
+    Args:
+        batch: B, number of pictures.
+        side: Of the pictures, in pixels.
+
     Returns:
-        float32 [batch, side, side], to apply along rows and along columns.
+        float32 [B, side, side], to apply along rows and along columns.
     """
     matrices = _resampling_matrices(side, torch.get_default_device())
     return matrices[torch.randint(len(matrices), (batch,))]

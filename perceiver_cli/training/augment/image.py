@@ -68,7 +68,17 @@ def mixup_or_cutmix(pixels: Tensor, targets: Tensor, probability: float) -> tupl
 def jitter_colour(
     pixels: Tensor, recipe: ImageRecipe | VideoRecipe, strength: float = 0.3
 ) -> Tensor:
-    """Changes light, brightness, contrast and tint, or removes colour: [B, 3, ...] normalised."""
+    """Changes light, brightness, contrast and tint, or removes colour.
+
+    Args:
+        pixels: Normalised, float [B, 3, ...].
+        recipe: Has the mean and deviation.
+        strength: Largest change of contrast, as a share of it, and of brightness, in deviations; a
+            third of it for tint.
+
+    Returns:
+        The same shape.
+    """
     batch = len(pixels)
     shape = (batch, 1, *[1] * (pixels.dim() - 2))
     contrast = torch.empty(shape).uniform_(1 - strength, 1 + strength)
@@ -83,6 +93,14 @@ def jitter_colour(
 
 
 def to_luma(pixels: Tensor, recipe: ImageRecipe | VideoRecipe) -> Tensor:
-    """Replaces every channel by luma: [B, 3, ...] normalised -> the same shape."""
+    """Replaces every channel by luma.
+
+    Args:
+        pixels: Normalised, float [B, 3, ...].
+        recipe: Has the mean and deviation.
+
+    Returns:
+        The same shape.
+    """
     mean, std = channel_statistics(recipe, pixels.dim())
     return (luma_of(pixels * std + mean) - mean) / std

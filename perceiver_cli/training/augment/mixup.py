@@ -12,12 +12,29 @@ def blend(a: Tensor, b: Tensor, share: float) -> Tensor:
 
 
 def distil(targets: Tensor, logits: Tensor, share: float) -> Tensor:
-    """Mixes a share of a teacher's scores, from logits [B, classes, h, w], into targets."""
+    """Mixes a teacher's scores into targets (Hinton et al. 2015, at temperature 1).
+
+    Args:
+        targets: Soft targets [B, classes].
+        logits: The teacher's, [B, classes, h, w]; averaged over h and w.
+        share: Of the teacher.
+
+    Returns:
+        Soft targets [B, classes].
+    """
     return blend(targets, logits.mean((2, 3)).softmax(1), share)
 
 
 def interpolate(logits: Tensor, positions: Tensor) -> Tensor:
-    """Interpolates rows linearly: [B, C, 1, w] at positions [B] from 0 to 1 -> [B, C, 1, 1]."""
+    """Interpolates rows linearly.
+
+    Args:
+        logits: [B, C, 1, w].
+        positions: 0 (the first) to 1 (the last), [B].
+
+    Returns:
+        [B, C, 1, 1].
+    """
     last = logits.shape[-1] - 1
     index = (positions * last).view(-1, 1, 1, 1)
     left = index.floor().clamp(max=max(0, last - 1)).long()
@@ -28,7 +45,16 @@ def interpolate(logits: Tensor, positions: Tensor) -> Tensor:
 
 
 def mixup(values: Tensor, targets: Tensor, probability: float) -> tuple[Tensor, Tensor]:
-    """Mixup (Zhang et al. 2018) of a batch with itself in random order, one share per item."""
+    """Mixup of a batch with itself in random order, one share per item (Zhang et al. 2018).
+
+    Args:
+        values: float [B, ...].
+        targets: Soft targets [B, classes].
+        probability: Of a change of the batch.
+
+    Returns:
+        Values and targets of the same shapes.
+    """
     if torch.rand(()) >= probability:
         return values, targets
     share = torch.distributions.Beta(0.4, 0.4).sample((len(values),))

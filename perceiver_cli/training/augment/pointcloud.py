@@ -46,7 +46,14 @@ class PointCloudAugmentation(Augmentation):
 
 
 def rotate_half(points: Tensor) -> Tensor:
-    """Rotates half of the shapes by any angle about z: [B, N, 3]."""
+    """Rotates half of the shapes by any angle about z.
+
+    Args:
+        points: float [B, N, 3].
+
+    Returns:
+        The same shape.
+    """
     angle = torch.empty(len(points)).uniform_(0, 2 * math.pi) * (torch.rand(len(points)) < 0.5)
     sin, cos, none = angle.sin(), angle.cos(), torch.zeros(len(points))
     rotation = torch.stack([cos, sin, none, -sin, cos, none, none, none, none + 1], -1)

@@ -19,7 +19,15 @@ _NATS_PER_DB = math.log(10) / 10
 
 
 def augmented_features(adapter: AudioAdapter, wave: Tensor) -> Tensor:
-    """Augmented features of sounds [B, samples]; those of raw samples are not changed here."""
+    """Augmented features of sounds; those of raw samples are not changed here.
+
+    Args:
+        adapter: Whose features they are.
+        wave: float32 [B, samples].
+
+    Returns:
+        As the adapter's `features` gives them.
+    """
     if adapter.recipe.patch_samples:
         return adapter.features({"audio": wave})["audio"]
     log = random_equaliser(warp_time_and_frequency(adapter.log_mel(wave)))
@@ -46,7 +54,12 @@ def warp_time_and_frequency(log: Tensor, stretch: float = 0.15, shift: float = 0
 
 
 def random_equaliser(log: Tensor, spread_db: float = 5.0) -> Tensor:
-    """Filters half of the sounds with a smooth random curve of six gains over the bands."""
+    """Filters half of the sounds with a smooth random curve of six gains over the bands.
+
+    Args:
+        log: float [B, mels, frames].
+        spread_db: Standard deviation of the gains in decibels.
+    """
     batch, mels, _ = log.shape
     gains = spread_db * _NATS_PER_DB * torch.randn(batch, 1, 6)
     gains = gains * (torch.rand(batch, 1, 1) < 0.5)
@@ -55,7 +68,14 @@ def random_equaliser(log: Tensor, spread_db: float = 5.0) -> Tensor:
 
 
 def limit_bandwidth(log: Tensor) -> Tensor:
-    """Removes all above a random band from 40 % of the sounds, all below one from 20 %."""
+    """Removes all above a random band from 40 % of the sounds, all below one from 20 %.
+
+    Args:
+        log: float [B, mels, frames].
+
+    Returns:
+        The same shape; -inf where nothing is left.
+    """
     batch, mels, _ = log.shape
     band = torch.arange(mels).view(1, -1, 1)
     high = torch.randint(mels // 3, mels, (batch, 1, 1))
@@ -75,6 +95,9 @@ def limit_to_telephone_band(
         low_hz: Lower end of the lowest mel band.
         rate: Samples per second; the highest band ends at half of it.
         probability: Of a change, for each sound.
+
+    Returns:
+        The same shape; -inf where nothing is left.
     """
     batch, mels, _ = log.shape
     edges = torch.tensor(mel_row_edges(rate, mels, low_hz), dtype=torch.float32)
@@ -102,7 +125,14 @@ def add_noise(log: Tensor, widths: Tensor) -> Tensor:
 
 
 def mask_spans(spectrum: Tensor) -> Tensor:
-    """SpecAugment (Park et al. 2019): masks up to two spans of bands and two of frames."""
+    """Masks up to two spans of bands and two of frames (SpecAugment, Park et al. 2019).
+
+    Args:
+        spectrum: Normalised, float [B, mels, frames].
+
+    Returns:
+        The same shape; 0, the mean, in the spans.
+    """
     batch, mels, frames = spectrum.shape
 
     def spans(probability: float, size: int) -> Tensor:

@@ -52,7 +52,15 @@ class VideoAugmentation(Augmentation):
 
 
 def shuffle_sounds_within_class(wave: Tensor, targets: Tensor) -> Tensor:
-    """Gives each clip the sound of a random clip of its own class in the batch: [B, S]."""
+    """Gives each clip the sound of a random clip of its own class in the batch.
+
+    Args:
+        wave: float [B, S].
+        targets: [B, classes]; the largest one is a clip's class.
+
+    Returns:
+        [B, S].
+    """
     classes = targets.argmax(1)
     same = (classes.unsqueeze(0) == classes.unsqueeze(1)).float()
     return wave[torch.multinomial(same, 1).squeeze(1)]

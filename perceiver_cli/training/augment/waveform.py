@@ -16,7 +16,15 @@ _QUIET_DB = 35.0
 
 
 def active_frames(wave: Tensor, rate: int) -> Tensor:
-    """Which frames of 20 ms are not silence: [B, S] -> bool [B, frames]."""
+    """Which frames of 20 ms are not silence.
+
+    Args:
+        wave: [B, S].
+        rate: Samples per second.
+
+    Returns:
+        bool [B, frames]; all of them where a recording is zeros throughout.
+    """
     size = round(_FRAME_S * rate)
     power = wave[:, : wave.shape[1] // size * size].unflatten(1, (-1, size)).square().mean(2)
     loudest = power.amax(1, keepdim=True)
@@ -60,7 +68,14 @@ def random_windows(wave: Tensor, samples: int, rate: int) -> tuple[Tensor, Tenso
 
 
 def normalise_loudness(wave: Tensor) -> Tensor:
-    """Scales each recording so that the root mean square of its louder half is 1."""
+    """Scales each recording so that the root mean square of its louder half is 1.
+
+    Args:
+        wave: [B, S].
+
+    Returns:
+        The same shape.
+    """
     power = wave[:, ::8].square()  # enough to tell
     louder = power >= power.median(1, keepdim=True).values
     mean = (power * louder).sum(1, keepdim=True) / louder.sum(1, keepdim=True)
@@ -68,10 +83,18 @@ def normalise_loudness(wave: Tensor) -> Tensor:
 
 
 def add_reverberation(wave: Tensor, rate: int, probability: float = 0.25) -> Tensor:
-    """Adds the reverberation of random synthetic rooms to some of the sounds: [B, S] -> [B, S].
+    """Adds the reverberation of random synthetic rooms to some of the sounds.
 
     An impulse response is a peak, then noise of up to 0.8 s that decays by 60 dB in 0.1 to 1.2 s,
     with fewer high frequencies. The direct sound is 0 to 20 dB louder than the reverberation.
+
+    Args:
+        wave: [B, S].
+        rate: Samples per second.
+        probability: Of a change, for each sound.
+
+    Returns:
+        The same shape.
     """
     chosen = (torch.rand(len(wave)) < probability).nonzero().squeeze(1)
     if not len(chosen):
@@ -93,7 +116,15 @@ def add_reverberation(wave: Tensor, rate: int, probability: float = 0.25) -> Ten
 
 
 def clip_peaks(wave: Tensor, probability: float = 0.1) -> Tensor:
-    """Clips some of the sounds at a share of their peak, as an overdriven recorder does."""
+    """Clips some of the sounds at a share of their peak, as an overdriven recorder does.
+
+    Args:
+        wave: [B, S].
+        probability: Of a change, for each sound; the limit is 0 to 26 dB below the peak.
+
+    Returns:
+        The same shape.
+    """
     batch = len(wave)
     limit = wave.abs().amax(1, keepdim=True) * 10 ** (-torch.empty(batch, 1).uniform_(0, 26) / 20)
     limit = torch.where(torch.rand(batch, 1) < probability, limit, math.inf)
@@ -101,7 +132,15 @@ def clip_peaks(wave: Tensor, probability: float = 0.1) -> Tensor:
 
 
 def mix_background(wave: Tensor, probability: float = 0.2) -> Tensor:
-    """Adds another sound of the batch, 6 to 24 dB quieter, to some of the sounds: [B, S]."""
+    """Adds another sound of the batch, 6 to 24 dB quieter, to some of the sounds.
+
+    Args:
+        wave: [B, S].
+        probability: Of a change, for each sound.
+
+    Returns:
+        The same shape.
+    """
     batch = len(wave)
     gain = 10 ** (-torch.empty(batch, 1).uniform_(6, 24) / 20)
     gain = gain * (torch.rand(batch, 1) < probability)

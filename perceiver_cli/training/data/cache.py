@@ -46,12 +46,27 @@ class Cache:
         return len(self.classes)
 
     def rows(self, indices: np.ndarray) -> dict[str, np.ndarray]:
-        """The arrays of some rows, copied into memory."""
+        """The arrays of some rows.
+
+        Args:
+            indices: int [n].
+
+        Returns:
+            Stream -> [n, ...], copied into memory.
+        """
         return {name: array[indices] for name, array in self.streams.items()}
 
 
 def fingerprint(folder: LabelledFolder, adapter: Adapter) -> str:
-    """A digest of the recipe and of every file's path, size and time of modification."""
+    """A digest of the recipe and of every file's path, class, size and time of modification.
+
+    Args:
+        folder: The files.
+        adapter: Whose recipe they are decoded for.
+
+    Returns:
+        SHA-256 in hexadecimal. A file that cannot be read counts as such.
+    """
     digest = hashlib.sha256(json.dumps(asdict(adapter.recipe), sort_keys=True).encode())
     for path, index in folder.files:
         try:
@@ -64,7 +79,16 @@ def fingerprint(folder: LabelledFolder, adapter: Adapter) -> str:
 
 
 def open_cache(folder: Path, expected: str) -> Cache | None:
-    """The cache in `folder`, or None if it is incomplete or its fingerprint is another."""
+    """Opens decoded files that an earlier run wrote.
+
+    Args:
+        folder: Where they lie.
+        expected: The fingerprint that they have to have.
+
+    Returns:
+        The cache, its streams mapped from disk; None if it is incomplete or of another
+        fingerprint.
+    """
     try:
         index = json.loads((folder / "index.json").read_text())
         if index["fingerprint"] != expected:
@@ -84,7 +108,20 @@ def write_cache(
     decoded: Iterable[tuple[int, int, list[Window]]],
     left_out: list[LeftOut],
 ) -> Cache:
-    """Writes decoded (file index, class, windows); the folder appears when it is complete."""
+    """Writes decoded files; the folder appears when it is complete.
+
+    Args:
+        folder: Where they will lie. What is there is replaced.
+        expected: Their fingerprint.
+        decoded: (index of the file, its class, its windows), in the order of the rows.
+        left_out: The files that cannot be used; it may grow while `decoded` is read.
+
+    Returns:
+        The cache, its streams mapped from disk.
+
+    Raises:
+        OSError: It cannot be written.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
     for leftover in folder.parent.glob(f".{folder.name}.*.part"):  # of a run that was killed
         shutil.rmtree(leftover, ignore_errors=True)

@@ -126,7 +126,15 @@ def hold_out(
 
 
 def evenly_spaced(folder: LabelledFolder, count: int) -> LabelledFolder:
-    """At most `count` of the files, evenly spaced, so that every class has its share."""
+    """Some files of every class.
+
+    Args:
+        folder: The files, ordered by class.
+        count: How many at most.
+
+    Returns:
+        At most `count` of them, evenly spaced, so that every class has its share.
+    """
     files = folder.files
     step = max(1.0, len(files) / count)
     chosen = [files[int(i * step + step / 2)] for i in range(min(count, len(files)))]
@@ -134,7 +142,13 @@ def evenly_spaced(folder: LabelledFolder, count: int) -> LabelledFolder:
 
 
 def read_labels(path: Path) -> dict[str, Label]:
-    """Id -> label, from lines of: id, label and, if there are any, group and kind, between tabs.
+    """Reads labels with their groups and kinds.
+
+    Args:
+        path: Lines of: id, label and, if there are any, group and kind, between tabs.
+
+    Returns:
+        Id -> label. Lines of an id alone are left out.
 
     Raises:
         UsageError: The file cannot be read, or a line has more columns.

@@ -44,13 +44,27 @@ class ClassUsage:
 
 
 def left_out_by_error(path: str, class_index: int, kind: ErrorKind, message: str) -> LeftOut:
-    """A file that could not be decoded, with the kind and message of its InputError."""
+    """A file that could not be decoded.
+
+    Args:
+        path: The file.
+        class_index: Its class.
+        kind: Of its InputError. Files without bytes, and those that are not media, are passed over;
+            all others are broken.
+        message: Of its InputError.
+    """
     passed_over = kind == "unsupported" or (kind == "empty" and Source(path).has_no_bytes())
     return LeftOut(path, class_index, "passed_over" if passed_over else "broken", message)
 
 
 def left_out_without_signal(path: str, class_index: int, signal: str) -> LeftOut:
-    """A file without signal, which is neither trained on nor counted as right or wrong."""
+    """A file without signal, which is neither trained on nor counted as right or wrong.
+
+    Args:
+        path: The file.
+        class_index: Its class.
+        signal: Why there is none: "silent", "blank", "too_short" or "no_extent".
+    """
     reason = f"holds nothing to classify ({signal.replace('_', ' ')})"
     return LeftOut(path, class_index, "broken", reason)
 
@@ -61,7 +75,17 @@ def usage_by_class(
     held_out: Iterable[int],
     left_out: Iterable[LeftOut],
 ) -> list[ClassUsage]:
-    """One entry a class, in order. training, held_out: the class of every usable file."""
+    """Counts what becomes of the files of each class.
+
+    Args:
+        labels: Of the classes, in order.
+        training: The class of every file that is trained on.
+        held_out: The class of every usable file that is held out.
+        left_out: The files that cannot be used.
+
+    Returns:
+        One entry a class, in order.
+    """
     used, held = Counter(training), Counter(held_out)
     missing = Counter((entry.class_index, entry.kind == "broken") for entry in left_out)
     return [
@@ -72,6 +96,11 @@ def usage_by_class(
 
 def check_usage(usage: list[ClassUsage], left_out: list[LeftOut], modality: str) -> None:
     """Checks that every class has files and that all media are of one modality.
+
+    Args:
+        usage: One entry a class, in order.
+        left_out: The files that cannot be used.
+        modality: What the model reads.
 
     Raises:
         UsageError: A class has no usable file, or there are media of another modality, which
