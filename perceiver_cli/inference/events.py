@@ -105,7 +105,8 @@ def track_of(windows: Sequence[Window], scores: Sequence[Floats | None], window_
             begin = round(window.location["levels_start_s"] / LEVEL_S)
             room = levels[begin : begin + len(heard)]
             room[:] = heard[: len(room)]
-    mean = sums[:-1].cumsum(0) / np.maximum(counts[:-1].cumsum(), 1)[:, None]
+    mean = np.cumsum(sums, 0, out=sums)[:-1]
+    mean /= np.maximum(counts[:-1].cumsum(), 1)[:, None]
     return Track(mean, levels)
 
 
@@ -137,10 +138,11 @@ def find_events(
 def _spans_of(track: Track, settings: EventSettings) -> Iterator[tuple[int, int, int, float]]:
     """(class, first step, end, mean score) of every event."""
     weights = weights_of(track.levels, settings)
-    scores = _smooth(track.scores, weights, round(settings.smooth_s / LEVEL_S))
-    weighted = scores * weights[:, None]
-    for index in np.flatnonzero(weighted.max(0, initial=0.0) >= settings.on):
-        own = weighted[:, index]
+    steps = round(settings.smooth_s / LEVEL_S)
+    # One class at a time: an hour has 36,000 steps. Means and weights only lower a score.
+    for index in np.flatnonzero(track.scores.max(0, initial=0.0) >= settings.on):
+        scores = _smooth(track.scores[:, index], weights, steps)
+        own = scores * weights
         lasting = [
             (first, end)
             for first, end in _runs(own >= settings.on * settings.off)
@@ -148,7 +150,7 @@ def _spans_of(track: Track, settings: EventSettings) -> Iterator[tuple[int, int,
         ]
         for first, end in _joined(lasting, round(settings.gap_s / LEVEL_S)):
             if (end - first) * LEVEL_S >= settings.least_s:
-                yield int(index), first, end, scores[first:end, index].mean()
+                yield int(index), first, end, scores[first:end].mean()
 
 
 def weights_of(levels: Floats, settings: EventSettings) -> Floats:
@@ -186,7 +188,7 @@ def _ratio(decibels: float) -> float:
 
 
 def _smooth(scores: Floats, weights: Floats, steps: int) -> Floats:
-    """A weighted running mean over so many steps, over fewer at the ends.
+    """A weighted running mean over so many steps, over fewer at the ends: float64 [steps].
 
     The weights keep the background before and after an event from changing its scores.
     """
@@ -195,9 +197,8 @@ def _smooth(scores: Floats, weights: Floats, steps: int) -> Floats:
     before, behind = (steps - 1) // 2, steps // 2
     position = np.arange(len(scores))
     first, end = np.maximum(position - before, 0), np.minimum(position + behind + 1, len(scores))
-    weights = np.maximum(weights, _LEAST_WEIGHT)[:, None]
-    sums = np.concatenate([np.zeros((1, scores.shape[1])), (scores * weights).cumsum(0)])
-    totals = np.concatenate([np.zeros((1, 1)), weights.cumsum(0)])
+    weights = np.maximum(weights, _LEAST_WEIGHT)
+    sums, totals = (np.append(0.0, x.cumsum()) for x in (scores * weights, weights))
     mean: Floats = (sums[end] - sums[first]) / (totals[end] - totals[first])
     return mean
 

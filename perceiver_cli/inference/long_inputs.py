@@ -8,6 +8,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from perceiver_cli.errors import InputError
 from perceiver_cli.inference.decoding.items import FailedItem, Item, PreparedItem
@@ -41,6 +45,7 @@ def predict_long(
         options: What the Result contains.
     """
     source = _at_hand(item.source)
+    kept = _Kept(item.total)
     windows: list[Window] = []
     scores: list[WindowPrediction | None] = []
     notes = dict.fromkeys(item.notes)
@@ -52,8 +57,10 @@ def predict_long(
         if isinstance(stretch, FailedItem):
             notes[f"some of it was left out: {stretch.error.message}"] = None
         else:
-            scores += predict_windows(stretch.windows, engine)
-            windows += [replace(window, arrays={}) for window in stretch.windows]
+            found = predict_windows(stretch.windows, engine)
+            for window, prediction in zip(stretch.windows, found, strict=True):
+                windows.append(kept.window(window))
+                scores.append(kept.prediction(prediction))
             notes |= dict.fromkeys(stretch.notes)
         first += base.FIRST_WINDOWS if stretch is item else STRETCH
         if first >= item.total:
@@ -70,6 +77,43 @@ def predict_long(
         return result
     (seen,) = engine.predict(list(clearest.windows), attention=True)
     return replace(result, attention=seen.statistics)
+
+
+class _Kept:
+    """What is kept of windows, in few arrays.
+
+    Thousands of small arrays among freed large ones would fragment the memory: an hour of sound
+    took 60 MB more.
+    """
+
+    def __init__(self, windows: int) -> None:
+        self._windows = windows
+        self._tables: dict[str, npt.NDArray[Any]] = {}
+        self._filled: dict[str, int] = {}
+
+    def window(self, window: Window) -> Window:
+        """A window without its arrays."""
+        location = window.location
+        if "levels" in location:
+            location = location | {"levels": self._row("levels", location["levels"])}
+        return replace(window, arrays={}, location=location)
+
+    def prediction(self, prediction: WindowPrediction | None) -> WindowPrediction | None:
+        """The same prediction."""
+        if prediction is None:
+            return None
+        return replace(prediction, scores=self._row("scores", prediction.scores))
+
+    def _row(self, name: str, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The values, as the next row of a table if they fit."""
+        if name not in self._tables:
+            self._tables[name] = np.empty((self._windows, len(values)), values.dtype)
+        table, row = self._tables[name], self._filled.get(name, 0)
+        if row == len(table) or len(values) > table.shape[1]:
+            return values
+        self._filled[name] = row + 1
+        table[row, : len(values)] = values
+        return table[row, : len(values)]
 
 
 def clearest_part(source: Source, result: Classification) -> Source:
