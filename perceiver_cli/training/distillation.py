@@ -14,6 +14,12 @@ import numpy as np
 from perceiver_cli.errors import UsageError
 from perceiver_cli.training.data.folder import LabelledFolder
 
+_FILES = {
+    "teacher": "logits.npy",
+    "teacher_features": "features.npy",
+    "teacher_audio": "audio_logits.npy",
+}
+
 
 @dataclass(frozen=True)
 class Teacher:
@@ -21,7 +27,8 @@ class Teacher:
 
     Attributes:
         outputs: "teacher": logits, float16 [rows, classes, h, w], memory-mapped. If given,
-            "teacher_features": the inputs of its last layer, float16 [rows, F, h, w].
+            "teacher_features": the inputs of its last layer, float16 [rows, F, h, w], and
+            "teacher_audio": logits of another teacher for the sound of a video, like the first.
         rows: int [training files], the row of each.
     """
 
@@ -34,7 +41,7 @@ def read_teacher(path: Path, folder: LabelledFolder) -> Teacher:
 
     Args:
         path: A folder with files.txt (CLASS/NAME per line), logits.npy (a row per line) and
-            perhaps features.npy (a row per line).
+            perhaps features.npy and audio_logits.npy (a row per line).
         folder: The training files. Its classes are those of the logits, in order.
 
     Raises:
@@ -42,24 +49,26 @@ def read_teacher(path: Path, folder: LabelledFolder) -> Teacher:
     """
     try:
         lines = (path / "files.txt").read_text(encoding="utf-8").splitlines()
-        logits = np.load(path / "logits.npy", mmap_mode="r", allow_pickle=False)
+        outputs = {
+            name: np.load(path / file, mmap_mode="r", allow_pickle=False)
+            for name, file in _FILES.items()
+            if name == "teacher" or (path / file).exists()
+        }
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: the teacher cannot be read ({error})") from None
-    if logits.ndim != 4 or logits.shape[:2] != (len(lines), len(folder.labels)):
-        raise UsageError(
-            f"{path}: logits of shape {list(logits.shape)} do not fit {len(lines)} files and "
-            f"{len(folder.labels)} classes"
-        )
+    classes = len(folder.labels)
+    for name, array in outputs.items():
+        if array.ndim != 4 or len(array) != len(lines):
+            fits = False
+        else:
+            fits = name == "teacher_features" or array.shape[1] == classes
+        if not fits:
+            raise UsageError(
+                f"{path}: {_FILES[name]} of shape {list(array.shape)} does not fit {len(lines)} "
+                f"files and {classes} classes"
+            )
     row_of = {line: row for row, line in enumerate(lines)}
     names = [f"{folder.labels[index].id}/{file.name}" for file, index in folder.files]
     if missing := [name for name in names if name not in row_of]:
         raise UsageError(f"{path}: lacks {missing[0]} and {len(missing) - 1} more files")
-    outputs = {"teacher": logits}
-    if (path / "features.npy").exists():
-        features = np.load(path / "features.npy", mmap_mode="r", allow_pickle=False)
-        if features.ndim != 4 or len(features) != len(lines):
-            raise UsageError(
-                f"{path}: features of shape {list(features.shape)} do not fit {len(lines)} files"
-            )
-        outputs["teacher_features"] = features
     return Teacher(outputs, np.array([row_of[name] for name in names]))

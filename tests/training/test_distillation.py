@@ -38,9 +38,9 @@ def test_a_file_gets_its_own_logits(folder, tmp_path):
     ("lines", "shape", "words"),
     [
         (["cat/0.png"], (1, 2, 3, 3), "lacks cat/1.png and 2 more"),
-        (["cat/0.png"], (1, 3, 3, 3), "do not fit 1 files and 2 classes"),
-        (["cat/0.png"], (2, 2, 3, 3), "do not fit"),
-        (["cat/0.png"], (1, 2), "do not fit"),
+        (["cat/0.png"], (1, 3, 3, 3), "does not fit 1 files and 2 classes"),
+        (["cat/0.png"], (2, 2, 3, 3), "does not fit"),
+        (["cat/0.png"], (1, 2), "does not fit"),
     ],
 )
 def test_a_teacher_that_does_not_fit(folder, tmp_path, lines, shape, words):
@@ -69,24 +69,30 @@ def test_a_share_of_a_target_is_what_the_teacher_says_of_the_view(share):
     assert (targets[:, 2:4].sum(1) >= share - 1e-4).all()
 
 
-def test_of_clips_only_those_without_sound_ask_the_teacher():
+def test_a_clips_targets_come_from_the_teachers_of_the_streams_that_are_left():
     adapter = build_adapter({"modality": "av", "audio": {"modality": "audio"}})
     recipe, truth = adapter.recipe, torch.eye(5)[:2]
-    arrays = {
+    seen, heard = (logit * torch.eye(5)[[place] * 2] for logit, place in ((50, 3), (80, 4)))
+    both = {
         "video": torch.zeros(2, recipe.frames, recipe.size, recipe.size, 3, dtype=torch.uint8),
         "audio": torch.rand(2, adapter.audio.recipe.samples),
-        "teacher": 50 * torch.eye(5)[[3, 3], :, None, None],
+        "teacher": seen[:, :, None, None],
+        "teacher_audio": heard[:, :, None, None].expand(-1, -1, 1, 3),
     }
+    alone = {name: array for name, array in both.items() if name != "teacher_audio"}
     augment = part("av", "augmentation")(adapter, 0.0, 0.75)
-    seen = set()
-    for seed in range(12):
-        torch.manual_seed(seed)
-        features, targets = augment(arrays, truth)
-        silent = "audio" not in features
-        expected = truth / 4 + 0.75 * torch.eye(5)[3] if silent else truth
-        torch.testing.assert_close(targets, expected)
-        seen.add(silent)
-    assert seen == {True, False}
+    said = {("audio", "video"): 4, ("audio",): 4, ("video",): 3}
+    found = set()
+    for seed in range(20):
+        for arrays in (both, alone):
+            torch.manual_seed(seed)
+            features, targets = augment(arrays, truth)
+            streams = tuple(sorted(features))
+            taught = arrays is both or streams == ("video",)
+            expected = truth / 4 + 0.75 * torch.eye(5)[said[streams]] if taught else truth
+            torch.testing.assert_close(targets, expected)
+            found.add(streams)
+    assert found == set(said)
 
 
 def test_views_show_parts_of_the_picture_mirrored_turned_or_the_whole_on_a_sheet():
@@ -118,7 +124,7 @@ def test_features_are_read_where_there_are_some(folder, tmp_path):
     assert found.shape == (2, 6, 1, 3)
     assert found[:, 5, 0, 2].tolist() == [2, 0]
     np.save(place / "features.npy", np.zeros((3, 6, 1, 3)))
-    with pytest.raises(UsageError, match="do not fit 4 files"):
+    with pytest.raises(UsageError, match="does not fit 4 files"):
         read_teacher(place, folder)
 
 

@@ -51,6 +51,11 @@ def mirrored(picture: Image.Image) -> Image.Image:
     return Image.fromarray(np.pad(pixels, ((margin, margin), (margin, margin), (0, 0)), "reflect"))
 
 
+def first_sample(rng: random.Random, samples: int) -> int:
+    """Where a clip's sound begins in its recording; the first draw of the clip's generator."""
+    return rng.randrange(max(1, samples - round(RATE * SECONDS) + 1))
+
+
 def render(job: tuple[Path, Path, Path, int]) -> None:
     """Writes one clip."""
     picture_file, sound_file, target, seed = job
@@ -62,7 +67,7 @@ def render(job: tuple[Path, Path, Path, int]) -> None:
     samples, rate = soundfile.read(sound_file, dtype="float32", always_2d=True)
     assert rate == RATE
     wanted = round(RATE * SECONDS)
-    start = rng.randrange(max(1, len(samples) - wanted + 1))
+    start = first_sample(rng, len(samples))
     wave = np.resize(samples.mean(1)[start : start + wanted], wanted)
 
     with av.open(str(target), "w") as container:

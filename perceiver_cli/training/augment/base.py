@@ -39,7 +39,7 @@ class Augmentation(ABC):
         Args:
             arrays: By stream, as the cache has them, [B, ...]. "teacher": a teacher's logits
                 [B, classes, h, w], where there is one; "teacher_features": its features
-                [B, F, h, w].
+                [B, F, h, w]; "teacher_audio": a video's sound's, as the first.
             targets: Soft targets [B, classes].
 
         Returns:

@@ -17,8 +17,8 @@ class VideoAugmentation(Augmentation):
     """One crop, flip and change of colour for all frames of a clip; sounds of the same class.
 
     40 % of the batches lose their sound, which is the easier stream to learn, and 20 % their
-    frames, so that the model learns to read each stream alone. A teacher's logits are used where
-    there is no sound.
+    frames, so that the model learns to read each stream alone. Targets come from the teachers of
+    the streams that are left: the logits of two are added, as if the streams were independent.
     """
 
     adapter: VideoAdapter
@@ -29,7 +29,7 @@ class VideoAugmentation(Augmentation):
         """See Augmentation."""
         choice = float(torch.rand(()))
         audio = arrays.get("audio")
-        features = {}
+        features, logits = {}, []
         if choice >= 0.2 or audio is None:
             frames = self.adapter.features({"video": arrays["video"]})["video"]
             batch, channels, steps, side, _ = frames.shape
@@ -37,12 +37,16 @@ class VideoAugmentation(Augmentation):
             frames = warp(frames, random_affine_crops(batch))
             frames = frames.view(batch, channels, steps, side, side)
             features["video"] = jitter_colour(frames, self.adapter.recipe)
+            logits.append(arrays.get("teacher"))
         if choice < 0.6 and audio is not None and self.adapter.audio:
-            wave = torch.roll(audio.float(), int(torch.randint(audio.shape[1], ())), 1)
-            wave = shuffle_sounds_within_class(wave, targets)
+            order = shuffle_within_class(targets)
+            wave = torch.roll(audio[order].float(), int(torch.randint(audio.shape[1], ())), 1)
             features["audio"] = augmented_features(self.adapter.audio, wave)
-        elif "teacher" in arrays:
-            targets = distil(targets, arrays["teacher"], self.teacher_share)
+            heard = arrays.get("teacher_audio")
+            logits.append(None if heard is None else heard[order])
+        known = [array.mean((2, 3), keepdim=True) for array in logits if array is not None]
+        if known and len(known) == len(features):
+            targets = distil(targets, torch.stack(known).sum(0), self.teacher_share)
         if torch.rand(()) < self.mixup_probability:
             share = float(torch.distributions.Beta(0.4, 0.4).sample())
             order = torch.randperm(len(targets))
@@ -51,16 +55,15 @@ class VideoAugmentation(Augmentation):
         return features, targets
 
 
-def shuffle_sounds_within_class(wave: Tensor, targets: Tensor) -> Tensor:
-    """Gives each clip the sound of a random clip of its own class in the batch.
+def shuffle_within_class(targets: Tensor) -> Tensor:
+    """For each item, a random item of its own class in the batch.
 
     Args:
-        wave: float [B, S].
-        targets: [B, classes]; the largest one is a clip's class.
+        targets: [B, classes]; the largest one is an item's class.
 
     Returns:
-        [B, S].
+        Indices, int64 [B].
     """
     classes = targets.argmax(1)
     same = (classes.unsqueeze(0) == classes.unsqueeze(1)).float()
-    return wave[torch.multinomial(same, 1).squeeze(1)]
+    return torch.multinomial(same, 1).squeeze(1)
