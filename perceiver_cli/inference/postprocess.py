@@ -98,7 +98,7 @@ def result_of(
     if not found:
         return result
     scores = np.average([window.scores for window in found], axis=0, weights=votes)
-    familiar = _familiar(item, found, float(scores.max()), engine)
+    familiar = _familiar(item, found, engine)
     among = sorted({i for name in options.classes for i in engine.tree.classes_of(name)})
     if options.classes:
         scores = renormalised(scores, among)
@@ -124,15 +124,13 @@ def result_of(
     )
 
 
-def _familiar(
-    item: PreparedItem, found: list[WindowPrediction], score: float, engine: Engine
-) -> bool | None:
+def _familiar(item: PreparedItem, found: list[WindowPrediction], engine: Engine) -> bool | None:
     """Whether the windows on average are like the training data."""
     distances = [window.distance for window in found if window.distance is not None]
     if engine.familiar is None or not distances:
         return None
     read = next(window for window in item.windows if window.signal == "present")
-    return engine.familiar.holds(float(np.mean(distances)), score, read.arrays)
+    return engine.familiar.includes(float(np.mean(distances)), read.arrays)
 
 
 def _prediction(label: Label, index: int, score: float) -> Prediction:

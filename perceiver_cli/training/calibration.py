@@ -15,6 +15,7 @@ from perceiver_cli.adapters.base import Adapter
 from perceiver_cli.checkpoints.familiar import (
     ALL_STREAMS,
     Familiar,
+    fit_leading,
     fit_whitening,
     fits,
     standardised,
@@ -27,7 +28,7 @@ from perceiver_cli.model.perceiver import MeanLatent, Perceiver
 from perceiver_cli.training.data.cache import Cache
 from perceiver_cli.training.data.decode import load_or_decode
 from perceiver_cli.training.data.folder import LabelledFolder, evenly_spaced
-from perceiver_cli.training.metrics import best_temperature, fit_limits, measure
+from perceiver_cli.training.metrics import best_temperature, measure
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -134,7 +135,7 @@ def calibrate(
     }
     familiar = None
     if fits(width) and len(known):
-        familiar = fit_familiar(read(known), outputs, scores, by_class).to_dict()
+        familiar = fit_familiar(read(known), outputs, by_class).to_dict()
     measured = measure(scores[ALL_STREAMS], outputs[ALL_STREAMS].classes).rounded()
     before = {n: f for n, f in header.card.get("measured", {}).items() if n != HELD}
     return replace(
@@ -169,20 +170,13 @@ def load_sample(
     )
 
 
-def fit_familiar(
-    known: dict[str, Outputs],
-    held: dict[str, Outputs],
-    scores: dict[str, FloatArray],
-    by_class: bool,
-) -> Familiar:
+def fit_familiar(known: dict[str, Outputs], held: dict[str, Outputs], by_class: bool) -> Familiar:
     """Statistics of training files, and limits that held-out ones keep.
 
     Args:
         known: Name of the streams -> what the model makes of training files.
         held: The same of held-out files.
-        scores: The calibrated scores of these, [files, classes].
-        by_class: Whether every class has a Gaussian, after the last repeat; the score has then no
-            limit.
+        by_class: Whether every class has a Gaussian, after the last repeat.
 
     Returns:
         Means and one shared covariance (Lee et al. 2018, section 2.1), as the checkpoint keeps
@@ -195,18 +189,25 @@ def fit_familiar(
         means[name] = np.stack([rows[own == k].mean(0) for k in range(own.max() + 1)])
         away.append(rows - means[name][own])
     zeros = dict.fromkeys(means, 0.0)
-    whitening = fit_whitening(np.concatenate(away))
-    # As the checkpoint has it, in float16.
-    familiar = Familiar.from_dict(Familiar(whitening, means, zeros, zeros, by_class).to_dict())
-    limits, lowest = {}, {}
+    deviations = np.concatenate(away)
+    familiar = Familiar(fit_whitening(deviations), means, zeros, by_class)
+    if not by_class:
+        familiar = _with_leading(familiar, fit_leading(deviations), held[ALL_STREAMS])
+    familiar = Familiar.from_dict(familiar.to_dict())  # as the checkpoint has it, in float16
+    limits = {}
     for name, out in held.items():
-        streams = [name] if name else ["", ""]
-        distances = out.by_file(familiar.distance(out.means, streams))
-        if by_class:
-            limits[name], lowest[name] = float(np.quantile(distances, KEPT)), 0.0
-        else:
-            limits[name], lowest[name] = fit_limits(distances, scores[name].max(1), KEPT)
-    return replace(familiar, limits=limits, scores=lowest)
+        distances = familiar.distance(out.means, [name] if name else ["", ""])
+        limits[name] = float(np.quantile(out.by_file(distances), KEPT))
+    return replace(familiar, limits=limits)
+
+
+def _with_leading(familiar: Familiar, leading: FloatArray, held: Outputs) -> Familiar:
+    """With distances in leading directions that are as often large for held-out files."""
+    usual = held.by_file(familiar.distance(held.means, ["", ""]))
+    deviations = held.means - familiar.means[ALL_STREAMS][0]
+    other = held.by_file(np.square(deviations @ leading).mean(-1))
+    ratio = np.quantile(usual, KEPT) / max(float(np.quantile(other, KEPT)), _TINY)
+    return replace(familiar, leading=leading * np.sqrt(ratio))
 
 
 def read_windows(

@@ -146,24 +146,3 @@ def best_temperature(loss: Callable[[float], float]) -> float:
         step = grid[1] - grid[0]
         low, high = middle - step, middle + step
     return float(np.exp(middle))
-
-
-def fit_limits(
-    distances: np.ndarray, scores: np.ndarray, kept: float = 0.95
-) -> tuple[float, float]:
-    """The largest distance and the least score, so that a share `kept` of files has neither beyond.
-
-    Args:
-        distances: Of familiar files from what is familiar, [files].
-        scores: Their top scores, [files].
-        kept: The share.
-
-    Returns:
-        (largest distance, least score).
-    """
-    limits = 0.0, 1.0
-    for tail in np.linspace(1 - kept, (1 - kept) / 2, 26):
-        limits = float(np.quantile(distances, 1 - tail)), float(np.quantile(scores, tail))
-        if ((distances <= limits[0]) & (scores >= limits[1])).mean() >= kept:
-            break
-    return limits

@@ -26,3 +26,23 @@ def by_group(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
             raise UsageError(f"unknown setting {name}: use input.NAME or model.NAME")
         groups[group][key] = value
     return groups["input"], groups["model"]
+
+
+def changed(recipe: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """A recipe with other values.
+
+    Args:
+        recipe: Every setting of an input, by name; that of a video's sound is a recipe, too.
+        changes: NAME -> value; "audio.NAME" for the sound of a video.
+
+    Returns:
+        The recipe changed. It is not checked: `build_adapter` refuses unknown names.
+    """
+    result = dict(recipe)
+    for name, value in changes.items():
+        outer, dot, inner = name.partition(".")
+        if dot and isinstance(result.get(outer), dict):
+            result[outer] = result[outer] | {inner: value}
+        else:
+            result[name] = value
+    return result

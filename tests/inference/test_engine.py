@@ -127,7 +127,7 @@ def test_the_distance_is_that_of_the_mean_latent(weights, windows, tmp_path, las
 
     def distance(mean):
         means = {"": mean[None]}
-        familiar = Familiar(np.eye(width), means, {"": 1.5}, {"": 0.0}, last)
+        familiar = Familiar(np.eye(width), means, {"": 1.5}, last)
         header = replace(plain.header, familiar=familiar.to_dict())
         path = tmp_path / "familiar.safetensors"
         save_checkpoint(path, replace(plain, header=header))

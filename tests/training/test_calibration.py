@@ -65,10 +65,10 @@ def test_what_is_near_no_class_is_unfamiliar_though_it_is_near_their_mean(by_cla
         means = centres[classes] + 0.2 * rng.normal(size=(400, 4))
         return {"": calibration.Outputs(np.zeros((400, 4)), means, np.arange(400), classes)}
 
-    scores = {"": np.full((400, 4), 0.25)}
-    familiar = calibration.fit_familiar(drawn(), drawn(), scores, by_class)
+    familiar = calibration.fit_familiar(drawn(), drawn(), by_class)
     assert familiar.means[""].shape == (4 if by_class else 1, 4)
-    kept = [familiar.holds(d, 0.25, [""]) for d in familiar.distance(drawn()[""].means, [""])]
+    kept = [familiar.includes(d, [""]) for d in familiar.distance(drawn()[""].means, [""])]
     assert 0.9 < np.mean(kept) < 1
+    assert familiar.leading.size == (0 if by_class else 16)
     (between,) = familiar.distance(np.array([[2.0, 2, -2, -2]]), [""])
-    assert familiar.holds(between, 0.25, [""]) == (not by_class)
+    assert familiar.includes(between, [""]) == (not by_class)

@@ -47,12 +47,3 @@ def test_temperature_undoes_a_scaling(scale):
         return -np.log(powers[np.arange(4000), truth] / powers.sum(1)).mean()
 
     assert metrics.best_temperature(loss) == pytest.approx(scale, rel=0.1)
-
-
-def test_limits_keep_the_share_that_they_say():
-    rng = np.random.default_rng(0)
-    distances, scores = rng.random(4000), rng.random(4000)
-    longest, least = metrics.fit_limits(distances, scores, 0.95)
-    kept = (distances <= longest) & (scores >= least)
-    assert kept.mean() == pytest.approx(0.95, abs=0.003)
-    assert (distances <= longest).mean() == pytest.approx((scores >= least).mean(), abs=0.003)
