@@ -22,7 +22,7 @@ from perceiver_cli.errors import CheckpointError, UsageError
 from perceiver_cli.training.calibration import calibrate, load_sample
 from perceiver_cli.training.data.decode import load_or_decode
 from perceiver_cli.training.data.folder import read_labels, training_files
-from perceiver_cli.training.overrides import by_group
+from perceiver_cli.training.overrides import by_group, changed
 
 
 @dataclass(frozen=True)
@@ -97,12 +97,12 @@ def _adapter(options: RefitOptions, header: Header) -> Adapter:
     except ValueError as error:
         raise CheckpointError(f"{options.checkpoint}: {error}") from None
     try:
-        changed = build_adapter(header.recipe | changes)
+        other = build_adapter(changed(header.recipe, changes))
     except ValueError as error:
         raise UsageError(str(error)) from None
-    if changed.streams != adapter.streams:
+    if other.streams != adapter.streams:
         raise UsageError("--refit-familiar leaves the model as it is: it reads other channels")
-    return changed
+    return other
 
 
 def _labels(options: RefitOptions, folder: list[Label], present: list[Label]) -> list[Label]:

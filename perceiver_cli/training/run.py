@@ -34,7 +34,7 @@ from perceiver_cli.training.data.usage import (
 )
 from perceiver_cli.training.distillation import read_teacher
 from perceiver_cli.training.loop import Progress, Training
-from perceiver_cli.training.overrides import by_group
+from perceiver_cli.training.overrides import by_group, changed
 from perceiver_cli.training.plan import Plan
 from perceiver_cli.training.warm_start import initial_recipe, load_matching_weights
 from perceiver_cli.version import package_version
@@ -186,7 +186,8 @@ def _design(
     """The adapter and the model's config: the start's or the defaults, changed by the settings."""
     of_input, of_model = by_group(options.settings)
     try:
-        adapter = build_adapter(initial_recipe(options.modality, start) | of_input)
+        initial = asdict(build_adapter(initial_recipe(options.modality, start)).recipe)
+        adapter = build_adapter(changed(initial, of_input))
         if start:
             config = replace(start.header.model, classes=classes, streams=adapter.streams)
         else:
