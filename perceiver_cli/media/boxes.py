@@ -21,17 +21,40 @@ def top_level_box(stream: BinaryIO, kind: bytes) -> bytes:
     return stream.read(min(length, _LARGEST))
 
 
-def find_box(stream: BinaryIO, kind: bytes) -> tuple[int, int] | None:
+def find_box(
+    stream: BinaryIO, kind: bytes, within: tuple[int, int] | None = None
+) -> tuple[int, int] | None:
     """Where the content of the first box of a type begins in a file, and how long it is.
 
     Args:
         stream: The file.
         kind: The type's four letters.
+        within: Where the content of another box begins, and how long it is; None: the whole file.
 
     Returns:
         (start, length in bytes, as stated), or None without such a box.
     """
-    position, end = 0, stream.seek(0, 2)
+    return next(
+        (place for found, place in placed_boxes(stream, within or (0, None)) if found == kind), None
+    )
+
+
+def placed_boxes(
+    stream: BinaryIO, within: tuple[int, int | None]
+) -> Iterator[tuple[bytes, tuple[int, int]]]:
+    """The type of each box in a part of a file, and where its content lies. Reads only headers.
+
+    Args:
+        stream: The file.
+        within: Where the part begins, and how long it is; None: up to the end of the file.
+
+    Yields:
+        (type, (start, length in bytes, as stated)).
+    """
+    position, length_within = within
+    end = stream.seek(0, 2)
+    if length_within is not None:
+        end = min(end, position + length_within)
     while position + 8 <= end:
         stream.seek(position)
         head = stream.read(16)
@@ -39,12 +62,10 @@ def find_box(stream: BinaryIO, kind: bytes) -> tuple[int, int] | None:
         if length == 1:
             length, start = int.from_bytes(head[8:16], "big"), 16
         length = length or end - position
-        if head[4:8] == kind:
-            return position + start, max(0, length - start)
+        yield head[4:8], (position + start, max(0, length - start))
         if length < start:
             break
         position += length
-    return None
 
 
 def boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:

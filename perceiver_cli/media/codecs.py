@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import BinaryIO, Literal
 
-from perceiver_cli.media.boxes import boxes, top_level_box
+from perceiver_cli.media.boxes import find_box, placed_boxes
 from perceiver_cli.media.types import Source
 
 Kind = Literal["pictures", "sound"]
@@ -22,6 +22,7 @@ _AVI = re.compile(rb"strh....vids(....)", re.DOTALL)
 _ENCRYPTED = frozenset({"encv", "enca", "drmi", "drms"})
 
 _HEAD = 2**20
+_BEGINNING = 16
 
 
 def undecodable(source: Source, format: str, kind: Kind) -> str:
@@ -68,12 +69,22 @@ def _codec_name(source: Source, format: str, kind: Kind) -> str | None:
 
 def _iso_sample_entry(stream: BinaryIO, handler: bytes) -> bytes | None:
     """The type of the first sample entry of the first track with a handler."""
-    movie = top_level_box(stream, b"moov")
-    for name, track in boxes(movie):
-        if name != b"trak":
-            continue
-        media = dict(boxes(dict(boxes(track)).get(b"mdia", b"")))
-        if media.get(b"hdlr", b"")[8:12] == handler:
-            table = dict(boxes(dict(boxes(media.get(b"minf", b""))).get(b"stbl", b"")))
-            return table.get(b"stsd", b"")[12:16]
+    movie = find_box(stream, b"moov")
+    if movie is None:
+        return None
+    for name, track in placed_boxes(stream, movie):
+        media = find_box(stream, b"mdia", track) if name == b"trak" else None
+        if media and _content(stream, find_box(stream, b"hdlr", media))[8:12] == handler:
+            place: tuple[int, int] | None = media
+            for inner in (b"minf", b"stbl", b"stsd"):
+                place = place and find_box(stream, inner, place)
+            return _content(stream, place)[12:16]
     return None
+
+
+def _content(stream: BinaryIO, place: tuple[int, int] | None) -> bytes:
+    """The beginning of a box's content."""
+    if place is None:
+        return b""
+    stream.seek(place[0])
+    return stream.read(min(place[1], _BEGINNING))

@@ -69,6 +69,16 @@ DEMUXERS = {
 # Demuxers that guess a stream's duration from a few packets; the file's duration is better.
 _STREAM_LENGTH_GUESSED = frozenset({"mpeg", "mpegts"})
 
+# FFmpeg reports more streams than this as a lack of memory.
+_MOST_STREAMS = 1000
+_NO_ROOM = f"needs too much memory, or holds more than {_MOST_STREAMS:,} streams"
+
+# Longer extents come from damaged or missing timestamps.
+_LONGEST_S = 30 * 86_400.0
+
+# Frames per second; others are damage.
+_SLOWEST, _USUAL, _FASTEST = 1e-4, 25, 1e5
+
 
 @contextmanager
 def open_container(source: Source, format: str) -> Iterator[InputContainer]:
@@ -83,7 +93,8 @@ def open_container(source: Source, format: str) -> Iterator[InputContainer]:
 
     Raises:
         InputError: "corrupt" if the demuxer of the format cannot read the file,
-            "unsupported" for a variant that it does not support.
+            "unsupported" for a variant that it does not support, "too_large" for too many
+            streams.
     """
     import av
 
@@ -95,6 +106,8 @@ def open_container(source: Source, format: str) -> Iterator[InputContainer]:
         except av.error.PatchWelcomeError as error:
             problem = f"this variant of {format.upper()} cannot be read"
             raise InputError("unsupported", problem) from error
+        except MemoryError as error:
+            raise InputError("too_large", _NO_ROOM) from error
         except Exception as error:
             problem = f"the {format.upper()} container is cut off or damaged"
             raise to_input_error(error, "corrupt", problem) from error
@@ -162,10 +175,30 @@ class Extent:
         return self.end_s - self.start_s
 
 
+def frame_rate(stream: Any) -> float | None:
+    """Mean frames per second; None if the file does not state it, or states an absurd one."""
+    rate = _stated_rate(stream)
+    return float(rate) if _is_plausible(rate) else None
+
+
 def frame_length(stream: Any) -> float:
-    """Mean duration in seconds of a frame of pictures (1/25 if the file does not state it)."""
-    rate = stream.average_rate or stream.guessed_rate
-    return float(1 / rate) if rate else 1 / 25
+    """Mean duration in seconds of a frame of pictures (1/25 without a frame rate)."""
+    rate = _stated_rate(stream)
+    return float(1 / rate) if _is_plausible(rate) else 1 / _USUAL
+
+
+def _stated_rate(stream: Any) -> Any:
+    """A fraction; 0 without one."""
+    return stream.average_rate or stream.guessed_rate or 0
+
+
+def _is_plausible(rate: Any) -> bool:
+    return bool(_SLOWEST <= rate <= _FASTEST)
+
+
+def _has_absurd_rate(stream: Any) -> bool:
+    rate = _stated_rate(stream) if stream.type == "video" else 0
+    return bool(rate) and not _is_plausible(rate)
 
 
 def start_of(stream: Any) -> float:
@@ -174,7 +207,7 @@ def start_of(stream: Any) -> float:
 
 
 def stated_extent(container: InputContainer, stream: Any) -> Extent | None:
-    """The extent stated in the header, or None."""
+    """The extent stated in the header; None without a plausible one."""
     start = start_of(stream)
     if stream.duration and container.format.name not in _STREAM_LENGTH_GUESSED:
         duration = float(stream.duration * stream.time_base)
@@ -182,16 +215,22 @@ def stated_extent(container: InputContainer, stream: Any) -> Extent | None:
         duration = container.duration / 1e6
     else:
         return None
+    if duration > _LONGEST_S or _has_absurd_rate(stream):
+        return None
     length = frame_length(stream) if stream.type == "video" else 0.0
     return Extent(start, start + max(0.0, duration - length), start + duration)
 
 
 def measured_extent(container: InputContainer, stream: Any) -> Extent | None:
-    """The extent found by reading all packets without decoding them; None if there are none."""
+    """The extent found by reading all packets without decoding them; None if there are none.
+
+    Timestamps that span months, or are those of an absurd frame rate, are not believed: frames are
+    then counted.
+    """
     length = frame_length(stream) if stream.type == "video" else 0.0
     first, last, end = math.inf, -math.inf, -math.inf
     count = 0
-    for packet in _packets(container, stream):
+    for packet in packets_of(container, stream):
         if not packet.size:
             continue
         count += 1
@@ -204,7 +243,7 @@ def measured_extent(container: InputContainer, stream: Any) -> Extent | None:
         first, last, end = min(first, time), max(last, time), max(end, time + lasts)
     if not count:
         return None
-    if first > last:
+    if first > last or end - first > _LONGEST_S or _has_absurd_rate(stream):
         return Extent(0.0, (count - 1) * length, count * length, timed=False)
     return Extent(first, last, end)
 
@@ -221,7 +260,7 @@ def frames_from(
         with _ignore_damage():
             container.seek(int(start_s / stream.time_base), stream=stream)
     clock = extent.start_s
-    for packet in _packets(container, stream):
+    for packet in packets_of(container, stream):
         frames: list[Any] = []
         with _ignore_damage():
             frames = packet.decode()
@@ -235,7 +274,8 @@ def frames_from(
             )
 
 
-def _packets(container: InputContainer, stream: Any) -> Iterator[Any]:
+def packets_of(container: InputContainer, stream: Any) -> Iterator[Any]:
+    """The packets of a stream that can be read; the last one is empty."""
     packets = container.demux(stream)
     while True:
         packet = None
@@ -258,7 +298,7 @@ def _ignore_damage() -> Iterator[None]:
     try:
         yield
     except MemoryError as error:
-        raise InputError("too_large", "needs more memory than this machine has") from error
+        raise InputError("too_large", _NO_ROOM) from error
     except (av.FFmpegError, OSError, ValueError, RuntimeError):
         # In truncated and damaged files, all other packets that can be decoded are used.
         return

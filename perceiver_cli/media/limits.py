@@ -6,9 +6,9 @@ variable of the environment changes it: PERCEIVER_MAX_PIXELS=400000000.
 | what | limit | why |
 |---|---|---|
 | a picture's pixels | MAX_PIXELS | 10 bytes each at the peak, 2 GB in all |
-| of HEIC, JPEG 2000, animations | a share of MAX_PIXELS | they take 20 bytes and more |
+| of JPEG 2000, animations, HEIC without tiles | half of it or less | they take 20 bytes and more |
 | the pixels of a video's frame | a fifth of MAX_PIXELS | decoders keep several frames |
-| those in 10 bits of H.264, in 4:4:4 | a tenth or less | such frames take twice as much |
+| those of H.264, in 10 bits, in 4:4:4 | less | more frames are kept, or larger ones |
 | a NumPy array, its coordinates | MAX_ARRAY_BYTES | it is held once, with little beside it |
 | a shape's file, its vertices, its faces | MAX_SHAPE_BYTES | all three may be held at once |
 | an animation's frames | MAX_FRAMES | later ones are left out |

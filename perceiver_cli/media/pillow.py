@@ -50,6 +50,7 @@ _MANY_VARIANTS = frozenset({"tiff", "psd", "sgi", "tga"})
 _USUAL_BYTES, _RESULT_BYTES = 10, 7
 _BYTES_A_PIXEL = {"jp2": 22, "heic": 22, "webp": 17, "avif": 17}
 _MOVING_BYTES = 20  # the frame before, and the one that is drawn on it
+_TILE_BYTES, _FULL_COLOUR_TILE_BYTES = 10, 12  # of HEIC, decoded one after the other
 _BITS_A_SAMPLE, _COMPRESSION = 258, 259
 
 # By their numbers in TIFF files: those that libtiff may be built without.
@@ -145,6 +146,9 @@ def _bytes_a_pixel(picture: Image.Image, format: str) -> int:
         # A file may be a single compressed strip, which its decoder holds whole.
         if tags.get(_COMPRESSION, 1) != 1:
             return max(_USUAL_BYTES, _RESULT_BYTES + sum(bits) // 8)
+    if format == "heic" and picture.info.get("tiling"):
+        half_colour = picture.info.get("chroma") == 420 and picture.mode == "RGB"
+        return _TILE_BYTES if half_colour else _FULL_COLOUR_TILE_BYTES
     return _BYTES_A_PIXEL.get(format, _USUAL_BYTES)
 
 

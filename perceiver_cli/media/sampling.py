@@ -56,9 +56,7 @@ def sample_surface(
         areas[begin : begin + len(found)] = found
     totals = np.cumsum(areas, out=areas)
     if not totals[-1] > 0:  # a line or a point
-        used = vertices[np.unique(faces)].astype(np.float64)
-        finite: Floats = used[np.isfinite(used).all(axis=1)]
-        return finite
+        return _corners(vertices, faces, count)
     face = np.searchsorted(totals, rng.random(count) * totals[-1], side="right")
     # The last face may have no area: rounding must not choose it.
     face = np.minimum(face, np.searchsorted(totals, totals[-1]))
@@ -67,6 +65,17 @@ def sample_surface(
     corner = vertices[faces[face]].astype(np.float64)
     sampled: Floats = corner[:, 0] + np.einsum("nk,nkd->nd", along, corner[:, 1:] - corner[:, :1])
     return sampled
+
+
+def _corners(vertices: npt.NDArray[Any], faces: Integers, most: int) -> Floats:
+    """Vertices of faces, finite ones, evenly chosen: float64 [at most `most`, 3]."""
+    used = np.zeros(len(vertices), np.bool_)
+    used[faces.reshape(-1)] = True
+    used &= np.isfinite(vertices).all(axis=1)
+    numbers = np.flatnonzero(used)
+    chosen = np.linspace(0, len(numbers) - 1, min(most, len(numbers))).round().astype(np.int64)
+    found: Floats = vertices[numbers[chosen]].astype(np.float64)
+    return found
 
 
 def sample_cloud(

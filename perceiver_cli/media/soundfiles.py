@@ -18,6 +18,7 @@ from perceiver_cli.media.containers import (
     frames_from,
     measured_extent,
     open_container,
+    packets_of,
     sound_stream,
     stated_extent,
 )
@@ -41,6 +42,9 @@ _BASS = {
     **{(format, count): 3 for format in ("wav", "w64", "flac") for count in (6, 7, 8)},
     **{("ogg", count): count - 1 for count in (6, 7, 8)},
 }
+
+# Length of the header of an ADTS frame, and the bits of the sample rate in its third byte.
+_ADTS_HEADER, _ADTS_RATE = 7, 0x3C
 
 _LONGEST = 2**50  # samples; libsndfile's word for "unknown" is more
 
@@ -149,13 +153,22 @@ def _found_extent(source: Source, format: str, stamp: tuple[int, int] | None) ->
     """As _extent; stamp: changes with the file."""
     with open_container(source, format) as container:
         extent = sound_extent(container, format)
-    if extent.timed:
+    if extent.timed and not (format == "aac" and _rate_changes(source, format)):
         return extent
-    # A stream without timestamps, whose packets have no duration.
+    # A stream without timestamps, or with wrong ones: its samples are counted.
+    extent = replace(extent, timed=False)
     with open_container(source, format) as container:
         frames = frames_from(container, sound_stream(container), 0.0, extent)
         length = sum(frame.samples / (frame.sample_rate or 1) for _, frame in frames)
     return Extent(0.0, length, length, timed=False)
+
+
+def _rate_changes(source: Source, format: str) -> bool:
+    """Whether frames of ADTS state several rates, of which FFmpeg times all by the first."""
+    with open_container(source, format) as container:
+        packets = packets_of(container, sound_stream(container))
+        stated = {bytes(packet)[2] & _ADTS_RATE for packet in packets if packet.size > _ADTS_HEADER}
+    return len(stated) > 1
 
 
 _remembered_extent = lru_cache(maxsize=8)(_found_extent)
@@ -173,6 +186,8 @@ class SampleBuffer:
         self._length_s = length_s
         self._buffer: Samples = np.zeros((0, 1), np.float32)
         self._cursor = self._end = 0
+        self._resampler: Any = None
+        self._resampled: tuple[Any, ...] = ()
 
     @property
     def samples(self) -> Samples:
@@ -181,7 +196,8 @@ class SampleBuffer:
 
     def add(self, frame: Any, offset_s: float) -> bool:
         """Adds an AudioFrame that starts at offset_s in the interval; False when it is full."""
-        part = _samples(frame)
+        changed = self.rate not in (0, frame.sample_rate)
+        part = self._at_first_rate(frame) if changed else _samples(frame)
         if not self.rate:
             self.rate, channels = frame.sample_rate, part.shape[1]
             check_rate(self.rate, channels)
@@ -201,6 +217,19 @@ class SampleBuffer:
         if len(room):
             self._end = min(self._cursor, len(self._buffer))
         return self._cursor < len(self._buffer)
+
+    def _at_first_rate(self, frame: Any) -> Samples:
+        """The samples of a frame of another rate than the first frame's: float32 [S, C]."""
+        import av
+
+        kind = frame.sample_rate, frame.format.name, frame.layout.name
+        with wrap_errors("corrupt", "its sample rate changes to an impossible one"):
+            if kind != self._resampled:
+                self._resampler = av.AudioResampler(frame.format, frame.layout, self.rate)
+                self._resampled = kind
+            parts = [_samples(part) for part in self._resampler.resample(frame)]
+        channels = frame.layout.nb_channels
+        return np.concatenate([np.zeros((0, channels), np.float32), *parts])
 
 
 def check_rate(rate: int, channels: int) -> None:

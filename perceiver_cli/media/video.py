@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import math
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -15,6 +17,7 @@ from perceiver_cli.media.codecs import undecodable
 from perceiver_cli.media.containers import (
     Extent,
     frame_length,
+    frame_rate,
     frames_from,
     has_sound,
     measured_extent,
@@ -35,18 +38,19 @@ from perceiver_cli.media.soundfiles import decode_samples
 from perceiver_cli.media.types import Source, Video, VideoSpec, VideoWindow
 from perceiver_cli.media.windows import choose_windows
 
-# Containers round timestamps to as little as a millisecond.
-_ROUNDING_S = 1e-3
+# Containers round timestamps to as little as a millisecond. Frames that lie closer are told apart
+# by a share of the interval between the requested times.
+_ROUNDING_S, _ROUNDING_SHARE = 1e-3, 0.25
 
 # If seeking lands after a time, or on frames that need earlier ones, it is repeated from this much
 # earlier.
 _SEEK_MARGINS_S = (0.0, 10.0, 60.0)
 
-# Decoders keep reference frames: 39 bytes per pixel were measured for the maximum of H.264 (16
+# Decoders keep reference frames: 44 bytes per pixel were measured for the maximum of H.264 (16
 # frames of 1.5 bytes and those in progress), while a still picture takes 10. Other codecs permit 6
 # to 8 reference frames at sizes near the limit.
 _LIMIT_SHARE, _LIMIT_BYTES = 5, 39
-_FRAMES_HELD_BY_H264, _FRAMES_HELD = 26, 12
+_FRAMES_HELD_BY_H264, _FRAMES_HELD = 29, 12
 _USUAL_BYTES = 1.5
 _LARGE, _THREADS_FOR_LARGE = 2**24, 2
 
@@ -91,7 +95,7 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
         hidden_sound = sound_stream(container) is None and has_sound(container)
         check_size(stream.width, stream.height, _most_pixels(stream))
         length = frame_length(stream)
-        fps = stream.average_rate or stream.guessed_rate
+        fps = frame_rate(stream)
         extent = stated_extent(container, stream)
         # Short files are measured: it is cheap, and the exact last frame matters.
         if extent is None or extent.duration_s <= spec.window_s:
@@ -117,7 +121,7 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
         tuple(windows),
         width,
         height,
-        float(fps) if fps else None,
+        fps,
         extent.duration_s,
         spec.sound_rate if with_sound else None,
         (undecodable(source, format, "sound"),) if hidden_sound else (),
@@ -143,21 +147,37 @@ def _decode_frames(
     short_side: int,
 ) -> _Frames | None:
     """The frames on screen at the requested times, or None if none can be decoded."""
+    found = None
     for margin in _SEEK_MARGINS_S:
-        with open_container(source, format) as container:
-            stream = picture_stream(container)
-            if stream is None:
-                return None
-            stream.thread_type = "AUTO"
-            if stream.width * stream.height > _LARGE:
-                # Every thread holds a frame.
-                stream.codec_context.thread_count = _THREADS_FOR_LARGE
-            timed = frames_from(container, stream, extent.start_s + wanted[0] - margin, extent)
-            shown = _on_screen(((time - extent.start_s, frame) for time, frame in timed), wanted)
-            found = _reduced(shown, _pixel_aspect(stream), short_side)
+        found = _decode_once(source, format, extent, wanted, short_side, margin)
+        if found and math.prod(found.size) > _LARGE:
+            # PyAV's objects refer to each other, and would keep the decoder's frames for a while.
+            gc.collect()
         if wanted[0] <= margin or (found and found.times_s[0] <= wanted[0] + _ROUNDING_S):
-            return found
+            break
     return found
+
+
+def _decode_once(
+    source: Source,
+    format: str,
+    extent: Extent,
+    wanted: npt.NDArray[np.float64],
+    short_side: int,
+    margin: float,
+) -> _Frames | None:
+    """As _decode_frames; decodes from `margin` seconds before the first of the times."""
+    with open_container(source, format) as container:
+        stream = picture_stream(container)
+        if stream is None:
+            return None
+        stream.thread_type = "AUTO"
+        if stream.width * stream.height > _LARGE:
+            # Every thread holds a frame.
+            stream.codec_context.thread_count = _THREADS_FOR_LARGE
+        timed = frames_from(container, stream, extent.start_s + wanted[0] - margin, extent)
+        shown = _on_screen(((time - extent.start_s, frame) for time, frame in timed), wanted)
+        return _reduced(shown, _pixel_aspect(stream), short_side)
 
 
 def _reduced(shown: Iterator[tuple[float, Any]], aspect: float, short_side: int) -> _Frames | None:
@@ -204,8 +224,10 @@ def _on_screen(
     """
     given = 0
     current: tuple[float, Any] | None = None
+    interval = (wanted[-1] - wanted[0]) / (len(wanted) - 1) if len(wanted) > 1 else math.inf
+    rounding = min(_ROUNDING_S, _ROUNDING_SHARE * interval)
     for time, frame in timed:
-        while current and given < len(wanted) and wanted[given] < time - _ROUNDING_S:
+        while current and given < len(wanted) and wanted[given] < time - rounding:
             yield current
             given += 1
         if given == len(wanted):

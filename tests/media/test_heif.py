@@ -13,6 +13,7 @@ from perceiver_cli.errors import InputError
 from perceiver_cli.media.image import load_picture
 from perceiver_cli.media.types import Source
 from tests import samples
+from tests.heif_tiles import heic_of_tiles, heic_tile
 
 
 def heic(**options) -> bytes:
@@ -40,6 +41,43 @@ def test_heic_is_turned_upright():
     assert (picture.width, picture.height) == (96, 128)
     # Red was top left, so it is top right when turned clockwise.
     assert np.abs(picture.pixels[20, 76].astype(int) - (255, 0, 0)).max() < 12
+
+
+def photo_of_tiles(chroma: int = 420) -> bytes:
+    """As phones write them: 100 x 120 pixels in tiles of 64, each of another grey."""
+    pytest.importorskip("pillow_heif")
+    tiles = [
+        heic_tile(np.full((64, 64, 3), grey, np.uint8), chroma=chroma)
+        for grey in (50, 100, 150, 200)
+    ]
+    return heic_of_tiles(tiles, 2, 2, (100, 120))
+
+
+def test_a_photo_of_tiles():
+    picture = load_picture(Source("a", photo_of_tiles()), "heic")
+    assert (picture.width, picture.height) == (100, 120)
+    assert picture.pixels.shape == (120, 100, 3)
+    corners = picture.pixels[[10, 10, 110, 110], [10, 90, 10, 90]]
+    assert np.abs(corners.astype(int).T - (50, 100, 150, 200)).max() <= 2
+
+
+@pytest.mark.parametrize(
+    ("content", "share"),
+    [(heic, 10 / 22), (photo_of_tiles, 1), (lambda: photo_of_tiles(444), 10 / 12)],
+    ids=["whole", "tiles", "tiles in full colour"],
+)
+def test_tiles_take_less_memory(monkeypatch, content, share):
+    photo = content()
+    pixels = load_picture(Source("a", photo), "heic").pixels[..., 0].size
+    for most, fits in ((pixels / share + 5, True), (pixels / share - 5, False)):
+        monkeypatch.setattr("perceiver_cli.media.pixels.MAX_PIXELS", int(most))
+        monkeypatch.setattr("perceiver_cli.media.pillow.MAX_PIXELS", int(most))
+        if fits:
+            load_picture(Source("a", photo), "heic")
+            continue
+        with pytest.raises(InputError) as caught:
+            load_picture(Source("a", photo), "heic")
+        assert caught.value.kind == "too_large"
 
 
 def test_damage_is_corrupt():

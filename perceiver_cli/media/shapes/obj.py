@@ -53,8 +53,9 @@ def read_obj(stream: BinaryIO) -> Shape:
         free_form = free_form or _FREE_FORM.search(block) is not None
     if free_form and not faces.count:
         raise InputError("unsupported", "an OBJ of free-form (NURBS) surfaces; export it as a mesh")
-    valid, notes = valid_faces(faces.rows(), vertices.count)
-    return Shape(vertices.rows(), valid, notes)
+    points = vertices.rows()
+    valid, notes = valid_faces(faces.rows(), len(points))
+    return Shape(points, valid, notes)
 
 
 def _polygons(block: bytes, before: int) -> tuple[Integers, Integers] | None:

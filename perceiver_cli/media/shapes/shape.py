@@ -15,6 +15,9 @@ from perceiver_cli.media.limits import MAX_SHAPE_BYTES, limit_text
 Floats = npt.NDArray[np.floating[Any]]
 Integers = npt.NDArray[np.integer[Any]]
 
+# Faces in a block of a computation.
+_AT_ONCE = 2**18
+
 
 def _no_faces() -> Integers:
     return np.zeros((0, 3), np.int32)
@@ -120,7 +123,13 @@ def valid_faces(faces: Integers, vertices: int) -> tuple[Integers, tuple[str, ..
     """
     if not len(faces) or (faces.min() >= 0 and faces.max() < vertices):
         return faces, ()
-    valid = ((faces >= 0) & (faces < vertices)).all(axis=1)
+    valid = np.concatenate(
+        [
+            ((block >= 0) & (block < vertices)).all(axis=1)
+            for begin in range(0, len(faces), _AT_ONCE)
+            for block in [faces[begin : begin + _AT_ONCE]]
+        ]
+    )
     wrong = len(faces) - int(valid.sum())
     told = f"{wrong:,} of {len(faces):,} faces name vertices that do not exist"
     if 2 * wrong > len(faces):
