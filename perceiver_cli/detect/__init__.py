@@ -47,6 +47,9 @@ _BY_NAME = {
     "hevc": "hevc",
 }
 
+# Formats of bare numbers.
+_SPLATS = frozenset({"splat", "ksplat"})
+
 
 def detect(source: Source) -> Detection:
     """The modality and format of a source, and the reason for it. Reads little of the file.
@@ -141,6 +144,8 @@ def _detect_by_name(source: Source, stream: BinaryIO, head: bytes, stl: str | No
         return detect_container(source, buried, f"{_FRAMES[buried]} frames behind other data")
     if not head.strip(b"\0"):
         raise InputError("corrupt", "begins with zero bytes only, as after a failed download")
+    if suffix in _SPLATS:
+        raise InputError("unsupported", "looks like a Gaussian splat (export it as PLY)")
     named = f", although its name ends in .{suffix}" if suffix else ""
     raise InputError("unsupported", f"unknown binary data{named}; {_WANTED}")
 

@@ -19,6 +19,8 @@ _ZIP_KINDS = (
     ("AndroidManifest.xml", "an Android app"),
     ("META-INF/MANIFEST.MF", "a Java archive"),
     ("3D/3dmodel.model", "a 3MF model (export it as STL, OBJ or GLB)"),
+    ("mergedimage.png", "a layered drawing of Krita or OpenRaster (export it as PNG)"),
+    ("doc.kml", "a map (KMZ)"),
     ("content.xml", "an OpenDocument file"),
     ("archive/data.pkl", "a PyTorch checkpoint"),
 )
@@ -41,6 +43,8 @@ def detect_archive(source: Source) -> Detection:
         names = archive.namelist()
     if names and all(name.endswith(".npy") for name in names):
         return detect_array(source, "npz")
+    if names and names[0].endswith((".usda", ".usdc", ".usd")):
+        raise InputError("unsupported", "looks like a USD scene (export it as GLB, OBJ or PLY)")
     kind = next(
         (kind for mark, kind in _ZIP_KINDS if any(name.startswith(mark) for name in names)),
         "a ZIP archive (unpack it first)",

@@ -51,7 +51,7 @@ _USUAL_BYTES, _RESULT_BYTES = 10, 7
 _BYTES_A_PIXEL = {"jp2": 22, "heic": 22, "webp": 17, "avif": 17}
 _MOVING_BYTES = 20  # the frame before, and the one that is drawn on it
 _TILE_BYTES, _FULL_COLOUR_TILE_BYTES = 10, 12  # of HEIC, decoded one after the other
-_BITS_A_SAMPLE, _COMPRESSION = 258, 259
+_BITS_A_SAMPLE, _COMPRESSION, _PLANES, _SEPARATE = 258, 259, 284, 2
 
 # By their numbers in TIFF files: those that libtiff may be built without.
 _COMPRESSIONS = {
@@ -112,6 +112,7 @@ def open_picture(stream: BinaryIO, format: str, repaired: bool = False) -> Image
         raise InputError("unsupported", problem, error.detail) from error.__cause__
     if format == "tiff":
         _check_compression(picture)
+        _correct_planes(picture)
     return picture
 
 
@@ -121,6 +122,18 @@ def _check_compression(picture: Image.Image) -> None:
         name = _COMPRESSIONS.get(compression, f"number {compression}")
         problem = f"a TIFF whose compression ({name}) Pillow cannot unpack; save it with another"
         raise InputError("unsupported", problem)
+
+
+def _correct_planes(picture: Image.Image) -> None:
+    """Corrects the tiles of separate planes of 16 bits, which Pillow reads as if they had 8."""
+    tags: Any = getattr(picture, "tag_v2", {})
+    compressed, separate = tags.get(_COMPRESSION, 1) != 1, tags.get(_PLANES, 1) == _SEPARATE
+    if compressed or not separate or set(tags.get(_BITS_A_SAMPLE, ())) != {16}:
+        return
+    order = "L" if tags.prefix == b"II" else "B"
+    picture.tile = [
+        tile._replace(args=(f"{tile.args[0]};16{order}", *tile.args[1:])) for tile in picture.tile
+    ]
 
 
 def check_memory(picture: Image.Image, format: str, moving: bool = False) -> None:

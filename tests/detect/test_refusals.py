@@ -69,6 +69,24 @@ def npy(array: np.ndarray) -> bytes:
         (b"date,open,high,low\n1,2,3,4\n2,3,4,5\n3,4,5,6\n", "table"),
         (b"1.0 2.0\n2.0 3.0\n3.0 4.0\n", "2 columns"),
         (b"3\nwater\nO 0.0 0.0 0.1\nH 0.0 0.7 -0.4\nH 0.0 -0.7 -0.4\n", "molecule"),
+        (b"ISO-10303-21;\nHEADER;\nENDSEC;\nDATA;\n", "STEP"),
+        (b" " * 72 + b"S      1\n1H,,1H;,4HSLOT" + b" " * 55 + b"G      1\n", "IGES"),
+        (b"; FBX 7.3.0 project file\n; ---\nFBXHeaderExtension:  {\n}\n", "FBX"),
+        (b"#usda 1.0\ndef Mesh {\n}\n", "USD"),
+        (b"PXR-USDC\0\x08" + bytes(80), "USD"),
+        (zip_with("scan.usdc", "0/texture.png"), "USD"),
+        (zip_with("[Content_Types].xml", "3D/3dmodel.model"), "3MF"),
+        (zip_with("mimetype", "mergedimage.png"), "OpenRaster"),
+        (b'<?xml version="1.0"?>\n<X3D version="3.0"></X3D>', "X3D"),
+        (b'<?xml version="1.0"?>\n<amf unit="millimeter"></amf>', "AMF"),
+        (b'<?xml version="1.0"?>\n<VTKFile type="PolyData"></VTKFile>', "VTK"),
+        (b"# vtk DataFile Version 3.0\nx\nASCII\nPOINTS 1 float\n0 0 0\n", "VTK"),
+        (b"3D Geometry File Format        50" + bytes(80), "Rhino"),
+        (b"\xff\xfe\xff\x0e" + "SketchUp Model".encode("utf-16-le") + bytes(80), "SketchUp"),
+        (b"AC1027" + bytes(100), "DWG"),
+        (b"LASF" + bytes(300), "LAS point cloud"),
+        (b"ASTM-E57" + bytes(100), "E57"),
+        (b"#ROSBAG V2.0\n" + bytes(100), "robot"),
         (b"OFF we go\nagain\n", "plain text"),
         (b"solid advice for everyone\n", "plain text"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "LFS"),
@@ -114,6 +132,11 @@ def test_npz_with_two_clouds(tmp_path):
     error = refusal((tmp_path / "a.npz").read_bytes())
     assert error.kind == "unsupported"
     assert "first, second" in error.message
+
+
+def test_splats_of_bare_numbers_are_known_by_their_name():
+    content = np.linspace(-1, 1, 800, dtype="<f4").tobytes()
+    assert "splat" in refusal(content, "scene.splat").message
 
 
 def test_empty_file():

@@ -123,18 +123,19 @@ def valid_faces(faces: Integers, vertices: int) -> tuple[Integers, tuple[str, ..
     """
     if not len(faces) or (faces.min() >= 0 and faces.max() < vertices):
         return faces, ()
-    valid = np.concatenate(
-        [
-            ((block >= 0) & (block < vertices)).all(axis=1)
-            for begin in range(0, len(faces), _AT_ONCE)
-            for block in [faces[begin : begin + _AT_ONCE]]
-        ]
-    )
-    wrong = len(faces) - int(valid.sum())
+    blocks = [faces[begin : begin + _AT_ONCE] for begin in range(0, len(faces), _AT_ONCE)]
+    masks = [((block >= 0) & (block < vertices)).all(axis=1) for block in blocks]
+    kept = sum(int(mask.sum()) for mask in masks)
+    wrong = len(faces) - kept
     told = f"{wrong:,} of {len(faces):,} faces name vertices that do not exist"
     if 2 * wrong > len(faces):
         raise InputError("corrupt", told)
-    return faces[valid], (f"{told}; left out",)
+    found, begin = np.empty((kept, 3), faces.dtype), 0
+    for block, mask in zip(blocks, masks, strict=True):
+        chosen = block[mask]
+        found[begin : begin + len(chosen)] = chosen
+        begin += len(chosen)
+    return found, (f"{told}; left out",)
 
 
 def read_exactly(stream: BinaryIO, size: int, what: str) -> bytes:

@@ -1,0 +1,138 @@
+"""Pictures as phones, scanners and microscopes write them, with what stands beside their pixels."""
+
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from perceiver_cli.detect import detect
+from perceiver_cli.media.image import load_picture
+from perceiver_cli.media.types import Source
+from tests import samples
+
+PIXELS = samples.picture_array(256, 192)
+
+
+def is_the_picture(content: bytes, name: str = "a") -> bool:
+    """Whether a file is a still picture of PIXELS."""
+    source = Source(name, content)
+    detection = detect(source)
+    picture = load_picture(source, detection.format)
+    assert (detection.modality, picture.width, picture.height) == ("image", 256, 192)
+    # JPEG blurs the borders of its blocks' colours.
+    inner = np.abs(picture.pixels.astype(int) - PIXELS)[8::16, 8::16]
+    return bool(inner.max() <= 4)
+
+
+def jpeg(tmp_path, **options) -> bytes:
+    path = tmp_path / "a.jpg"
+    Image.fromarray(PIXELS).save(path, quality=95, **options)
+    return path.read_bytes()
+
+
+def test_a_motion_photo(tmp_path):
+    film = samples.make_av(tmp_path / "a.mp4", 1).read_bytes()
+    assert is_the_picture(jpeg(tmp_path) + film, "MVIMG_20240101.jpg")
+
+
+def test_a_photo_with_its_gain_map(tmp_path):
+    path = tmp_path / "a.mpo"
+    gain = Image.fromarray(255 - PIXELS).convert("L").convert("RGB").resize((64, 48))
+    Image.fromarray(PIXELS).save(path, "MPO", save_all=True, append_images=[gain], quality=95)
+    assert is_the_picture(path.read_bytes(), "a.jpg")
+
+
+def test_a_screenshot_of_16_bits_with_alpha_and_a_profile():
+    deep = np.full((192, 256, 4), 65535, ">u2")
+    deep[..., :3] = PIXELS.astype(np.uint16) * 257
+    rows = b"".join(b"\0" + row.tobytes() for row in deep)
+    header = struct.pack(">IIBBBBB", 256, 192, 16, 6, 0, 0, 0)
+    chunks = [
+        (b"IHDR", header),
+        (b"iCCP", b"icc\0\0" + zlib.compress(bytes(200))),
+        (b"IDAT", zlib.compress(rows)),
+        (b"IEND", b""),
+    ]
+    content = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks
+    )
+    assert is_the_picture(content)
+
+
+def tiff(
+    pixels: np.ndarray, planes: bool, order: str, photometric: int = 2, extra: bool = False
+) -> bytes:
+    """An uncompressed TIFF in two strips for each plane, or in two strips."""
+    height, width, channels = pixels.shape
+    bits = 8 * pixels.dtype.itemsize
+    layers = [pixels[..., i] for i in range(channels)] if planes else [pixels]
+    strips = [layer[top : top + height // 2] for layer in layers for top in (0, height // 2)]
+    data = [strip.astype(strip.dtype.newbyteorder(order)).tobytes() for strip in strips]
+    starts = np.cumsum([8, *map(len, data)])
+    tags = [
+        (256, 4, [width]),
+        (257, 4, [height]),
+        (258, 3, [bits] * channels),
+        (259, 3, [1]),
+        (262, 3, [photometric]),
+        (273, 4, starts[:-1].tolist()),
+        (277, 3, [channels]),
+        (278, 4, [height // 2]),
+        (279, 4, [len(each) for each in data]),
+        (284, 3, [2 if planes else 1]),
+    ]
+    tags += [(338, 3, [2])] if extra else []
+    after = int(starts[-1]) + 2 + 12 * len(tags) + 4
+    directory, values = struct.pack(f"{order}H", len(tags)), b""
+    for tag, kind, numbers in tags:
+        packed = struct.pack(f"{order}{len(numbers)}{'H' if kind == 3 else 'I'}", *numbers)
+        directory += struct.pack(f"{order}HHI", tag, kind, len(numbers))
+        if len(packed) > 4:
+            directory += struct.pack(f"{order}I", after + len(values))
+            values += packed + b"\0" * (len(packed) % 2)
+        else:
+            directory += packed.ljust(4, b"\0")
+    front = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HI", 42, starts[-1])
+    return front + b"".join(data) + directory + bytes(4) + values
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+@pytest.mark.parametrize("planes", [False, True])
+@pytest.mark.parametrize("alpha", [False, True])
+def test_planes_of_a_microscope(order, depth, planes, alpha):
+    top = np.iinfo(depth).max
+    pixels = PIXELS.astype(depth) * depth(top // 255)
+    if alpha:
+        pixels = np.dstack([pixels, np.full(pixels.shape[:2], top, depth)])
+    assert is_the_picture(tiff(pixels, planes, order, extra=alpha))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"compression": "tiff_lzw", "tiffinfo": {317: 2}},
+        {"compression": "jpeg", "quality": 95},
+        {"compression": "packbits"},
+        {"big_tiff": True},
+    ],
+    ids=lambda options: "-".join(map(str, options.values())),
+)
+def test_pages_of_a_scanner(tmp_path, options):
+    path = tmp_path / "a.tif"
+    pages = [Image.fromarray(255 - PIXELS)] * 2
+    Image.fromarray(PIXELS).save(path, save_all=True, append_images=pages, **options)
+    assert is_the_picture(path.read_bytes())
+    assert load_picture(Source(str(path)), "tiff").facts["frames"] == 3
+
+
+@pytest.mark.parametrize("compression", ["group3", "group4", "tiff_ccitt", "tiff_lzw"])
+def test_a_fax(tmp_path, compression):
+    page = np.where(PIXELS[..., 0] > 0, 255, 0).astype(np.uint8)
+    path = tmp_path / "a.tif"
+    Image.fromarray(page).convert("1").save(path, compression=compression)
+    pixels = load_picture(Source(str(path)), "tiff").pixels
+    assert (pixels == page[..., None]).all()
