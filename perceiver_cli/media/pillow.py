@@ -124,7 +124,7 @@ def _check_compression(picture: Image.Image) -> None:
         raise InputError("unsupported", problem)
 
 
-def _correct_planes(picture: Image.Image) -> None:
+def _correct_planes(picture: Any) -> None:
     """Corrects the tiles of separate planes of 16 bits, which Pillow reads as if they had 8."""
     tags: Any = getattr(picture, "tag_v2", {})
     compressed, separate = tags.get(_COMPRESSION, 1) != 1, tags.get(_PLANES, 1) == _SEPARATE
