@@ -2,17 +2,21 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 
 import pytest
 from PIL import Image, ImageChops
 
 from perceiver_cli import Classifier
+from perceiver_cli.checkpoints import registry
 from perceiver_cli.checkpoints.format import load_checkpoint, save_checkpoint
 from perceiver_cli.errors import CheckpointError, UsageError
 from perceiver_cli.inference import engine
+from perceiver_cli.media.types import Source
 from perceiver_cli.model.quantization import kernels, precision
 from tests.samples import make_picture
 
@@ -86,19 +90,52 @@ def test_a_batch_is_read_in_parts_where_its_byte_arrays_are_large(weights, tmp_p
         assert a.predictions[0].score == pytest.approx(b.predictions[0].score, abs=2e-4)
 
 
-def test_reading_ahead_is_bounded(weights, media):
-    asked = []
+@pytest.mark.parametrize(
+    ("options", "ahead"),
+    [
+        ({"threads": 1}, 6),
+        ({"threads": 5}, 30),
+        ({"threads": 5, "preview_sides": (20, 20)}, 4),
+    ],
+)
+def test_three_batches_are_read_ahead_or_four_previews(weights, media, options, ahead):
+    asked, enough = [], threading.Event()
 
     def endless():
         while True:
             asked.append(1)
+            if len(asked) == 20 + ahead:
+                enough.set()
             yield media["image"]
 
-    stream = Classifier(str(weights["image"]), batch_size=2, attention=False).stream(endless())
+    classifier = Classifier(str(weights["image"]), batch_size=2, attention=False, **options)
+    stream = classifier.stream(endless())
     for _ in range(20):
         assert next(stream).ok
-    assert len(asked) <= 20 + 4 * 2
+    assert enough.wait(30)
+    assert len(asked) <= 20 + ahead + 1
     stream.close()
+
+
+@pytest.mark.parametrize(("threads", "most"), [(1, 16), (2, 8), (8, 4)])
+def test_a_batch_is_divided_among_the_threads(weights, media, monkeypatch, threads, most):
+    forward, sizes = engine.Engine._forward, []
+
+    def noting(self, windows, attention):
+        sizes.append(len(windows))
+        return forward(self, windows, attention)
+
+    monkeypatch.setattr(engine.Engine, "_forward", noting)
+    classifier = Classifier(str(weights["image"]), batch_size=16, threads=threads, attention=False)
+    list(classifier.stream([media["image"]] * 48))
+    assert sum(sizes) == 48
+    assert max(sizes) <= most
+
+
+def test_a_model_is_loaded_once(weights, media):
+    classifier = Classifier(str(weights["image"]))
+    items = [classifier.prepare(Source(str(media["image"]))) for _ in range(2)]
+    assert classifier.engine_of(items[0]) is classifier.engine_of(items[1])
 
 
 def test_a_file_that_disappears_or_changes_while_it_is_read(bundle, tmp_path, monkeypatch):
@@ -170,6 +207,14 @@ def test_scores_are_shared_by_the_classes_asked_for(weights, media):
 def test_classes_that_no_weights_know_are_refused(bundle, weights):
     with pytest.raises(UsageError, match="'tea pot': did you mean teapot"):
         Classifier(classes=["cat", "tea pot"])
+
+
+def test_classes_are_looked_up_in_the_weights_that_are_there(bundle, media, tmp_path, monkeypatch):
+    """Those of other modalities may be missing."""
+    shutil.copy(bundle / "tiny-image.safetensors", tmp_path)
+    monkeypatch.setattr(registry, "bundled_folder", lambda: tmp_path)
+    result = Classifier(classes=["cat"]).classify(media["image"])
+    assert [p.label for p in result.predictions] == ["cat"]
 
 
 def test_a_stream_that_comes_alone_has_a_temperature_of_its_own(weights, media, tmp_path):

@@ -94,6 +94,13 @@ def test_windows_that_overlap_are_averaged():
     assert made.levels[19] == pytest.approx(0.1)
 
 
+def test_windows_of_a_silent_film_last_as_long_as_the_recipe_says():
+    windows = [Window({}, {"start_s": start}) for start in (0.0, 1.0)]
+    made = track_of(windows, [np.array([1.0]), np.array([0.0])], 2.0)
+    assert made.scores[:, 0].tolist() == [1.0] * 10 + [0.5] * 10 + [0.0] * 10
+    assert np.isnan(made.levels).all()
+
+
 def test_windows_of_background_have_no_vote():
     windows = [window(0.0, 0.001), window(2.0, 0.1), window(4.0, 0.001)]
     made = track_of(windows, [np.array([1.0, 0.0])] * 3, 2.0)

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from perceiver_cli.checkpoints.familiar import Familiar
 from perceiver_cli.checkpoints.format import Label
 from perceiver_cli.checkpoints.label_tree import LabelTree
 from perceiver_cli.detect import Detection
@@ -29,16 +30,19 @@ def item(name, *signals):
     )
 
 
-def predicted(items, scores, **options):
+def predicted(items, scores, familiar=None, distances=None, **options):
     """Results of an engine that gives these scores, window by window, and no two statistics."""
+    distances = distances or [None] * len(scores)
     statistics = [AttentionStats([]) for _ in scores]
     engine = SimpleNamespace(
         header=SimpleNamespace(name="tiny", labels=LABELS, recipe={}),
-        familiar=None,
+        familiar=familiar,
         tree=LabelTree(LABELS),
         predict=lambda windows, attention: [
-            WindowPrediction(np.array(row), stats, 10 + number, 5)
-            for number, (row, stats) in enumerate(zip(scores, statistics, strict=True))
+            WindowPrediction(np.array(row), stats, 10 + number, 5, distance)
+            for number, (row, stats, distance) in enumerate(
+                zip(scores, statistics, distances, strict=True)
+            )
         ][: len(windows)],
     )
     settings = {"top": None, "min_score": 0.0, "attention": True, "sure": 0.8} | options
@@ -63,6 +67,7 @@ def test_scores_are_the_mean_over_windows_and_attention_is_of_the_clearest():
 
 def test_each_item_of_a_batch_gets_the_predictions_of_its_own_windows():
     items = [item("a", "present", "silent", "present"), item("b", "silent"), item("c", "present")]
+    assert [each.signal for each in items] == ["present", "silent", "present"]
     rows = [(0.9, 0.1, 0.0), (0.7, 0.2, 0.1), (0.0, 0.1, 0.9)]
     (a, b, c), statistics = predicted(items, rows)
     assert [r.path for r in (a, b, c)] == ["a", "b", "c"]
@@ -97,3 +102,34 @@ def test_only_the_classes_asked_for_share_the_score():
     assert [(p.label, p.score) for p in result.predictions] == [("cat", 0.5), ("wave", 0.5)]
     assert result.among == ["cat", "wave"]
     assert result.answer.label == "cat"
+
+
+@pytest.mark.parametrize(
+    ("distances", "score", "familiar"),
+    [
+        ([0.7, 1.3], 0.6, True),
+        ([0.7, 1.31], 0.6, False),
+        ([0.7, 1.3], 0.61, False),
+        ([None, None], 0.0, None),
+    ],
+)
+def test_what_is_familiar_is_told_by_the_mean_distance_and_the_best_score(
+    distances, score, familiar
+):
+    statistics = Familiar(np.eye(1), {"": np.zeros((1, 1))}, {"": 1.0}, {"": score})
+    rows = [(0.5, 0.3, 0.2), (0.7, 0.1, 0.2)]
+    (result,), _ = predicted([item("a", "present", "present")], rows, statistics, distances)
+    assert result.familiar is familiar
+
+
+def test_without_statistics_it_is_not_known_what_is_familiar():
+    (result,), _ = predicted([item("a", "present")], [(1.0, 0.0, 0.0)], None, [0.1])
+    assert result.familiar is None
+
+
+def test_scores_have_four_digits():
+    rows = [(2 / 3, 1 / 3, 0.0), (1 / 7, 6 / 7, 0.0)]
+    (result,), _ = predicted([item("a", "present", "present")], rows)
+    assert [s["score"] for s in result.segments] == [0.6667, 0.8571]
+    assert [p.score for p in result.predictions] == [0.5952, 0.4048, 0.0]
+    assert [(s["start_s"], s["end_s"]) for s in result.segments] == [(0.0, 1.0), (1.0, 2.0)]

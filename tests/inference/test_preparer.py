@@ -6,7 +6,8 @@ from perceiver_cli.checkpoints.format import load_checkpoint, save_checkpoint
 from perceiver_cli.inference.decoding import preparer
 from perceiver_cli.inference.decoding.items import FailedItem, PreparedItem
 from perceiver_cli.media.types import Source
-from perceiver_cli.preparation.base import Reading
+from perceiver_cli.preparation.base import Preview, Reading
+from tests.samples import make_picture
 
 
 def test_a_named_models_header_is_read_once(weights, media, monkeypatch):
@@ -38,3 +39,28 @@ def test_windows_of_a_long_sound_are_as_far_apart_as_its_checkpoint_says(weights
     assert hop_of(path) == 0.25
     assert hop_of(path, hop_s=0.125) == 0.125
     assert hop_of(weights["audio"]) == 0.5
+
+
+def test_what_is_named_as_another_modality_is_refused(weights, media):
+    made = preparer.Preparer(dict(weights), modality="image")
+    error = made.prepare(Source(str(media["audio"]))).error
+    assert error.kind == "unsupported"
+    assert error.message.startswith("is audio (")
+    assert error.message.endswith("), not image")
+
+
+def test_previews_are_made_only_if_they_are_asked_for(weights, media):
+    source = Source(str(media["image"]))
+    assert preparer.Preparer(dict(weights)).prepare(source).preview == Preview()
+    shown = preparer.Preparer(dict(weights), preview_sides=(40, 20)).prepare(source).preview
+    assert shown.size == (451, 300)
+    assert len(shown.frames) == 1
+
+
+def test_a_strict_run_fails_what_had_to_be_repaired(weights, tmp_path):
+    whole = make_picture(tmp_path / "whole.jpg", 200, 100).read_bytes()
+    source = Source("cut.jpg", whole[: len(whole) - 200])
+    lenient = preparer.Preparer(dict(weights)).prepare(source)
+    assert len(lenient.notes) == 1
+    strict = preparer.Preparer(dict(weights), strict=True).prepare(source)
+    assert (strict.error.kind, strict.error.message) == ("corrupt", lenient.notes[0])

@@ -68,9 +68,10 @@ def test_mixed_inputs_come_in_batches_of_a_kind_and_leave_in_order(workers):
     assert len(batches) < len(names) / 2
 
 
-def test_full_batches_go_ahead_of_a_first_input_that_takes_long():
+@pytest.mark.parametrize("others", [4, 6])
+def test_full_batches_go_ahead_of_a_first_input_that_takes_long(others):
     gate = threading.Event()
-    names = ["slow", *(f"a{n}" for n in range(6))]
+    names = ["slow", *(f"a{n}" for n in range(others))]
 
     noted = []
 

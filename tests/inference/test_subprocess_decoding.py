@@ -5,6 +5,7 @@ PyAV reads the sound instead.
 """
 
 import json
+import subprocess
 import sys
 
 import numpy as np
@@ -32,6 +33,8 @@ class SoundFile:
             os.abort()
         if how == b"exit":
             os._exit(3)
+        if how == b"leave":
+            os._exit(0)
         if how == b"print":
             os.write(1, b"a complaint" * 1000)
         if how == b"memory":
@@ -96,6 +99,16 @@ def test_one_process_serves_one_input_after_the_other(decoder, media):
     assert len(place.pool._idle) == 1
 
 
+def test_a_process_that_is_given_back_to_a_closed_pool_ends(weights):
+    pool = DecodingPool(Preparer(dict(weights)))
+    idle, busy = pool.take(), pool.take()
+    pool.give_back(idle)
+    pool.close()
+    assert (idle.alive, busy.alive) == (False, True)
+    pool.give_back(busy)
+    assert not busy.alive
+
+
 def test_the_content_of_a_pipe_stays_with_its_item(decoder, media):
     source = Source("-", media["image"].read_bytes())
     assert decoder(60).prepare(source).source is source
@@ -127,6 +140,7 @@ def test_missing_weights_end_the_run(decoder, media):
     [
         ("crash", "corrupt", "crashes its decoder"),
         ("exit", "corrupt", "exit code 3"),
+        ("leave", "corrupt", "exit code 0"),
         pytest.param("killed", "too_large", "want of memory", marks=POSIX),
     ],
 )
@@ -144,6 +158,26 @@ def test_a_decoder_that_hangs_is_ended(decoder, bad):
     error = prepare(decoder(0.5), bad("hang")).error
     assert error.kind == "timeout"
     assert "took too long" in error.message
+
+
+# A host process that may not have more memory than this itself.
+LIMITED = """
+import resource
+from perceiver_cli.inference.decoding.preparer import Preparer
+from perceiver_cli.inference.decoding.subprocess_decoder import DecodingPool
+resource.setrlimit(resource.RLIMIT_AS, (2**31 - 2**26, 2**31 - 2**26))
+pool = DecodingPool(Preparer({}))
+assert pool.take().alive
+pool.close()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits memory on Linux")
+def test_a_limit_of_the_host_process_is_kept():
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits memory on Linux")

@@ -1,0 +1,130 @@
+"""Files of many windows, of which a few are loaded at a time."""
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from perceiver_cli.checkpoints.format import Label
+from perceiver_cli.checkpoints.label_tree import LabelTree
+from perceiver_cli.detect import Detection
+from perceiver_cli.errors import InputError
+from perceiver_cli.inference.decoding.items import FailedItem, PreparedItem
+from perceiver_cli.inference.engine import WindowPrediction
+from perceiver_cli.inference.long_inputs import is_long, predict_long
+from perceiver_cli.inference.postprocess import PredictionOptions
+from perceiver_cli.media.types import Source
+from perceiver_cli.preparation.base import FIRST_WINDOWS, Window
+from perceiver_cli.results import AttentionStats
+
+LABELS = [Label("hum", "hum"), Label("bell", "bell")]
+TOTAL = 100
+# The one window of a bell among hums.
+BELL = 77
+
+
+def windows_from(first: int, count: int, signal: str) -> tuple[Window, ...]:
+    return tuple(
+        Window({"audio": np.array(n)}, {"start_s": n * 1.0, "length_s": 2.0}, signal)
+        for n in range(first, min(first + count, TOTAL))
+    )
+
+
+class File:
+    """A file of 100 windows, a second of work for each part of it that is loaded."""
+
+    def __init__(self, signal: str = "present", broken_from: int = TOTAL) -> None:
+        self.signal = signal
+        self.broken_from = broken_from
+        self.loaded: list[tuple[int, int]] = []
+
+    def part(self, source: Source) -> PreparedItem | FailedItem:
+        first, count = source.stretch or (0, FIRST_WINDOWS)
+        self.loaded.append((first, count))
+        if first >= self.broken_from:
+            return FailedItem(source, InputError("corrupt", "ends early"), 1.0)
+        return PreparedItem(
+            source,
+            Detection("audio", "wav", "RIFF/WAVE header"),
+            Path("w"),
+            windows_from(first, count, self.signal),
+            {},
+            seconds=1.0,
+            total=TOTAL,
+        )
+
+
+class Engine:
+    """Hears a bell in one window and hums in the others."""
+
+    header = SimpleNamespace(name="tiny", labels=LABELS, recipe={})
+    familiar = None
+    tree = LabelTree(LABELS)
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def predict(self, windows, *, attention):
+        self.batches.append(len(windows))
+        return [
+            WindowPrediction(
+                np.array([0.1, 0.9]) if window.arrays["audio"] == BELL else np.array([0.6, 0.4]),
+                AttentionStats([]) if attention else None,
+                10,
+                5,
+            )
+            for window in windows
+        ]
+
+
+def predicted(file: File, engine: Engine, *, attention: bool = True):
+    item = file.part(Source("long.wav"))
+    assert is_long(item)
+    options = PredictionOptions(None, 0.0, attention, 0.8)
+    return predict_long(item, file.part, engine, options)
+
+
+def test_every_window_is_read_once_a_few_at_a_time():
+    file, engine = File(), Engine()
+    result = predicted(file, engine, attention=False)
+    assert file.loaded == [(0, 16), (16, 32), (48, 32), (80, 32)]
+    assert (sum(engine.batches), max(engine.batches)) == (TOTAL, 8)
+    assert [s["start_s"] for s in result.segments] == [float(n) for n in range(TOTAL)]
+    assert [n for n, s in enumerate(result.segments) if s["label"] == "bell"] == [BELL]
+    assert result.predictions[0].score == pytest.approx(0.6 - 0.5 / TOTAL, abs=1e-4)
+    assert result.attention is None
+
+
+def test_the_time_to_load_is_that_of_all_parts():
+    result = predicted(File(), Engine(), attention=False)
+    assert result.seconds["load"] == 4.0
+
+
+def test_attention_is_that_of_the_window_with_the_clearest_answer():
+    file = File()
+    result = predicted(file, Engine())
+    assert result.attention is not None
+    # Hums are all alike: the first is taken.
+    assert file.loaded[-1] == (0, 1)
+
+
+def test_where_there_is_no_answer_nothing_more_is_loaded():
+    file, engine = File("silent"), Engine()
+    result = predicted(file, engine)
+    assert (result.signal, result.predictions, result.attention) == ("silent", [], None)
+    assert len(file.loaded) == 4
+    assert engine.batches == []
+
+
+def test_a_broken_part_is_left_out_and_noted():
+    result = predicted(File(broken_from=48), Engine(), attention=False)
+    assert len(result.segments) == 48
+    assert result.notes == ["some of it was left out: ends early"]
+
+
+def test_a_part_of_a_file_and_a_whole_one_are_not_long():
+    item = File().part(Source("long.wav"))
+    assert not is_long(replace(item, total=FIRST_WINDOWS))
+    assert not is_long(replace(item, source=replace(item.source, stretch=(0, 16))))
