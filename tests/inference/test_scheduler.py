@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from perceiver_cli.inference import scheduler as scheduling
 from perceiver_cli.inference.scheduler import Scheduler
 from perceiver_cli.media.types import Source
 from perceiver_cli.results import Classification
@@ -23,7 +24,7 @@ def make_scheduler(
 ):
     """(a scheduler, the batches it has predicted) of sources whose kind is the first letter.
 
-    wait: name -> an event without which that source is not decoded.
+    names: or sources. wait: name -> an event without which that source is not decoded.
     """
     wait = dict(wait)
     batches = []
@@ -38,7 +39,7 @@ def make_scheduler(
         batches.append((paths, alone))
         return [Classification(path, "image", "", "") for path in paths]
 
-    sources = (Source(name) for name in names)
+    sources = (name if isinstance(name, Source) else Source(name) for name in names)
     scheduler = Scheduler(
         sources,
         prepare or prepare_when_told,
@@ -120,6 +121,39 @@ def test_a_batch_is_alone_when_nothing_else_is_in_the_queue():
     assert next(results)[1].path == "b0"
     scheduler.close()
     assert batches == [(["a0"], False), (["b0"], True)]
+
+
+def test_a_batch_waits_a_little_for_what_is_nearly_decoded(monkeypatch):
+    monkeypatch.setattr(scheduling, "LINGER_S", 3.0)
+    nearly = threading.Event()
+    scheduler, batches = make_scheduler(["a0", "a1"], wait={"a1": nearly})
+    threading.Timer(0.2, nearly.set).start()
+    assert drain(scheduler) == ["a0", "a1"]
+    assert batches == [(["a0", "a1"], True)]
+
+
+def test_content_that_waits_in_the_queue_is_limited(monkeypatch):
+    """But one input may have any size."""
+    monkeypatch.setattr(scheduling, "HELD_BYTES", 12)
+    third, gate, asked = threading.Event(), threading.Event(), []
+
+    def sources():
+        for number in range(9):
+            asked.append(number)
+            if number == 2:
+                third.set()
+            yield Source(f"a{number}", b"x" * (40 if number == 8 else 6))
+
+    def predict(batch, alone):
+        assert gate.wait(30)
+        return [Classification(item.source.path, "image", "", "") for item in batch]
+
+    scheduler, _ = make_scheduler(sources(), predict=predict, size=2)
+    assert third.wait(30)
+    assert not gate.wait(0.2)  # as long as nothing leaves the queue
+    assert len(asked) == 3
+    gate.set()
+    assert drain(scheduler) == [f"a{number}" for number in range(9)]
 
 
 def test_workers_predict_side_by_side():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from dataclasses import replace
 
@@ -83,3 +84,35 @@ def test_int8_products_run_on_every_x86_processor_with_avx2():
         pytest.skip("another processor")
     assert kernels.tried().int8
     assert torch.float32 in kernels.tried().packed
+
+
+def emulate(monkeypatch, flags: list[str], least: float = -math.inf, most: float = math.inf):
+    """Makes this a processor that adds two products of bytes and weights within these limits."""
+
+    def linear(x, zero, weight, scale):
+        pairs = (x[:, None].double() * weight).unflatten(2, (-1, 2)).sum(3)
+        sums = pairs.clamp(least, most).sum(2) - zero * weight.double().sum(1)
+        return sums.float() * scale
+
+    able = dict.fromkeys(["avx2", *flags], True) | {"architecture": "x86_64"}
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: able)
+    monkeypatch.setattr(kernels, "_pack_int8", lambda weight, rows: weight)
+    monkeypatch.setattr(kernels, "_int8_linear", linear)
+
+
+@pytest.mark.parametrize("flag", ["avx512_vnni", "avx_vnni", "amx_int8"])
+def test_a_processor_with_vnni_has_the_whole_range_if_its_products_are_exact(monkeypatch, flag):
+    emulate(monkeypatch, [flag])
+    assert (kernels.tried().int8, kernels.tried().range) == (True, kernels.Range())
+
+
+@pytest.mark.parametrize("limits", [(-(2**15), math.inf), (-math.inf, 2**15 - 1)])
+def test_sums_that_saturate_on_either_side_are_found_whatever_the_flags(monkeypatch, limits):
+    emulate(monkeypatch, ["avx512_vnni"], *limits)
+    assert (kernels.tried().int8, kernels.tried().range) == (True, kernels.SATURATING)
+
+
+@pytest.mark.parametrize("limits", [(-(2**14), math.inf), (-math.inf, 2**14)])
+def test_sums_that_saturate_even_in_the_smaller_range_are_not_used(monkeypatch, limits):
+    emulate(monkeypatch, [], *limits)
+    assert not kernels.tried().int8

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from perceiver_cli.model.config import PerceiverConfig
-from perceiver_cli.model.perceiver import Perceiver
+from perceiver_cli.model.perceiver import MeanLatent, Perceiver
 
 SMALL = PerceiverConfig(
     streams={"image": 9},
@@ -218,3 +218,29 @@ def test_the_first_weights():
             assert not parameter.any(), name
     expand = model.transformers[0][0].mlp.expand.weight
     assert expand.std().item() == pytest.approx(64**-0.5, rel=0.05)
+
+
+@pytest.mark.parametrize("readout", READOUTS)
+def test_chosen_latents_are_a_smaller_latent_array(randomise, readout):
+    whole = randomise(Perceiver(replace(SMALL, readout=readout)))
+    chosen = torch.tensor([0, 2, 5])
+    small = Perceiver(replace(SMALL, readout=readout, latents=3)).double()
+    small.load_state_dict(whole.state_dict() | {"latents": whole.latents.detach()[chosen]})
+    x = {"image": elements(2, 15, 9)}
+    close(whole(x, chosen=chosen), small(x))
+    assert (whole(x, chosen=chosen) - whole(x)).abs().max() > 1e-3
+
+
+def test_the_mean_latent_is_that_after_the_first_or_the_last_repeat(randomise):
+    model = randomise(Perceiver(SMALL))
+    seen, x = [], {"image": elements(2, 15, 9)}
+    with torch.no_grad():
+        model(x, watch_latents=lambda repeat, latents: seen.append((repeat, latents.mean(1))))
+        means = []
+        for last in (False, True):
+            means.append(MeanLatent(last=last))
+            model(x, watch_latents=means[-1])
+    assert [repeat for repeat, _ in seen] == [0, 1, 2]
+    for found, (_, expected) in zip(means, (seen[0], seen[2]), strict=True):
+        torch.testing.assert_close(found.mean, expected.float())
+    assert (means[0].mean - means[1].mean).abs().max() > 1e-3

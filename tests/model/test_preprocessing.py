@@ -55,6 +55,15 @@ def test_learned_positions_stand_behind_projected_pixels():
     assert x.shape[-1] == model.config.channels == 9
 
 
+def test_learned_positions_may_stand_behind_plain_pixels():
+    recipe = ImageRecipe(size=6, patch=1, positions=False)
+    model = model_for(recipe, position_rows=36, position_channels=5)
+    pixels = torch.randn(2, 3, 6, 6)
+    x = model.gather(ImageAdapter(recipe).elements({"image": pixels}))
+    assert torch.equal(x[..., :3], pixels.flatten(2).mT)
+    assert torch.equal(x[1, :, 3:], model.preprocessor.positions)
+
+
 def test_learned_elements_are_read_behind_the_streams():
     config = PerceiverConfig(
         streams={"video": 9, "audio": 7},
