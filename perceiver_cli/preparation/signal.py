@@ -88,15 +88,6 @@ def shape_signal(points: npt.NDArray[np.float64]) -> Signal:
     return "no_extent" if flat else "present"
 
 
-def _frame_rms(samples: npt.NDArray[np.float32], rate: int) -> npt.NDArray[np.float64]:
-    """Root mean square of each 20 ms, the last frame maybe shorter."""
-    starts = np.arange(0, len(samples), round(_FRAME_S * rate))
-    energy = np.add.reduceat(np.square(samples, dtype=np.float64), starts)
-    counts = np.diff(np.append(starts, len(samples)))
-    rms: npt.NDArray[np.float64] = np.sqrt(energy / counts)
-    return rms
-
-
 def frame_levels(samples: npt.NDArray[np.float32], rate: int) -> npt.NDArray[np.float32]:
     """Loudness over time.
 
@@ -107,7 +98,20 @@ def frame_levels(samples: npt.NDArray[np.float32], rate: int) -> npt.NDArray[np.
     Returns:
         Root mean square of each LEVEL_S seconds, the last maybe of fewer, [ceil(S / frame)].
     """
-    starts = np.arange(0, len(samples), round(LEVEL_S * rate))
-    energy = np.add.reduceat(np.square(samples), starts)
-    levels: npt.NDArray[np.float32] = np.sqrt(energy / np.diff(np.append(starts, len(samples))))
-    return levels
+    return _rms(samples, round(LEVEL_S * rate)).astype(np.float32)
+
+
+def _frame_rms(samples: npt.NDArray[np.float32], rate: int) -> npt.NDArray[np.float64]:
+    """Root mean square of each 20 ms, the last frame maybe shorter."""
+    return _rms(samples, round(_FRAME_S * rate))
+
+
+def _rms(samples: npt.NDArray[np.float32], frame: int) -> npt.NDArray[np.float64]:
+    """Root mean square of frames about their mean: a constant offset cannot be heard."""
+    starts = np.arange(0, len(samples), frame)
+    counts = np.diff(np.append(starts, len(samples)))
+    values = samples.astype(np.float64)
+    means = np.add.reduceat(values, starts) / counts
+    squares = np.add.reduceat(np.square(values), starts) / counts
+    rms: npt.NDArray[np.float64] = np.sqrt(np.maximum(squares - np.square(means), 0))
+    return rms

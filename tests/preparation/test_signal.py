@@ -28,7 +28,9 @@ def tone(seconds: float, level: float = 0.3) -> np.ndarray:
     ("samples", "signal"),
     [
         (np.zeros(RATE, np.float32), "silent"),
-        (np.full(RATE, 3e-5, np.float32), "silent"),
+        (np.resize([3e-5, -3e-5], RATE).astype(np.float32), "silent"),
+        (np.full(RATE, 0.3, np.float32), "silent"),
+        (np.full(RATE, 0.3, np.float32) + tone(1.0, 1e-4), "present"),
         (tone(1.0, 1e-4), "present"),
         (np.append(np.zeros(RATE, np.float32), tone(0.02)), "present"),
         (np.zeros(1, np.float32), "too_short"),
