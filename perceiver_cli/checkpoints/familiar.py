@@ -68,7 +68,7 @@ class Familiar:
 
         Returns:
             Squared Mahalanobis distances over D (Lee et al. 2018, section 2.1), [rows]: about 1 for
-            familiar inputs.
+            familiar inputs. The distance in the leading directions, where it is larger.
         """
         rows = (standardised(means) if self.last else means) @ self.whitening
         own = self._whitened[self._name(streams)]

@@ -105,18 +105,10 @@ def test_only_the_classes_asked_for_share_the_score():
 
 
 @pytest.mark.parametrize(
-    ("distances", "score", "familiar"),
-    [
-        ([0.7, 1.3], 0.6, True),
-        ([0.7, 1.31], 0.6, False),
-        ([0.7, 1.3], 0.61, False),
-        ([None, None], 0.0, None),
-    ],
+    ("distances", "familiar"), [([0.7, 1.3], True), ([0.7, 1.31], False), ([None, None], None)]
 )
-def test_what_is_familiar_is_told_by_the_mean_distance_and_the_best_score(
-    distances, score, familiar
-):
-    statistics = Familiar(np.eye(1), {"": np.zeros((1, 1))}, {"": 1.0}, {"": score})
+def test_what_is_familiar_is_told_by_the_mean_distance(distances, familiar):
+    statistics = Familiar(np.eye(1), {"": np.zeros((1, 1))}, {"": 1.0})
     rows = [(0.5, 0.3, 0.2), (0.7, 0.1, 0.2)]
     (result,), _ = predicted([item("a", "present", "present")], rows, statistics, distances)
     assert result.familiar is familiar

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -154,6 +155,15 @@ def test_two_runs_cannot_share_a_journal(files):
     journal.close()
     opened().close()
     assert sorted(map(os.fsencode, os.listdir())) == sorted(map(os.fsencode, [*files, "out.jsonl"]))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts the files that Linux says are open")
+def test_a_closed_journal_leaves_no_file_open(files, tmp_path):
+    journal = opened()
+    numbers = "/proc/self/fd"
+    assert any(str(tmp_path) in os.path.realpath(f"{numbers}/{n}") for n in os.listdir(numbers))
+    journal.close()
+    assert not any(str(tmp_path) in os.path.realpath(f"{numbers}/{n}") for n in os.listdir(numbers))
 
 
 def test_a_folder_or_a_device_is_no_journal(files):

@@ -8,7 +8,12 @@ import torch
 from perceiver_cli.adapters import build_adapter
 from perceiver_cli.training.augment import pointcloud
 from perceiver_cli.training.augment.affine import random_affine_crops, warp
-from perceiver_cli.training.augment.image import jitter_colour, mixup_or_cutmix
+from perceiver_cli.training.augment.audio import AudioAugmentation
+from perceiver_cli.training.augment.image import (
+    ImageAugmentation,
+    jitter_colour,
+    mixup_or_cutmix,
+)
 from perceiver_cli.training.augment.mixup import distil, interpolate, mixup
 from perceiver_cli.training.augment.pointcloud import (
     PointCloudAugmentation,
@@ -247,6 +252,14 @@ def test_light_is_lost_towards_black():
     assert 0.15 < (share < 0.7).float().mean() < 0.35
 
 
+def test_contrast_leaves_the_mean_colour_alone():
+    """Where the light stays, brightness and tint move it by 0.3 and a third of that at most."""
+    adapter = build_adapter({"modality": "image"})
+    torch.manual_seed(0)
+    found = jitter_colour(torch.zeros(600, 3, 1, 1), adapter.recipe).abs().amax((1, 2, 3))
+    assert 0.55 < (found <= 0.4 + 1e-4).float().mean() < 0.75
+
+
 def test_two_of_five_batches_lose_their_sound_and_one_their_frames():
     recipe = {"modality": "av", "frames": 2, "size": 8, "patch": 4}
     augment = VideoAugmentation(build_adapter(recipe), 0.0)
@@ -331,3 +344,50 @@ def test_proportions_change_by_up_to_three_halves():
     ratio = (sides[:, 2] / sides[:, :2].mean(1)).log()
     assert ratio.abs().max() < math.log(9 / 4) + 0.4
     assert ratio.abs().max() > math.log(3 / 2)
+
+
+def test_a_teacher_of_sounds_gives_scores_and_features():
+    """The same for all windows of a recording, wherever the window is drawn."""
+    adapter = build_adapter({"modality": "audio"})
+    augment = AudioAugmentation(adapter, 0.0, teacher_share=0.25)
+    torch.manual_seed(0)
+    logits, taught = torch.randn(4, 3), torch.randn(4, 7)
+    arrays = {
+        "audio": torch.randn(4, 2 * adapter.recipe.samples),
+        "teacher": logits[:, :, None, None].expand(-1, -1, 1, 5),
+        "teacher_features": taught[:, :, None, None].expand(-1, -1, 1, 5),
+    }
+    classes = torch.eye(3)[[0, 1, 2, 0]]
+    features, targets = augment(arrays, classes)
+    assert features["audio"].shape == (4, 1, adapter.recipe.mels, adapter.recipe.frames)
+    torch.testing.assert_close(targets[:, :3], 0.75 * classes + 0.25 * logits.softmax(1))
+    torch.testing.assert_close(targets[:, 3:], taught)
+    del arrays["teacher"], arrays["teacher_features"]
+    assert torch.equal(augment(arrays, classes)[1], classes)
+
+
+def test_a_teacher_of_pictures_gives_scores():
+    augment = ImageAugmentation(build_adapter({"modality": "image", "size": 16}), 0.0, 0.25)
+    torch.manual_seed(0)
+    logits = torch.randn(6, 2)
+    arrays = {
+        "image": torch.randint(0, 256, (6, 16, 16, 3), dtype=torch.uint8),
+        "teacher": logits[:, :, None, None].expand(-1, -1, 3, 3),
+    }
+    classes = torch.eye(2).repeat(3, 1)
+    _, targets = augment(arrays, classes)
+    torch.testing.assert_close(targets, 0.75 * classes + 0.25 * logits.softmax(1))
+
+
+def test_colours_of_augmented_pictures_stay_in_their_channels():
+    adapter = build_adapter({"modality": "image", "size": 16})
+    red = torch.zeros(200, 16, 16, 3, dtype=torch.uint8)
+    red[..., 0] = 255
+    torch.manual_seed(0)
+    found = ImageAugmentation(adapter, 0.0)({"image": red}, torch.ones(200, 1))[0]["image"]
+    assert found.shape == (200, 3, 16, 16)
+    # Around a picture that is smaller than its frame is the mean colour.
+    centre = found[..., 6:10, 6:10].mean((2, 3))
+    coloured = (centre[:, 0] - centre[:, 1]).abs() > 0.5
+    assert 0.6 < coloured.float().mean() < 0.8
+    assert (centre[coloured, 0] > centre[coloured, 1:].amax(1)).all()

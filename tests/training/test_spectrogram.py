@@ -89,6 +89,13 @@ def test_a_filters_gains_are_of_five_decibels():
     assert gains[gains != 0].std() == pytest.approx(5 * math.log(10) / 10, rel=0.1)
 
 
+def test_a_filter_is_linear_between_six_evenly_spaced_bands():
+    torch.manual_seed(0)
+    gains = random_equaliser(torch.zeros(50, 51, 1))[..., 0]
+    bends = gains.diff(n=2, dim=1).abs().amax(0) > 1e-4
+    assert (bends.nonzero().squeeze(1) + 1).tolist() == [10, 20, 30, 40]
+
+
 def test_noise_is_up_to_30_decibels_quieter_than_the_sound():
     torch.manual_seed(0)
     log = torch.randn(600, 64, 50)
