@@ -1,0 +1,66 @@
+"""What `perceiver inspect` shows of a byte array, against what is known of the file."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from perceiver_cli import Classifier
+from perceiver_cli.errors import InputError
+from perceiver_cli.inference.inspection import inspect_source
+from perceiver_cli.media.types import Source
+from perceiver_cli.preparation.image import ImageRecipe
+from tests.conftest import make_weights
+
+
+@pytest.fixture
+def grey(tmp_path):
+    path = tmp_path / "grey.png"
+    Image.new("RGB", (40, 20), (128, 128, 128)).save(path)
+    return Source(str(path))
+
+
+def test_each_group_of_channels_has_its_own_range(weights, grey):
+    found = inspect_source(grey, Classifier(str(weights["image"])))
+    recipe = ImageRecipe()
+    levels = [(128 / 255 - m) / s for m, s in zip(recipe.mean, recipe.std, strict=True)]
+    values, places, waves = found.channels
+    assert (values.count, values.stream) == (48, "image")
+    assert (values.min, values.max) == (round(min(levels), 4), round(max(levels), 4))
+    assert values.mean == pytest.approx(np.mean(levels), abs=1e-4)
+    assert (places.count, places.min, places.mean, places.max) == (2, -1, 0, 1)
+    assert (waves.count, waves.min, waves.max) == (8, -1, 1)
+
+
+def test_the_byte_array_in_the_record(weights, grey):
+    record = inspect_source(grey, Classifier(str(weights["image"]))).to_dict()
+    array = record["byte_array"]
+    assert (array["elements"], array["channels"]) == (16, 58)
+    assert array["streams"] == {"image": 16}
+    assert [group["count"] for group in array["groups"]] == [48, 2, 8]
+    assert record["windows"] == [{"left": 10, "top": 0, "width": 20, "height": 20}]
+
+
+def test_learned_elements_are_counted(grey, tmp_path):
+    recipe = ImageRecipe(size=16, patch=4, bands=2)
+    path = make_weights(tmp_path / "learned.safetensors", recipe, learned_elements=3)
+    found = inspect_source(grey, Classifier(str(path)))
+    assert found.elements == {"image": 16, "learned": 3}
+    assert found.to_dict()["byte_array"]["elements"] == 19
+
+
+def test_several_streams_and_their_times(weights, media):
+    found = inspect_source(Source(str(media["av"])), Classifier(str(weights["av"])))
+    assert set(found.elements) == {"video", "audio"}
+    counts = dict.fromkeys(found.elements, 0)
+    for group in found.channels:
+        counts[group.stream] += group.count
+    assert found.width == max(counts.values()) + 1
+    (window, *_) = found.windows
+    assert len(window["times_s"]) == 4
+    assert window["start_s"] == 0
+
+
+def test_a_file_that_cannot_be_classified_says_why(weights, tmp_path):
+    (tmp_path / "empty.png").touch()
+    with pytest.raises(InputError, match="empty"):
+        inspect_source(Source(str(tmp_path / "empty.png")), Classifier(str(weights["image"])))
