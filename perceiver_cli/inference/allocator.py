@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -25,6 +26,8 @@ def keep_freed_memory(*, large: bool = False) -> None:
     """
     global _ours
     _ours = True
+    # Read by Pillow when it is imported. Its usual blocks of 16 MiB would all be kept.
+    os.environ.setdefault("PILLOW_BLOCK_SIZE", "64m")
     if large:
         _set({_M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: 2**31 - 1, _M_TOP_PAD: 2**28})
     else:

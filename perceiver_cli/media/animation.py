@@ -10,8 +10,9 @@ import numpy as np
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.frames import frame_times, reduced_size
 from perceiver_cli.media.image import exif_orientation
+from perceiver_cli.media.large import take_memory
 from perceiver_cli.media.limits import MAX_FRAMES, limit_text
-from perceiver_cli.media.pillow import check_memory, decoding, open_picture
+from perceiver_cli.media.pillow import check_memory, decoding, open_picture, peak_bytes
 from perceiver_cli.media.pixels import apply_orientation, reduction_of, to_rgb_array
 from perceiver_cli.media.quiet import quiet_pillow
 from perceiver_cli.media.types import Source, Video, VideoSpec, VideoWindow
@@ -43,6 +44,7 @@ def load_animation(source: Source, format: str, spec: VideoSpec) -> Video:
     """
     with source.open() as stream, open_picture(stream, format) as picture:
         check_memory(picture, format, moving=True)
+        take_memory(peak_bytes(picture, format, moving=True))
         width, height = picture.size
         orientation = exif_orientation(picture)
         lengths = [_length_s(frame) for frame in _frames(picture, format)]

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.failures import wrap_errors
+from perceiver_cli.media.large import take_memory
 from perceiver_cli.media.limits import MAX_ARRAY_BYTES, limit_text
 from perceiver_cli.media.types import Source
 
@@ -79,8 +80,10 @@ def choose_array(source: Source, format: str) -> tuple[Meaning, ArrayHeader]:
 
 def read_array(source: Source, format: str, header: ArrayHeader) -> npt.NDArray[Any]:
     """The array that choose_array found. Raises InputError "too_large" or "corrupt"."""
-    if math.prod(header.shape) * header.dtype.itemsize > MAX_ARRAY_BYTES:
+    size = math.prod(header.shape) * header.dtype.itemsize
+    if size > MAX_ARRAY_BYTES:
         raise InputError("too_large", f"an {header}; {limit_text('MAX_ARRAY_BYTES')}")
+    take_memory(size)
     with (
         wrap_errors("corrupt", "the array is cut off or damaged"),
         source.open() as stream,
@@ -113,6 +116,7 @@ def _read_fields(
     kind = np.result_type(*(header.dtype[axis] for axis in axes))
     if records * max(size, len(axes) * kind.itemsize) > MAX_ARRAY_BYTES:
         raise InputError("too_large", f"an {header}; {limit_text('MAX_ARRAY_BYTES')}")
+    take_memory(records * len(axes) * kind.itemsize)
     found = np.empty((records, len(axes)), kind)
     with (
         wrap_errors("corrupt", "the array is cut off or damaged"),

@@ -11,7 +11,8 @@ from perceiver_cli.errors import InputError
 from perceiver_cli.media.arrays import choose_array, read_array
 from perceiver_cli.media.jpeg import note_missing_rows
 from perceiver_cli.media.jpeg2000 import REPAIRED
-from perceiver_cli.media.pillow import check_memory, decoding, open_picture
+from perceiver_cli.media.large import take_memory
+from perceiver_cli.media.pillow import check_memory, decoding, open_picture, peak_bytes
 from perceiver_cli.media.pixels import check_size, reduction_of, to_8_bit, to_rgb_array
 from perceiver_cli.media.quiet import quiet_pillow
 from perceiver_cli.media.types import Picture, Source
@@ -75,6 +76,7 @@ def _load(source: Source, format: str, at_least: int | None, repaired: bool = Fa
         facts = _facts(picture)
         if at_least is not None and format == "jpeg":
             picture.draft(None, (at_least, at_least))
+        take_memory(peak_bytes(picture, format))
         with decoding(format):
             picture.load()
         # Pillow's TIFF decoder turns the picture upright when it is loaded.

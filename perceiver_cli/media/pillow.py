@@ -147,12 +147,22 @@ def check_memory(picture: Image.Image, format: str, moving: bool = False) -> Non
     Raises:
         InputError: "too_large", or "corrupt" without area.
     """
-    each = max(_bytes_a_pixel(picture, format), _MOVING_BYTES * moving)
+    each = _bytes_a_pixel(picture, format, moving)
     check_size(*picture.size, most_pixels=MAX_PIXELS * _USUAL_BYTES // each)
 
 
-def _bytes_a_pixel(picture: Image.Image, format: str) -> int:
+def peak_bytes(picture: Image.Image, format: str, moving: bool = False) -> int:
+    """The memory that decoding a picture takes, conversion to RGB included; see check_memory."""
+    return picture.width * picture.height * _bytes_a_pixel(picture, format, moving)
+
+
+def _bytes_a_pixel(picture: Image.Image, format: str, moving: bool) -> int:
     """Peak memory of decoding in bytes per pixel, the result included."""
+    still = _bytes_a_pixel_of_stills(picture, format)
+    return max(still, _MOVING_BYTES) if moving else still
+
+
+def _bytes_a_pixel_of_stills(picture: Image.Image, format: str) -> int:
     if format == "tiff":
         tags: dict[int, Any] = getattr(picture, "tag_v2", {})
         bits: tuple[int, ...] = tags.get(_BITS_A_SAMPLE, (8,))

@@ -11,6 +11,7 @@ import numpy as np
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.arrays import read_array_points
 from perceiver_cli.media.failures import wrap_errors
+from perceiver_cli.media.large import take_memory
 from perceiver_cli.media.limits import MAX_SHAPE_BYTES, limit_text
 from perceiver_cli.media.sampling import sample_cloud, sample_surface
 from perceiver_cli.media.shapes.gltf import read_gltf
@@ -27,6 +28,9 @@ from perceiver_cli.media.types import PointCloud, Source
 # Clouds are returned whole up to max(CLOUD_FACTOR * points, CLOUD_FLOOR) points.
 CLOUD_FACTOR, CLOUD_FLOOR = 4, 20_000
 
+
+# Bytes of memory for each of a shape's file, at most.
+_BYTES_FOR_EACH = 4
 
 # Formats with y up by convention.
 _Y_UP = frozenset({"obj", "glb", "gltf"})
@@ -91,9 +95,11 @@ def _read(source: Source, format: str) -> Shape:
         if format in ("npy", "npz"):
             return Shape(read_array_points(source, format))
         with source.open() as stream:
-            if stream.seek(0, os.SEEK_END) > MAX_SHAPE_BYTES:
+            size = stream.seek(0, os.SEEK_END)
+            if size > MAX_SHAPE_BYTES:
                 told = f"the shape's file is too large: {limit_text('MAX_SHAPE_BYTES')}"
                 raise InputError("too_large", told)
+            take_memory(_BYTES_FOR_EACH * size)
             stream.seek(0)
             if format in ("gltf", "glb"):
                 return read_gltf(stream, folder_of(source))

@@ -30,6 +30,7 @@ from perceiver_cli.media.containers import (
 from perceiver_cli.media.failures import wrap_errors
 from perceiver_cli.media.frames import frame_times, reduced_size
 from perceiver_cli.media.hdr import is_high_range, to_standard_range
+from perceiver_cli.media.large import take_memory
 from perceiver_cli.media.limits import MAX_PIXELS
 from perceiver_cli.media.mixing import to_mono
 from perceiver_cli.media.orientation import frame_orientation
@@ -94,6 +95,7 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
             raise InputError("unsupported", "the file holds no moving pictures that can be decoded")
         hidden_sound = sound_stream(container) is None and has_sound(container)
         check_size(stream.width, stream.height, _most_pixels(stream))
+        take_memory(int(stream.width * stream.height * _bytes_a_pixel(stream)))
         length = frame_length(stream)
         fps = frame_rate(stream)
         extent = stated_extent(container, stream)
@@ -132,11 +134,15 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
 
 def _most_pixels(stream: Any) -> int:
     """How large frames may be, so that those that the decoder holds fit into the memory."""
+    return int(MAX_PIXELS // _LIMIT_SHARE * min(1.0, _LIMIT_BYTES / _bytes_a_pixel(stream)))
+
+
+def _bytes_a_pixel(stream: Any) -> float:
+    """Of all frames that the decoder holds."""
     format = stream.codec_context.format
     bytes_a_pixel = max(_USUAL_BYTES, format.padded_bits_per_pixel / 8 if format else 0)
     held = _FRAMES_HELD_BY_H264 if stream.codec_context.name == "h264" else _FRAMES_HELD
-    share = min(1.0, _LIMIT_BYTES / (held * bytes_a_pixel))
-    return int(MAX_PIXELS // _LIMIT_SHARE * share)
+    return held * bytes_a_pixel
 
 
 def _decode_frames(

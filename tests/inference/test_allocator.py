@@ -52,6 +52,13 @@ def test_a_command_keeps_arrays_of_up_to_32_mib():
     assert large == 0
 
 
+def test_a_command_keeps_nothing_of_a_large_picture():
+    """64 megapixels take 256 MB, in blocks that are returned."""
+    picture = "__import__('PIL.Image').Image.new('RGB', (8000, 8000), 'red') and None"
+    _, before, _, after = run("keep_freed_memory()", "resident()", picture, "resident()")
+    assert after - before < 60
+
+
 def test_a_command_keeps_up_to_256_mib():
     _, most, more = run("keep_freed_memory()", "kept(25, 10)", "kept(30, 12)")
     assert most == pytest.approx(250, abs=2)

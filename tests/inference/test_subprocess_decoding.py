@@ -10,10 +10,12 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from perceiver_cli import Classifier
 from perceiver_cli.errors import CheckpointError
 from perceiver_cli.inference.decoding.decoders import InProcessDecoder
+from perceiver_cli.inference.decoding.items import FailedItem
 from perceiver_cli.inference.decoding.preparer import Preparer
 from perceiver_cli.inference.decoding.subprocess_decoder import DecodingPool, SubprocessDecoder
 from perceiver_cli.media.types import Source
@@ -123,6 +125,34 @@ def test_pictures_for_people_come_along(decoder, media, weights):
     assert min(preview.frames[0].shape[:2]) >= 250
 
 
+class CountingLock:
+    """A lock that counts how often it was held."""
+
+    def __init__(self):
+        self.times = 0
+
+    def __enter__(self):
+        self.times += 1
+
+    def __exit__(self, *_):
+        pass
+
+
+def test_a_large_input_waits_for_its_turn(decoder, media, tmp_path):
+    place = decoder(120)
+    place.pool.large = CountingLock()
+    assert not isinstance(prepare(place, media["image"]), FailedItem)
+    assert place.pool.large.times == 0
+    path = tmp_path / "large.png"
+    Image.new("L", (7600, 7600), 90).save(path, compress_level=1)
+    item = prepare(place, path)
+    assert item.facts["width"] == 7600
+    assert place.pool.large.times == 1
+    # The process serves on.
+    assert not isinstance(prepare(place, media["image"]), FailedItem)
+    assert place.pool.large.times == 1
+
+
 def test_errors_arrive_as_they_are_in_this_process(decoder, tmp_path):
     error = prepare(decoder(60), tmp_path / "missing.wav").error
     assert (error.kind, error.message) == ("unreadable", "no such file")
@@ -163,6 +193,7 @@ def test_a_decoder_that_hangs_is_ended(decoder, bad):
 # A host process that may not have more memory than this itself.
 LIMITED = """
 import resource
+from perceiver_cli.inference.decoding.items import FailedItem
 from perceiver_cli.inference.decoding.preparer import Preparer
 from perceiver_cli.inference.decoding.subprocess_decoder import DecodingPool
 resource.setrlimit(resource.RLIMIT_AS, (2**31 - 2**26, 2**31 - 2**26))

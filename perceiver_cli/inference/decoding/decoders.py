@@ -9,6 +9,7 @@ from typing import Protocol
 from perceiver_cli.errors import InputError
 from perceiver_cli.inference.decoding.items import FailedItem, Item
 from perceiver_cli.inference.decoding.preparer import Preparer
+from perceiver_cli.media.large import one_large_input_at_a_time
 from perceiver_cli.media.types import Source
 
 RUN_HAS_ENDED = "was not read: the run has ended"
@@ -30,12 +31,14 @@ class InProcessDecoder:
     def __init__(self, preparer: Preparer) -> None:
         self.preparer = preparer
         self._closed = threading.Event()
+        self._large = threading.Lock()
 
     def prepare(self, source: Source) -> Item:
         """See Decoder."""
         if self._closed.is_set():
             return FailedItem(source, InputError("unreadable", RUN_HAS_ENDED))
-        return self.preparer.prepare(source)
+        with one_large_input_at_a_time(self._large):
+            return self.preparer.prepare(source)
 
     def close(self) -> None:
         """Work in progress cannot be ended."""

@@ -24,7 +24,7 @@ from perceiver_cli.inference.decoding.decoders import RUN_HAS_ENDED
 from perceiver_cli.inference.decoding.items import FailedItem, Item
 from perceiver_cli.inference.decoding.messages import receive, send
 from perceiver_cli.inference.decoding.preparer import Preparer
-from perceiver_cli.inference.decoding.worker import READY
+from perceiver_cli.inference.decoding.worker import LARGE, READY
 from perceiver_cli.media.types import Source
 from perceiver_cli.processor import thread_settings
 
@@ -50,6 +50,7 @@ class DecodingPool:
 
     def __init__(self, preparer: Preparer) -> None:
         self.preparer = preparer
+        self.large = threading.Lock()
         self._idle: list[DecodingProcess] = []
         self._lock = threading.Lock()
         self._end_idle = weakref.finalize(self, _end_all, self._idle)
@@ -101,7 +102,7 @@ class SubprocessDecoder:
         started = time.monotonic()
         try:
             with self._process() as process:
-                item = process.prepare(source, self.limit_s)
+                item = process.prepare(source, self.limit_s, self.pool.large)
         except InputError as error:
             return FailedItem(source, error, time.monotonic() - started)
         # Content that came over a pipe was sent to the process, which does not send it back.
@@ -178,19 +179,24 @@ class DecodingProcess:
             self.end()
             raise OSError("a process for decoding could not be started") from None
 
-    def prepare(self, source: Source, limit_s: float) -> Item:
+    def prepare(self, source: Source, limit_s: float, large: threading.Lock) -> Item:
         """The item of a source, within limit_s seconds (0: no limit).
+
+        Args:
+            source: The input.
+            limit_s: Seconds; without those of waiting for `large`.
+            large: Held while the process decodes an input that takes much memory.
 
         Raises:
             InputError: "timeout", "corrupt" or "too_large" when the process had to be ended, or
                 ended by itself.
             CheckpointError: As Preparer.prepare.
         """
-        if limit_s:
-            self._due = time.monotonic() + limit_s
         try:
-            send(self._stdin, (source, limit_s))
-            outcome: Item | CheckpointError = receive(self._stdout)
+            outcome: Item | CheckpointError | str = self._ask((source, limit_s), limit_s)
+            if outcome == LARGE:
+                with large:
+                    outcome = self._ask(READY, limit_s)
         except (EOFError, OSError):
             self.end()
             raise self._loss() from None
@@ -199,9 +205,20 @@ class DecodingProcess:
                 self._due = math.inf
             if self._late:  # although it has answered just in time
                 self.end()
+        assert not isinstance(outcome, str)
         if isinstance(outcome, CheckpointError):
             raise outcome
         return outcome
+
+    def _ask(self, request: object, limit_s: float) -> Any:
+        """What the process answers within limit_s seconds."""
+        with self._timing:
+            self._due = time.monotonic() + limit_s if limit_s else math.inf
+        send(self._stdin, request)
+        answer = receive(self._stdout)
+        with self._timing:
+            self._due = math.inf
+        return answer
 
     def end(self) -> None:
         """Ends the process at once."""

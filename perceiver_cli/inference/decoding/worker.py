@@ -1,5 +1,8 @@
 """A decoding process: sources come over standard input, items leave over standard output.
 
+Before an item, LARGE may leave: the process then waits for READY, until no other one decodes an
+input that takes much memory.
+
 It ends with the process that started it, because its standard input then ends.
 """
 
@@ -10,16 +13,18 @@ import signal
 import sys
 from contextlib import suppress
 from dataclasses import replace
+from typing import BinaryIO
 
 from perceiver_cli.errors import CheckpointError, InputError
 from perceiver_cli.inference.allocator import keep_freed_memory
 from perceiver_cli.inference.decoding.items import FailedItem, Item
 from perceiver_cli.inference.decoding.messages import receive, send
 from perceiver_cli.inference.decoding.preparer import Preparer
+from perceiver_cli.media.large import one_large_input_at_a_time
 from perceiver_cli.media.limits import MAX_WORKER_BYTES
 from perceiver_cli.media.types import Source
 
-READY = "ready"
+READY, LARGE = "ready", "large"
 
 
 def main() -> None:
@@ -35,9 +40,27 @@ def main() -> None:
             while True:
                 source, limit_s = receive(sys.stdin.buffer)
                 _set_alarm(limit_s)
-                outcome = _prepare(preparer, source)
+                with one_large_input_at_a_time(_Turn(answers, limit_s)):
+                    outcome = _prepare(preparer, source)
                 _set_alarm(0)
                 send(answers, outcome)
+
+
+class _Turn:
+    """The lock of the process that started this one; see media/large.py."""
+
+    def __init__(self, answers: BinaryIO, limit_s: float) -> None:
+        self._answers, self._limit_s = answers, limit_s
+
+    def acquire(self) -> None:
+        """Returns when the other process says so. Waiting does not count as decoding."""
+        _set_alarm(0)
+        send(self._answers, LARGE)
+        receive(sys.stdin.buffer)
+        _set_alarm(self._limit_s)
+
+    def release(self) -> None:
+        """The answer does it."""
 
 
 def _prepare(preparer: Preparer, source: Source) -> Item | CheckpointError:

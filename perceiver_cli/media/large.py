@@ -1,0 +1,51 @@
+"""Inputs that take much memory are decoded one at a time, however many threads or processes decode.
+
+Each may take nearly all of the memory that the limits permit (see limits.py).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+# Bytes. Less than this, several at a time are no problem, and faster.
+_MUCH = 2**29
+
+
+class Lock(Protocol):
+    """What large inputs hold, one at a time."""
+
+    def acquire(self) -> Any:
+        """Waits until no other input holds it."""
+
+    def release(self) -> None:
+        """Lets the next one in."""
+
+
+_decoding = threading.local()
+
+
+@contextmanager
+def one_large_input_at_a_time(lock: Lock) -> Iterator[None]:
+    """While this thread decodes one input: `lock` is held from the moment it takes much memory."""
+    _decoding.lock, _decoding.holds = lock, False
+    try:
+        yield
+    finally:
+        _decoding.lock = None
+        if _decoding.holds:
+            lock.release()
+
+
+def take_memory(size: int) -> None:
+    """Called by a loader before it allocates; waits for other large inputs.
+
+    Args:
+        size: Bytes at the peak of what follows.
+    """
+    lock: Lock | None = getattr(_decoding, "lock", None)
+    if size >= _MUCH and lock and not _decoding.holds:
+        lock.acquire()
+        _decoding.holds = True
