@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.cluster_faults LIST --kill nothing model writer driver node
 
-LIST names files, one a line. A single process classifies them first. Then, for every kind of kill, a
+LIST names files, one a line. A single process classifies them first. Then, for each kind of kill, a
 cluster of three nodes with a CPU each is started on this machine (loopback), and the same files are
 classified on it. When --after parts are written, the kill is done with SIGKILL; the same call
 follows if the driver was killed. It prints one JSON object for each: paths without a record (lost),
