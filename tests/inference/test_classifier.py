@@ -18,7 +18,7 @@ from perceiver_cli.errors import CheckpointError, UsageError
 from perceiver_cli.inference import engine
 from perceiver_cli.media.types import Source
 from perceiver_cli.model.quantization import kernels, precision
-from tests.samples import make_picture
+from tests.samples import make_picture, make_sound
 
 
 def test_the_api_gives_what_the_command_prints(bundle, media, run):
@@ -331,3 +331,15 @@ def test_each_result_comes_with_the_item_that_it_was_predicted_from(bundle, medi
     paths = [media["image"], tmp_path / "empty.jpg", media["pointcloud"]]
     for path, (item, result) in zip(paths, Classifier().stream_items(paths), strict=True):
         assert item.source.path == result.path == str(path)
+
+
+def test_of_a_long_file_its_clearest_window_is_previewed(weights, tmp_path):
+    path = make_sound(tmp_path / "long.wav", 12.0)
+    classifier = Classifier(str(weights["audio"]), preview_sides=(20, 20))
+    ((item, result),) = classifier.stream_items([path])
+    assert len(result.segments) > 16
+    best = result.predictions[0].label
+    scores = [s["score"] if s["label"] == best else 0 for s in result.segments]
+    assert item.source.stretch == (scores.index(max(scores)), 1)
+    (window,) = item.windows
+    assert window.location["start_s"] == result.segments[item.source.stretch[0]]["start_s"]
