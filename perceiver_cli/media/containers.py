@@ -107,7 +107,7 @@ def open_container(source: Source, format: str) -> Iterator[InputContainer]:
             problem = f"this variant of {format.upper()} cannot be read"
             raise InputError("unsupported", problem) from error
         except MemoryError as error:
-            raise InputError("too_large", _NO_ROOM) from error
+            raise InputError("too_large", _NO_ROOM, str(error)) from None
         except Exception as error:
             problem = f"the {format.upper()} container is cut off or damaged"
             raise to_input_error(error, "corrupt", problem) from error
@@ -275,12 +275,15 @@ def frames_from(
 
 
 def packets_of(container: InputContainer, stream: Any) -> Iterator[Any]:
-    """The packets of a stream that can be read; the last one is empty."""
+    """The packets of a stream that can be read; the last one is empty.
+
+    It ends where a damaged field claims more than fits into memory.
+    """
     packets = container.demux(stream)
     while True:
         packet = None
         try:
-            with _ignore_damage():
+            with _ignore_damage(lack_of_memory=False):
                 packet = next(packets, None)
         except IndexError:
             # A packet of a stream that appeared midway, which PyAV does not know: skipped.
@@ -292,13 +295,16 @@ def packets_of(container: InputContainer, stream: Any) -> Iterator[Any]:
 
 
 @contextmanager
-def _ignore_damage() -> Iterator[None]:
+def _ignore_damage(lack_of_memory: bool = True) -> Iterator[None]:
+    """Ignores damage; lack_of_memory: whether FFmpeg's is reported."""
     import av
 
     try:
         yield
     except MemoryError as error:
-        raise InputError("too_large", _NO_ROOM) from error
+        if not lack_of_memory and isinstance(error, av.FFmpegError):
+            return
+        raise InputError("too_large", "needs more memory than this machine has") from error
     except (av.FFmpegError, OSError, ValueError, RuntimeError):
         # In truncated and damaged files, all other packets that can be decoded are used.
         return

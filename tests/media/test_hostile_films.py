@@ -114,3 +114,16 @@ def test_deep_frames_may_be_less_large(codec, pixels, share):
     most = video_module._most_pixels(_Stream(codec, pixels))
     assert most == pytest.approx(share * 40_000_000, rel=0.02)
     assert most >= np.prod((3840, 2160))
+
+
+def test_damaged_fragments_are_no_lack_of_memory(tmp_path):
+    options = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
+    content = samples.make_av(tmp_path / "a.mp4", 2, options=options).read_bytes()
+    kinds = set()
+    for at in range(content.index(b"moof"), content.index(b"moof") + 1400, 50):
+        source = Source("a.mp4", content[:at] + content[at + 16 :])
+        try:
+            load_video(source, detect(source).format, SPEC)
+        except InputError as error:
+            kinds.add(error.kind)
+    assert kinds == {"corrupt"}
