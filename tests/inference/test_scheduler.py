@@ -124,7 +124,7 @@ def test_a_batch_is_alone_when_nothing_else_is_in_the_queue():
 
 
 def test_a_batch_waits_a_little_for_what_is_nearly_decoded(monkeypatch):
-    monkeypatch.setattr(scheduling, "LINGER_S", 3.0)
+    monkeypatch.setattr(scheduling, "LINGER_S", 60.0)
     nearly = threading.Event()
     scheduler, batches = make_scheduler(["a0", "a1"], wait={"a1": nearly})
     threading.Timer(0.2, nearly.set).start()
