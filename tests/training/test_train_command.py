@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 
 from perceiver_cli.checkpoints.format import load_checkpoint, read_header
 from tests.samples import make_av
+from tests.training.test_distillation import write_teacher
 
 TINY = ["--set", "model.latents=8", "--set", "model.width=16", "--set", "model.layers=1"]
 
@@ -165,6 +166,16 @@ def test_own_classes_from_given_weights(pictures, tmp_path, run, weights):
     assert info["model"]["latents"] == 8
     assert [label["id"] for label in info["labels"]] == ["blue", "red"]
     assert info["card"]["from"]["name"] == load_checkpoint(weights["image"]).header.name
+
+
+def test_a_teacher_of_pictures_may_have_features_that_are_not_read(pictures, tmp_path, run):
+    lines = [f"{name}/{number}.png" for name in ("blue", "red") for number in range(6)]
+    teacher = write_teacher(tmp_path / "teacher", lines, np.zeros((12, 2, 1, 1)))
+    np.save(teacher / "features.npy", np.ones((12, 5, 1, 1)))
+    call = ("train", pictures, "-m", "image", "-o", tmp_path / "own.safetensors")
+    budget = ["--steps", 2, "--batch-size", 4, *TINY, "--set", "input.size=16"]
+    outcome = run(*call, "--teacher", teacher, *budget)
+    assert outcome.exit_code == 0, outcome.stderr
 
 
 def test_another_modality_gives_its_latent_transformers(pictures, tmp_path, run, weights):
