@@ -101,6 +101,12 @@ def test_one_process_serves_one_input_after_the_other(decoder, media):
     assert len(place.pool._idle) == 1
 
 
+def test_nothing_is_decoded_after_the_end_of_the_run(decoder, media):
+    place = decoder(0)
+    place.close()
+    assert prepare(place, media["image"]).error.message == "was not read: the run has ended"
+
+
 def test_a_process_that_is_given_back_to_a_closed_pool_ends(weights):
     pool = DecodingPool(Preparer(dict(weights)))
     idle, busy = pool.take(), pool.take()

@@ -70,6 +70,21 @@ def test_auto_is_the_fastest_that_is_native(monkeypatch, flags, able, narrow, wi
     assert floats_beside(torch.bfloat16, CPU) == torch.bfloat16
 
 
+@pytest.mark.parametrize(
+    ("device", "native", "expected"),
+    [
+        ("cuda", True, torch.bfloat16),
+        ("cuda", False, torch.float32),
+        ("mps", True, torch.float32),
+    ],
+)
+def test_a_gpu_is_not_judged_by_its_processor(monkeypatch, device, native, expected):
+    be(monkeypatch, ["avx512_bf16", "avx512_vnni", "avx2"], FULL)
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda emulated: native)
+    for width in (0, WIDE):
+        assert pick_precision("auto", torch.device(device), width) == expected
+
+
 @pytest.mark.parametrize("name", ["float32", "bfloat16", "int8"])
 def test_every_precision_runs_on_any_processor_when_it_is_named(processor, name):
     assert str(pick_precision(name, CPU)) == f"torch.{name}"

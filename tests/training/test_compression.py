@@ -63,6 +63,16 @@ def test_compression_is_that_of_jpeg_files(quality, side):
         assert (own - expected).square().mean().sqrt() < 0.25 * lost + 0.6
 
 
+def test_plain_pictures_keep_their_level():
+    levels = torch.arange(0.0, 256, 5).view(-1, 1, 1, 1).expand(-1, 3, 16, 16)
+    assert torch.equal(compress_jpeg(levels, torch.full((52,), 95.0)), levels)
+    # A coarse step is one of the mean's distance from the middle.
+    assert torch.equal(
+        compress_jpeg(torch.full((1, 3, 8, 8), 128.0), torch.tensor([1.0])).unique(),
+        torch.tensor([128.0]),
+    )
+
+
 def test_each_picture_has_its_own_quality():
     pixels = noise(2)
     found = compress_jpeg(pixels, torch.tensor([10.0, 90.0]))

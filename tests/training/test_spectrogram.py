@@ -120,6 +120,15 @@ def test_masks_are_whole_bands_or_whole_frames():
         assert lines.float().sum(1).max() <= 2 * (size // 5)
 
 
+def test_a_mask_covers_at_most_a_fifth_even_of_few_bands_and_frames():
+    torch.manual_seed(0)
+    masked = mask_spans(torch.ones(300, 10, 5)) == 0
+    bands, frames = (masked.all(axis).sum(1) for axis in (2, 1))
+    # Two masks of each; of bands each one or two, of frames one.
+    assert (int(bands.min()), int(bands.max())) == (0, 4)
+    assert (int(frames.min()), int(frames.max())) == (0, 2)
+
+
 def test_raw_samples_stay_as_they_are():
     adapter = build_adapter({"modality": "audio", "patch_samples": 16})
     wave = torch.randn(3, adapter.recipe.samples)
