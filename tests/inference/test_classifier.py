@@ -18,6 +18,8 @@ from perceiver_cli.errors import CheckpointError, UsageError
 from perceiver_cli.inference import engine
 from perceiver_cli.media.types import Source
 from perceiver_cli.model.quantization import kernels, precision
+from perceiver_cli.preparation.image import ImageRecipe
+from tests.conftest import make_weights
 from tests.samples import make_picture, make_sound
 
 
@@ -207,6 +209,17 @@ def test_scores_are_shared_by_the_classes_asked_for(weights, media):
 def test_classes_that_no_weights_know_are_refused(bundle, weights):
     with pytest.raises(UsageError, match="'tea pot': did you mean teapot"):
         Classifier(classes=["cat", "tea pot"])
+
+
+def test_three_names_at_most_are_suggested(tmp_path):
+    recipe = ImageRecipe(size=16, patch=4, bands=2)
+    names = tuple(f"bell {number}" for number in range(5))
+    path = make_weights(tmp_path / "bells.safetensors", recipe, classes=names)
+    with pytest.raises(UsageError) as caught:
+        Classifier(str(path), classes=["bell"])
+    said, _, suggested = str(caught.value).partition(": did you mean ")
+    assert said == "no class, group or kind is called 'bell'"
+    assert len(suggested.split(" or ")) == 3
 
 
 def test_classes_are_looked_up_in_the_weights_that_are_there(bundle, media, tmp_path, monkeypatch):

@@ -10,9 +10,10 @@ from perceiver_cli.checkpoints.familiar import Familiar
 from perceiver_cli.checkpoints.format import Label
 from perceiver_cli.checkpoints.label_tree import LabelTree
 from perceiver_cli.detect import Detection
-from perceiver_cli.inference.decoding.items import PreparedItem
+from perceiver_cli.errors import InputError
+from perceiver_cli.inference.decoding.items import FailedItem, PreparedItem
 from perceiver_cli.inference.engine import WindowPrediction
-from perceiver_cli.inference.postprocess import PredictionOptions, predict_batch
+from perceiver_cli.inference.postprocess import PredictionOptions, failed_result, predict_batch
 from perceiver_cli.media.types import Source
 from perceiver_cli.preparation.base import Window
 from perceiver_cli.results import AttentionStats
@@ -125,3 +126,9 @@ def test_scores_have_four_digits():
     assert [s["score"] for s in result.segments] == [0.6667, 0.8571]
     assert [p.score for p in result.predictions] == [0.5952, 0.4048, 0.0]
     assert [(s["start_s"], s["end_s"]) for s in result.segments] == [(0.0, 1.0), (1.0, 2.0)]
+
+
+def test_a_failure_says_how_long_it_took_to_read():
+    result = failed_result(FailedItem(Source("a"), InputError("corrupt", "is cut off"), 1.23456))
+    assert (result.path, result.error.kind, result.error.message) == ("a", "corrupt", "is cut off")
+    assert result.seconds == {"load": 1.2346, "model": 0.0}

@@ -7,6 +7,7 @@ PyAV reads the sound instead.
 import json
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -99,6 +100,16 @@ def test_one_process_serves_one_input_after_the_other(decoder, media):
     for _ in range(3):
         prepare(place, media["image"])
     assert len(place.pool._idle) == 1
+
+
+@pytest.mark.parametrize("limit_s", [0, 60])
+def test_a_process_that_waits_for_work_stays(decoder, media, limit_s):
+    place = decoder(limit_s)
+    prepare(place, media["image"])
+    process = place.pool.take()
+    time.sleep(1.2)
+    assert process.alive
+    place.pool.give_back(process)
 
 
 def test_nothing_is_decoded_after_the_end_of_the_run(decoder, media):

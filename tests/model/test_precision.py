@@ -163,6 +163,16 @@ def test_heads_are_split_in_any_precision(processor, precision):
     torch.testing.assert_close(found(x).float(), expected, rtol=0, atol=0.05)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_heads_have_the_precision_that_is_asked_for(dtype):
+    linear = nn.Linear(8, 24).requires_grad_(False)
+    x = torch.randn(2, 3, 8, generator=torch.Generator().manual_seed(4))
+    found = SplitHeads(linear, HEADS, dtype)(x)
+    assert found.dtype == dtype
+    expected = linear(x).unflatten(-1, (3, HEADS, 4)).permute(2, 0, 3, 1, 4)
+    assert torch.equal(found, expected.to(dtype))
+
+
 def test_the_mean_of_queries_keys_and_values_has_eight_bits():
     linear = QueriesKeysValues(8, HEADS).requires_grad_(False)
     lower = layers_for(torch.int8, CPU, rows=3)
