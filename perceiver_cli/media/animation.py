@@ -61,23 +61,29 @@ def load_animation(source: Source, format: str, spec: VideoSpec) -> Video:
         wanted = frame_times(start, max(start, last), spec.frames)
         plans.append((start, np.searchsorted(ends, wanted + 1e-6, side="right")))
     needed = {int(index) for _, indices in plans for index in indices}
-    size = reduced_size(width, height, spec.short_side)
+    sizes = [reduced_size(width, height, side) for side in spec.sides]
     with source.open() as stream, open_picture(stream, format) as picture:
         pictures = {
-            index: _upright(frame, size, orientation)
+            index: [_upright(frame, size, orientation) for size in sizes]
             for index, frame in enumerate(_frames(picture, format))
             if index in needed
         }
     if not needed <= pictures.keys():
         raise InputError("corrupt", "the animation is damaged: its frames cannot be decoded twice")
     windows = tuple(
-        VideoWindow(np.stack([pictures[int(i)] for i in indices]), begins[indices], start)
+        _window([pictures[int(i)] for i in indices], begins[indices], start)
         for start, indices in plans
     )
     if orientation >= 5:
         width, height = height, width
     fps = len(lengths) / duration
     return Video(windows, width, height, fps, duration, None, notes, chosen.total, chosen.hop_s)
+
+
+def _window(pictures: list[list[np.ndarray]], times_s: np.ndarray, start_s: float) -> VideoWindow:
+    """A window of frames, each at one or two sizes."""
+    frames, *shown = (np.stack(of_size) for of_size in zip(*pictures, strict=True))
+    return VideoWindow(frames, times_s, start_s, None, *shown)
 
 
 def _frames(picture: Image.Image, format: str) -> Iterator[Image.Image]:

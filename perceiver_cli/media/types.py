@@ -131,6 +131,7 @@ class Picture:
 
     pixels: uint8 [H, W, 3], RGB, upright; possibly a reduced decode of width x height.
     notes: one line for each thing that was left out or repaired.
+    shown: the same at a larger size, to be looked at; None: pixels.
     """
 
     pixels: np.ndarray
@@ -138,6 +139,7 @@ class Picture:
     height: int
     facts: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    shown: np.ndarray | None = None
 
     def describe(self) -> dict[str, Any]:
         """Facts for people: the record's `input`."""
@@ -213,12 +215,14 @@ class VideoWindow:
     """frames: uint8 [T, h, w, 3], RGB, upright; times_s: float64 [T], presentation times.
 
     sound: float32 [S], mono samples of the same interval, or None.
+    shown: the frames at a larger size, to be looked at; None: frames.
     """
 
     frames: np.ndarray
     times_s: np.ndarray
     start_s: float
     sound: np.ndarray | None = None
+    shown: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -279,8 +283,8 @@ class SoundSpec:
 class VideoSpec:
     """Input of a video model: `frames` evenly spaced frames per window.
 
-    Frames are scaled down on decoding so that their shorter side is about short_side (never up).
-    sound_rate: None: no sound.
+    Frames are scaled down on decoding so that their shorter side is about short_side (never up),
+    and if shown_side is larger, also to that, to be looked at. sound_rate: None: no sound.
     """
 
     frames: int
@@ -289,6 +293,13 @@ class VideoSpec:
     short_side: int
     sound_rate: int | None
     coverage: Coverage = field(default_factory=Coverage)
+    shown_side: int = 0
+
+    @property
+    def sides(self) -> tuple[int, ...]:
+        """The shorter sides of decoded frames: that for the model first."""
+        larger = self.shown_side > self.short_side
+        return (self.short_side, self.shown_side) if larger else (self.short_side,)
 
 
 @dataclass(frozen=True)

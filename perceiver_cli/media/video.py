@@ -60,9 +60,12 @@ _WIDEST = 10.0
 
 
 class _Frames(NamedTuple):
-    """pixels: uint8 [T, h, w, 3]; times_s: float64 [T]; size: the upright (width, height)."""
+    """pixels: uint8 [T, h, w, 3] for each of the sides; times_s: float64 [T].
 
-    pixels: npt.NDArray[np.uint8]
+    size: the upright (width, height).
+    """
+
+    pixels: tuple[npt.NDArray[np.uint8], ...]
     times_s: npt.NDArray[np.float64]
     size: tuple[int, int]
 
@@ -110,12 +113,12 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
         span = min(spec.window_s, extent.duration_s)
         last = min(start + span - length, extent.last_s - extent.start_s)
         wanted = frame_times(start, max(start, last), spec.frames)
-        found = _decode_frames(source, format, extent, wanted, spec.short_side)
+        found = _decode_frames(source, format, extent, wanted, spec.sides)
         if found is None:
             continue
         width, height = found.size
         heard = _decode_sound(source, format, extent, start, span, spec.sound_rate)
-        windows.append(VideoWindow(found.pixels, found.times_s, start, heard))
+        windows.append(VideoWindow(found.pixels[0], found.times_s, start, heard, *found.pixels[1:]))
     if not windows:
         raise InputError("corrupt", "no frame of the video can be decoded")
     with_sound = any(window.sound is not None for window in windows)
@@ -150,12 +153,12 @@ def _decode_frames(
     format: str,
     extent: Extent,
     wanted: npt.NDArray[np.float64],
-    short_side: int,
+    sides: tuple[int, ...],
 ) -> _Frames | None:
     """The frames on screen at the requested times, or None if none can be decoded."""
     found = None
     for margin in _SEEK_MARGINS_S:
-        found = _decode_once(source, format, extent, wanted, short_side, margin)
+        found = _decode_once(source, format, extent, wanted, sides, margin)
         if found and math.prod(found.size) > _LARGE:
             # PyAV's objects refer to each other, and would keep the decoder's frames for a while.
             gc.collect()
@@ -169,7 +172,7 @@ def _decode_once(
     format: str,
     extent: Extent,
     wanted: npt.NDArray[np.float64],
-    short_side: int,
+    sides: tuple[int, ...],
     margin: float,
 ) -> _Frames | None:
     """As _decode_frames; decodes from `margin` seconds before the first of the times."""
@@ -183,19 +186,21 @@ def _decode_once(
             stream.codec_context.thread_count = _THREADS_FOR_LARGE
         timed = frames_from(container, stream, extent.start_s + wanted[0] - margin, extent)
         shown = _on_screen(((time - extent.start_s, frame) for time, frame in timed), wanted)
-        return _reduced(shown, _pixel_aspect(stream), short_side)
+        return _reduced(shown, _pixel_aspect(stream), sides)
 
 
-def _reduced(shown: Iterator[tuple[float, Any]], aspect: float, short_side: int) -> _Frames | None:
+def _reduced(
+    shown: Iterator[tuple[float, Any]], aspect: float, sides: tuple[int, ...]
+) -> _Frames | None:
     """The frames in RGB, one at a time, because those of a large video take much memory."""
-    pictures: list[npt.NDArray[np.uint8]] = []
+    pictures: list[list[npt.NDArray[np.uint8]]] = []
     times: list[float] = []
     size = (0, 0)
     last = None
     for time, frame in shown:
         if frame is not last:
             with wrap_errors("unsupported", "the pixels of its frames cannot be turned to RGB"):
-                picture = _upright_rgb(frame, aspect, short_side)
+                picture = [_upright_rgb(frame, aspect, side) for side in sides]
             if last is None:
                 size = (round(frame.width * aspect), frame.height)
                 size = size[::-1] if frame_orientation(frame) >= 5 else size
@@ -206,9 +211,10 @@ def _reduced(shown: Iterator[tuple[float, Any]], aspect: float, short_side: int)
         return None
     # The size may change midway: frames of another size than the first are replaced by the nearest
     # one of the same size.
-    alike = [i for i, picture in enumerate(pictures) if picture.shape == pictures[0].shape]
+    alike = [i for i, made in enumerate(pictures) if made[0].shape == pictures[0][0].shape]
     kept = [_nearest(alike, i) for i in range(len(pictures))]
-    return _Frames(np.stack([pictures[i] for i in kept]), np.array([times[i] for i in kept]), size)
+    stacked = tuple(np.stack(of_side) for of_side in zip(*(pictures[i] for i in kept), strict=True))
+    return _Frames(stacked, np.array([times[i] for i in kept]), size)
 
 
 def _nearest(numbers: list[int], to: int) -> int:

@@ -81,25 +81,31 @@ class ImagePreparation(Preparation):
 
     Attributes:
         recipe: How.
-        shorter_side: The least number of pixels of the decoded picture's shorter side.
+        shown_side: Reduced pictures are also loaded with at least this shorter side, to be looked
+            at; 0: they are not.
     """
 
     recipe: ImageRecipe
-    shorter_side: int = 0
+    shown_side: int = 0
 
     @property
     def needs(self) -> PictureSpec:
         """At least twice the model's size, so that a reduced decode changes little."""
         if self.recipe.crop_first:
             return PictureSpec(at_least=None)
-        usual = round(2 * self.recipe.size / self.recipe.crop)
-        return PictureSpec(at_least=max(usual, self.shorter_side))
+        return PictureSpec(at_least=round(2 * self.recipe.size / self.recipe.crop))
 
     def load(self, source: Source, format: str) -> Picture:
         """See Preparation."""
         from perceiver_cli.media.image import load_picture
 
-        return load_picture(source, format, self.needs.at_least)
+        picture = load_picture(source, format, self.needs.at_least)
+        height, width = picture.pixels.shape[:2]
+        # What the model reads is the same whether a picture is shown or not.
+        if min(height, width) < min(self.shown_side, picture.height, picture.width):
+            larger = load_picture(source, format, self.shown_side)
+            picture = replace(picture, shown=larger.pixels)
+        return picture
 
     def windows(self, media: Media) -> list[Window]:
         """Picture -> one window with "image": uint8 [size, size, 3]."""
@@ -121,12 +127,13 @@ class ImagePreparation(Preparation):
 
     def for_preview(self, picture_side: int, frame_side: int) -> ImagePreparation:
         """See Preparation."""
-        return replace(self, shorter_side=picture_side)
+        return replace(self, shown_side=picture_side)
 
     def preview(self, media: Media) -> Preview:
         """See Preparation."""
         assert isinstance(media, Picture)
-        return Preview((media.pixels,), (media.width, media.height))
+        shown = media.pixels if media.shown is None else media.shown
+        return Preview((shown,), (media.width, media.height))
 
 
 def square_location(across: float, down: float, square: Square) -> dict[str, float]:

@@ -72,13 +72,13 @@ class VideoPreparation(Preparation):
 
     Attributes:
         recipe: How.
-        shorter_side: The least number of pixels of the decoded frames' shorter side.
+        shown_side: Frames are also loaded with this shorter side, to be looked at; 0: they are not.
         coverage: How much of it is read.
         max_windows: Evenly spaced windows for the recipe's number.
     """
 
     recipe: VideoRecipe
-    shorter_side: int = 0
+    shown_side: int = 0
     coverage: Coverage = field(default_factory=Coverage)
     max_windows: int | None = None
 
@@ -89,9 +89,10 @@ class VideoPreparation(Preparation):
             frames=self.recipe.frames,
             window_s=self.recipe.window_s,
             max_windows=self.max_windows or self.recipe.max_windows,
-            short_side=max(round(2 * self.recipe.size / self.recipe.crop), self.shorter_side),
+            short_side=round(2 * self.recipe.size / self.recipe.crop),
             sound_rate=self.recipe.audio.rate if self.recipe.audio else None,
             coverage=self.coverage,
+            shown_side=self.shown_side,
         )
 
     def load(self, source: Source, format: str) -> Video:
@@ -107,7 +108,7 @@ class VideoPreparation(Preparation):
 
     def for_preview(self, picture_side: int, frame_side: int) -> VideoPreparation:
         """See Preparation."""
-        return replace(self, shorter_side=frame_side)
+        return replace(self, shown_side=frame_side)
 
     def for_reading(self, reading: Reading, stretch: tuple[int, int] | None) -> VideoPreparation:
         """See Preparation. A film is read whole only for a time-line."""
@@ -117,7 +118,8 @@ class VideoPreparation(Preparation):
     def preview(self, media: Media) -> Preview:
         """See Preparation."""
         assert isinstance(media, Video)
-        return Preview(tuple(w.frames for w in media.windows), (media.width, media.height))
+        shown = (w.frames if w.shown is None else w.shown for w in media.windows)
+        return Preview(tuple(shown), (media.width, media.height))
 
     def _window(self, media: Video, window: VideoWindow) -> Window:
         height, width = window.frames.shape[1:3]

@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 
+import numpy as np
+import pytest
+
 from perceiver_cli.checkpoints.format import load_checkpoint, save_checkpoint
 from perceiver_cli.inference.decoding import preparer
 from perceiver_cli.inference.decoding.items import FailedItem, PreparedItem
 from perceiver_cli.media.types import Source
 from perceiver_cli.preparation.base import Preview, Reading
-from tests.samples import make_picture
+from tests.samples import make_animation, make_av, make_picture
 
 
 def test_a_named_models_header_is_read_once(weights, media, monkeypatch):
@@ -64,3 +67,23 @@ def test_a_strict_run_fails_what_had_to_be_repaired(weights, tmp_path):
     assert len(lenient.notes) == 1
     strict = preparer.Preparer(dict(weights), strict=True).prepare(source)
     assert (strict.error.kind, strict.error.message) == ("corrupt", lenient.notes[0])
+
+
+@pytest.mark.parametrize("name", ["photo.jpg", "film.mp4", "film.gif"])
+def test_what_a_model_reads_is_the_same_beside_a_preview(weights, tmp_path, name):
+    path = tmp_path / name
+    if name == "photo.jpg":
+        make_picture(path, 500, 375)
+    elif name == "film.mp4":
+        make_av(path)
+    else:
+        make_animation(path, [200] * 4)
+    plain = preparer.Preparer(dict(weights))
+    one, other = (
+        made.prepare(Source(str(path))) for made in (plain, replace(plain, preview_sides=(300, 46)))
+    )
+    for stream, array in one.windows[0].arrays.items():
+        np.testing.assert_array_equal(array, other.windows[0].arrays[stream])
+    assert one.windows[0].location["width"] == other.windows[0].location["width"]
+    height, width = other.preview.frames[0].shape[-3:-1]
+    assert min(height, width) >= (300 if path.suffix == ".jpg" else 46)
