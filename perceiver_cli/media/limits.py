@@ -6,7 +6,8 @@ variable of the environment changes it: PERCEIVER_MAX_PIXELS=400000000.
 | what | limit | why |
 |---|---|---|
 | a picture's pixels | MAX_PIXELS | 10 bytes each at the peak, 2 GB in all |
-| of JPEG 2000, animations, HEIC without tiles | half of it or less | they take 20 bytes and more |
+| of JPEG 2000, animations | half of it or less | they take 20 bytes and more |
+| of WebP, AVIF, some HEIC | 0.6 of it, 0.8 of it | they take up to 17 bytes |
 | the pixels of a video's frame | a fifth of MAX_PIXELS | decoders keep several frames |
 | those of H.264, in 10 bits, in 4:4:4 | less | more frames are kept, or larger ones |
 | a NumPy array, its coordinates | MAX_ARRAY_BYTES | it is held once, with little beside it |

@@ -48,9 +48,10 @@ _MANY_VARIANTS = frozenset({"tiff", "psd", "sgi", "tga"})
 
 # Measured; libraries hold their own planes beside Pillow's picture (4 bytes) and ours (3).
 _USUAL_BYTES, _RESULT_BYTES = 10, 7
-_BYTES_A_PIXEL = {"jp2": 22, "heic": 22, "webp": 17, "avif": 17}
-_MOVING_BYTES = 20  # the frame before, and the one that is drawn on it
-_TILE_BYTES, _FULL_COLOUR_TILE_BYTES = 10, 12  # of HEIC, decoded one after the other
+_BYTES_A_PIXEL = {"jp2": 27, "webp": 17, "avif": 17}
+# Of animations: the frame before, and the one that is drawn on it. AV1 keeps up to eight.
+_MOVING_BYTES, _MOVING_AVIF_BYTES = 20, 52
+_HEIC_BYTES, _FULL_COLOUR_HEIC_BYTES = 10, 12  # full: not 4:2:0, or with transparency
 _BITS_A_SAMPLE, _COMPRESSION, _PLANES, _SEPARATE = 258, 259, 284, 2
 
 # By their numbers in TIFF files: those that libtiff may be built without.
@@ -159,7 +160,9 @@ def peak_bytes(picture: Image.Image, format: str, moving: bool = False) -> int:
 def _bytes_a_pixel(picture: Image.Image, format: str, moving: bool) -> int:
     """Peak memory of decoding in bytes per pixel, the result included."""
     still = _bytes_a_pixel_of_stills(picture, format)
-    return max(still, _MOVING_BYTES) if moving else still
+    if not moving:
+        return still
+    return max(still, _MOVING_AVIF_BYTES if format == "avif" else _MOVING_BYTES)
 
 
 def _bytes_a_pixel_of_stills(picture: Image.Image, format: str) -> int:
@@ -169,9 +172,9 @@ def _bytes_a_pixel_of_stills(picture: Image.Image, format: str) -> int:
         # A file may be a single compressed strip, which its decoder holds whole.
         if tags.get(_COMPRESSION, 1) != 1:
             return max(_USUAL_BYTES, _RESULT_BYTES + sum(bits) // 8)
-    if format == "heic" and picture.info.get("tiling"):
-        half_colour = picture.info.get("chroma") == 420 and picture.mode == "RGB"
-        return _TILE_BYTES if half_colour else _FULL_COLOUR_TILE_BYTES
+    if format == "heic":
+        usual = picture.info.get("chroma") == 420 and picture.mode == "RGB"
+        return _HEIC_BYTES if usual else _FULL_COLOUR_HEIC_BYTES
     return _BYTES_A_PIXEL.get(format, _USUAL_BYTES)
 
 

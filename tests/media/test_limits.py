@@ -2,6 +2,11 @@
 
 import pytest
 
+from perceiver_cli.errors import InputError
+from perceiver_cli.media.animation import load_animation
+from perceiver_cli.media.types import Source, VideoSpec
+from tests import samples
+
 
 @pytest.mark.parametrize("number", [1, 5])
 def test_a_lower_limit_refuses_more(perceiver, weights, media, number):
@@ -30,3 +35,19 @@ def test_a_pipe_without_end_is_refused(perceiver, weights):
         )
     assert outcome.returncode == 1
     assert b"standard input: does not end in time: at most 1,000 bytes" in outcome.stderr
+
+
+@pytest.mark.parametrize(("suffix", "share"), [("gif", 0.5), ("png", 0.5), ("avif", 10 / 52)])
+def test_animations_may_be_less_large(tmp_path, monkeypatch, suffix, share):
+    path = samples.make_animation(tmp_path / f"a.{suffix}", [100] * 3)
+    spec = VideoSpec(frames=2, window_s=1.0, max_windows=1, short_side=32, sound_rate=None)
+    for spare in (5, -5):
+        most = int(64 * 48 / share) + spare
+        monkeypatch.setattr("perceiver_cli.media.pixels.MAX_PIXELS", most)
+        monkeypatch.setattr("perceiver_cli.media.pillow.MAX_PIXELS", most)
+        if spare > 0:
+            load_animation(Source(str(path)), suffix, spec)
+            continue
+        with pytest.raises(InputError) as caught:
+            load_animation(Source(str(path)), suffix, spec)
+        assert caught.value.kind == "too_large"
