@@ -35,6 +35,10 @@ class InputError(Exception):
         return self.message
 
 
+class NotMediaError(InputError):
+    """An input is no media, or none of the kind asked for: in a folder it is passed over."""
+
+
 class CheckpointError(Exception):
     """Weights are missing, truncated, from a newer format or of the wrong shape (exit code 3)."""
 

@@ -19,7 +19,7 @@ from perceiver_cli.cli.process import set_up
 from perceiver_cli.cli.progress import Bar
 from perceiver_cli.cli.running import INPUT_FAILED, print_message
 from perceiver_cli.cli.views import Views
-from perceiver_cli.inference.decoding.items import Item
+from perceiver_cli.inference.decoding.items import FailedItem, Item
 from perceiver_cli.inputs.names import archive_kind
 from perceiver_cli.inputs.paths import Input
 from perceiver_cli.media.types import Source
@@ -210,7 +210,7 @@ class Batch:
             if not self.quiet:
                 for note in result.notes:
                     print_message(f"{display_path(result.path)}: {note}")
-        elif not named and _is_no_media(source, result):
+        elif not named and isinstance(item, FailedItem) and item.is_no_media:
             self.passed_over += 1
             self.archives += archive_kind(source.path) is not None
             if self.verbose:
@@ -262,13 +262,3 @@ class Batch:
             yield self.output
         if self.views:
             yield from self.views.written
-
-
-def _is_no_media(source: Source, result: Result) -> bool:
-    """Whether a failed file is passed over in a folder: other media are not, whatever their fault.
-
-    A file without bytes is no media; a sound without samples, which is "empty" too, is.
-    """
-    if result.error is None or result.error.kind not in ("unsupported", "empty"):
-        return False
-    return result.error.kind == "unsupported" or source.has_no_bytes()

@@ -122,6 +122,7 @@ def classify(
 
     with importing():
         from perceiver_cli.cli.batch import Batch
+        from perceiver_cli.cli.output import check_replaces_no_input
         from perceiver_cli.cli.views import Views
         from perceiver_cli.errors import UsageError
         from perceiver_cli.inputs.filters import FileFilter, parse_shard
@@ -139,6 +140,7 @@ def classify(
     )
     if timeline and windows:
         raise UsageError("--timeline reads all of a file, --windows a part: choose one")
+    check_replaces_no_input(output, paths or [])
     inputs = find_inputs(paths or [], files_from=files_from, null=null, file_filter=file_filter)
     if ray is not None:
         if resume or page or explained or show or fail_fast:
@@ -167,7 +169,7 @@ def classify(
         "top": top,
         "min_score": min_score,
         "sure": sure,
-        "classes": [name for names in classes or () for name in split_names(names)],
+        "classes": _names(classes),
         "batch_size": batch_size,
         "device": device.value,
         "precision": precision.value,
@@ -226,6 +228,16 @@ def classify(
     if batch.found_nothing and not recursive and not quiet:
         _suggest_recursive(paths or [], file_filter)
     raise typer.Exit(batch.exit_code)
+
+
+def _names(options: list[str] | None) -> list[str]:
+    """The classes of --classes, which may be repeated and holds several between commas."""
+    from perceiver_cli.errors import UsageError
+
+    names = [name for names in options or () for name in split_names(names)]
+    if options and not names:
+        raise UsageError("--classes names no class")
+    return names
 
 
 def _suggest_recursive(paths: list[str], file_filter: FileFilter) -> None:

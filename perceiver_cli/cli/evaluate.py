@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -143,6 +144,12 @@ def evaluate(
         precision=precision.value,
         threads=threads,
     )
+    whole = labelled.files[0][0].relative_to(folder).parts[0] != split
+    if whole and _trained_on(folder, classifier.header.card.get("command", "")):
+        print_message(
+            f"{folder}: the model was trained on these files, so the figures are too high; "
+            "train and evaluate keep train/ and val/ apart"
+        )
     measured: evaluation.Evaluation | Faithfulness
     with Bar(None, task="Measuring" if faithfulness else "Evaluating") as bar:
         if faithfulness:
@@ -165,3 +172,8 @@ def evaluate(
 
     show = show_faithfulness if faithfulness else show_evaluation
     show(console_for(sys.stdout), measured.to_dict())
+
+
+def _trained_on(folder: Path, command: str) -> bool:
+    """Whether a training's command names a folder."""
+    return any(Path(word).resolve() == folder.resolve() for word in shlex.split(command))

@@ -61,7 +61,7 @@ def explain(
         raise UsageError(f"{output}: name a file that ends in {', '.join(pictures.ENDINGS)}")
     pictures.check_drawing()
 
-    from perceiver_cli.cli.output import open_output
+    from perceiver_cli.cli.output import check_replaces_no_input, open_output
     from perceiver_cli.cli.process import set_up
     from perceiver_cli.explain.explanation import explain as explain_source
     from perceiver_cli.inference.classifier import Classifier
@@ -70,6 +70,7 @@ def explain(
     from perceiver_cli.media.types import Source
     from perceiver_cli.report.words import display_path
 
+    check_replaces_no_input(output, [path])
     source = Source(path, sys.stdin.buffer.read()) if path == STDIN else named_source(path)
     set_up(threads)
     classifier = Classifier(model, modality, device=device.value, threads=threads)

@@ -109,8 +109,8 @@ def pull_weights(
 ) -> None:
     """Fetch one of DeepMind's published classifiers and convert it.
 
-    The only command that uses the network. Cache, mirror, tokens and offline mode are those of
-    huggingface_hub: HF_HOME, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE.
+    It uses the network, as otherwise only calls with a URL or --ray do. Cache, mirror, tokens and
+    offline mode are those of huggingface_hub: HF_HOME, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE.
     """
     from perceiver_cli.checkpoints import home
     from perceiver_cli.checkpoints.published.catalogue import published

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from perceiver_cli.atomic import atomic_write
 from perceiver_cli.errors import UsageError
+
+
+def check_replaces_no_input(output: Path | None, inputs: Iterable[str]) -> None:
+    """Raises UsageError if the results would replace one of the inputs that a call names."""
+    if output is None or not output.exists():
+        return
+    for path in inputs:
+        if os.path.exists(path) and os.path.samefile(output, path):
+            raise UsageError(f"{output} is an input, which the output would replace")
 
 
 @contextmanager
@@ -21,9 +31,11 @@ def open_output(path: Path | None, *, binary: bool = False) -> Iterator[IO[Any]]
     stays a link, and a device or pipe is written to directly.
 
     Raises:
-        UsageError: The file cannot be written.
+        UsageError: The file cannot be written, or standard output is closed.
     """
     if path is None or str(path) == "-":
+        if sys.__stdout__ is None:
+            raise UsageError("standard output is closed: name a file with -o")
         yield sys.stdout.buffer if binary else sys.stdout
         return
     target = path.resolve()

@@ -37,8 +37,12 @@ class Commands(Group):
         options["standalone_mode"] = False
         if not alone:
             return super().main(args, prog_name, *rest, **options)
+        open_closed_streams()
         try:
-            code = super().main(args, prog_name, *rest, **options)
+            with exit_on_errors():  # of options that end the call, such as --version
+                code = super().main(args, prog_name, *rest, **options)
+        except typer.Exit as end:
+            sys.exit(end.exit_code)
         except ClickError as error:
             if type(error).__name__ == "NoArgsIsHelpError":
                 error.show()  # type: ignore[attr-defined]
@@ -61,6 +65,16 @@ class Commands(Group):
         """Runs a command."""
         with exit_on_errors():
             return super().invoke(ctx)
+
+
+def open_closed_streams() -> None:
+    """Opens standard streams that the caller has closed, as some daemons do, on nothing.
+
+    Otherwise the next file that is opened would take their place.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
 
 
 def _names_input(word: str) -> bool:

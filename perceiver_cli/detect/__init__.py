@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 from perceiver_cli.detect.arrays import detect_archive, detect_array
 from perceiver_cli.detect.containers import detect_container, detect_sound_file
-from perceiver_cli.detect.detection import Detection
+from perceiver_cli.detect.detection import Detection, unread
 from perceiver_cli.detect.mpeg import (
     buried_frames_format,
     frames_format,
@@ -93,7 +93,7 @@ def _detect_unsigned(source: Source, stream: BinaryIO, head: bytes, size: int) -
         return detect_picture(source, picture)
     looks = binary_kind(head)
     if looks:
-        raise InputError("unsupported", f"looks like {looks}; {_WANTED}")
+        raise unread(f"looks like {looks}; {_WANTED}")
     bare = frames_format(head)
     if bare:
         return detect_container(source, bare, f"{_FRAMES[bare]} frames")
@@ -112,7 +112,7 @@ def _detect_text(source: Source, text: str) -> Detection:
             found: Detection | None = part(row.name, "text_detector")(source, text)
             if found is not None:
                 return found
-    raise InputError("unsupported", f"looks like {text_kind(text)}; {_WANTED}")
+    raise unread(f"looks like {text_kind(text)}; {_WANTED}")
 
 
 def _detect_tagged(source: Source, stream: BinaryIO) -> Detection:
@@ -147,7 +147,7 @@ def _detect_by_name(source: Source, stream: BinaryIO, head: bytes, stl: str | No
     if suffix in _SPLATS:
         raise InputError("unsupported", "looks like a Gaussian splat (export it as PLY)")
     named = f", although its name ends in .{suffix}" if suffix else ""
-    raise InputError("unsupported", f"unknown binary data{named}; {_WANTED}")
+    raise unread(f"unknown binary data{named}; {_WANTED}")
 
 
 def _read(stream: BinaryIO) -> bytes:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import zipfile
 
-from perceiver_cli.detect.detection import Detection
-from perceiver_cli.errors import InputError
+from perceiver_cli.detect.detection import Detection, unread
+from perceiver_cli.errors import InputError, NotMediaError
 from perceiver_cli.media.arrays import choose_array
 from perceiver_cli.media.failures import wrap_errors
 from perceiver_cli.media.types import Source
@@ -28,7 +28,12 @@ _ZIP_KINDS = (
 
 def detect_array(source: Source, format: str) -> Detection:
     """image or pointcloud by the array's shape and type."""
-    modality, header = choose_array(source, format)
+    try:
+        modality, header = choose_array(source, format)
+    except InputError as error:
+        if error.kind == "unsupported":  # arrays may be anything
+            raise NotMediaError(error.kind, error.message, error.detail) from error
+        raise
     name = f" {header.name!r}" if header.name else ""
     return Detection(modality, format, f"NumPy array{name}{str(header).removeprefix('array')}")
 
@@ -49,4 +54,4 @@ def detect_archive(source: Source) -> Detection:
         (kind for mark, kind in _ZIP_KINDS if any(name.startswith(mark) for name in names)),
         "a ZIP archive (unpack it first)",
     )
-    raise InputError("unsupported", f"looks like {kind}")
+    raise unread(f"looks like {kind}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from perceiver_cli.detect.detection import Detection
 from perceiver_cli.detect.signatures import Signature
-from perceiver_cli.errors import InputError
+from perceiver_cli.errors import InputError, NotMediaError
 from perceiver_cli.media.codecs import is_encrypted, undecodable
 from perceiver_cli.media.containers import (
     has_pictures,
@@ -63,4 +63,4 @@ def detect_container(source: Source, format: str, label: str) -> Detection:
         raise InputError("unsupported", f"looks like {label}, but {what}")
     if not others:
         raise InputError("corrupt", f"the {format.upper()} container is cut off: no streams in it")
-    raise InputError("unsupported", f"a {format.upper()} container without pictures or sound")
+    raise NotMediaError("unsupported", f"a {format.upper()} container without pictures or sound")

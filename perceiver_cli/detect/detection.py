@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+from perceiver_cli.errors import InputError, NotMediaError
+
+# Advice in messages about media that no loader reads.
+_ADVICE = re.compile(r"\((?:export|convert|render) ")
 
 
 @dataclass(frozen=True)
@@ -16,3 +22,9 @@ class Detection:
     modality: str
     format: str
     reason: str
+
+
+def unread(message: str) -> InputError:
+    """The error for what no loader reads: NotMediaError, unless it can be exported as media."""
+    kind = InputError if _ADVICE.search(message) else NotMediaError
+    return kind("unsupported", message)

@@ -169,10 +169,7 @@ def _is_passed_over(item: Item, chunk: Chunk) -> bool:
     """Whether a file that was found in a folder or an archive is no media."""
     if not isinstance(item, FailedItem) or item.source.path in chunk.named:
         return False
-    if isinstance(item.source, FailedSource):
-        return False
-    no_bytes = item.error.kind == "empty" and item.source.has_no_bytes()
-    return item.error.kind == "unsupported" or no_bytes
+    return not isinstance(item.source, FailedSource) and item.is_no_media
 
 
 def _with_weights_here(item: Item) -> Item:

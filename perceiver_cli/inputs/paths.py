@@ -7,6 +7,7 @@ import os
 import stat
 import sys
 from collections.abc import Iterable, Iterator
+from fnmatch import fnmatch
 from typing import BinaryIO, Literal, NamedTuple
 from urllib.parse import urlsplit
 
@@ -153,7 +154,31 @@ def _expand(path: str) -> list[str]:
     """The matches of a pattern; an existing path, or one without a match, is returned as it is."""
     if os.path.lexists(path) or not glob.has_magic(path):
         return [path]
-    return sorted(glob.glob(path, recursive=True), key=os.fsencode) or [path]
+    parts = path.replace(os.sep, "/").split("/")
+    found = _in_all_depths(parts) if "**" in parts else glob.glob(path)
+    return sorted(found, key=os.fsencode) or [path]
+
+
+def _in_all_depths(parts: list[str]) -> list[str]:
+    """The files that match a pattern with `**`, which glob would follow links in circles for."""
+    first = parts.index("**")
+    base = "/".join(parts[:first]) or ("/" if first else ".")
+    found = []
+    for folder in glob.glob(base):
+        for file in walk(folder, FileFilter(recursive=True)):
+            names = os.path.relpath(file, folder).split(os.sep)
+            if _matches(names, parts[first:]):
+                found.append(os.path.normpath(file) if base == "." else file)
+    return found
+
+
+def _matches(names: list[str], pattern: list[str]) -> bool:
+    """Whether the parts of a path match those of a pattern; "**" is any number of folders."""
+    if not pattern:
+        return not names
+    if pattern[0] == "**":
+        return any(_matches(names[skip:], pattern[1:]) for skip in range(len(names) + 1))
+    return bool(names) and fnmatch(names[0], pattern[0]) and _matches(names[1:], pattern[1:])
 
 
 def _inputs_of(path: str, file_filter: FileFilter, *, named: bool) -> Iterator[Input]:
@@ -195,7 +220,7 @@ def _inputs_of_url(url: str, file_filter: FileFilter, named: bool) -> Iterator[I
 
 
 def _found(source: Source, file_filter: FileFilter) -> Iterator[Input]:
-    """The Input for a file of a folder, or None."""
+    """The Input for a file of a folder; nothing if it belongs to another shard."""
     kind = archive_kind(source.path) if file_filter.archives else None
     if isinstance(source, FailedSource):
         kind = None

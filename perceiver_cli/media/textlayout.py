@@ -7,7 +7,7 @@ import math
 import re
 from dataclasses import dataclass
 
-from perceiver_cli.errors import InputError
+from perceiver_cli.errors import InputError, NotMediaError
 from perceiver_cli.media.shapes.rows import as_number
 from perceiver_cli.media.text import printable
 
@@ -78,7 +78,7 @@ def find_layout(text: str) -> TextLayout | None:
     """The layout of the table of points that begins with `text` (whole lines), or None.
 
     Raises:
-        InputError: "unsupported" if it is another table.
+        NotMediaError: It is another table.
     """
     lines = [line.strip(" ") for line in re.split(r"\r\n|\r|\n", text)[: 2 * _SAMPLE_LINES]]
     named = _title_in_comment([line for line in lines if line.strip()])
@@ -90,7 +90,7 @@ def find_layout(text: str) -> TextLayout | None:
         lines, titles = lines[1:], 1
     if lines and lines[0].isdigit():  # how many points there are
         if len(lines) > 2 and all(_ATOM.match(line) for line in lines[2:]):
-            raise InputError("unsupported", "looks like a molecule (chemical XYZ), not a shape")
+            raise NotMediaError("unsupported", "looks like a molecule (chemical XYZ), not a shape")
         lines, titles = lines[1:], titles + 1
     if named:
         lines.insert(0, named)
@@ -153,7 +153,7 @@ def _named_layout(
     if points >= min(4, max(1, (len(rows) - begin) / 2)):
         return layout
     if len(rows) > header + 1 and separator:
-        raise InputError(
+        raise NotMediaError(
             "unsupported", "looks like a table whose x, y and z columns hold no numbers"
         )
     return None
@@ -187,8 +187,8 @@ def _unnamed_layout(
         return None
     if title is not None:
         names = printable(", ".join(title[:6])) + (", …" if len(title) > 6 else "")
-        raise InputError("unsupported", f"looks like a table ({names}) without x, y, z columns")
-    raise InputError(
+        raise NotMediaError("unsupported", f"looks like a table ({names}) without x, y, z columns")
+    raise NotMediaError(
         "unsupported",
         f"looks like a table of {width} columns; points need three columns of numbers",
     )

@@ -200,13 +200,14 @@ class PointCloud:
 
     def describe(self) -> dict[str, Any]:
         """Facts for people: the record's `input`."""
-        low, high = self.points.min(0), self.points.max(0)
+        x, y, z = self.points.max(0) - self.points.min(0)
+        in_file = (x, z, y) if self.up == "y" else (x, y, z)
         return {
             "kind": self.kind,
             "vertices": self.vertices,
             "faces": self.faces,
             "up": self.up,
-            "extent": [round(float(v), 4) for v in high - low],
+            "extent": [float(f"{length:.5g}") for length in in_file],
         }
 
 

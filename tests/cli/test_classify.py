@@ -193,6 +193,32 @@ def test_a_folder_passes_over_what_is_not_media(run, model, folder):
     ]
 
 
+def test_a_folder_does_not_pass_over_media_that_are_not_read(run, bundle, folder):
+    (folder / "part.step").write_text("ISO-10303-21;\nHEADER;\n")
+    (folder / "labels.csv").write_text("name,label\na.jpg,cat\nb.jpg,dog\n")
+    outcome = run("classify", "holiday")
+    assert outcome.exit_code == 1
+    assert "part.step: looks like a STEP model" in outcome.stderr
+    assert "labels.csv" not in outcome.stderr
+
+
+def test_an_input_is_not_replaced(run, bundle, folder):
+    before = (folder / "a.jpg").read_bytes()
+    for call in (
+        ("classify", "holiday/a.jpg", "-o", "holiday/../holiday/a.jpg", "--format", "json"),
+        ("explain", "holiday/a.jpg", "-o", "holiday/a.jpg"),
+    ):
+        outcome = run(*call)
+        assert outcome.exit_code == 2
+        assert "is an input, which the output would replace" in outcome.stderr
+    assert (folder / "a.jpg").read_bytes() == before
+
+
+def test_classes_without_a_name_are_refused(run, bundle, folder):
+    outcome = run("classify", "holiday", "--classes", " ,")
+    assert (outcome.exit_code, outcome.stderr) == (2, "perceiver: --classes names no class\n")
+
+
 def test_media_in_a_folder_of_other_kinds_are_passed_over_too(run, bundle, folder):
     outcome = run("classify", "holiday", "--modality", "audio")
     assert outcome.exit_code == 0

@@ -64,6 +64,14 @@ def test_patterns_are_expanded_unless_a_file_has_that_very_name(tree):
     assert found("top/*.png") == [("top/*.png", True)]
 
 
+def test_a_pattern_of_all_depths_does_not_follow_links_in_circles(tree):
+    assert [path for path, _ in found("top/**/*.jpg")] == [
+        "top/a.jpg",
+        "top/b.jpg",
+        "top/sub/c.jpg",
+    ]
+
+
 def test_a_dash_is_one_file_on_standard_input(stdin):
     stdin(b"content")
     (given,) = find_inputs(["-"])

@@ -50,6 +50,25 @@ def test_a_closed_pipe_ends_quietly(pictures, weights):
     assert process.returncode == 141
 
 
+@pytest.mark.parametrize(
+    ("closed", "code", "label"),
+    [(">&-", 2, False), ("2>&-", 0, True), ("<&-", 0, True), ("<&- >/dev/full", 4, False)],
+)
+def test_closed_standard_streams(pictures, weights, closed, code, label):
+    words = " ".join(COMMAND)
+    call = f"{words} classify 0.png --format labels --model {weights['image']} {closed}"
+    outcome = subprocess.run(["bash", "-c", call], capture_output=True, text=True)
+    assert outcome.returncode == code
+    assert bool(outcome.stdout) == label
+    assert len(outcome.stderr.splitlines()) == (code != 0)
+
+
+def test_options_that_end_the_call_cannot_be_written_either():
+    call = f"{' '.join(COMMAND)} --version > /dev/full"
+    outcome = subprocess.run(["bash", "-c", call], capture_output=True, text=True)
+    assert (outcome.returncode, outcome.stderr) == (4, "perceiver: No space left on device\n")
+
+
 def test_an_interrupt_is_exit_code_130(pictures, weights):
     os.mkfifo("names")
     call = [*COMMAND, "classify", "--files-from", "names", "-o", "out.json"]

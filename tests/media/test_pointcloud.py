@@ -55,6 +55,8 @@ def test_meshes(tmp_path, name, options, vertices):
     y_up = name in ("a.obj", "a.glb")
     assert cloud.up == ("y" if y_up else "z")
     assert extent(cloud) == pytest.approx((1, 3, 2) if y_up else (1, 2, 3), abs=0.01)
+    # The record speaks of the file's own axes.
+    assert cloud.describe()["extent"] == pytest.approx((1, 2, 3), abs=0.01)
 
 
 def test_y_up_is_turned_not_mirrored():

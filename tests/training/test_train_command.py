@@ -1,6 +1,7 @@
 """From labelled folders to answers, through the commands a user types."""
 
 import json
+import sys
 import re
 
 import numpy as np
@@ -330,6 +331,17 @@ def test_evaluate_tells_what_it_could_not_measure(pictures, tmp_path, run):
     outcome = run(*call)
     assert outcome.exit_code == 2
     assert "no file of class red could be classified" in outcome.stderr
+
+
+def test_evaluate_says_that_it_measures_on_the_training_files(pictures, tmp_path, run, monkeypatch):
+    target = tmp_path / "own.safetensors"
+    monkeypatch.setattr(sys, "argv", ["perceiver", "train", str(pictures / "train")])
+    assert train(run, pictures / "train", target).exit_code == 0
+    told = f"perceiver: {pictures / 'train'}: the model was trained on these files"
+    assert told in run("evaluate", pictures / "train", "--model", target).stderr
+    assert (
+        "trained on" not in run("evaluate", pictures, "--model", target, "--split", "train").stderr
+    )
 
 
 def test_evaluate_names_a_class_it_does_not_know(pictures, weights, run):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from perceiver_cli.detect import Detection
-from perceiver_cli.errors import InputError
+from perceiver_cli.errors import InputError, NotMediaError
 from perceiver_cli.media.types import Source
 from perceiver_cli.preparation.base import Preview, Window
 from perceiver_cli.preparation.signal import Signal
@@ -67,6 +67,16 @@ class FailedItem:
     def kind(self) -> Hashable:
         """All failures are of one kind: no model is needed for them."""
         return ()
+
+    @property
+    def is_no_media(self) -> bool:
+        """Whether it is passed over in a folder: other media are not, whatever their fault.
+
+        A file without bytes is no media; a sound without samples, which is "empty" too, is.
+        """
+        if self.error.kind == "empty":
+            return self.source.has_no_bytes()
+        return isinstance(self.error, NotMediaError)
 
 
 Item = PreparedItem | FailedItem

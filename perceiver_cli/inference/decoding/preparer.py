@@ -17,7 +17,7 @@ import numpy as np
 from perceiver_cli.checkpoints import registry
 from perceiver_cli.checkpoints.format import Header, read_header
 from perceiver_cli.detect import Detection, detect
-from perceiver_cli.errors import CheckpointError, InputError
+from perceiver_cli.errors import CheckpointError, InputError, NotMediaError
 from perceiver_cli.inference.decoding.items import FailedItem, Item, PreparedItem
 from perceiver_cli.media.failures import UNREADABLE_CONTENT, wrap_errors
 from perceiver_cli.media.types import Source
@@ -105,12 +105,14 @@ class Preparer:
         """The checkpoint for a detected input. Raises InputError, CheckpointError."""
         modality = detection.modality
         if wanted not in (None, modality):
-            raise InputError("unsupported", f"is {modality} ({detection.reason}), not {wanted}")
+            raise NotMediaError("unsupported", f"is {modality} ({detection.reason}), not {wanted}")
         if isinstance(self.weights, Path):
             header = self._header(self.weights)
             reads = header.recipe.get("modality")
             if serving(modality) != reads:
-                raise InputError("unsupported", f"is {modality}, but {header.name} reads {reads}")
+                raise NotMediaError(
+                    "unsupported", f"is {modality}, but {header.name} reads {reads}"
+                )
             return self.weights
         found = self.weights[modality]
         if isinstance(found, CheckpointError):
