@@ -1,8 +1,8 @@
 """From labelled folders to answers, through the commands a user types."""
 
 import json
-import sys
 import re
+import sys
 
 import numpy as np
 import pytest
