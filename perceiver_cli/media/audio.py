@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,8 @@ from perceiver_cli.media.containers import has_pictures, open_container, picture
 from perceiver_cli.media.failures import wrap_errors
 from perceiver_cli.media.mixing import full_scale, to_mono
 from perceiver_cli.media.ogg import chain_links
-from perceiver_cli.media.soundfiles import AvReader, SndfileReader, SoundReader
+from perceiver_cli.media.riff import cut_off_note
+from perceiver_cli.media.soundfiles import AvReader, Samples, SndfileReader, SoundReader
 from perceiver_cli.media.types import Sound, SoundSpec, SoundWindow, Source
 from perceiver_cli.media.windows import choose_windows
 
@@ -53,7 +54,8 @@ def load_sound(source: Source, format: str, spec: SoundSpec) -> Sound:
     if format not in SNDFILE_FORMATS:
         return _load([AvReader(link, format) for link in links], spec, _notes(source, format))
     try:
-        return _load([SndfileReader(link, format) for link in links], spec, ())
+        notes = cut_off_note(source) if format == "wav" else ()
+        return _load([SndfileReader(link, format) for link in links], spec, notes)
     except InputError as first:
         # PyAV reads more of truncated files and rare codecs. If it fails, libsndfile's error is
         # more precise, except for codecs that neither supports.
@@ -113,16 +115,17 @@ def _load(readers: Sequence[SoundReader], spec: SoundSpec, notes: tuple[str, ...
     duration = sum(reader.duration_s for reader in readers)
     chosen = choose_windows(duration, spec.window_s, spec.max_windows, spec.coverage)
     read = _read_whole if chosen.hop_s is not None else _read_apart
-    windows, peaks = read(readers, chosen.starts, spec)
+    heard = _Heard()
+    windows = read(readers, chosen.starts, spec, heard)
     if not windows:
         raise InputError("corrupt", "none of the sound can be decoded")
-    if not peaks:
+    if heard.peak is None:
         raise InputError("corrupt", "no sample of the sound is a finite number")
-    scale = full_scale(max(peaks))
+    scale = full_scale(heard.peak)
     if scale != 1:
-        notes += (
-            f"samples reach {max(peaks):,.0f} where 1 is full scale: divided by {scale:,.0f}",
-        )
+        notes += (f"samples reach {heard.peak:.4g} where 1 is full scale: divided by {scale:.4g}",)
+    if heard.gaps:
+        notes += ("some samples are not finite numbers: they are read as silence",)
     if len(windows) < len(chosen.starts):
         missing = f"{len(chosen.starts) - len(windows)} of {len(chosen.starts)} windows"
         notes += (f"the sound is cut off or damaged: {missing} cannot be decoded",)
@@ -143,32 +146,49 @@ def _load(readers: Sequence[SoundReader], spec: SoundSpec, notes: tuple[str, ...
     )
 
 
+@dataclass
+class _Heard:
+    """What was decoded.
+
+    peak: the largest finite magnitude in the file, None without one; gaps: whether there were
+    samples that are not finite.
+    """
+
+    peak: float | None = None
+    gaps: bool = False
+
+    def add(self, samples: Samples) -> None:
+        """Samples as the file has them, [S, channels]."""
+        usable = np.isfinite(samples)
+        self.gaps |= not usable.all()
+        if usable.any():
+            peak = float(np.abs(samples).max(where=usable, initial=0))
+            self.peak = max(peak, self.peak or 0.0)
+
+
 def _read_apart(
-    readers: Sequence[SoundReader], starts: list[float], spec: SoundSpec
-) -> tuple[list[SoundWindow], list[float]]:
-    """Windows, each decoded separately, and the largest magnitudes decoded."""
-    windows, peaks = [], []
+    readers: Sequence[SoundReader], starts: list[float], spec: SoundSpec, heard: _Heard
+) -> list[SoundWindow]:
+    """Windows, each decoded separately. Adds to what was heard."""
+    windows = []
     for start in starts:
-        pieces = list(_pieces(readers, start, spec.window_s, spec.rate))
+        pieces = list(_pieces(readers, start, spec.window_s, spec.rate, heard))
         if pieces:
-            windows.append(SoundWindow(np.concatenate([piece.samples for piece in pieces]), start))
-            peaks += [piece.peak for piece in pieces if piece.peak is not None]
-    return windows, peaks
+            windows.append(SoundWindow(np.concatenate(pieces), start))
+    return windows
 
 
 def _read_whole(
-    readers: Sequence[SoundReader], starts: list[float], spec: SoundSpec
-) -> tuple[list[SoundWindow], list[float]]:
+    readers: Sequence[SoundReader], starts: list[float], spec: SoundSpec, heard: _Heard
+) -> list[SoundWindow]:
     """As _read_apart, for overlapping windows: decodes block by block, each second once."""
     if not starts:
-        return [], []
+        return []
     end = starts[-1] + spec.window_s
-    parts, peaks = [], []
+    parts: list[Mono] = []
     for block in np.arange(starts[0], end, _BLOCK_S):
         length = min(_BLOCK_S, end - block)
-        for piece in _pieces(readers, float(block), length, spec.rate):
-            parts.append(piece.samples)
-            peaks += [piece.peak] if piece.peak is not None else []
+        parts += _pieces(readers, float(block), length, spec.rate, heard)
         # In a damaged file, samples missing from a block are silent if more follows.
         missing = round((block + length - starts[0]) * spec.rate) - sum(map(len, parts))
         if missing > 0 and block + length < end:
@@ -180,20 +200,16 @@ def _read_whole(
         own = samples[first : first + round(spec.window_s * spec.rate)]
         if len(own):
             windows.append(SoundWindow(own, start))
-    return windows, peaks
-
-
-class _Piece(NamedTuple):
-    """samples: mono at the requested rate; peak: the largest finite magnitude in the file."""
-
-    samples: Mono
-    peak: float | None
+    return windows
 
 
 def _pieces(
-    readers: Sequence[SoundReader], start_s: float, length_s: float, rate: int
-) -> Iterator[_Piece]:
-    """The pieces of an interval, one for each reader's sound that it overlaps; none is empty."""
+    readers: Sequence[SoundReader], start_s: float, length_s: float, rate: int, heard: _Heard
+) -> Iterator[Mono]:
+    """The pieces of an interval, mono at `rate`, one for each reader's sound that it overlaps.
+
+    None is empty.
+    """
     end_s = start_s + length_s
     begins = 0.0
     for reader in readers:
@@ -207,10 +223,8 @@ def _pieces(
                 first, min(length, ends - begins - first) if len(readers) > 1 else length
             )
             if len(samples):
-                mono = to_mono(finite(samples), reader.bass)
-                usable = np.isfinite(samples)
-                peak = float(np.abs(samples).max(where=usable, initial=0)) if usable.any() else None
-                yield _Piece(resample(mono, reader.rate, rate), peak)
+                heard.add(samples)
+                yield resample(to_mono(finite(samples), reader.bass), reader.rate, rate)
         begins = ends
 
 

@@ -426,3 +426,27 @@ def test_more_channels_than_memory_has_room_for(tmp_path):
         load_sound(Source("a.wav", bytes(content)), "wav", SPEC)
     assert caught.value.kind == "too_large"
     assert "PERCEIVER_MAX_RATE" in caught.value.message
+
+
+def test_a_wave_file_that_ends_before_its_header_says_has_a_note(tmp_path):
+    whole = samples.make_sound(tmp_path / "whole.wav", 4.0)
+    assert load(whole).notes == ()
+    cut = tmp_path / "cut.wav"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 4])
+    sound = load(cut)
+    assert sound.duration_s == pytest.approx(1.0, abs=0.01)
+    assert sound.notes == ("the sound is cut off: 25% of it is there",)
+    stream = bytearray(whole.read_bytes())
+    place = stream.index(b"data") + 4
+    stream[place : place + 4] = b"\xff" * 4
+    (tmp_path / "stream.wav").write_bytes(stream)
+    assert load(tmp_path / "stream.wav").notes == ()
+
+
+def test_samples_that_are_no_numbers_are_silence_with_a_note(tmp_path):
+    wave = samples.sweep(1.0, 16000)
+    wave[4000:8000] = np.nan
+    soundfile.write(tmp_path / "gap.wav", wave, 16000, subtype="FLOAT")
+    sound = load(tmp_path / "gap.wav")
+    assert not sound.windows[0].samples[4100:7900].any()
+    assert sound.notes == ("some samples are not finite numbers: they are read as silence",)
