@@ -140,7 +140,6 @@ def classify(
     )
     if timeline and windows:
         raise UsageError("--timeline reads all of a file, --windows a part: choose one")
-    check_replaces_no_input(output, paths or [])
     inputs = find_inputs(paths or [], files_from=files_from, null=null, file_filter=file_filter)
     if ray is not None:
         if resume or page or explained or show or fail_fast:
@@ -158,6 +157,7 @@ def classify(
         _check_folder(output)
         if page or explained:
             raise UsageError("--report and --explain are of one run, which parquet continues")
+    check_replaces_no_input(output, paths or [])
     form = Format.jsonl if resume else form or Format.table
     # What holds events alone asks for them.
     timeline |= form in OF_ONE_FILE and windows is None

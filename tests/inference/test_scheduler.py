@@ -125,8 +125,16 @@ def test_a_batch_is_alone_when_nothing_else_is_in_the_queue():
 
 def test_a_batch_waits_a_little_for_what_is_nearly_decoded(monkeypatch):
     monkeypatch.setattr(scheduling, "LINGER_S", 60.0)
-    nearly = threading.Event()
-    scheduler, batches = make_scheduler(["a0", "a1"], wait={"a1": nearly})
+    listed, nearly = threading.Event(), threading.Event()
+
+    def prepare(source):
+        if source.path == "a1":
+            listed.set()
+            assert nearly.wait(30)
+        assert listed.wait(30)
+        return SimpleNamespace(source=source, kind=(source.path[0],))
+
+    scheduler, batches = make_scheduler(["a0", "a1"], prepare=prepare)
     threading.Timer(0.2, nearly.set).start()
     assert drain(scheduler) == ["a0", "a1"]
     assert batches == [(["a0", "a1"], True)]
