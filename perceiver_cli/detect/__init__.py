@@ -145,7 +145,7 @@ def _detect_by_name(source: Source, stream: BinaryIO, head: bytes, stl: str | No
     if not head.strip(b"\0"):
         raise InputError("corrupt", "begins with zero bytes only, as after a failed download")
     if suffix in _SPLATS:
-        raise InputError("unsupported", "looks like a Gaussian splat (export it as PLY)")
+        raise unread("looks like a Gaussian splat (export it as PLY)")
     named = f", although its name ends in .{suffix}" if suffix else ""
     raise unread(f"unknown binary data{named}; {_WANTED}")
 

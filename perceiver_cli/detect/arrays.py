@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 
-from perceiver_cli.detect.detection import Detection, unread
+from perceiver_cli.detect.detection import EXPORT_MODEL, Detection, unread
 from perceiver_cli.errors import InputError, NotMediaError
 from perceiver_cli.media.arrays import choose_array
 from perceiver_cli.media.failures import wrap_errors
@@ -49,7 +49,7 @@ def detect_archive(source: Source) -> Detection:
     if names and all(name.endswith(".npy") for name in names):
         return detect_array(source, "npz")
     if names and names[0].endswith((".usda", ".usdc", ".usd")):
-        raise InputError("unsupported", "looks like a USD scene (export it as GLB, OBJ or PLY)")
+        raise unread(f"looks like a USD scene {EXPORT_MODEL}")
     kind = next(
         (kind for mark, kind in _ZIP_KINDS if any(name.startswith(mark) for name in names)),
         "a ZIP archive (unpack it first)",

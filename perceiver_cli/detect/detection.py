@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from perceiver_cli.errors import InputError, NotMediaError
 
+# For models that other programs can write in another format.
+EXPORT_MODEL = "(export it as GLB, OBJ or PLY)"
+
 # Advice in messages about media that no loader reads.
 _ADVICE = re.compile(r"\((?:export|convert|render) ")
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
+from perceiver_cli.detect.detection import EXPORT_MODEL
+
 _RAW = "raw photo (export it as JPEG)"
 _SCORE = "tracker module (notes, not sound; render it to WAV first)"
 
-_MODEL = "(export it as GLB, OBJ or PLY)"
 
 _KINDS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"%PDF", "a PDF document"),
@@ -70,11 +71,11 @@ _KINDS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\xff\x0a", "a JPEG XL picture (export it as PNG or JPEG)"),
     (0, b"\0\0\0\x0cJXL ", "a JPEG XL picture (export it as PNG or JPEG)"),
     (128, b"DICM", "a DICOM picture (export it as PNG)"),
-    (0, b"Kaydara FBX Binary", f"an FBX model {_MODEL}"),
-    (0, b"BLENDER", f"a Blender scene {_MODEL}"),
-    (0, b"PXR-USDC", f"a USD scene {_MODEL}"),
-    (0, b"3D Geometry File Format", f"a Rhino model {_MODEL}"),
-    (0, b"\xff\xfe\xff\x0eS\0k\0e\0t\0c\0h\0U\0p\0", f"a SketchUp model {_MODEL}"),
+    (0, b"Kaydara FBX Binary", f"an FBX model {EXPORT_MODEL}"),
+    (0, b"BLENDER", f"a Blender scene {EXPORT_MODEL}"),
+    (0, b"PXR-USDC", f"a USD scene {EXPORT_MODEL}"),
+    (0, b"3D Geometry File Format", f"a Rhino model {EXPORT_MODEL}"),
+    (0, b"\xff\xfe\xff\x0eS\0k\0e\0t\0c\0h\0U\0p\0", f"a SketchUp model {EXPORT_MODEL}"),
     (0, b"AC10", "a DWG drawing (export a model as OBJ or STL)"),
     (0, b"#ROSBAG V", "a robot's recording (export its clouds as PLY or PCD)"),
     (0, b"LASF", "a LAS point cloud (export it as PLY or XYZ)"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-from perceiver_cli.detect.detection import Detection
+from perceiver_cli.detect.detection import EXPORT_MODEL, Detection
 from perceiver_cli.detect.shapes import detect_gltf, detect_ply
 from perceiver_cli.media.shapes.ptx import is_ptx
 from perceiver_cli.media.text import HEAD_BYTES, line_blocks
@@ -36,23 +36,22 @@ _PYTHON = re.compile(
     re.MULTILINE,
 )
 
-_MODEL = "(export it as GLB, OBJ or PLY)"
 _KINDS: tuple[tuple[str, str], ...] = (
     (r"#!", "a script"),
     (r"<!doctype html|<html", "a web page (HTML); perhaps a download that went wrong"),
     (r"(?:<\?xml[\s\S]{0,2000}?)?(?:<!--(?:(?!-->)[\s\S])*-->\s*)*"
      r"(?:<!doctype svg[\s\S]{0,2000}?)?<svg",
      "an SVG drawing (export it as PNG)"),
-    (r"(?:<\?xml[\s\S]{0,2000}?)?<collada", f"a COLLADA model {_MODEL}"),
-    (r"(?:<\?xml[\s\S]{0,2000}?)?<x3d", f"an X3D model {_MODEL}"),
-    (r"(?:<\?xml[\s\S]{0,2000}?)?<amf", f"an AMF model {_MODEL}"),
-    (r"(?:<\?xml[\s\S]{0,2000}?)?<vtkfile|# vtk datafile", f"a VTK data set {_MODEL}"),
+    (r"(?:<\?xml[\s\S]{0,2000}?)?<collada", f"a COLLADA model {EXPORT_MODEL}"),
+    (r"(?:<\?xml[\s\S]{0,2000}?)?<x3d", f"an X3D model {EXPORT_MODEL}"),
+    (r"(?:<\?xml[\s\S]{0,2000}?)?<amf", f"an AMF model {EXPORT_MODEL}"),
+    (r"(?:<\?xml[\s\S]{0,2000}?)?<vtkfile|# vtk datafile", f"a VTK data set {EXPORT_MODEL}"),
     (r"<\?xml|<[a-z]\w*[ >]", "XML"),
-    (r"#vrml|#x3d", f"a VRML model {_MODEL}"),
-    (r"iso-10303-21;", f"a STEP model {_MODEL}"),
-    (r".{0,72}s[ 0]{6}1\s*\n", f"an IGES model {_MODEL}"),
-    (r"; fbx \d", f"an FBX model {_MODEL}"),
-    (r"#usda ", f"a USD scene {_MODEL}"),
+    (r"#vrml|#x3d", f"a VRML model {EXPORT_MODEL}"),
+    (r"iso-10303-21;", f"a STEP model {EXPORT_MODEL}"),
+    (r".{0,72}s[ 0]{6}1\s*\n", f"an IGES model {EXPORT_MODEL}"),
+    (r"; fbx \d", f"an FBX model {EXPORT_MODEL}"),
+    (r"#usda ", f"a USD scene {EXPORT_MODEL}"),
     (r"newmtl|# .*\n+newmtl", "the materials of an OBJ (MTL), not its shape"),
     (r"(?:999\n.*\n\s*)*0\s*\n\s*section\b", "a DXF drawing (export a model as OBJ or STL)"),
     (r"#extm3u", "a playlist"),

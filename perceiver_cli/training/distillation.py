@@ -58,11 +58,9 @@ def read_teacher(path: Path, folder: LabelledFolder) -> Teacher:
         raise UsageError(f"{path}: the teacher cannot be read ({error})") from None
     classes = len(folder.labels)
     for name, array in outputs.items():
-        if array.ndim != 4 or len(array) != len(lines):
-            fits = False
-        else:
-            fits = name == "teacher_features" or array.shape[1] == classes
-        if not fits:
+        any_width = name == "teacher_features"
+        fits = array.ndim == 4 and len(array) == len(lines)
+        if not (fits and (any_width or array.shape[1] == classes)):
             raise UsageError(
                 f"{path}: {_FILES[name]} of shape {list(array.shape)} does not fit {len(lines)} "
                 f"files and {classes} classes"

@@ -90,6 +90,14 @@ def read_mixes(
     return found
 
 
+def tracks_by_hop(finest: list[Read], window_s: float) -> dict[float, list[tuple[Mix, Track]]]:
+    """For every hop, the mixes as a model reads them; given at the shortest hop."""
+    return {
+        hop: [(r.mix, r.every(round(hop / min(HOPS))).track(window_s)) for r in finest]
+        for hop in HOPS
+    }
+
+
 def f1_scores(
     tracks: list[tuple[Mix, Track]], labels: list[Label], settings: EventSettings
 ) -> dict[str, float]:
@@ -181,11 +189,7 @@ def main() -> None:
     started = time.perf_counter()
     if training:
         finest = read_mixes(mixes, classifier, min(HOPS))
-        tracks = {
-            hop: [(r.mix, r.every(round(hop / min(HOPS))).track(window_s)) for r in finest]
-            for hop in HOPS
-        }
-        settings = choose(tracks, header.labels)
+        settings = choose(tracks_by_hop(finest, window_s), header.labels)
         print(json.dumps(asdict(settings)))
         if options.write:
             checkpoint = load_checkpoint(path)

@@ -49,7 +49,7 @@ def scorer(network: Path, names: list[str], outputs: Path) -> tuple[timeline.Sco
         loud = [i for i, window in enumerate(windows) if window.signal == "present"]
         for first in range(0, len(loud), BATCH):
             chosen = loud[first : first + BATCH]
-            waves = np.stack([as_taught(windows[i].arrays["audio"]) for i in chosen])
+            waves = np.stack([recipe.at_one_loudness(windows[i].arrays["audio"]) for i in chosen])
             features, said = teacher(at_twice_the_rate(waves))
             logits = head(features, recipe.starts(said.numpy(), classes, names) - usual)
             for i, row in zip(chosen, logits.softmax(1).double().numpy(), strict=True):
@@ -57,12 +57,6 @@ def scorer(network: Path, names: list[str], outputs: Path) -> tuple[timeline.Sco
         return found
 
     return scores, classes
-
-
-def as_taught(wave: np.ndarray) -> np.ndarray:
-    """The loudness that the recipe gives to clips: float32 [S]."""
-    louder = np.sort(np.square(wave))[len(wave) // 2 :]
-    return np.clip(wave * 0.1 / np.sqrt(louder.mean() + 1e-10), -1, 1).astype(np.float32)
 
 
 def main() -> None:
@@ -81,11 +75,7 @@ def main() -> None:
     hop = min(timeline.HOPS)
     mixes = make_mixes(options.sounds / "train", 60, 1)
     finest = timeline.read_mixes(mixes, classifier, hop, scores)
-    tracks = {
-        each: [(r.mix, r.every(round(each / hop)).track(window_s)) for r in finest]
-        for each in timeline.HOPS
-    }
-    settings = timeline.choose(tracks, labels)
+    settings = timeline.choose(timeline.tracks_by_hop(finest, window_s), labels)
     mixes = make_mixes(options.sounds / "val", 200, 2)
     reads = timeline.read_mixes(mixes, classifier, settings.hop_s, scores)
     print(

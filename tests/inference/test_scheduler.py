@@ -53,6 +53,20 @@ def make_scheduler(
     return scheduler, batches
 
 
+def once_listed(last, released):
+    """A `prepare` that waits until the last source is listed, and holds it back until released."""
+    listed = threading.Event()
+
+    def prepare(source):
+        if source.path == last:
+            listed.set()
+            assert released.wait(30)
+        assert listed.wait(30)
+        return SimpleNamespace(source=source, kind=(source.path[0],))
+
+    return prepare
+
+
 def drain(scheduler) -> list[str]:
     paths = [result.path for _, result in scheduler.results()]
     scheduler.close()
@@ -105,16 +119,8 @@ def test_a_list_that_is_still_written_delays_nothing():
 
 
 def test_a_batch_is_alone_when_nothing_else_is_in_the_queue():
-    listed, answered = threading.Event(), threading.Event()
-
-    def prepare(source):
-        if source.path == "b0":
-            listed.set()
-            assert answered.wait(30)
-        assert listed.wait(30)
-        return SimpleNamespace(source=source, kind=(source.path[0],))
-
-    scheduler, batches = make_scheduler(["a0", "b0"], prepare=prepare)
+    answered = threading.Event()
+    scheduler, batches = make_scheduler(["a0", "b0"], prepare=once_listed("b0", answered))
     results = scheduler.results()
     assert next(results)[1].path == "a0"
     answered.set()
@@ -125,16 +131,8 @@ def test_a_batch_is_alone_when_nothing_else_is_in_the_queue():
 
 def test_a_batch_waits_a_little_for_what_is_nearly_decoded(monkeypatch):
     monkeypatch.setattr(scheduling, "LINGER_S", 60.0)
-    listed, nearly = threading.Event(), threading.Event()
-
-    def prepare(source):
-        if source.path == "a1":
-            listed.set()
-            assert nearly.wait(30)
-        assert listed.wait(30)
-        return SimpleNamespace(source=source, kind=(source.path[0],))
-
-    scheduler, batches = make_scheduler(["a0", "a1"], prepare=prepare)
+    nearly = threading.Event()
+    scheduler, batches = make_scheduler(["a0", "a1"], prepare=once_listed("a1", nearly))
     threading.Timer(0.2, nearly.set).start()
     assert drain(scheduler) == ["a0", "a1"]
     assert batches == [(["a0", "a1"], True)]

@@ -69,10 +69,15 @@ class Head(NamedTuple):
         return (features - self.mean) / self.deviation @ self.weight + self.bias + start
 
 
+def at_one_loudness(sound: np.ndarray) -> np.ndarray:
+    """[S] -> [S], whose louder half has a root mean square of 0.1."""
+    louder = np.sort(np.square(sound))[len(sound) // 2 :]
+    return np.clip(sound * 0.1 / np.sqrt(louder.mean() + 1e-10), -1, 1)
+
+
 def windows(sound: np.ndarray) -> np.ndarray:
     """float32 [S] -> float32 [WINDOWS, WINDOW], normalised in loudness and repeated."""
-    louder = np.sort(np.square(sound))[len(sound) // 2 :]
-    clip = np.resize(np.clip(sound * 0.1 / np.sqrt(louder.mean() + 1e-10), -1, 1), CLIP)
+    clip = np.resize(at_one_loudness(sound), CLIP)
     return np.stack([clip[HOP * i : HOP * i + WINDOW] for i in range(WINDOWS)]).astype(np.float32)
 
 
