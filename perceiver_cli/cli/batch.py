@@ -1,4 +1,4 @@
-"""One run over many inputs: results to their writer, failures to stderr, and the final count."""
+"""One run over many inputs: results to their writer, failures to stderr."""
 
 from __future__ import annotations
 
@@ -9,25 +9,37 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from itertools import chain, islice
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING
 
 from perceiver_cli.choices import Format
+from perceiver_cli.cli.destination import Destination
 from perceiver_cli.cli.importing import importing
 from perceiver_cli.cli.interrupts import stop_on_interrupt
+from perceiver_cli.cli.options import AUTO
 from perceiver_cli.cli.output import open_output
 from perceiver_cli.cli.process import set_up
 from perceiver_cli.cli.progress import Bar
-from perceiver_cli.cli.running import INPUT_FAILED, print_message
+from perceiver_cli.cli.running import print_message
+from perceiver_cli.cli.selection import Selection
+from perceiver_cli.cli.summary import (
+    Counts,
+    print_classified,
+    print_done_before,
+    print_passed_over,
+)
 from perceiver_cli.cli.views import Views
+from perceiver_cli.errors import UsageError
 from perceiver_cli.inference.decoding.items import FailedItem, Item
 from perceiver_cli.inputs.names import archive_kind
 from perceiver_cli.inputs.paths import Input
 from perceiver_cli.media.types import Source
 from perceiver_cli.report import Writer, writer_for
-from perceiver_cli.report.journal import Journal
-from perceiver_cli.report.parquet.folder import ParquetFolder
-from perceiver_cli.report.words import count, display_path, seconds_in_words
+from perceiver_cli.report.words import display_path
 from perceiver_cli.results import Result
+
+if TYPE_CHECKING:
+    from perceiver_cli.inference.classifier import Classifier
+    from perceiver_cli.inference.settings import ClassifierSettings
 
 # Formats that contain attention statistics, for any number of inputs.
 _WITH_ATTENTION = (Format.json, Format.jsonl)
@@ -38,90 +50,78 @@ TIMEOUT_S = 300.0
 
 
 class Batch:
-    """Classifies inputs, writes their Results, and reports a summary.
+    """Classifies inputs, writes their Results, and prints a summary.
 
-    countable: whether to wait for the first inputs to see how many there are; a list that may still
-    be written is read as it arrives, and counts as many; listable: whether all inputs may be listed
-    in advance to show their number; full: a table for each input, however many; top: number of
-    predictions with columns in csv; events: csv has a row for each event; one_kind: the call names
-    one modality or model, so that other media count as passed over too; journal: replaces the
-    output, and knows the inputs that are done; views: further output for each Result.
+    Args:
+        selection: The inputs.
+        destination: Where Results go.
+        settings: Of the Classifier, without attention and timeout.
+        attention: Whether attention is measured; None: where the output shows it.
+        timeout: Seconds for decoding one input; None limits, and isolates, the decoding of more
+            than a few inputs.
+        views: Further output for each Result.
+        show_all: Whether each input gets a table, however many there are.
+        quiet: Whether only failures are printed to stderr.
+        verbose: Whether what is passed over, and details of failures, are printed too.
+        fail_fast: Whether the first failure ends the run.
+
+    Raises:
+        UsageError: The call is wrong, or its journal has results of other settings.
     """
 
     def __init__(
         self,
-        inputs: Iterator[Input],
+        selection: Selection,
+        destination: Destination,
+        settings: ClassifierSettings,
         *,
-        form: Format | str,
-        output: Path | None,
-        countable: bool,
-        listable: bool = True,
-        quiet: bool = False,
-        verbose: bool = False,
-        full: bool = False,
-        fail_fast: bool = False,
-        top: int = 1,
-        events: bool = False,
-        one_kind: bool = False,
-        journal: Journal | ParquetFolder | None = None,
-        views: Views | None = None,
+        attention: bool | None,
+        timeout: float | None,
+        views: Views | None,
+        show_all: bool,
+        quiet: bool,
+        verbose: bool,
+        fail_fast: bool,
     ) -> None:
-        first = list(islice(inputs, FEW + 1)) if countable else []
-        self.many = len(first) > 1 or not countable
-        self.few = len(first) <= FEW and countable
+        inputs = selection.find()
+        # A list that may still be written is read as it arrives, and counts as many.
+        first = list(islice(inputs, FEW + 1)) if selection.countable else []
+        self.many = len(first) > 1 or not selection.countable
+        if self.many and destination.is_of_one_file:
+            raise UsageError(
+                f"{destination.form} holds the events of one sound or film: name one file"
+            )
         self.inputs: Iterator[Input] = chain(first, inputs)
-        self.form = form
-        self.output = output
-        self.listable = countable and listable
+        self.listable = selection.listable
+        self.destination = destination
+        self.settings = settings
+        self.views = views
         self.quiet = quiet
         self.verbose = verbose and not quiet
-        self.full = full or self.verbose
+        self.tables = show_all or self.verbose or not self.many
         self.fail_fast = fail_fast
-        self.top = top
-        self.events = events
-        self.one_kind = one_kind
-        self.journal = journal
-        self.views = views
-        self.restricted = False
-        self.classified = self.unsure = self.failed = self.passed_over = self.archives = 0
-        # Counted by the thread that reads the inputs.
-        self.done_before = self.failed_before = 0
+        self.counts = Counts()
+        few = len(first) <= FEW and selection.countable
+        self.timeout = TIMEOUT_S if timeout is None and not few else timeout
+        self.attention = self._shows_attention() if attention is None else attention
+        self.journal = destination.open_journal(attention, settings)
         self._waiting: deque[Input] = deque()
 
-    @property
-    def found_nothing(self) -> bool:
-        """True if no input was classified, now or before, and none failed."""
-        return not (self.classified or self.failed or self.done_before)
+    def run(self) -> None:
+        """Classifies everything.
 
-    @property
-    def exit_code(self) -> int:
-        """0 if every input was classified."""
-        return INPUT_FAILED if self.failed or self.failed_before else 0
-
-    def run(self, attention: bool | None, timeout: float | None, **settings: Any) -> None:
-        """Classifies everything. settings: of the Classifier, without attention and timeout.
-
-        attention None measures it only where the output shows it; timeout None limits, and
-        isolates, the decoding of more than a few inputs. Raises KeyboardInterrupt after the batch
-        in which it was interrupted.
+        Raises KeyboardInterrupt after the batch in which it was interrupted.
         """
-        self.restricted = bool(settings.get("classes"))
-        shows = self.form in _WITH_ATTENTION or (
-            self.form is Format.table and (self.full or not self.many)
-        )
-        shows |= bool(self.views and self.views.page)
-        if timeout is None and not self.few:
-            timeout = TIMEOUT_S
         with self._open() as (writer, stream):
             with importing():
                 from perceiver_cli.inference.classifier import Classifier
 
-            set_up(settings.get("threads"))
+            set_up(self.settings.get("threads"))
             classifier = Classifier(
-                attention=shows if attention is None else attention,
-                timeout=timeout,
+                **self.settings,
+                attention=self.attention,
+                timeout=self.timeout,
                 preview_sides=self.views.sides if self.views else None,
-                **settings,
             )
             if self.verbose:
                 print_message(f"computing on {classifier.device} in {classifier.precision}")
@@ -134,10 +134,16 @@ class Batch:
                 stop_on_interrupt(classifier.stop),
             ):
                 self._write_all(classifier, writer, bar)
-            if self.journal and not (self.fail_fast and self.failed):
+            if self.journal and not (self.fail_fast and self.counts.failed):
                 self.journal.complete()
         if not self.quiet:
             self._print_summary(time.perf_counter() - started)
+
+    def _shows_attention(self) -> bool:
+        """Whether the output has attention statistics."""
+        form = self.destination.form
+        in_tables = form is Format.table and self.tables
+        return form in _WITH_ATTENTION or in_tables or bool(self.views and self.views.page)
 
     @contextmanager
     def _open(self) -> Iterator[tuple[Writer, IO[str] | None]]:
@@ -146,19 +152,16 @@ class Batch:
             with closing(self.journal):
                 yield self.journal, None
             return
-        with open_output(self.output) as stream:
-            many = self.many and not self.full
-            yield (
-                writer_for(
-                    self.form,
-                    stream,
-                    many=many,
-                    verbose=self.verbose,
-                    top=self.top,
-                    events=self.events,
-                ),
+        with open_output(self.destination.output) as stream:
+            writer = writer_for(
+                self.destination.form,
                 stream,
+                many=not self.tables,
+                verbose=self.verbose,
+                top=self.settings.get("top") or 1,
+                events=self.settings.get("timeline", False),
             )
+            yield writer, stream
 
     @contextmanager
     def _told_how_to_go_on(self) -> Iterator[None]:
@@ -181,13 +184,13 @@ class Batch:
         self.inputs = iter(listed)
         return len(listed)
 
-    def _write_all(self, classifier: Any, writer: Writer, bar: Bar) -> None:
+    def _write_all(self, classifier: Classifier, writer: Writer, bar: Bar) -> None:
         writer.begin()
         with closing(classifier.stream_items(self._sources())) as results:
             for item, result in results:
                 self._handle(item, result, writer, classifier)
                 bar.advance()
-                if self.fail_fast and self.failed:
+                if self.fail_fast and self.counts.failed:
                     break
         writer.end()
         if self.views:
@@ -196,28 +199,28 @@ class Batch:
     def _sources(self) -> Iterator[Source]:
         for each in self.inputs:
             if self.journal and (entry := self.journal.done(each.source)):
-                self.done_before += 1
-                self.failed_before += not entry.ok
+                self.counts.done_before += 1
+                self.counts.failed_before += not entry.ok
                 continue
             self._waiting.append(each)
             yield each.source
 
-    def _handle(self, item: Item, result: Result, writer: Writer, classifier: Any) -> None:
+    def _handle(self, item: Item, result: Result, writer: Writer, classifier: Classifier) -> None:
         source, named, _ = self._waiting.popleft()
         if result.ok:
-            self.classified += 1
-            self.unsure += result.signal == "present" and result.answer is None
+            self.counts.classified += 1
+            self.counts.unsure += result.signal == "present" and result.answer is None
             if not self.quiet:
                 for note in result.notes:
                     print_message(f"{display_path(result.path)}: {note}")
         elif not named and isinstance(item, FailedItem) and item.is_no_media:
-            self.passed_over += 1
-            self.archives += archive_kind(source.path) is not None
+            self.counts.passed_over += 1
+            self.counts.archives += archive_kind(source.path) is not None
             if self.verbose:
                 print_message(f"passed over {display_path(result.path)}: {result.error.message}")
             return
         else:
-            self.failed += 1
+            self.counts.failed += 1
             print_message(f"{display_path(result.path)}: {result.error.message}")
             if self.verbose and result.error.detail:
                 print_message(f"  {result.error.detail}")
@@ -228,29 +231,15 @@ class Batch:
             self.views.add(result)
 
     def _print_summary(self, seconds: float) -> None:
-        """The closing notes: files passed over and, for many inputs, a summary."""
-        if self.restricted and self.many:
+        counts, settings = self.counts, self.settings
+        if settings.get("classes") and self.many:
             print_message("scores are shared among the classes asked for, whatever a file is")
-        if self.passed_over:
-            verb = "is" if self.passed_over == 1 else "are"
-            wanted = "of the kind asked for" if self.one_kind else "media"
-            told = f"passed over {count(self.passed_over, 'file')} that {verb} not {wanted}"
-            # With --archives they are none of those: their members are.
-            hint = f" ({count(self.archives, 'archive')}: --archives reads them)"
-            print_message(told + (hint if self.archives else ""))
-        if self.done_before:
-            verb = "was" if self.done_before == 1 else "were"
-            failed = f" ({self.failed_before} failed)" if self.failed_before else ""
-            print_message(f"{count(self.done_before, 'input')} {verb} done before{failed}")
-        elif self.found_nothing:
-            print_message("nothing to classify")
-        watched = self.form is Format.table or sys.stderr.isatty()
-        if self.many and watched and self.classified + self.failed:
-            unsure = f" ({self.unsure} unsure)" if self.unsure else ""
-            failed = f", {self.failed} failed" if self.failed else ""
-            print_message(
-                f"{self.classified} classified{unsure}{failed} in {seconds_in_words(seconds)}"
-            )
+        one_kind = settings.get("model") is not None or settings.get("modality") != AUTO
+        print_passed_over(counts, "of the kind asked for" if one_kind else "media")
+        print_done_before(counts)
+        watched = self.destination.form is Format.table or sys.stderr.isatty()
+        if self.many and watched and counts.classified + counts.failed:
+            print_classified(counts, seconds)
         for path in self._written():
             print_message(f"written to {display_path(str(path))}")
 
@@ -258,7 +247,7 @@ class Batch:
         """The files that the run wrote, for its last line."""
         if self.journal:
             yield self.journal.named
-        elif self.output and self.output.is_file():
-            yield self.output
+        elif (output := self.destination.output) and output.is_file():
+            yield output
         if self.views:
             yield from self.views.written

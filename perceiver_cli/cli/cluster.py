@@ -7,36 +7,48 @@ import re
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from perceiver_cli.choices import Format
-from perceiver_cli.cli.running import INPUT_FAILED, print_message
+from perceiver_cli.cli.running import print_message
+from perceiver_cli.cli.summary import (
+    Counts,
+    print_classified,
+    print_done_before,
+    print_passed_over,
+)
 from perceiver_cli.errors import UsageError
-from perceiver_cli.report.words import count, seconds_in_words
+from perceiver_cli.report.words import count
 
 if TYPE_CHECKING:
+    from perceiver_cli.cli.destination import Destination
+    from perceiver_cli.cli.selection import Selection
     from perceiver_cli.distributed import Summary
-    from perceiver_cli.inputs.filters import FileFilter
+    from perceiver_cli.inference.settings import ClassifierSettings
 
 # Seconds between two lines of progress.
 _EVERY_S = 30.0
 
 
 def classify_on_cluster(
-    paths: list[str],
+    selection: Selection,
+    destination: Destination,
+    settings: ClassifierSettings,
     *,
-    files_from: str | None,
-    null: bool,
-    file_filter: FileFilter,
     address: str,
-    output: Path | None,
-    form: Format | str,
-    timeout: float | None,
     attention: bool | None,
+    timeout: float | None,
     quiet: bool,
-    settings: dict[str, Any],
 ) -> int:
     """Classifies on a Ray cluster, and prints a summary.
+
+    Args:
+        selection: The inputs.
+        destination: Where results go; see pick_cluster_destination.
+        settings: The Classifier's. The cluster decides on device and threads.
+        address: "auto", "local" or HOST:PORT.
+        attention: Whether results carry attention statistics.
+        timeout: Seconds for decoding one file; None is the default.
+        quiet: Whether only failures are printed.
 
     Returns:
         The exit code.
@@ -44,34 +56,36 @@ def classify_on_cluster(
     Raises:
         UsageError: The call is wrong, or the cluster or the folder cannot be used.
     """
-    where = _folder(output)
-    if form not in (Format.parquet, Format.jsonl):
-        raise UsageError("--ray writes parquet or jsonl")
-    if "-" in paths:
+    where = _folder(destination.output)
+    if selection.reads_stdin:
         raise UsageError("--ray is for files: standard input cannot be read elsewhere")
     from perceiver_cli.distributed.output import Output
     from perceiver_cli.distributed.run import TIMEOUT_S, run
-    from perceiver_cli.inputs.paths import find_inputs
 
-    machine = ("device", "threads", "batch_size")
-    kept = {name: value for name, value in settings.items() if name not in machine}
-    found = find_inputs(
-        paths, files_from=files_from, null=null, file_filter=file_filter, open_archives=False
-    )
     started = time.monotonic()
-    progress = _Progress(quiet)
     summary = run(
-        found,
-        Output(where, str(form)),
+        selection.find(open_archives=False),
+        Output(where, str(destination.form)),
         address,
-        file_filter=file_filter,
+        file_filter=selection.file_filter,
         timeout=TIMEOUT_S if timeout is None else timeout,
-        on_progress=progress,
-        settings={**kept, "attention": bool(attention)},
+        on_progress=_Progress(quiet),
+        attention=bool(attention),
+        settings=settings,
+    )
+    counts = Counts(
+        classified=summary.inputs - summary.failed,
+        failed=summary.failed,
+        passed_over=summary.passed_over,
+        done_before=summary.done_before,
+        failed_before=summary.failed_before,
     )
     if not quiet:
-        _print_summary(summary, time.monotonic() - started, where)
-    return INPUT_FAILED if summary.failed or summary.failed_before else 0
+        print_passed_over(counts, "media")
+        print_done_before(counts)
+        print_classified(counts, time.monotonic() - started)
+        print_message(f"written to {where}")
+    return counts.exit_code
 
 
 class _Progress:
@@ -95,15 +109,3 @@ def _folder(output: Path | None) -> str:
     if os.path.lexists(text) or sys.platform == "win32":
         return text
     return re.sub(r"^([a-z][a-z0-9+.-]+):/(?!/)", r"\1://", text)
-
-
-def _print_summary(summary: Summary, seconds: float, where: str) -> None:
-    if summary.passed_over:
-        print_message(f"passed over {count(summary.passed_over, 'file')} that hold no media")
-    if summary.done_before:
-        failed = f" ({summary.failed_before:,} failed)" if summary.failed_before else ""
-        print_message(f"done before: {count(summary.done_before, 'input')}{failed}")
-    failed = f", {summary.failed:,} failed" if summary.failed else ""
-    done = summary.inputs - summary.failed
-    print_message(f"{done:,} classified{failed} in {seconds_in_words(seconds)}")
-    print_message(f"written to {where}")

@@ -6,7 +6,7 @@ import os
 import pickle
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Unpack
 
 from perceiver_cli.checkpoints.digest import fingerprint
 from perceiver_cli.distributed.chunks import CHUNK_INPUTS, chunks
@@ -14,6 +14,7 @@ from perceiver_cli.distributed.cluster import Resources, connected
 from perceiver_cli.distributed.output import Done, Output, drop_replaced
 from perceiver_cli.distributed.stages import Decode, Predict, Write
 from perceiver_cli.errors import UsageError
+from perceiver_cli.inference.settings import ClassifierSettings
 from perceiver_cli.inputs.filters import FileFilter
 from perceiver_cli.inputs.paths import Input, find_inputs
 from perceiver_cli.preparation.base import Reading
@@ -49,9 +50,10 @@ def classify(
     form: str = "parquet",
     file_filter: FileFilter | None = None,
     timeout: float = TIMEOUT_S,
+    attention: bool = False,
     chunk_inputs: int = CHUNK_INPUTS,
     on_progress: Callable[[Summary], None] | None = None,
-    **settings: Any,
+    **settings: Unpack[ClassifierSettings],
 ) -> Summary:
     """Classifies files on a Ray cluster. The same call again continues after any end.
 
@@ -63,9 +65,10 @@ def classify(
         form: "parquet" or "jsonl".
         file_filter: Which files of folders and members of archives are taken.
         timeout: Seconds for decoding one file; 0 is no limit.
+        attention: Whether results carry attention statistics.
         chunk_inputs: Inputs in one task, and in one part of the output.
         on_progress: Called now and then with the counts so far.
-        settings: The Classifier's: model, modality, top, min_score, attention, precision, ...
+        settings: The Classifier's: model, modality, top, min_score, precision, ...
 
     Returns:
         The counts.
@@ -82,6 +85,7 @@ def classify(
         ray,
         file_filter=file_filter,
         timeout=timeout,
+        attention=attention,
         chunk_inputs=chunk_inputs,
         on_progress=on_progress,
         settings=settings,
@@ -95,9 +99,10 @@ def run(
     *,
     file_filter: FileFilter,
     timeout: float,
+    attention: bool,
     chunk_inputs: int = CHUNK_INPUTS,
     on_progress: Callable[[Summary], None] | None = None,
-    settings: dict[str, Any],
+    settings: ClassifierSettings,
 ) -> Summary:
     """Classifies inputs that have been found, archives unopened.
 
@@ -107,6 +112,7 @@ def run(
         address: See classify, as for the others.
         file_filter: Which members of archives are taken.
         timeout: Seconds for decoding one file; 0 is no limit.
+        attention: Whether results carry attention statistics.
         chunk_inputs: Inputs in one task, and in one part of the output.
         on_progress: Called now and then with the counts so far.
         settings: The Classifier's.
@@ -118,10 +124,11 @@ def run(
         UsageError: Ray or the output cannot be used, or the cluster is too small.
         CheckpointError: Weights are missing.
     """
-    settings = {"attention": False, "modality": "auto", "strict": False, **settings}
-    model = settings.get("model")
+    model, modality = settings.get("model"), settings.get("modality", "auto")
+    strict = settings.get("strict", False)
+    options = {"attention": attention, **settings, "modality": modality, "strict": strict}
     with connected(address) as resources:
-        output.prepare(fingerprint(model, settings))
+        output.prepare(fingerprint(model, options))
         done = Done(output)
         summary = Summary(done_before=len(done), failed_before=done.failed)
         made = chunks(inputs, run_name(), done.holds, done.members_of, chunk_inputs)
@@ -131,10 +138,14 @@ def run(
             reading = Reading(
                 timeline=settings.get("timeline", False), windows=settings.get("windows")
             )
-            decode = Decode(
-                model, settings["modality"], settings["strict"], reading, timeout, file_filter
-            )
-            _execute(rows, decode, output, resources, settings, summary, on_progress)
+            decode = Decode(model, modality, strict, reading, timeout, file_filter)
+            on_each: ClassifierSettings = {
+                **settings,
+                "device": "cuda" if resources.gpus else "cpu",
+                "threads": 1,
+            }
+            predict = (on_each, attention, output.form)
+            _execute(rows, decode, predict, Write(output), resources, summary, on_progress)
             drop_replaced(output)
         output.complete()
     return summary
@@ -143,18 +154,18 @@ def run(
 def _execute(
     rows: list[bytes],
     decode: Decode,
-    output: Output,
+    predict: tuple[ClassifierSettings, bool, str],
+    write: Write,
     resources: Resources,
-    settings: dict[str, Any],
     summary: Summary,
     on_progress: Callable[[Summary], None] | None,
 ) -> None:
+    """Runs the stages, and counts in `summary`. predict: the arguments of Predict."""
     import ray.data
     from ray.data.exceptions import ExecutionTimeoutError
     from ray.exceptions import RayError
 
     gpus = 1 if resources.gpus else 0
-    machine = {"device": "cuda" if gpus else "cpu", "threads": 1}
     # No less than one actor, so that a node that is lost does not stop the others.
     pool = ray.data.ActorPoolStrategy(
         min_size=1, max_size=resources.actors, initial_size=resources.actors
@@ -172,14 +183,14 @@ def _execute(
     )
     data = data.map_batches(
         Predict,
-        fn_constructor_args=(settings | machine, output.form),
+        fn_constructor_args=predict,
         batch_size=None,
         batch_format="pyarrow",
         compute=pool,
         num_cpus=0 if gpus else 1,
         num_gpus=gpus or None,
     )
-    data = data.map_batches(Write(output), batch_size=None, batch_format="pyarrow", num_cpus=0)
+    data = data.map_batches(write, batch_size=None, batch_format="pyarrow", num_cpus=0)
     try:
         for counts in data.iter_rows():
             summary.inputs += int(counts["inputs"])

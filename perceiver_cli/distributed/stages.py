@@ -19,6 +19,7 @@ from perceiver_cli.inference.decoding.decoders import FetchingDecoder
 from perceiver_cli.inference.decoding.items import FailedItem, Item, PreparedItem
 from perceiver_cli.inference.decoding.preparer import Preparer, default_weights
 from perceiver_cli.inference.decoding.subprocess_decoder import DecodingPool, SubprocessDecoder
+from perceiver_cli.inference.settings import ClassifierSettings
 from perceiver_cli.inputs.archives import FailedSource, members
 from perceiver_cli.inputs.filters import FileFilter
 from perceiver_cli.media.types import Identity, Source
@@ -90,14 +91,15 @@ class Predict:
     """Prepared items -> rows of the output; one model of each kind, loaded once.
 
     Args:
-        settings: The Classifier's arguments.
+        settings: The Classifier's.
+        attention: Whether records carry attention statistics.
         form: "parquet" or "jsonl".
     """
 
-    def __init__(self, settings: dict[str, Any], form: str) -> None:
+    def __init__(self, settings: ClassifierSettings, attention: bool, form: str) -> None:
         from perceiver_cli.inference.classifier import Classifier
 
-        self._classifier = Classifier(**settings)
+        self._classifier = Classifier(**settings, attention=attention)
         self._form = form
 
     def __call__(self, block: Any) -> Iterator[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Generator, Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -170,7 +170,7 @@ class Classifier:
 
     def stream_items(
         self, inputs: Iterable[Any], decoder: Decoder | None = None
-    ) -> Iterator[tuple[Item, Result]]:
+    ) -> Generator[tuple[Item, Result]]:
         """As `stream`, each Result with the item that it was predicted from."""
         self._stopping = False
         decoder = FetchingDecoder(decoder or self._usual_decoder(), self.decoders)

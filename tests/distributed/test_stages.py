@@ -20,7 +20,7 @@ from perceiver_cli.distributed import stages  # noqa: E402
 from perceiver_cli.distributed.chunks import chunks  # noqa: E402
 from perceiver_cli.distributed.output import Done, Output, drop_replaced  # noqa: E402
 
-SETTINGS = {"attention": False, "modality": "auto", "strict": False, "threads": 1, "device": "cpu"}
+SETTINGS = {"modality": "auto", "strict": False, "threads": 1, "device": "cpu"}
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def cluster(bundle):
         file_filter = FileFilter(recursive=True)
         inputs = find_inputs(map(str, paths), file_filter=file_filter, open_archives=False)
         if not made:
-            made.append(stages.Predict(SETTINGS, output.form))
+            made.append(stages.Predict(SETTINGS, False, output.form))
         # The weights are this process's alone, so it decodes, too.
         decode = stages.Decode(limit_s=60.0, file_filter=file_filter)
         write = stages.Write(output)

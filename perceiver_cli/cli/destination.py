@@ -1,0 +1,159 @@
+"""Where the results of a call of classify go, and in which form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from perceiver_cli.choices import Format
+from perceiver_cli.cli.formats import pick_format
+from perceiver_cli.cli.output import check_replaces_no_input
+from perceiver_cli.errors import UsageError
+from perceiver_cli.report.timeline import OF_ONE_FILE
+
+if TYPE_CHECKING:
+    from perceiver_cli.cli.selection import Selection
+    from perceiver_cli.inference.settings import ClassifierSettings
+    from perceiver_cli.report.journal import Journal
+    from perceiver_cli.report.parquet.folder import ParquetFolder
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """The options of a call that say where its results go, as they were given.
+
+    Attributes:
+        form: --format, a format or a template.
+        as_json: --json.
+        as_jsonl: --jsonl.
+        output: -o.
+        resume: --resume, a journal.
+        explain: --explain, a folder of attention pictures.
+        show: --show, heat maps below tables.
+        report: --report, a page.
+        timeline: Whether all of each sound and film is read.
+    """
+
+    form: str | None
+    as_json: bool
+    as_jsonl: bool
+    output: Path | None
+    resume: Path | None
+    explain: Path | None
+    show: bool
+    report: Path | None
+    timeline: bool
+
+    @property
+    def has_views(self) -> bool:
+        """Whether something is shown beside the results."""
+        return bool(self.explain or self.show or self.report)
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where results go: to a journal if there is one, else to `output` in `form`.
+
+    Attributes:
+        form: A format, or a template.
+        output: A file or folder; None is standard output.
+        resume: A journal.
+    """
+
+    form: Format | str
+    output: Path | None
+    resume: Path | None
+
+    @property
+    def is_of_one_file(self) -> bool:
+        """Whether the format holds the events of one sound or film."""
+        return self.form in OF_ONE_FILE
+
+    def open_journal(
+        self, attention: bool | None, settings: ClassifierSettings
+    ) -> Journal | ParquetFolder | None:
+        """The journal or folder that knows which inputs are done; None for other outputs.
+
+        Args:
+            attention: Whether the call asks for attention statistics; None if it does not say.
+            settings: The Classifier's. Results of other settings are refused.
+
+        Raises:
+            UsageError: What is there comes from other settings, or cannot be used.
+        """
+        from perceiver_cli.checkpoints.digest import WeightsOf, fingerprint, options_digest
+        from perceiver_cli.report.journal import Journal
+        from perceiver_cli.report.parquet.folder import ParquetFolder
+
+        model = settings["model"]
+        if self.resume:
+            digits = options_digest({"attention": attention is not False, **settings})
+            return Journal(self.resume, WeightsOf(model), digits)
+        if self.form is Format.parquet and self.output:
+            options = {"attention": bool(attention), **settings}
+            return ParquetFolder(self.output, fingerprint(model, options))
+        return None
+
+
+def pick_destination(options: OutputOptions, selection: Selection) -> Destination:
+    """Where results go.
+
+    Args:
+        options: As they were given.
+        selection: The inputs, none of which the output may replace.
+
+    Raises:
+        UsageError: Options contradict each other, or the format or ending is unknown.
+    """
+    output = options.output
+    form = pick_format(options.form, options.as_json, options.as_jsonl, output, options.timeline)
+    if options.resume:
+        _check_resumable(form, output, selection)
+        form = Format.jsonl
+        if options.report or options.explain:
+            raise UsageError(
+                "--report and --explain are of one run; perceiver report makes a page of a journal"
+            )
+    form = form or Format.table
+    if form is Format.parquet:
+        _check_folder(output)
+        if options.report or options.explain:
+            raise UsageError("--report and --explain are of one run, which parquet continues")
+    check_replaces_no_input(output, selection.paths)
+    if options.show and (form is not Format.table or output):
+        raise UsageError("--show goes below tables on standard output")
+    return Destination(form, output, options.resume)
+
+
+def pick_cluster_destination(options: OutputOptions, *, fail_fast: bool) -> Destination:
+    """Where the results of a cluster go; in parquet if nothing else is asked for.
+
+    Args:
+        options: As they were given.
+        fail_fast: Whether the first failure is to end the run, which no cluster does.
+
+    Raises:
+        UsageError: Options contradict each other, or the format is unknown.
+    """
+    if options.resume or options.has_views or fail_fast:
+        raise UsageError("--ray goes without --resume, --report, --explain, --show and --fail-fast")
+    named = options.form
+    if not (named or options.as_json or options.as_jsonl):
+        named = Format.parquet
+    form = pick_format(named, options.as_json, options.as_jsonl, options.output, options.timeline)
+    if form not in (Format.parquet, Format.jsonl):
+        raise UsageError("--ray writes parquet or jsonl")
+    return Destination(form, options.output, None)
+
+
+def _check_resumable(form: str | None, output: Path | None, selection: Selection) -> None:
+    if output or form not in (None, Format.jsonl):
+        raise UsageError("--resume names the output, and its format is jsonl")
+    if selection.reads_stdin:
+        raise UsageError("--resume is for files: standard input cannot be read again")
+
+
+def _check_folder(output: Path | None) -> None:
+    if output is None or str(output) == "-" or output.is_file():
+        raise UsageError("--format parquet writes a folder: -o DIR")

@@ -1,0 +1,61 @@
+"""The inputs that a call of classify names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from perceiver_cli.inputs.filters import FileFilter
+from perceiver_cli.inputs.names import archive_kind, is_url
+from perceiver_cli.inputs.paths import STDIN, Input, find_inputs, folders_in
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which inputs a call asks for.
+
+    Attributes:
+        paths: Files, folders, patterns, URLs, archives, "-" for standard input.
+        files_from: A list of more of them, itself a file, or "-".
+        null: Whether names in that list are separated by NUL bytes.
+        file_filter: Which files of folders are taken.
+    """
+
+    paths: list[str]
+    files_from: str | None
+    null: bool
+    file_filter: FileFilter
+
+    def find(self, *, open_archives: bool = True) -> Iterator[Input]:
+        """The inputs, one by one. Raises UsageError at once if the call is wrong."""
+        return find_inputs(
+            self.paths,
+            files_from=self.files_from,
+            null=self.null,
+            file_filter=self.file_filter,
+            open_archives=open_archives,
+        )
+
+    @property
+    def reads_stdin(self) -> bool:
+        """Whether an input is on standard input."""
+        return STDIN in self.paths
+
+    @property
+    def countable(self) -> bool:
+        """Whether the inputs have a number: a list that is still written has none yet."""
+        return self.files_from is None
+
+    @property
+    def listable(self) -> bool:
+        """Whether all inputs can be listed in advance.
+
+        Archives are read as they are listed, and buckets may be large.
+        """
+        slow = any(is_url(path) or archive_kind(path) for path in self.paths)
+        return self.countable and not self.file_filter.archives and not slow
+
+    def folders_of_folders(self) -> Iterator[str]:
+        """The folders that hold folders, which are not entered."""
+        if not self.file_filter.recursive:
+            yield from (path for path in self.paths if folders_in(path, self.file_filter))
