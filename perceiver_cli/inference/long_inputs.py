@@ -6,7 +6,8 @@ Only scores are kept of the windows already read, so memory does not grow with t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perceiver_cli.errors import InputError
+from perceiver_cli.inference.ahead import one_ahead
 from perceiver_cli.inference.decoding.items import FailedItem, Item, PreparedItem
 from perceiver_cli.inference.engine import Engine, WindowPrediction
 from perceiver_cli.inference.postprocess import PredictionOptions, result_of
@@ -38,6 +40,10 @@ def predict_long(
 ) -> Classification:
     """The Result of a whole file, of which an item holds the first windows.
 
+    A thread loads the next stretch while the model reads the one before. The Result's seconds are
+    those of all loading and those of the model, each by itself: together they may be more than
+    the time that has passed.
+
     Args:
         item: For which is_long holds.
         prepare: Loads the other windows.
@@ -48,27 +54,22 @@ def predict_long(
     kept = _Kept(item.total)
     windows: list[Window] = []
     scores: list[WindowPrediction | None] = []
-    notes = dict.fromkeys(item.notes)
-    load_s = item.seconds
-    started = time.perf_counter()
-    stretch: Item = item
-    first = 0
-    while True:
-        if isinstance(stretch, FailedItem):
-            notes[f"some of it was left out: {stretch.error.message}"] = None
-        else:
+    notes: dict[str, None] = {}
+    load_s = model_s = 0.0
+    with closing(one_ahead(_stretches(item, source, prepare))) as stretches:
+        for stretch in stretches:
+            load_s += stretch.seconds
+            if isinstance(stretch, FailedItem):
+                notes[f"some of it was left out: {stretch.error.message}"] = None
+                continue
+            started = time.perf_counter()
             found = predict_windows(stretch.windows, engine)
+            model_s += time.perf_counter() - started
             for window, prediction in zip(stretch.windows, found, strict=True):
                 windows.append(kept.window(window))
                 scores.append(kept.prediction(prediction))
             notes |= dict.fromkeys(stretch.notes)
-        first += base.FIRST_WINDOWS if stretch is item else STRETCH
-        if first >= item.total:
-            break
-        stretch = prepare(replace(source, stretch=(first, STRETCH)))
-        load_s += stretch.seconds
     whole = replace(item, windows=tuple(windows), notes=tuple(notes), seconds=load_s)
-    model_s = time.perf_counter() - started - (load_s - item.seconds)
     result = result_of(whole, scores, engine, options, model_s)
     if not options.attention or not result.predictions:
         return result
@@ -77,6 +78,13 @@ def predict_long(
         return result
     (seen,) = engine.predict(list(clearest.windows), attention=True)
     return replace(result, attention=seen.statistics)
+
+
+def _stretches(item: PreparedItem, source: Source, prepare: Prepare) -> Iterator[Item]:
+    """An item, which holds the first windows, and those with the others of its file."""
+    yield item
+    for first in range(base.FIRST_WINDOWS, item.total, STRETCH):
+        yield prepare(replace(source, stretch=(first, STRETCH)))
 
 
 class _Kept:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from itertools import count
@@ -15,6 +14,7 @@ from torch.nn import functional
 
 from perceiver_cli.adapters import build_adapter
 from perceiver_cli.adapters.base import Adapter
+from perceiver_cli.inference.ahead import one_ahead
 from perceiver_cli.modalities import part
 from perceiver_cli.model.config import PerceiverConfig
 from perceiver_cli.training.data.cache import Cache
@@ -104,12 +104,7 @@ class Batches:
         if self.device.type == "cpu":
             for number in steps:
                 yield self.draw(number, progress(number))
-        with ThreadPoolExecutor(1) as thread:
-            coming = thread.submit(self._draw_beside, next(steps), progress)
-            for number in steps:
-                batch = coming.result()
-                coming = thread.submit(self._draw_beside, number, progress)
-                yield batch
+        yield from one_ahead(self._draw_beside(number, progress) for number in steps)
 
     def _draw_beside(self, step: int, progress: ProgressAt) -> Batch:
         """As `draw`. On CUDA in a stream of its own, which does not wait for the model's."""

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from perceiver_cli.inference import long_inputs
 from tests.samples import make_av, make_sound
 
 RATE = 8000
@@ -56,7 +57,6 @@ def test_a_sound_is_read_whole_and_a_short_one_as_before(run, eager, long_sound,
 
 
 def test_stretches_come_to_the_same_as_all_at_once(run, bundle, long_sound, monkeypatch):
-    from perceiver_cli.inference import long_inputs
     from perceiver_cli.preparation import base
 
     records = []
@@ -76,6 +76,23 @@ def test_stretches_come_to_the_same_as_all_at_once(run, bundle, long_sound, monk
         assert cross_attends[0][0]["entropy_bits"] == pytest.approx(
             cross_attends[1][0]["entropy_bits"], abs=1e-2
         )
+
+
+def test_reading_ahead_changes_nothing(run, bundle, long_sound, tmp_path, monkeypatch):
+    """Whole, and cut off: a FLAC file states its length, which the second half of it lacks."""
+    whole, cut = tmp_path / "whole.flac", tmp_path / "cut.flac"
+    samples, rate = soundfile.read(long_sound)
+    soundfile.write(whole, samples, rate)
+    data = whole.read_bytes()
+    cut.write_bytes(data[: len(data) // 2])
+    calls = [(path, "--timeout", limit) for path in (long_sound, cut) for limit in ("0", "60")]
+    ahead = [record_of(run, *call) for call in calls]
+    monkeypatch.setattr(long_inputs, "one_ahead", lambda values: (value for value in values))
+    for call, record in zip(calls, ahead, strict=True):
+        assert record | {"seconds": None} == record_of(run, *call) | {"seconds": None}
+    assert all(len(record["segments"]) == 79 for record in ahead[:2])
+    assert all(10 < len(record["segments"]) < 79 for record in ahead[2:])
+    assert all("some of it was left out" in record["notes"][-1] for record in ahead[2:])
 
 
 def test_long_sounds_are_decoded_in_other_processes_too(run, bundle, long_sound, tmp_path):

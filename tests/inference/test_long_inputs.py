@@ -1,5 +1,6 @@
 """Files of many windows, of which a few are loaded at a time."""
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +11,8 @@ import pytest
 from perceiver_cli.checkpoints.format import Label
 from perceiver_cli.checkpoints.label_tree import LabelTree
 from perceiver_cli.detect import Detection
-from perceiver_cli.errors import InputError
+from perceiver_cli.errors import CheckpointError, InputError
+from perceiver_cli.inference import long_inputs
 from perceiver_cli.inference.decoding.items import FailedItem, PreparedItem
 from perceiver_cli.inference.engine import WindowPrediction
 from perceiver_cli.inference.long_inputs import is_long, predict_long
@@ -23,6 +25,7 @@ LABELS = [Label("hum", "hum"), Label("bell", "bell")]
 TOTAL = 100
 # The one window of a bell among hums.
 BELL = 77
+OPTIONS = PredictionOptions(None, 0.0, attention=True, sure=0.8)
 
 
 def window_at(n: int, signal: str) -> Window:
@@ -66,11 +69,18 @@ class Engine:
     familiar = None
     tree = LabelTree(LABELS)
 
-    def __init__(self) -> None:
+    def __init__(self, failing: int | None = None) -> None:
         self.batches: list[int] = []
+        self.failing = failing
+
+    def seconds(self) -> float:
+        """Of work up to now: one for each batch."""
+        return float(len(self.batches))
 
     def predict(self, windows, *, attention):
         self.batches.append(len(windows))
+        if len(self.batches) == self.failing:
+            raise CheckpointError("the weights are damaged")
         return [
             WindowPrediction(
                 np.array([0.1, 0.9]) if window.arrays["audio"] == BELL else np.array([0.6, 0.4]),
@@ -85,8 +95,7 @@ class Engine:
 def predicted(file: File, engine: Engine, *, attention: bool = True):
     item = file.part(Source("long.wav"))
     assert is_long(item)
-    options = PredictionOptions(None, 0.0, attention, 0.8)
-    return predict_long(item, file.part, engine, options)
+    return predict_long(item, file.part, engine, replace(OPTIONS, attention=attention))
 
 
 def test_every_window_is_read_once_a_few_at_a_time():
@@ -103,6 +112,34 @@ def test_every_window_is_read_once_a_few_at_a_time():
 def test_the_time_to_load_is_that_of_all_parts():
     result = predicted(File(), Engine(), attention=False)
     assert result.seconds["load"] == 4.0
+
+
+def test_loading_and_the_model_are_timed_apart(monkeypatch):
+    """Each batch takes the model a second of a clock of its own."""
+    engine = Engine()
+    monkeypatch.setattr(long_inputs, "time", SimpleNamespace(perf_counter=engine.seconds))
+    result = predicted(File(), engine, attention=False)
+    assert len(engine.batches) == 13
+    assert result.seconds == {"load": 4.0, "model": 13.0}
+
+
+def test_where_the_model_fails_nothing_more_is_loaded_and_no_thread_is_left():
+    file, before = File(), set(threading.enumerate())
+    with pytest.raises(CheckpointError, match="weights"):
+        predicted(file, Engine(failing=3))
+    assert file.loaded == [(0, 16), (16, 32), (48, 32)]
+    assert set(threading.enumerate()) <= before
+
+
+def test_what_loading_raises_is_raised():
+    file, before = File(), set(threading.enumerate())
+
+    def prepare(source: Source):
+        raise CheckpointError("the weights are missing")
+
+    with pytest.raises(CheckpointError, match="the weights are missing"):
+        predict_long(file.part(Source("long.wav")), prepare, Engine(), OPTIONS)
+    assert set(threading.enumerate()) <= before
 
 
 def test_attention_is_that_of_the_window_with_the_clearest_answer():
