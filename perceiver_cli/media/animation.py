@@ -15,7 +15,8 @@ from perceiver_cli.media.limits import MAX_FRAMES, limit_text
 from perceiver_cli.media.pillow import check_memory, decoding, open_picture, peak_bytes
 from perceiver_cli.media.pixels import apply_orientation, reduction_of, to_rgb_array
 from perceiver_cli.media.quiet import quiet_pillow
-from perceiver_cli.media.types import Source, Video, VideoSpec, VideoWindow
+from perceiver_cli.media.specs import VideoSpec
+from perceiver_cli.media.types import Source, Video, VideoWindow
 from perceiver_cli.media.windows import choose_windows
 
 if TYPE_CHECKING:

@@ -15,8 +15,10 @@ from perceiver_cli.media.failures import wrap_errors
 from perceiver_cli.media.mixing import full_scale, to_mono
 from perceiver_cli.media.ogg import chain_links
 from perceiver_cli.media.riff import cut_off_note
-from perceiver_cli.media.soundfiles import AvReader, Samples, SndfileReader, SoundReader
-from perceiver_cli.media.types import Sound, SoundSpec, SoundWindow, Source
+from perceiver_cli.media.samplebuffer import Samples
+from perceiver_cli.media.soundfiles import AvReader, SndfileReader, SoundReader
+from perceiver_cli.media.specs import SoundSpec
+from perceiver_cli.media.types import Sound, SoundWindow, Source
 from perceiver_cli.media.windows import choose_windows
 
 Mono = npt.NDArray[np.float32]

@@ -15,15 +15,17 @@ from perceiver_cli.media.animation import ANIMATION_FORMATS, load_animation
 from perceiver_cli.media.audio import finite, resample
 from perceiver_cli.media.codecs import undecodable
 from perceiver_cli.media.containers import (
-    Extent,
-    frame_length,
-    frame_rate,
-    frames_from,
     has_sound,
-    measured_extent,
     open_container,
     picture_stream,
     sound_stream,
+)
+from perceiver_cli.media.decoding import frames_from
+from perceiver_cli.media.extents import (
+    Extent,
+    frame_length,
+    frame_rate,
+    measured_extent,
     start_of,
     stated_extent,
 )
@@ -35,8 +37,9 @@ from perceiver_cli.media.limits import MAX_PIXELS
 from perceiver_cli.media.mixing import to_mono
 from perceiver_cli.media.orientation import frame_orientation
 from perceiver_cli.media.pixels import apply_orientation, check_size
-from perceiver_cli.media.soundfiles import decode_samples
-from perceiver_cli.media.types import Source, Video, VideoSpec, VideoWindow
+from perceiver_cli.media.samplebuffer import decode_samples
+from perceiver_cli.media.specs import VideoSpec
+from perceiver_cli.media.types import Source, Video, VideoWindow
 from perceiver_cli.media.windows import choose_windows
 
 # Containers round timestamps to as little as a millisecond. Frames that lie closer are told apart

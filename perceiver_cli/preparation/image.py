@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from perceiver_cli.media.types import Media, Picture, PictureSpec, Source
+from perceiver_cli.media.specs import PictureSpec
+from perceiver_cli.media.types import Media, Picture, Source
 from perceiver_cli.preparation.base import Preparation, Preview, Window
 from perceiver_cli.preparation.resampling import (
     Resample,

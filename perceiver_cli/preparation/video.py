@@ -7,7 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-from perceiver_cli.media.types import Media, Source, Video, VideoSpec, VideoWindow
+from perceiver_cli.media.specs import VideoSpec
+from perceiver_cli.media.types import Media, Source, Video, VideoWindow
 from perceiver_cli.media.windows import Coverage
 from perceiver_cli.preparation.audio import AudioRecipe, fit_samples
 from perceiver_cli.preparation.base import Preparation, Preview, Reading, Window

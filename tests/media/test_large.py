@@ -13,7 +13,8 @@ from perceiver_cli.media.animation import load_animation
 from perceiver_cli.media.image import load_picture
 from perceiver_cli.media.large import one_large_input_at_a_time, take_memory
 from perceiver_cli.media.pointcloud import load_points
-from perceiver_cli.media.types import Source, VideoSpec
+from perceiver_cli.media.specs import VideoSpec
+from perceiver_cli.media.types import Source
 from perceiver_cli.media.video import load_video
 from tests import samples
 

@@ -4,7 +4,8 @@ import pytest
 
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.animation import load_animation
-from perceiver_cli.media.types import Source, VideoSpec
+from perceiver_cli.media.specs import VideoSpec
+from perceiver_cli.media.types import Source
 from tests import samples
 
 

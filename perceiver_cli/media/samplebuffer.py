@@ -1,0 +1,130 @@
+"""Samples of an interval of a container's sound, at one rate."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from perceiver_cli.errors import InputError
+from perceiver_cli.media.decoding import frames_from
+from perceiver_cli.media.extents import Extent
+from perceiver_cli.media.failures import wrap_errors
+from perceiver_cli.media.limits import MAX_RATE, limit_text
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
+Samples = npt.NDArray[np.float32]
+
+# Smaller gaps between a frame's timestamp and the end of the previous frame are rounding.
+_GAP_S = 0.1
+
+
+class SampleBuffer:
+    """Samples of an interval, collected as they are decoded.
+
+    samples: float32 [S, C] at `rate`, up to the last one decoded; bass: see to_mono.
+    """
+
+    def __init__(self, length_s: float) -> None:
+        self.rate = 0
+        self.bass: int | None = None
+        self._length_s = length_s
+        self._buffer: Samples = np.zeros((0, 1), np.float32)
+        self._cursor = self._end = 0
+        self._resampler: Any = None
+        self._resampled: tuple[Any, ...] = ()
+
+    @property
+    def samples(self) -> Samples:
+        """float32 [S, C]."""
+        return self._buffer[: self._end]
+
+    def add(self, frame: Any, offset_s: float) -> bool:
+        """Adds an AudioFrame that starts at offset_s in the interval; False when it is full."""
+        changed = self.rate not in (0, frame.sample_rate)
+        part = self._at_first_rate(frame) if changed else _samples(frame)
+        if not self.rate:
+            self.rate, channels = frame.sample_rate, part.shape[1]
+            check_rate(self.rate, channels)
+            names = [channel.name for channel in frame.layout.channels]
+            self.bass = names.index("LFE") if "LFE" in names else None
+            self._buffer = np.zeros((round(self._length_s * self.rate), channels), np.float32)
+        start = round(offset_s * self.rate)
+        if not self._end or abs(start - self._cursor) > _GAP_S * self.rate:
+            self._cursor = start
+        if part.shape[1] != self._buffer.shape[1]:  # some streams change midway
+            part = part.mean(axis=1, keepdims=True)
+        skipped = max(0, -self._cursor)
+        begin, end = max(0, self._cursor), max(0, self._cursor + len(part))
+        room = self._buffer[begin:end]
+        room[:] = part[skipped : skipped + len(room)]
+        self._cursor += len(part)
+        if len(room):
+            self._end = min(self._cursor, len(self._buffer))
+        return self._cursor < len(self._buffer)
+
+    def _at_first_rate(self, frame: Any) -> Samples:
+        """The samples of a frame of another rate than the first frame's: float32 [S, C]."""
+        import av
+
+        kind = frame.sample_rate, frame.format.name, frame.layout.name
+        with wrap_errors("corrupt", "its sample rate changes to an impossible one"):
+            if kind != self._resampled:
+                self._resampler = av.AudioResampler(frame.format, frame.layout, self.rate)
+                self._resampled = kind
+            parts = [_samples(part) for part in self._resampler.resample(frame)]
+        channels = frame.layout.nb_channels
+        return np.concatenate([np.zeros((0, channels), np.float32), *parts])
+
+
+def check_rate(rate: int, channels: int) -> None:
+    """Refuses more than MAX_RATE samples per second, of one channel or of all.
+
+    Raises:
+        InputError: "corrupt" for an impossible rate, "too_large" for too many channels.
+    """
+    if not 0 < rate <= MAX_RATE:
+        raise InputError("corrupt", f"states {rate:,} samples a second")
+    if rate * channels > MAX_RATE:
+        raise InputError(
+            "too_large", f"{rate:,} x {channels} samples a second: {limit_text('MAX_RATE')}"
+        )
+
+
+def decode_samples(
+    container: InputContainer, stream: Any, extent: Extent, start_s: float, length_s: float
+) -> SampleBuffer:
+    """Decodes the interval [start_s, start_s + length_s) of the container's clock.
+
+    Args:
+        container: The container, at its beginning.
+        stream: Its stream of sound.
+        extent: The extent of that stream.
+        start_s: The time of sample 0 of the result.
+        length_s: Length of the result; gaps are silent.
+
+    Returns:
+        The decoded samples, fewer if the sound ends earlier.
+    """
+    stretch = SampleBuffer(length_s)
+    for time, frame in frames_from(container, stream, start_s, extent):
+        if not stretch.add(frame, time - start_s):
+            break
+    return stretch
+
+
+def _samples(frame: Any) -> Samples:
+    """An AudioFrame of any sample format as float32 [S, C], nominally in [-1, 1]."""
+    values = frame.to_ndarray()
+    channels = frame.layout.nb_channels
+    values = values.T if frame.format.is_planar else values.reshape(-1, channels)
+    if values.dtype.kind == "f":
+        fractions: Samples = values.astype(np.float32)
+        return fractions
+    half = float(2 ** (8 * values.dtype.itemsize - 1))
+    centre = half if values.dtype.kind == "u" else 0.0
+    scaled: Samples = ((values.astype(np.float64) - centre) / half).astype(np.float32)
+    return scaled
