@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 from perceiver_cli.detect.arrays import detect_archive, detect_array
 from perceiver_cli.detect.containers import detect_container, detect_sound_file
-from perceiver_cli.detect.detection import Detection, unread
+from perceiver_cli.detect.detection import MEDIA, Detection, Kind, unread
 from perceiver_cli.detect.mpeg import (
     buried_frames_format,
     frames_format,
@@ -18,7 +18,7 @@ from perceiver_cli.detect.pictures import detect_picture, find_loose_picture
 from perceiver_cli.detect.shapes import binary_stl_state, detect_binary_shape
 from perceiver_cli.detect.signatures import Family, find_signature
 from perceiver_cli.detect.text import text_kind
-from perceiver_cli.errors import InputError
+from perceiver_cli.errors import InputError, NotMediaError
 from perceiver_cli.media.containers import DEMUXERS
 from perceiver_cli.media.text import decoded_head
 from perceiver_cli.media.types import Source
@@ -47,8 +47,12 @@ _BY_NAME = {
     "hevc": "hevc",
 }
 
+_FRAMES = {"mp3": "MP3", "aac": "ADTS AAC", "ac3": "AC-3", "eac3": "Enhanced AC-3"}
+
 # Formats of bare numbers.
 _SPLATS = frozenset({"splat", "ksplat"})
+
+_WANTED = "; perceiver reads pictures, sounds, 3D shapes and videos"
 
 
 def detect(source: Source) -> Detection:
@@ -93,7 +97,7 @@ def _detect_unsigned(source: Source, stream: BinaryIO, head: bytes, size: int) -
         return detect_picture(source, picture)
     looks = binary_kind(head)
     if looks:
-        raise unread(f"looks like {looks}; {_WANTED}")
+        raise unread(looks, _WANTED)
     bare = frames_format(head)
     if bare:
         return detect_container(source, bare, f"{_FRAMES[bare]} frames")
@@ -112,7 +116,7 @@ def _detect_text(source: Source, text: str) -> Detection:
             found: Detection | None = part(row.name, "text_detector")(source, text)
             if found is not None:
                 return found
-    raise unread(f"looks like {text_kind(text)}; {_WANTED}")
+    raise unread(text_kind(text), _WANTED)
 
 
 def _detect_tagged(source: Source, stream: BinaryIO) -> Detection:
@@ -145,9 +149,9 @@ def _detect_by_name(source: Source, stream: BinaryIO, head: bytes, stl: str | No
     if not head.strip(b"\0"):
         raise InputError("corrupt", "begins with zero bytes only, as after a failed download")
     if suffix in _SPLATS:
-        raise unread("looks like a Gaussian splat (export it as PLY)")
+        raise unread(Kind("a Gaussian splat (export it as PLY)", MEDIA))
     named = f", although its name ends in .{suffix}" if suffix else ""
-    raise unread(f"unknown binary data{named}; {_WANTED}")
+    raise NotMediaError("unsupported", f"unknown binary data{named}{_WANTED}")
 
 
 def _read(stream: BinaryIO) -> bytes:
@@ -156,7 +160,3 @@ def _read(stream: BinaryIO) -> bytes:
     except OSError as error:
         reason = error.strerror or "input/output error"
         raise InputError("unreadable", f"cannot be read: {reason}") from None
-
-
-_FRAMES = {"mp3": "MP3", "aac": "ADTS AAC", "ac3": "AC-3", "eac3": "Enhanced AC-3"}
-_WANTED = "perceiver reads pictures, sounds, 3D shapes and videos"

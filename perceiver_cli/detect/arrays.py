@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 
-from perceiver_cli.detect.detection import EXPORT_MODEL, Detection, unread
+from perceiver_cli.detect.detection import EXPORT_MODEL, MEDIA, OTHER, Detection, Kind, unread
 from perceiver_cli.errors import InputError, NotMediaError
 from perceiver_cli.media.arrays import choose_array
 from perceiver_cli.media.failures import wrap_errors
@@ -12,17 +12,17 @@ from perceiver_cli.media.types import Source
 
 # A member that tells what a ZIP archive really is.
 _ZIP_KINDS = (
-    ("word/", "a Word document"),
-    ("xl/", "an Excel table"),
-    ("ppt/", "a PowerPoint presentation"),
-    ("META-INF/container.xml", "an e-book"),
-    ("AndroidManifest.xml", "an Android app"),
-    ("META-INF/MANIFEST.MF", "a Java archive"),
-    ("3D/3dmodel.model", "a 3MF model (export it as STL, OBJ or GLB)"),
-    ("mergedimage.png", "a layered drawing of Krita or OpenRaster (export it as PNG)"),
-    ("doc.kml", "a map (KMZ)"),
-    ("content.xml", "an OpenDocument file"),
-    ("archive/data.pkl", "a PyTorch checkpoint"),
+    ("word/", OTHER, "a Word document"),
+    ("xl/", OTHER, "an Excel table"),
+    ("ppt/", OTHER, "a PowerPoint presentation"),
+    ("META-INF/container.xml", OTHER, "an e-book"),
+    ("AndroidManifest.xml", OTHER, "an Android app"),
+    ("META-INF/MANIFEST.MF", OTHER, "a Java archive"),
+    ("3D/3dmodel.model", MEDIA, "a 3MF model (export it as STL, OBJ or GLB)"),
+    ("mergedimage.png", MEDIA, "a layered drawing of Krita or OpenRaster (export it as PNG)"),
+    ("doc.kml", OTHER, "a map (KMZ)"),
+    ("content.xml", OTHER, "an OpenDocument file"),
+    ("archive/data.pkl", OTHER, "a PyTorch checkpoint"),
 )
 
 
@@ -49,9 +49,8 @@ def detect_archive(source: Source) -> Detection:
     if names and all(name.endswith(".npy") for name in names):
         return detect_array(source, "npz")
     if names and names[0].endswith((".usda", ".usdc", ".usd")):
-        raise unread(f"looks like a USD scene {EXPORT_MODEL}")
-    kind = next(
-        (kind for mark, kind in _ZIP_KINDS if any(name.startswith(mark) for name in names)),
-        "a ZIP archive (unpack it first)",
-    )
-    raise unread(f"looks like {kind}")
+        raise unread(Kind(f"a USD scene {EXPORT_MODEL}", MEDIA))
+    for mark, media, words in _ZIP_KINDS:
+        if any(name.startswith(mark) for name in names):
+            raise unread(Kind(words, media))
+    raise unread(Kind("a ZIP archive (unpack it first)", OTHER))

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from perceiver_cli.errors import InputError, NotMediaError
 
 # For models that other programs can write in another format.
 EXPORT_MODEL = "(export it as GLB, OBJ or PLY)"
 
-# Advice in messages about media that no loader reads.
-_ADVICE = re.compile(r"\((?:export|convert|render) ")
+# Whether what no loader reads is media in another form. Of a folder, other files are passed over.
+MEDIA, OTHER = True, False
+
+
+class Kind(NamedTuple):
+    """What no loader reads: in words, as "a PDF document", and MEDIA or OTHER."""
+
+    words: str
+    is_media: bool
 
 
 @dataclass(frozen=True)
@@ -27,7 +34,12 @@ class Detection:
     reason: str
 
 
-def unread(message: str) -> InputError:
-    """The error for what no loader reads: NotMediaError, unless it can be exported as media."""
-    kind = InputError if _ADVICE.search(message) else NotMediaError
-    return kind("unsupported", message)
+def unread(kind: Kind, ending: str = "") -> InputError:
+    """The error for what no loader reads: NotMediaError for OTHER.
+
+    Args:
+        kind: What it is.
+        ending: The end of the message.
+    """
+    error = InputError if kind.is_media else NotMediaError
+    return error("unsupported", f"looks like {kind.words}{ending}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-from perceiver_cli.detect.detection import EXPORT_MODEL, Detection
+from perceiver_cli.detect.detection import EXPORT_MODEL, MEDIA, OTHER, Detection, Kind
 from perceiver_cli.detect.shapes import detect_gltf, detect_ply
 from perceiver_cli.media.shapes.ptx import is_ptx
 from perceiver_cli.media.text import HEAD_BYTES, line_blocks
@@ -36,32 +36,31 @@ _PYTHON = re.compile(
     re.MULTILINE,
 )
 
-_KINDS: tuple[tuple[str, str], ...] = (
-    (r"#!", "a script"),
-    (r"<!doctype html|<html", "a web page (HTML); perhaps a download that went wrong"),
+_KINDS: tuple[tuple[str, bool, str], ...] = (
+    (r"#!", OTHER, "a script"),
+    (r"<!doctype html|<html", OTHER, "a web page (HTML); perhaps a download that went wrong"),
     (r"(?:<\?xml[\s\S]{0,2000}?)?(?:<!--(?:(?!-->)[\s\S])*-->\s*)*"
      r"(?:<!doctype svg[\s\S]{0,2000}?)?<svg",
-     "an SVG drawing (export it as PNG)"),
-    (r"(?:<\?xml[\s\S]{0,2000}?)?<collada", f"a COLLADA model {EXPORT_MODEL}"),
-    (r"(?:<\?xml[\s\S]{0,2000}?)?<x3d", f"an X3D model {EXPORT_MODEL}"),
-    (r"(?:<\?xml[\s\S]{0,2000}?)?<amf", f"an AMF model {EXPORT_MODEL}"),
-    (r"(?:<\?xml[\s\S]{0,2000}?)?<vtkfile|# vtk datafile", f"a VTK data set {EXPORT_MODEL}"),
-    (r"<\?xml|<[a-z]\w*[ >]", "XML"),
-    (r"#vrml|#x3d", f"a VRML model {EXPORT_MODEL}"),
-    (r"iso-10303-21;", f"a STEP model {EXPORT_MODEL}"),
-    (r".{0,72}s[ 0]{6}1\s*\n", f"an IGES model {EXPORT_MODEL}"),
-    (r"; fbx \d", f"an FBX model {EXPORT_MODEL}"),
-    (r"#usda ", f"a USD scene {EXPORT_MODEL}"),
-    (r"newmtl|# .*\n+newmtl", "the materials of an OBJ (MTL), not its shape"),
-    (r"(?:999\n.*\n\s*)*0\s*\n\s*section\b", "a DXF drawing (export a model as OBJ or STL)"),
-    (r"#extm3u", "a playlist"),
-    (r"webvtt|1\s*\n\d\d:\d\d:\d\d", "subtitles"),
-    (r"-----begin ", "a key or certificate"),
-    (r"version https://git-lfs", "a Git LFS pointer; the file itself was not downloaded"),
+     MEDIA, "an SVG drawing (export it as PNG)"),
+    (r"(?:<\?xml[\s\S]{0,2000}?)?<collada", MEDIA, f"a COLLADA model {EXPORT_MODEL}"),
+    (r"(?:<\?xml[\s\S]{0,2000}?)?<x3d", MEDIA, f"an X3D model {EXPORT_MODEL}"),
+    (r"(?:<\?xml[\s\S]{0,2000}?)?<amf", MEDIA, f"an AMF model {EXPORT_MODEL}"),
+    (r"(?:<\?xml[\s\S]{0,2000}?)?<vtkfile|# vtk datafile", MEDIA, f"a VTK data set {EXPORT_MODEL}"),
+    (r"<\?xml|<[a-z]\w*[ >]", OTHER, "XML"),
+    (r"#vrml|#x3d", MEDIA, f"a VRML model {EXPORT_MODEL}"),
+    (r"iso-10303-21;", MEDIA, f"a STEP model {EXPORT_MODEL}"),
+    (r".{0,72}s[ 0]{6}1\s*\n", MEDIA, f"an IGES model {EXPORT_MODEL}"),
+    (r"; fbx \d", MEDIA, f"an FBX model {EXPORT_MODEL}"),
+    (r"#usda ", MEDIA, f"a USD scene {EXPORT_MODEL}"),
+    (r"newmtl|# .*\n+newmtl", OTHER, "the materials of an OBJ (MTL), not its shape"),
+    (r"(?:999\n.*\n\s*)*0\s*\n\s*section\b", MEDIA, "a DXF drawing (export a model as OBJ or STL)"),
+    (r"#extm3u", OTHER, "a playlist"),
+    (r"webvtt|1\s*\n\d\d:\d\d:\d\d", OTHER, "subtitles"),
+    (r"-----begin ", OTHER, "a key or certificate"),
+    (r"version https://git-lfs", OTHER, "a Git LFS pointer; the file itself was not downloaded"),
 )  # fmt: skip
 
-
-_PLAIN = "plain text"
+_PLAIN = Kind("plain text", OTHER)
 
 
 def detect_shape_text(source: Source, text: str) -> Detection | None:
@@ -95,15 +94,15 @@ def detect_shape_text(source: Source, text: str) -> Detection | None:
     return None
 
 
-def text_kind(text: str) -> str:
-    """The kind of a text that is not media, in a few words."""
+def text_kind(text: str) -> Kind:
+    """What a text is that no loader reads."""
     beginning = text.lstrip("\ufeff \t\r\n")[:_BEGINNING]
     if beginning.startswith(("{", "[")):
-        return "JSON"
-    for pattern, kind in _KINDS:
+        return Kind("JSON", OTHER)
+    for pattern, media, words in _KINDS:
         if re.match(pattern, beginning, re.IGNORECASE):
-            return kind
-    return "Python source" if _PYTHON.search(text) else _PLAIN
+            return Kind(words, media)
+    return Kind("Python source", OTHER) if _PYTHON.search(text) else _PLAIN
 
 
 def _only_obj_words(text: str) -> bool:

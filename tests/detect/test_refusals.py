@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from perceiver_cli.detect import detect
-from perceiver_cli.errors import InputError
+from perceiver_cli.errors import InputError, NotMediaError
 from perceiver_cli.media.types import Source
 from tests import samples
 
@@ -207,3 +207,38 @@ def test_import_is_light():
         "sys.exit(bool({'torch', 'av', 'PIL', 'trimesh', 'soundfile'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "media"),
+    [
+        (b"Extended Module: a tune" + bytes(60), False),
+        (b"IMPM" + bytes(60), False),
+        (b"\x01\x02" * 540 + b"M.K." + bytes(60), False),
+        (b"MThd\0\0\0\x06" + bytes(20), False),
+        (b"RIFF\x10\0\0\0RMID" + bytes(60), False),
+        (b"%PDF-1.7\n", False),
+        (b"\x1f\x8b\x08\0" + bytes(20), False),
+        (zip_with("a.txt"), False),
+        (zip_with("[Content_Types].xml", "word/document.xml"), False),
+        (b"#EXTM3U\na.mp3\n", False),
+        (b"plain words\n", False),
+        (b'{"a": 1}', False),
+        (b"\x93\x07\x01\xfe" * 20, False),
+        (b"qoif" + bytes(60), True),
+        (b"IIRO" + bytes(60), True),
+        (b"ADIF" + bytes(60), True),
+        (b"CI\x1a\0\0\0\x10\0\x10\0" + bytes(60), True),
+        (zip_with("scene.usdc"), True),
+        (zip_with("3D/3dmodel.model"), True),
+        (b"<svg/>", True),
+        (b"#usda 1.0\n", True),
+    ],
+)
+def test_only_media_in_another_form_is_not_passed_over(content, media):
+    """Of a folder, a NotMediaError is passed over; other refusals are reported."""
+    assert isinstance(refusal(content), NotMediaError) is not media
+
+
+def test_a_splat_is_media_in_another_form():
+    assert not isinstance(refusal(b"\x93\x07\x01\xfe" * 20, "a.splat"), NotMediaError)
