@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from perceiver_cli.media.shapes.off import read_off
 from perceiver_cli.media.shapes.pcd import read_pcd
 from perceiver_cli.media.shapes.ply import read_ply
 from perceiver_cli.media.shapes.ptx import read_ptx
-from perceiver_cli.media.shapes.shape import Shape
+from perceiver_cli.media.shapes.shape import Floats, Shape
 from perceiver_cli.media.shapes.stl import read_stl
 from perceiver_cli.media.textpoints import read_text_points
 from perceiver_cli.media.types import PointCloud, Source
@@ -28,6 +28,9 @@ from perceiver_cli.media.types import PointCloud, Source
 # Clouds are returned whole up to max(CLOUD_FACTOR * points, CLOUD_FLOOR) points.
 CLOUD_FACTOR, CLOUD_FLOOR = 4, 20_000
 
+# A shape at least so far from the origin, and fewer than so many steps of its coordinates' type
+# wide, is coarse because of where it lies.
+_FAR, _FEWEST_STEPS = 1e5, 64
 
 # Bytes of memory for each of a shape's file, at most.
 _BYTES_FOR_EACH = 4
@@ -52,7 +55,8 @@ def load_points(source: Source, format: str, points: int, seed: int = 0) -> Poin
     A mesh, or a scene of several with their transforms, gives exactly `points` samples, uniform
     by area. A cloud is returned whole, or as a uniform random subset above
     max(4 * points, 20000) points; columns other than x, y, z are dropped. The same seed gives the
-    same points. Points and faces with coordinates that are not finite are left out.
+    same points. Points and faces with coordinates that are not finite, or beyond 1e100, are left
+    out.
 
     Args:
         source: The file.
@@ -81,13 +85,27 @@ def _load(source: Source, format: str, points: int, rng: np.random.Generator) ->
     else:
         most_points = max(CLOUD_FACTOR * points, CLOUD_FLOOR)
         found, left_out = sample_cloud(shape.vertices, most_points, rng)
-        if left_out:
-            told = f"{left_out:,} of {vertices:,} points have no finite coordinates; left out"
-            notes = (*notes, told)
+        notes += left_out
+    notes += _precision_note(found, shape.vertices.dtype)
     up: Literal["y", "z"] = "y" if format in _Y_UP else "z"
     if up == "y":
         found = np.stack([found[:, 0], -found[:, 2], found[:, 1]], axis=1)
     return PointCloud(found, kind, up, vertices, faces, notes)
+
+
+def _precision_note(points: Floats, kind: np.dtype[Any]) -> tuple[str, ...]:
+    """A note if a shape lies so far from the origin that its coordinates have lost it.
+
+    Args:
+        points: [N, 3].
+        kind: The type of the coordinates in the file.
+    """
+    farthest = np.abs(points).max()
+    stored = kind if kind.kind == "f" and kind.itemsize < 8 else np.dtype(np.float64)
+    step = float(np.spacing(stored.type(farthest)))
+    if farthest < _FAR or np.ptp(points, axis=0).max() >= _FEWEST_STEPS * step:
+        return ()
+    return (f"so far from the origin, {stored} has steps of {step:g} only: finer shapes are lost",)
 
 
 def _read(source: Source, format: str) -> Shape:

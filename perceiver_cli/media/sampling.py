@@ -26,7 +26,7 @@ def sample_surface(
     Args:
         vertices: Numbers [V, 3] of any type.
         faces: Triangles [F, 3] as indices into the vertices; those with coordinates that are not
-            finite get no points.
+            finite, or beyond 1e100, get no points.
         count: How many points.
         rng: Draws them.
 
@@ -34,7 +34,7 @@ def sample_surface(
         float64 [count, 3].
 
     Raises:
-        InputError: "corrupt" for a mesh without finite coordinates.
+        InputError: "corrupt" for a mesh without any others.
     """
     lows, highs = [], []
     for _, triangles in _blocks(vertices, faces):
@@ -43,7 +43,7 @@ def sample_surface(
             lows.append(usable.min(axis=(0, 1)))
             highs.append(usable.max(axis=(0, 1)))
     if not lows:
-        raise InputError("corrupt", "no vertex of the mesh has finite coordinates")
+        raise InputError("corrupt", f"no vertex of the mesh has {_wanted(vertices)}")
     low, high = np.min(lows, axis=0), np.max(highs, axis=0)
     # Areas are computed at the scale of the shape, so that tiny and distant shapes keep them.
     scale = (high - low).max() or 1.0
@@ -68,10 +68,10 @@ def sample_surface(
 
 
 def _corners(vertices: npt.NDArray[Any], faces: Integers, most: int) -> Floats:
-    """Vertices of faces, finite ones, evenly chosen: float64 [at most `most`, 3]."""
+    """Usable vertices of faces, evenly chosen: float64 [at most `most`, 3]."""
     used = np.zeros(len(vertices), np.bool_)
     used[faces.reshape(-1)] = True
-    used &= np.isfinite(vertices).all(axis=1)
+    used &= _usable(vertices)
     numbers = np.flatnonzero(used)
     chosen = np.linspace(0, len(numbers) - 1, min(most, len(numbers))).round().astype(np.int64)
     found: Floats = vertices[numbers[chosen]].astype(np.float64)
@@ -80,19 +80,20 @@ def _corners(vertices: npt.NDArray[Any], faces: Integers, most: int) -> Floats:
 
 def sample_cloud(
     points: npt.NDArray[Any], most: int, rng: np.random.Generator
-) -> tuple[Floats, int]:
+) -> tuple[Floats, tuple[str, ...]]:
     """The points of a cloud, at most so many.
 
     Args:
-        points: Numbers [N, 3] of any type; those that are not finite are left out.
+        points: Numbers [N, 3] of any type; those that are not finite, or beyond 1e100, are left
+            out.
         most: Above this a uniform random subset is drawn, in the order of the points.
         rng: Draws it.
 
     Returns:
-        float64 [at most `most`, 3], and how many points were not finite.
+        float64 [at most `most`, 3], and a note on points that were left out.
 
     Raises:
-        InputError: "corrupt" if none is finite.
+        InputError: "corrupt" if all are left out.
     """
     usable = np.empty(len(points), np.bool_)
     begins = range(0, len(points), _AT_ONCE)
@@ -100,10 +101,11 @@ def sample_cloud(
         usable[begin : begin + _AT_ONCE] = _usable(points[begin : begin + _AT_ONCE])
     number = int(usable.sum())
     if not number:
-        raise InputError("corrupt", "no point of the cloud has finite coordinates")
+        raise InputError("corrupt", f"no point of the cloud has {_wanted(points)}")
+    left_out = len(points) - number
     many = number > most
     chosen = np.sort(rng.choice(number, most, replace=False)) if many else np.arange(number)
-    if number < len(points):
+    if left_out:
         # From an index among the usable points to one among all, without a table of all.
         counts = [int(usable[begin : begin + _AT_ONCE].sum()) for begin in begins]
         ends = np.cumsum(counts)
@@ -114,13 +116,26 @@ def sample_cloud(
                 for begin, part, end, count in zip(begins, parts, ends, counts, strict=True)
             ]
         )
-    return points[chosen].astype(np.float64), len(points) - number
+    found = points[chosen].astype(np.float64)
+    if not left_out:
+        return found, ()
+    told = f"{left_out:,} of {len(points):,} points have no {_wanted(points)}; left out"
+    return found, (told,)
 
 
 def _blocks(vertices: npt.NDArray[Any], faces: Integers) -> Iterator[tuple[int, Floats]]:
     """(index of the first, float64 [faces, 3, 3]) of some faces at a time."""
     for begin in range(0, len(faces), _AT_ONCE):
         yield begin, vertices[faces[begin : begin + _AT_ONCE]].astype(np.float64)
+
+
+def _wanted(points: npt.NDArray[Any]) -> str:
+    """What coordinates [N, 3] that cannot be used should be."""
+    for begin in range(0, len(points), _AT_ONCE):
+        block = points[begin : begin + _AT_ONCE].astype(np.float64)
+        if (np.isfinite(block).all(axis=1) & ~_usable(block)).any():
+            return f"finite coordinates below {_LARGEST:.0e}".replace("e+", "e")
+    return "finite coordinates"
 
 
 def _usable(points: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:

@@ -179,7 +179,8 @@ def test_thinning_passes_over_what_is_not_finite(monkeypatch):
     points[::4, 1] = np.nan
     kept = points[np.isfinite(points).all(1)]
     every, left_out = sample_cloud(points, 1000, np.random.default_rng(0))
-    assert (every.tolist(), left_out) == (kept.tolist(), 25)
+    assert every.tolist() == kept.tolist()
+    assert left_out == ("25 of 100 points have no finite coordinates; left out",)
     some, _ = sample_cloud(points, 30, np.random.default_rng(0))
     expected = np.sort(np.random.default_rng(0).choice(75, 30, replace=False))
     assert some.tolist() == kept[expected].tolist()
@@ -189,6 +190,46 @@ def test_distant_shapes_keep_their_detail(tmp_path):
     far = samples.cloud_array() * 0.01 + (5e6, 4e5, 0)
     np.save(tmp_path / "a.npy", far)
     assert np.array_equal(load(tmp_path / "a.npy").points, far)
+
+
+@pytest.mark.parametrize(
+    ("width", "offset", "dtype", "step"),
+    [
+        (2, 1e9, "f4", "float32 has steps of 64"),
+        (400, 1e9, "f4", "float32 has steps of 64"),
+        (2, 1e16, "f8", "float64 has steps of 2"),
+        (2, 9e18, "i8", "float64 has steps of 1024"),
+        (5000, 1e9, "f4", None),
+        (2, 1e9, "f8", None),
+        (2, 5e4, "f4", None),
+        (0, 3.0, "f4", None),
+    ],
+)
+def test_shapes_so_distant_that_they_are_lost_have_a_note(tmp_path, width, offset, dtype, step):
+    points = samples.cloud_array() / 3 * width
+    np.save(tmp_path / "a.npy", (points + offset).astype(dtype))
+    told = () if step is None else (f"so far from the origin, {step} only: finer shapes are lost",)
+    assert load(tmp_path / "a.npy").notes == told
+
+
+def test_huge_coordinates_are_left_out(tmp_path):
+    unit = samples.cloud_array()
+    np.save(tmp_path / "a.npy", np.concatenate([unit, unit[:9] * 1e200]))
+    cloud = load(tmp_path / "a.npy")
+    assert np.array_equal(cloud.points, unit)
+    told = "9 of 509 points have no finite coordinates below 1e100; left out"
+    assert cloud.notes == (told,)
+    np.save(tmp_path / "b.npy", 1 + unit * 1e200)
+    with pytest.raises(InputError) as caught:
+        load(tmp_path / "b.npy")
+    assert caught.value.message == "no point of the cloud has finite coordinates below 1e100"
+    corners = "0 0 0\n0 1e200 0\n1e200 0 0\n"
+    with pytest.raises(InputError) as caught:
+        from_text(f"OFF\n3 1 0\n{corners}3 0 1 2\n", "off")
+    assert caught.value.message == "no vertex of the mesh has finite coordinates below 1e100"
+    # Two vertices of this face coincide, so that it has no area.
+    line = from_text(f"OFF\n4 2 0\n{corners}1 1 1\n3 0 3 3\n3 1 1 1\n", "off")
+    assert line.points.tolist() == [[0, 0, 0], [1, 1, 1]]
 
 
 @pytest.mark.parametrize("scale", [1e-30, 1e-5, 1e5, 1e90])
