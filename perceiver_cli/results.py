@@ -95,8 +95,8 @@ class Classification:
         modality: A key of the table of modalities.
         detected_by: The reason for the modality, as one phrase.
         model: Name of the checkpoint.
-        signal: "present", or why there is nothing to classify: "silent", "blank", "too_short" or
-            "no_extent"; predictions are then empty.
+        signal: "present", or why there is nothing to classify: "silent", "blank",
+            "blank_centre", "too_short" or "no_extent"; predictions are then empty.
         answer: The most specific term whose score reaches `sure`; None: none does.
         confident: Whether the answer is a class; None without a signal.
         familiar: Whether it is like the training data; None: the checkpoint has no statistics.

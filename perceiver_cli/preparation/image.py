@@ -14,7 +14,7 @@ from perceiver_cli.preparation.resampling import (
     centre_square,
     read_square,
 )
-from perceiver_cli.preparation.signal import picture_signal
+from perceiver_cli.preparation.signal import square_signal
 from perceiver_cli.settings import Count, CountOrZero, JpegQuality, Positive, Share
 
 
@@ -124,7 +124,7 @@ class ImagePreparation(Preparation):
             crop_first=recipe.crop_first,
         )
         location = square_location(media.width / width, media.height / height, square)
-        return [Window({"image": pixels}, location, picture_signal(pixels))]
+        return [Window({"image": pixels}, location, square_signal(pixels, media.pixels))]
 
     def for_preview(self, picture_side: int, frame_side: int) -> ImagePreparation:
         """See Preparation."""

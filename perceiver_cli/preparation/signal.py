@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-# too_short: a sound of less than SHORTEST_S; no_extent: a shape that is a point or a line.
-Signal = Literal["present", "silent", "blank", "too_short", "no_extent"]
+# blank_centre: a picture whose centre square, which is all that is read, is blank; too_short: a
+# sound of less than SHORTEST_S; no_extent: a shape that is a point or a line.
+Signal = Literal["present", "silent", "blank", "blank_centre", "too_short", "no_extent"]
 
 # A sound is silent if its loudest frame is quieter than this: one step of 16 bits, so that dither
 # is silence.
@@ -24,6 +26,8 @@ _MARGIN_S = 0.05
 
 # Below this standard deviation of 8-bit values a picture is of one colour.
 _BLANK_STD = 1.0
+# Pixels of a large picture that are examined.
+_EXAMINED = 2**20
 
 # Below this ratio of the second largest to the largest extent, points lie on a line.
 _FLAT_RATIO = 1e-6
@@ -72,6 +76,22 @@ def picture_signal(pixels: npt.NDArray[np.uint8]) -> Signal:
     # Contiguous channels take a tenth to a quarter of the time that interleaved ones take.
     channels = np.ascontiguousarray(rows.transpose(0, 2, 1), np.float32)
     return "present" if channels.std(axis=-1).max() >= _BLANK_STD else "blank"
+
+
+def square_signal(square: npt.NDArray[np.uint8], whole: npt.NDArray[np.uint8]) -> Signal:
+    """Whether the part of a picture that is read shows anything.
+
+    Args:
+        square: The part, uint8 [h, w, 3].
+        whole: The picture, uint8 [H, W, 3].
+
+    Returns:
+        "present", "blank", or "blank_centre" if only the part is blank.
+    """
+    if picture_signal(square) == "present":
+        return "present"
+    step = math.ceil(math.sqrt(whole.shape[0] * whole.shape[1] / _EXAMINED))
+    return "blank_centre" if picture_signal(whole[::step, ::step]) == "present" else "blank"
 
 
 def shape_signal(points: npt.NDArray[np.float64]) -> Signal:

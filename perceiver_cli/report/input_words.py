@@ -17,6 +17,7 @@ _MODES = {"L": "grey", "1": "black and white", "P": "palette", "LA": "grey with 
 _NO_SIGNAL = {
     "silent": "Silent: there is nothing to classify.",
     "blank": "Blank: there is nothing to classify.",
+    "blank_centre": "Its centre square, all that is read, is blank: there is nothing to classify.",
     "too_short": "Too short: there is nothing to classify.",
     "no_extent": "A point or a line: there is nothing to classify.",
 }

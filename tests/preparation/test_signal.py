@@ -14,6 +14,7 @@ from perceiver_cli.preparation.signal import (
     picture_signal,
     shape_signal,
     sound_signal,
+    square_signal,
 )
 from tests.samples import make_picture
 
@@ -95,6 +96,18 @@ def test_shapes(points, signal):
     assert shape_signal(points) == signal
 
 
+def test_the_square_that_is_read_of_a_picture():
+    whole = np.full((60, 3000, 3), 200, np.uint8)
+    centre = whole[:, 1470:1530]
+    assert square_signal(centre, whole) == "blank"
+    whole[:, 100] = 0
+    assert square_signal(centre, whole) == "blank_centre"
+    assert square_signal(whole[:, 70:130], whole) == "present"
+    large = np.full((3000, 4000, 3), 200, np.uint8)
+    large[:, :1000] = 90
+    assert square_signal(large[:, 1500:], large) == "blank_centre"
+
+
 def line(path):
     path.write_text("".join(f"{t} {2 * t} {3 * t}\n" for t in range(40)))
     return path
@@ -102,6 +115,12 @@ def line(path):
 
 def plain_picture(path):
     Image.new("RGB", (320, 240), "navy").save(path)
+    return path
+
+
+def narrow_picture(path):
+    rows = np.linspace(0, 255, 5000).astype(np.uint8)
+    Image.fromarray(np.repeat(rows[:, None, None], 3, axis=2)).save(path)
     return path
 
 
@@ -119,6 +138,7 @@ FILES = {
     "silent.flac": (silent_sound, "silent"),
     "one.wav": (one_sample, "too_short"),
     "plain.png": (plain_picture, "blank"),
+    "narrow.png": (narrow_picture, "blank_centre"),
     "line.xyz": (line, "no_extent"),
 }
 
@@ -136,8 +156,12 @@ def test_the_record_says_so_and_gives_no_class(run, bundle, tmp_path, name):
 def test_inputs_without_a_signal_have_no_label(run, bundle, tmp_path):
     paths = [make(tmp_path / name) for name, (make, _) in FILES.items()]
     assert "Silent: there is nothing to classify." in run("classify", paths[0]).stdout
+    narrow = run("classify", paths[3]).stdout
+    told = "Its centre square, all that is read, is blank: there is nothing to classify."
+    assert told in " ".join(narrow.split())
     rows = run("classify", *paths).stdout
-    assert all(f"({signal})" in rows for signal in ("silent", "too short", "blank", "no extent"))
+    assert all(f"({signal})" in rows for signal in ("silent", "blank", "blank centre"))
+    assert all(f"({signal})" in rows for signal in ("too short", "no extent"))
     lines = run("classify", *paths, "--format", "labels").stdout.splitlines()
     assert [line.split("\t")[1] for line in lines] == [""] * len(paths)
 

@@ -63,7 +63,7 @@ def left_out_without_signal(path: str, class_index: int, signal: str) -> LeftOut
     Args:
         path: The file.
         class_index: Its class.
-        signal: Why there is none: "silent", "blank", "too_short" or "no_extent".
+        signal: Why there is none: "silent", "blank", "blank_centre", "too_short" or "no_extent".
     """
     reason = f"holds nothing to classify ({signal.replace('_', ' ')})"
     return LeftOut(path, class_index, "broken", reason)
