@@ -15,6 +15,7 @@ ArchiveKind = Literal["tar", "zip"]
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
+_KINDS: dict[str, ArchiveKind] = {"tar": "tar", "zip": "zip"}
 _ENDINGS: dict[str, ArchiveKind] = {
     ".zip": "zip",
     **dict.fromkeys((".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz"), "tar"),
@@ -62,18 +63,17 @@ def split_member(name: str) -> Member | None:
 
     The archive follows the first "::" after which there is a file or a URL.
     """
-    scheme = scheme_of(name)
-    if scheme not in ("tar", "zip"):
+    kind = _KINDS.get(scheme_of(name))
+    if kind is None:
         return None
     rest = name.partition("://")[2]
     positions = [match.start() for match in re.finditer("(?=::)", rest)]
     for position in positions:
         archive = rest[position + 2 :]
         if os.path.lexists(archive) or _SCHEME.match(archive):
-            return Member("tar" if scheme == "tar" else "zip", rest[:position], archive)
+            return Member(kind, rest[:position], archive)
     if not positions:
         return None
-    kind: ArchiveKind = "tar" if scheme == "tar" else "zip"
     return Member(kind, rest[: positions[-1]], rest[positions[-1] + 2 :])
 
 

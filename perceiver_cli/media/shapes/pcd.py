@@ -23,7 +23,7 @@ _KINDS = {"F": "f", "I": "i", "U": "u"}
 def read_pcd(stream: BinaryIO) -> Shape:
     """The cloud in a PCD file. Raises InputError "corrupt", "unsupported" or "too_large"."""
     head = stream.read(_LARGEST_HEADER)
-    found = _DATA.search(head.replace(b"\r\n", b"\n")) and _DATA.search(head)
+    found = _DATA.search(head)
     if not found:
         raise InputError("corrupt", "the PCD header is cut off")
     entries = {}
