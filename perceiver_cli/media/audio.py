@@ -11,10 +11,11 @@ import numpy.typing as npt
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.codecs import undecodable
 from perceiver_cli.media.containers import has_pictures, open_container, picture_stream
+from perceiver_cli.media.cut_off import cut_off_note
 from perceiver_cli.media.failures import wrap_errors
 from perceiver_cli.media.mixing import full_scale, to_mono
 from perceiver_cli.media.ogg import chain_links
-from perceiver_cli.media.riff import cut_off_note
+from perceiver_cli.media.riff import with_padding
 from perceiver_cli.media.samplebuffer import Samples
 from perceiver_cli.media.soundfiles import AvReader, SndfileReader, SoundReader
 from perceiver_cli.media.specs import SoundSpec
@@ -52,17 +53,24 @@ def load_sound(source: Source, format: str, spec: SoundSpec) -> Sound:
             finite, "unsupported" if there is no sound that can be decoded, "too_large" beyond
             MAX_RATE.
     """
+    if format == "wav":
+        source = with_padding(source)
     links = chain_links(source) if format == "ogg" else [source]
+    notes = cut_off_note(source, format, "sound")
     if format not in SNDFILE_FORMATS:
-        return _load([AvReader(link, format) for link in links], spec, _notes(source, format))
+        notes += _hidden_note(source, format)
+        return _load([AvReader(link, format) for link in links], spec, notes)
+    readers: list[SoundReader] = []
     try:
-        notes = cut_off_note(source) if format == "wav" else ()
-        return _load([SndfileReader(link, format) for link in links], spec, notes)
+        readers += [SndfileReader(link, format) for link in links]
+        return _load(readers, spec, notes)
     except InputError as first:
         # PyAV reads more of truncated files and rare codecs. If it fails, libsndfile's error is
         # more precise, except for codecs that neither supports.
         try:
-            return _load([AvReader(link, format) for link in links], spec, ())
+            # Of these formats, FLAC has checksums: libsndfile reads it to the first damaged block.
+            damaged = format == "flac" and bool(readers)
+            return _load([AvReader(link, format) for link in links], spec, notes, damaged)
         except InputError as second:
             if second.kind == "unsupported" and first.kind == "corrupt":
                 raise
@@ -112,8 +120,13 @@ def _resample_with_av(samples: Mono, rate: int, to: int) -> Mono:
     return result
 
 
-def _load(readers: Sequence[SoundReader], spec: SoundSpec, notes: tuple[str, ...]) -> Sound:
-    """The windows of the readers' sounds, concatenated."""
+def _load(
+    readers: Sequence[SoundReader],
+    spec: SoundSpec,
+    notes: tuple[str, ...],
+    damaged: bool = False,
+) -> Sound:
+    """The windows of the readers' sounds, concatenated; damaged: known to be in part."""
     duration = sum(reader.duration_s for reader in readers)
     chosen = choose_windows(duration, spec.window_s, spec.max_windows, spec.coverage)
     read = _read_whole if chosen.hop_s is not None else _read_apart
@@ -131,6 +144,8 @@ def _load(readers: Sequence[SoundReader], spec: SoundSpec, notes: tuple[str, ...
     if len(windows) < len(chosen.starts):
         missing = f"{len(chosen.starts) - len(windows)} of {len(chosen.starts)} windows"
         notes += (f"the sound is cut off or damaged: {missing} cannot be decoded",)
+    elif damaged or any(reader.damaged for reader in readers):
+        notes += ("parts of the sound are damaged",)
     if chosen.total == 1:
         duration = len(windows[0].samples) / spec.rate
     if scale != 1:
@@ -230,7 +245,7 @@ def _pieces(
         begins = ends
 
 
-def _notes(source: Source, format: str) -> tuple[str, ...]:
+def _hidden_note(source: Source, format: str) -> tuple[str, ...]:
     """A note if the container's pictures cannot be decoded."""
     if format in _SOUND_ALONE:
         return ()

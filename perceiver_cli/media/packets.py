@@ -12,7 +12,41 @@ if TYPE_CHECKING:
     from av.container import InputContainer
 
 
-def packets_of(container: InputContainer, stream: Any) -> Iterator[Any]:
+# Failures at the end of a stream that are none of its damage: a recording stops anywhere.
+_AT_END = 2
+
+
+class Damage:
+    """Whether packets between others, or many at the end, cannot be decoded.
+
+    Those at the beginning do not count: after a seek, they may need earlier ones.
+    found: whether there was any damage.
+    """
+
+    def __init__(self) -> None:
+        self.found = False
+        self._begun = False
+        self._failed = 0
+
+    def begin(self) -> None:
+        """Decoding begins at another place."""
+        self._begun, self._failed = False, 0
+
+    def decoded(self) -> None:
+        """A frame was decoded."""
+        self._begun = True
+        self.found |= self._failed > 0
+
+    def failed(self) -> None:
+        """A packet or a frame could not be decoded, or only in part."""
+        if self._begun:
+            self._failed += 1
+            self.found |= self._failed > _AT_END
+
+
+def packets_of(
+    container: InputContainer, stream: Any, damage: Damage | None = None
+) -> Iterator[Any]:
     """The packets of a stream that can be read; the last one is empty.
 
     It ends where a damaged field claims more than fits into memory.
@@ -21,7 +55,7 @@ def packets_of(container: InputContainer, stream: Any) -> Iterator[Any]:
     while True:
         packet = None
         try:
-            with ignore_damage(lack_of_memory=False):
+            with ignore_damage(damage, lack_of_memory=False):
                 packet = next(packets, None)
         except IndexError:
             # A packet of a stream that appeared midway, which PyAV does not know: skipped.
@@ -33,8 +67,13 @@ def packets_of(container: InputContainer, stream: Any) -> Iterator[Any]:
 
 
 @contextmanager
-def ignore_damage(lack_of_memory: bool = True) -> Iterator[None]:
-    """Ignores damage; lack_of_memory: whether FFmpeg's is reported."""
+def ignore_damage(damage: Damage | None = None, lack_of_memory: bool = True) -> Iterator[None]:
+    """Ignores damage.
+
+    Args:
+        damage: Is told of it.
+        lack_of_memory: Whether FFmpeg's is reported.
+    """
     import av
 
     try:
@@ -45,4 +84,5 @@ def ignore_damage(lack_of_memory: bool = True) -> Iterator[None]:
         raise InputError("too_large", "needs more memory than this machine has") from error
     except (av.FFmpegError, OSError, ValueError, RuntimeError):
         # In truncated and damaged files, all other packets that can be decoded are used.
-        return
+        if damage:
+            damage.failed()

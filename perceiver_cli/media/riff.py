@@ -1,31 +1,82 @@
-"""How much sound a WAV file's header promises: libsndfile reads shorter files without a word."""
+"""The chunks of RIFF files (WAV, AVI), also of those that lack the byte after an odd one."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO, NamedTuple
 
+from perceiver_cli.media.parts import Part, join_parts
 from perceiver_cli.media.types import Source
 
-# Sizes that programs write which do not know the length: none, or the largest.
-_UNKNOWN = (0, 0xFFFFFFFF, 0x7FFFFFFF)
-# A few bytes are missing from many files that play well.
-_SLACK = 0.99
+_HEAD = 12
+_MAGICS = frozenset({b"RIFF", b"RF64", b"BW64"})
 
 
-def cut_off_note(source: Source) -> tuple[str, ...]:
-    """A note if the file ends before the sound does that its header promises."""
+class Chunk(NamedTuple):
+    """name: its four letters; start: of its content in the file; size: in bytes, as stated.
+
+    padded: whether the byte that belongs after an odd size is there.
+    """
+
+    name: bytes
+    start: int
+    size: int
+    padded: bool
+
+
+def riff_chunks(stream: BinaryIO) -> Iterator[Chunk]:
+    """The chunks of a RIFF, RF64 or BW64 file; none for another one. Reads only their headers."""
+    end = stream.seek(0, os.SEEK_END)
+    stream.seek(0)
+    position = _HEAD if stream.read(4) in _MAGICS else end
+    while position + 8 <= end:
+        stream.seek(position)
+        head = stream.read(8)
+        start, size = position + 8, int.from_bytes(head[4:8], "little")
+        position = start + size
+        padded = size % 2 == 0 or not _begins_chunk(stream, position, end)
+        yield Chunk(head[:4], start, size, padded)
+        position += padded * size % 2
+
+
+def _begins_chunk(stream: BinaryIO, position: int, end: int) -> bool:
+    """Whether a chunk begins at a place, to judge by its name and size."""
+    if position + 8 > end:
+        return False
+    stream.seek(position)
+    head = stream.read(8)
+    fits = position + 8 + int.from_bytes(head[4:8], "little") <= end
+    return fits and all(0x20 <= letter < 0x7F for letter in head[:4])
+
+
+@dataclass(frozen=True)
+class _Padded(Source):
+    """A RIFF file with the bytes that it lacks."""
+
+    base: Source | None = None
+    parts: tuple[Part, ...] = ()
+
+    def open(self) -> BinaryIO:
+        """As Source.open."""
+        assert self.base is not None
+        return join_parts(self.base.open(), self.parts)
+
+
+def with_padding(source: Source) -> Source:
+    """A WAV file with a byte after each odd chunk, without which no decoder finds the next one.
+
+    Returns:
+        The source itself if it has them all.
+    """
+    parts: list[Part] = []
+    begin = 0
     with source.open() as stream:
-        end = stream.seek(0, os.SEEK_END)
-        stream.seek(0)
-        position = 12 if stream.read(4) == b"RIFF" else end
-        while position + 8 <= end:
-            stream.seek(position)
-            head = stream.read(8)
-            size = int.from_bytes(head[4:8], "little")
-            if head[:4] == b"data":
-                held = end - position - 8
-                if size in _UNKNOWN or size - size % 2**16 == 0xFFFF0000 or held >= _SLACK * size:
-                    return ()
-                return (f"the sound is cut off: {held / size:.0%} of it is there",)
-            position += 8 + size + size % 2
-    return ()
+        for chunk in riff_chunks(stream):
+            if not chunk.padded:
+                end = chunk.start + chunk.size
+                parts += [(begin, end - begin), b"\0"]
+                begin = end
+        parts.append((begin, stream.seek(0, os.SEEK_END) - begin))
+    return _Padded(source.path, base=source, parts=tuple(parts)) if len(parts) > 1 else source

@@ -12,6 +12,7 @@ from perceiver_cli.media.decoding import frames_from
 from perceiver_cli.media.extents import Extent
 from perceiver_cli.media.failures import wrap_errors
 from perceiver_cli.media.limits import MAX_RATE, limit_text
+from perceiver_cli.media.packets import Damage
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -95,7 +96,12 @@ def check_rate(rate: int, channels: int) -> None:
 
 
 def decode_samples(
-    container: InputContainer, stream: Any, extent: Extent, start_s: float, length_s: float
+    container: InputContainer,
+    stream: Any,
+    extent: Extent,
+    start_s: float,
+    length_s: float,
+    damage: Damage | None = None,
 ) -> SampleBuffer:
     """Decodes the interval [start_s, start_s + length_s) of the container's clock.
 
@@ -105,12 +111,13 @@ def decode_samples(
         extent: The extent of that stream.
         start_s: The time of sample 0 of the result.
         length_s: Length of the result; gaps are silent.
+        damage: Is told of what cannot be decoded.
 
     Returns:
         The decoded samples, fewer if the sound ends earlier.
     """
     stretch = SampleBuffer(length_s)
-    for time, frame in frames_from(container, stream, start_s, extent):
+    for time, frame in frames_from(container, stream, start_s, extent, damage):
         if not stretch.add(frame, time - start_s):
             break
     return stretch

@@ -14,7 +14,7 @@ from perceiver_cli.media.containers import open_container, sound_stream
 from perceiver_cli.media.decoding import frames_from
 from perceiver_cli.media.extents import Extent, measured_extent, stated_extent
 from perceiver_cli.media.failures import SafeSeekStream, wrap_errors
-from perceiver_cli.media.packets import packets_of
+from perceiver_cli.media.packets import Damage, packets_of
 from perceiver_cli.media.samplebuffer import Samples, check_rate, decode_samples
 from perceiver_cli.media.types import Source
 
@@ -33,16 +33,26 @@ _BASS = {
 # Length of the header of an ADTS frame, and the bits of the sample rate in its third byte.
 _ADTS_HEADER, _ADTS_RATE = 7, 0x3C
 
+# Samples decoded at a time in front of an interval.
+_SKIPPED = 2**18
+
 _LONGEST = 2**50  # samples; libsndfile's word for "unknown" is more
 
 
 class SoundReader(Protocol):
-    """A sound file. rate: samples per second of each channel; bass: see to_mono."""
+    """A sound file. rate: samples per second of each channel; bass: see to_mono.
+
+    damaged: whether parts of what was read so far could not be decoded.
+    """
 
     rate: int
     channels: int
     duration_s: float
     bass: int | None
+
+    @property
+    def damaged(self) -> bool:
+        """See above."""
 
     def read(self, start_s: float, length_s: float) -> Samples:
         """An interval of the sound.
@@ -62,6 +72,8 @@ class SoundReader(Protocol):
 class SndfileReader:
     """Reads with libsndfile. Raises InputError: "corrupt", "empty" without samples."""
 
+    damaged = False  # any damage is an error
+
     def __init__(self, source: Source, format: str) -> None:
         self._source = source
         with self._open() as file:
@@ -77,7 +89,12 @@ class SndfileReader:
     def read(self, start_s: float, length_s: float) -> Samples:
         """An interval of the sound, float32 [S, channels]; see SoundReader."""
         with self._open() as file:
-            file.seek(min(round(start_s * self.rate), file.frames))
+            begin = min(round(start_s * self.rate), file.frames)
+            if file.seekable():
+                file.seek(begin)
+            else:  # of some codecs for speech
+                while begin > 0:
+                    begin -= len(file.read(min(begin, _SKIPPED))) or begin
             count = round(length_s * self.rate)
             samples: Samples = file.read(count, dtype="float32", always_2d=True)
             return samples
@@ -106,6 +123,15 @@ class AvReader:
         # Known after the first decoded frame.
         self.rate = self.channels = 0
         self.bass: int | None = None
+        self._damage = Damage()
+
+    @property
+    def damaged(self) -> bool:
+        """Whether packets between others could not be decoded.
+
+        Between bare frames there may be anything: tags, or junk of a transmission.
+        """
+        return self._damage.found and self._format not in _UNRELIABLE_LENGTH
 
     def read(self, start_s: float, length_s: float) -> Samples:
         """An interval of the sound, float32 [S, channels]; see SoundReader."""
@@ -116,6 +142,7 @@ class AvReader:
                 self._extent,
                 self._extent.start_s + start_s,
                 length_s,
+                self._damage,
             )
         if len(stretch.samples):
             self.rate, self.bass = stretch.rate, stretch.bass

@@ -1,0 +1,167 @@
+"""How much of a sound or film its header promises: decoders read shorter files without a word."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import BinaryIO, Literal, NamedTuple
+
+from perceiver_cli.media.boxes import placed_boxes
+from perceiver_cli.media.riff import riff_chunks
+from perceiver_cli.media.types import Source
+
+
+class Place(NamedTuple):
+    """Where content begins in a file, and its stated length in bytes.
+
+    whole: False for the last of several parts, after which more may be missing.
+    """
+
+    start: int
+    length: int
+    whole: bool = True
+
+
+# Sizes that programs write which do not know the length: none, or the largest.
+_UNKNOWN = frozenset({0, 2**31 - 1, 2**32 - 1, 2**56 - 1, 2**63 - 1, 2**64 - 1})
+# A few bytes are missing from many files that play well.
+_SLACK = 0.99
+
+_ASF_DATA = bytes.fromhex("3626b2758e66cf11a6d900aa0062ce6c")
+_MATROSKA_SEGMENT = b"\x18\x53\x80\x67"
+
+
+def cut_off_note(source: Source, format: str, kind: Literal["sound", "film"]) -> tuple[str, ...]:
+    """A note if a file ends before the content does that its header promises.
+
+    Args:
+        source: The file.
+        format: detect's name for its format; of one that states no length there is no note.
+        kind: What it is called.
+    """
+    if format not in _PLACES:
+        return ()
+    with source.open() as stream:
+        end = stream.seek(0, os.SEEK_END)
+        stream.seek(0)
+        place = _PLACES[format](stream)
+    if place is None:
+        return ()
+    held = max(0, end - place.start)
+    if _is_unknown(place.length) or held >= _SLACK * place.length:
+        return ()
+    how_much = f"{held / place.length:.0%} of it is there" if place.whole else "its end is missing"
+    return (f"the {kind} is cut off: {how_much}",)
+
+
+def _is_unknown(length: int) -> bool:
+    # Some write the largest size less the length of the headers.
+    return length in _UNKNOWN or length - length % 2**16 == 2**32 - 2**16
+
+
+def _wave(stream: BinaryIO) -> Place | None:
+    """The samples. RF64 states their size in a chunk of its own."""
+    large = None
+    for chunk in riff_chunks(stream):
+        if chunk.name == b"ds64":
+            stream.seek(chunk.start + 8)
+            large = int.from_bytes(stream.read(8), "little")
+        if chunk.name == b"data":
+            return Place(chunk.start, large or chunk.size)
+    return None
+
+
+def _avi(stream: BinaryIO) -> Place | None:
+    """The last of the RIFF lists, of which long files have several."""
+    position = 0
+    place: Place | None = None
+    while (head := _read_at(stream, position, 8)).startswith(b"RIFF"):
+        place = Place(position + 8, int.from_bytes(head[4:], "little"), whole=not position)
+        position = place.start + place.length + place.length % 2
+    return place
+
+
+def _iso(stream: BinaryIO) -> Place | None:
+    """The media data that reach furthest."""
+    boxes = list(placed_boxes(stream, (0, None)))
+    media = [place for kind, place in boxes if kind == b"mdat"]
+    if not media:
+        return None
+    in_fragments = any(kind == b"moof" for kind, _ in boxes)
+    return Place(*max(media, key=sum), whole=not in_fragments)
+
+
+def _matroska(stream: BinaryIO) -> Place | None:
+    """The segment."""
+    head = stream.read(64)
+    size, digits = _vint(head[4:])
+    at = 4 + digits + size
+    if head[at : at + 4] != _MATROSKA_SEGMENT:
+        return None
+    size, digits = _vint(head[at + 4 :])
+    unknown = size == 2 ** (7 * digits) - 1
+    return None if unknown else Place(at + 4 + digits, size)
+
+
+def _vint(content: bytes) -> tuple[int, int]:
+    """An EBML number at the beginning of content: its value and its length in bytes."""
+    first = content[0] if content else 0
+    length = 9 - first.bit_length() if first else 0
+    return int.from_bytes(content[:length], "big") & (2 ** (7 * length) - 1), length
+
+
+def _asf(stream: BinaryIO) -> Place | None:
+    """The packets."""
+    head = stream.read(24)
+    at = int.from_bytes(head[16:], "little")
+    stream.seek(min(at, 2**32))
+    head = stream.read(24)
+    return Place(at, int.from_bytes(head[16:], "little")) if head[:16] == _ASF_DATA else None
+
+
+def _form(stream: BinaryIO) -> Place | None:
+    """The whole of AIFF and other IFF files."""
+    return Place(8, int.from_bytes(stream.read(8)[4:], "big"))
+
+
+def _au(stream: BinaryIO) -> Place | None:
+    head = stream.read(12)
+    return Place(int.from_bytes(head[4:8], "big"), int.from_bytes(head[8:], "big"))
+
+
+def _caf(stream: BinaryIO) -> Place | None:
+    """The data chunk."""
+    position = 8
+    while len(head := _read_at(stream, position, 12)) == 12:
+        length = int.from_bytes(head[4:], "big")
+        if head[:4] == b"data":
+            return Place(position + 12, length)
+        position += 12 + min(length, 2**62)
+    return None
+
+
+def _wave64(stream: BinaryIO) -> Place | None:
+    return Place(0, int.from_bytes(stream.read(24)[16:], "little"))
+
+
+def _dsf(stream: BinaryIO) -> Place | None:
+    return Place(0, int.from_bytes(stream.read(20)[12:], "little"))
+
+
+def _read_at(stream: BinaryIO, position: int, size: int) -> bytes:
+    stream.seek(position)
+    return stream.read(size)
+
+
+_PLACES: dict[str, Callable[[BinaryIO], Place | None]] = {
+    "wav": _wave,
+    "avi": _avi,
+    **dict.fromkeys(("mp4", "m4a", "mov", "3gp"), _iso),
+    **dict.fromkeys(("mkv", "webm"), _matroska),
+    "asf": _asf,
+    **dict.fromkeys(("aiff", "iff"), _form),
+    "au": _au,
+    "caf": _caf,
+    "w64": _wave64,
+    "dsf": _dsf,
+}

@@ -1,0 +1,184 @@
+"""Sounds and films that are cut off or damaged have a note, so that --strict refuses them."""
+
+import json
+import random
+import re
+
+import numpy as np
+import pytest
+import soundfile
+
+from perceiver_cli.detect import detect
+from perceiver_cli.media.audio import load_sound
+from perceiver_cli.media.specs import SoundSpec, VideoSpec
+from perceiver_cli.media.types import Source
+from perceiver_cli.media.video import load_video
+from tests import samples
+
+SOUND = SoundSpec(rate=16000, window_s=2.0, max_windows=4)
+FILM = VideoSpec(frames=8, window_s=2.0, max_windows=4, short_side=32, sound_rate=16000)
+
+PICTURES_DAMAGED = "parts of its pictures are damaged"
+SOUND_DAMAGED = "parts of its sound are damaged"
+
+
+def notes(content: bytes, name: str, film: VideoSpec = FILM) -> tuple[str, ...]:
+    source = Source(name, content)
+    detection = detect(source)
+    if detection.modality == "audio":
+        return load_sound(source, detection.format, SOUND).notes
+    return load_video(source, detection.format, film).notes
+
+
+def with_zeros(content: bytes, length: int = 4000) -> bytes:
+    """The middle of a file lost, as by a bad sector."""
+    middle = len(content) // 2
+    return content[:middle] + bytes(length) + content[middle + length :]
+
+
+def with_noise(content: bytes, count: int) -> bytes:
+    """Some bytes in the middle changed."""
+    rng, changed = random.Random(0), bytearray(content)
+    for _ in range(count):
+        changed[rng.randrange(len(content) * 3 // 10, len(content) * 7 // 10)] ^= 0x5A
+    return bytes(changed)
+
+
+def half(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def is_half(told: str, kind: str) -> bool:
+    """Whether a note says that about half is there."""
+    found = re.fullmatch(rf"the {kind} is cut off: (\d+)% of it is there", told)
+    return found is not None and abs(int(found[1]) - 50) < 5
+
+
+FILMS = {
+    **{name: options for name, _, options in samples.AV_CONTAINERS},
+    "first.mp4": {"options": {"movflags": "faststart"}},
+    "parts.mp4": {"options": {"movflags": "frag_keyframe+empty_moov"}},
+    "a.wmv": {"pictures": "wmv2", "sound": "wmav2", "format": "asf"},
+    "a.mxf": {"pictures": "mpeg2video", "sound": "pcm_s16le"},
+    "sound_longer.mkv": {"sound_seconds": 9},
+    "sound_shorter.avi": {"pictures": "mpeg4", "sound": "mp3", "sound_seconds": 2},
+    "slides.mkv": {"sound": None, "times_ms": [0, 40, 3000, 8000]},
+    "slides.mp4": {"sound": None, "times_ms": [0, 40, 3000, 8000]},
+}
+
+
+@pytest.mark.parametrize("name", FILMS)
+@pytest.mark.parametrize("window_s", [0.5, 2.0, 20.0])
+def test_whole_films_have_no_note(tmp_path, name, window_s):
+    content = samples.make_av(tmp_path / name, 6, **FILMS[name]).read_bytes()
+    spec = VideoSpec(8, window_s, 4, 32, 16000)
+    assert notes(content, name, spec) == ()
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.webm", "a.avi", "a.wmv", "first.mp4", "parts.mp4"])
+def test_films_that_are_cut_off(tmp_path, name):
+    content = samples.make_av(tmp_path / name, 6, **FILMS[name]).read_bytes()
+    (told, *_) = notes(half(content), name)
+    if name == "parts.mp4":
+        assert told == "the film is cut off: its end is missing"
+    else:
+        assert is_half(told, "film")
+    assert notes(content[:-60], name) == ()
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.flv", "a.mpg", "parts.mp4"])
+def test_films_with_damaged_packets(tmp_path, name):
+    content = samples.make_av(tmp_path / name, 6, **FILMS[name]).read_bytes()
+    found = notes(with_noise(content, 400), name)
+    assert found
+    assert set(found) <= {PICTURES_DAMAGED, SOUND_DAMAGED}
+
+
+def test_films_whose_packets_are_lost(tmp_path):
+    film = {name: samples.make_av(tmp_path / name, 6, **FILMS[name]).read_bytes() for name in FILMS}
+    assert notes(with_zeros(film["a.mp4"]), "a.mp4") == (PICTURES_DAMAGED, SOUND_DAMAGED)
+    # AVI without a timestamp: read as one window, it is shorter than it says.
+    whole = VideoSpec(8, 20.0, 4, 32, None)
+    assert notes(with_zeros(film["a.avi"]), "a.avi", whole) == (PICTURES_DAMAGED,)
+    assert notes(with_noise(film["a.avi"], 40), "a.avi", whole) == (PICTURES_DAMAGED,)
+
+
+def test_a_recording_may_begin_and_end_anywhere(tmp_path):
+    stream = samples.make_av(tmp_path / "a.ts", 6).read_bytes()
+    count = len(stream) // 188
+    for begin, end in ((0, 2 * count // 3), (count // 3, count), (count // 4, 3 * count // 4)):
+        assert notes(stream[188 * begin : 188 * end], "a.ts") == ()
+
+
+@pytest.fixture(scope="module")
+def noisy() -> np.ndarray:
+    """Ten seconds that FLAC cannot pack into few blocks."""
+    noise = np.random.default_rng(0).normal(0, 0.05, (160_000, 1))
+    return (samples.sweep(10.0, 16000) + noise).astype(np.float32)
+
+
+def test_flac_with_damaged_blocks_is_silent_there(tmp_path, noisy):
+    path = tmp_path / "a.flac"
+    soundfile.write(path, noisy, 16000)
+    content = path.read_bytes()
+    assert notes(content, "a.flac") == ()
+    for tail in (b"TAG".ljust(128, b"\0"), bytes(5000)):
+        assert notes(content + tail, "a.flac") == ()
+    spec = SoundSpec(16000, 20.0, 1)
+    for damaged in (with_noise(content, 1), with_zeros(content), with_noise(content, 5)):
+        sound = load_sound(Source("a.flac", damaged), "flac", spec)
+        assert sound.notes == ("parts of the sound are damaged",)
+        (window,) = sound.windows
+        assert len(window.samples) == pytest.approx(160_000, abs=2)
+        wrong = np.abs(window.samples[:159_000] - noisy[:159_000, 0]) > 1e-3
+        assert 0 < wrong.mean() < 0.4
+        assert not window.samples[:159_000][wrong].any()
+
+
+def test_flac_that_is_cut_off(tmp_path, noisy):
+    path = tmp_path / "a.flac"
+    soundfile.write(path, noisy, 16000)
+    cut = half(path.read_bytes())
+    told = "the sound is cut off or damaged: 2 of 4 windows cannot be decoded"
+    assert notes(cut, "a.flac") == (told,)
+    whole = load_sound(Source("a.flac", cut), "flac", SoundSpec(16000, 20.0, 1))
+    assert whole.notes == ("parts of the sound are damaged",)
+    assert whole.duration_s == pytest.approx(5, abs=0.3)
+
+
+@pytest.mark.parametrize("name", ["a.aiff", "a.au", "a.caf", "a.w64", "a.m4a", "a.mka"])
+def test_sounds_that_are_cut_off(tmp_path, name):
+    path = tmp_path / name
+    if path.suffix == ".m4a":
+        options = {"movflags": "faststart"}
+        samples.make_av(path, 6, pictures=None, format="mp4", options=options)
+    elif path.suffix == ".mka":
+        samples.make_av(path, 6, pictures=None, format="matroska")
+    else:
+        samples.make_sound(path, 6.0)
+    content = path.read_bytes()
+    assert notes(content, name) == ()
+    (told, *_) = notes(half(content), name)
+    assert is_half(told, "sound")
+
+
+@pytest.mark.parametrize("subtype", ["GSM610", "G721_32", "NMS_ADPCM_24", "IMA_ADPCM"])
+def test_codecs_for_speech_that_cannot_seek(tmp_path, subtype):
+    path = samples.make_sound(tmp_path / "a.wav", 6.0, 16000, subtype=subtype)
+    sound = load_sound(Source(str(path)), "wav", SoundSpec(16000, 1.0, 3))
+    assert sound.notes == ()
+    for window in sound.windows:
+        heard = samples.pitch(window.samples, 16000)
+        assert heard == pytest.approx(200 + 100 * (window.start_s + 0.5), abs=40)
+
+
+def test_strict_refuses_them(run, bundle, tmp_path):
+    film = samples.make_av(tmp_path / "a.mkv", 6).read_bytes()
+    (tmp_path / "b.mkv").write_bytes(half(film))
+    lines = run("classify", tmp_path / "b.mkv", "--format", "jsonl").stdout
+    (told, *_) = json.loads(lines)["notes"]
+    assert is_half(told, "film")
+    outcome = run("classify", tmp_path / "a.mkv", tmp_path / "b.mkv", "--strict")
+    assert outcome.exit_code == 1
+    assert f"b.mkv: {told}" in outcome.stderr
+    assert "a.mkv: " not in outcome.stderr
