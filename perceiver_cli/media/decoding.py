@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,11 @@ from perceiver_cli.media.packets import Damage, ignore_damage, packets_of
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+
+# Containers that give packets of H.264 times in the order of decoding.
+_OUT_OF_ORDER = frozenset({"avi", "mxf"})
+# Decoders put frames off by so many at most.
+_MOST_DELAYED = 16
 
 
 def frames_from(
@@ -33,7 +39,9 @@ def frames_from(
         with ignore_damage():
             container.seek(int(start_s / stream.time_base), stream=stream)
     clock = extent.start_s
+    in_order = _OrderedStamps(container, stream)
     for packet in packets_of(container, stream, damage):
+        in_order.add(packet)
         frames: list[Any] = []
         with ignore_damage(damage):
             frames = packet.decode()
@@ -42,10 +50,39 @@ def frames_from(
                 damage.failed()
             else:
                 damage.decoded()
-            time = clock if frame.time is None or not extent.timed else frame.time
+            stamp = in_order.of(frame)
+            time = clock if stamp is None or not extent.timed else stamp
             yield time, frame
             clock = time + (
                 frame_length(stream)
                 if stream.type == "video"
                 else frame.samples / (frame.sample_rate or 1)
             )
+
+
+class _OrderedStamps:
+    """Times of frames where those of packets are in the order of decoding.
+
+    Decoders return frames in the order of presentation: each gets the earliest time that is left.
+    """
+
+    def __init__(self, container: InputContainer, stream: Any) -> None:
+        is_h264 = stream.codec_context.name == "h264"
+        self._needed = is_h264 and container.format.name in _OUT_OF_ORDER
+        self._tolerance_s = _MOST_DELAYED * frame_length(stream) if self._needed else 0.0
+        self._left: list[float] = []
+
+    def add(self, packet: Any) -> None:
+        """A packet that is about to be decoded."""
+        if self._needed and packet.pts is not None:
+            heapq.heappush(self._left, float(packet.pts * packet.time_base))
+
+    def of(self, frame: Any) -> float | None:
+        """The time of the next frame in seconds; None without one."""
+        own: float | None = frame.time
+        if own is None or not self._left:
+            return own
+        # Packets that gave no frame leave their times behind.
+        while self._left[0] < own - self._tolerance_s and len(self._left) > 1:
+            heapq.heappop(self._left)
+        return heapq.heappop(self._left)

@@ -155,3 +155,33 @@ def test_a_recording_that_begins_between_key_frames(tmp_path):
     assert last == pytest.approx(samples.grey_at(5.96), abs=6)
     assert window.sound is not None
     assert window.sound.std() == pytest.approx(0.354, abs=0.04)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [
+        ("a.mxf", "libx264"),
+        ("a.mxf", "mpeg2video"),
+        ("a.avi", "libx264"),
+        ("a.avi", "mpeg4"),
+        ("a.mkv", "libx264"),
+    ],
+)
+def test_frames_that_are_stored_in_another_order(tmp_path, name, codec):
+    """AVI and MXF give H.264 times in the order of decoding."""
+    options = {"bf": "3", "g": "12", "b": "4000000"}
+    if codec == "libx264":
+        options["x264-params"] = "b-adapt=0"
+    source = film(tmp_path / name, codec, "yuv420p", None, codec_options=options)
+    every = VideoSpec(frames=25, window_s=5.0, max_windows=1, short_side=64, sound_rate=None)
+    late = VideoSpec(frames=8, window_s=0.32, max_windows=2, short_side=64, sound_rate=None)
+    format = detect(source).format
+    (window,) = load_video(source, format, every).windows
+    assert np.diff(window.times_s) == pytest.approx(np.full(24, 0.04), abs=0.002)
+    grey = window.frames[:, 5:-5, -12:-4].mean((1, 2, 3))
+    assert grey == pytest.approx([samples.grey_at(time) for time in window.times_s], abs=3)
+    # After a seek, AVI may be a frame late.
+    window = load_video(source, format, late).windows[-1]
+    grey = window.frames[:, 5:-5, -12:-4].mean((1, 2, 3))
+    assert (np.diff(window.times_s) >= 0).all()
+    assert grey == pytest.approx([samples.grey_at(time) for time in window.times_s], abs=7)

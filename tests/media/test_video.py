@@ -224,7 +224,7 @@ def test_sound_alone_is_unsupported(tmp_path):
 
 
 def test_long_videos_are_sought_not_decoded_whole(tmp_path, monkeypatch):
-    from perceiver_cli.media import video as module
+    from perceiver_cli.media import screen as module
 
     path = samples.make_av(tmp_path / "a.mp4", 40, sound=None, rate=10)
     decoded = []
