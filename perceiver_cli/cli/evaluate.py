@@ -120,9 +120,9 @@ def evaluate(
         raise UsageError("--faithfulness is measured by itself, without --robustness and --unknown")
 
     from perceiver_cli.checkpoints import registry
+    from perceiver_cli.cli.command_line import own_command
     from perceiver_cli.cli.process import set_up
     from perceiver_cli.cli.progress import Bar
-    from perceiver_cli.cli.train import own_command
     from perceiver_cli.explain.faithfulness import Faithfulness, measure_faithfulness
     from perceiver_cli.inference.classifier import Classifier
     from perceiver_cli.report.evaluation import few_items_warning, show_evaluation

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +43,7 @@ from perceiver_cli.cli.train_options import (
 
 if TYPE_CHECKING:
     from perceiver_cli.checkpoints.format import Header
+    from perceiver_cli.training.refit import RefitOptions
 
 
 def train(
@@ -87,11 +87,26 @@ def train(
       perceiver train sounds/ -m audio --minutes 60 -o sounds.safetensors
       perceiver train sounds/ -o sounds.safetensors --refit-familiar
     """
+    from perceiver_cli.cli.process import set_up
     from perceiver_cli.cli.running import print_message
+    from perceiver_cli.device import pick_device
     from perceiver_cli.errors import UsageError
 
     if refit_familiar:
-        _refit(folder, output, run, hold_out, groups, labels, settings, device, threads)
+        from perceiver_cli.training.refit import RefitOptions
+
+        set_up(threads)
+        refitting = RefitOptions(
+            checkpoint=output,
+            folder=folder,
+            run=run or output.with_suffix(".run"),
+            held_out=hold_out,
+            groups=groups,
+            labels=labels,
+            device=pick_device(device.value).type,
+            settings=_read_settings(settings or []),
+        )
+        _refit(refitting)
         return
     if labels:
         raise UsageError("--labels goes with --refit-familiar; a training reads DIR/labels.tsv")
@@ -102,9 +117,8 @@ def train(
     if precision is Precision.int8:
         raise UsageError("--precision int8 has no gradients: train with float32 or bfloat16")
 
-    from perceiver_cli.cli.process import set_up
+    from perceiver_cli.cli.command_line import own_command
     from perceiver_cli.cli.training_display import TrainingDisplay
-    from perceiver_cli.device import pick_device
     from perceiver_cli.modalities import serving
     from perceiver_cli.model.quantization.precision import pick_precision
     from perceiver_cli.training.plan import Plan
@@ -159,38 +173,15 @@ def train(
     print(f"wrote {output}")
 
 
-def _refit(
-    folder: Path,
-    checkpoint: Path,
-    run: Path | None,
-    hold_out: float,
-    groups: str | None,
-    labels: Path | None,
-    settings: list[str] | None,
-    device: Device,
-    threads: int | None,
-) -> None:
+def _refit(options: RefitOptions) -> None:
     """Everything that is fitted after a training."""
-    from perceiver_cli.cli.process import set_up
     from perceiver_cli.cli.training_display import TrainingDisplay
-    from perceiver_cli.device import pick_device
-    from perceiver_cli.training.refit import RefitOptions, refit
+    from perceiver_cli.training.refit import refit
 
-    set_up(threads)
-    options = RefitOptions(
-        checkpoint,
-        folder,
-        run or checkpoint.with_suffix(".run"),
-        hold_out,
-        groups,
-        labels,
-        pick_device(device.value).type,
-        _read_settings(settings or []),
-    )
     with TrainingDisplay() as display:
         header = refit(options, display.decoded)
     _print_measured(header)
-    print(f"wrote {checkpoint}")
+    print(f"wrote {options.checkpoint}")
 
 
 def _print_measured(header: Header) -> None:
@@ -208,13 +199,6 @@ def _print_measured(header: Header) -> None:
     )
     if warning := few_items_warning(HELD, figures["items"]):
         print_message(warning)
-
-
-def own_command() -> str:
-    """This call as a shell would read it."""
-    import shlex
-
-    return shlex.join(["perceiver", *sys.argv[1:]])
 
 
 def _find_start(name: str | None) -> Path | None:

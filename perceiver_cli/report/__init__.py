@@ -71,9 +71,9 @@ def writer_for(
 
         return JsonWriter(stream) if form is Format.json else JsonLinesWriter(stream)
     if form is Format.csv:
-        from perceiver_cli.report.csv import CsvWriter, EventsCsvWriter
+        from perceiver_cli.report.csv import events_writer, inputs_writer
 
-        return EventsCsvWriter(stream) if events else CsvWriter(stream, top)
+        return events_writer(stream) if events else inputs_writer(stream, top)
     if form in (Format.audacity, Format.vtt, Format.srt):
         from perceiver_cli.report.timeline import TimelineWriter
 

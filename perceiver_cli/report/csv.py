@@ -1,4 +1,4 @@
-"""Results as CSV (RFC 4180), one row per input, safe to open in spreadsheets.
+"""Results as CSV (RFC 4180), safe to open in spreadsheets.
 
 Line ends in names are kept, in quotes; bytes outside UTF-8 are \\xff, as in tables.
 
@@ -9,10 +9,11 @@ get an apostrophe in front, which makes them text (OWASP, "CSV Injection").
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable, Sequence
 from typing import IO, Any
 
 from perceiver_cli.report.words import without_stray_bytes
-from perceiver_cli.results import Result
+from perceiver_cli.results import Classification, Result
 
 COLUMNS = (
     "path",
@@ -32,98 +33,103 @@ COLUMNS = (
     "familiar",
 )
 
+EVENT_COLUMNS = (
+    "path",
+    "status",
+    "modality",
+    "model",
+    "start_s",
+    "end_s",
+    "label",
+    "id",
+    "score",
+    "error_kind",
+    "error_message",
+)
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 class CsvWriter:
-    """The answer and the predictions of each input under a header row.
+    """Rows under a header row; fields that do not apply are empty.
 
-    The first prediction is in label, id and score; the next ones in label_2, score_2 and so on, up
-    to `top`.
+    Args:
+        stream: Where it writes.
+        columns: Names of the fields.
+        rows_of: The rows of a classified input, without the fields that each input has.
     """
 
-    def __init__(self, stream: IO[str], top: int = 1) -> None:
+    def __init__(
+        self,
+        stream: IO[str],
+        columns: Sequence[str],
+        rows_of: Callable[[Classification], list[dict[str, Any]]],
+    ) -> None:
         self.stream = stream
-        self._rows = csv.writer(stream)
-        others = range(2, top + 1)
-        self._columns = (*COLUMNS, *(f"{name}_{n}" for n in others for name in ("label", "score")))
+        self._rows = csv.DictWriter(stream, columns, extrasaction="ignore")
+        self._rows_of = rows_of
 
     def begin(self) -> None:
         """The header row."""
-        self._rows.writerow(self._columns)
+        self._rows.writeheader()
         self.stream.flush()
 
     def write(self, result: Result) -> None:
-        """One row; fields that do not apply are empty."""
-        values: dict[str, Any] = {"path": result.path, "status": result.status}
-        if result.ok:
-            values |= {
-                "modality": result.modality,
-                "model": result.model,
-                "confident": None if result.confident is None else str(result.confident).lower(),
-                "detected_by": result.detected_by,
-                "familiar": None if result.familiar is None else str(result.familiar).lower(),
-            }
-            if result.answer:
-                values |= {
-                    "answer": result.answer.label,
-                    "level": result.answer.level,
-                    "answer_score": result.answer.score,
-                }
-            for best in result.predictions[:1]:
-                values |= {"label": best.label, "id": best.id, "score": best.score}
-            for rank, other in enumerate(result.predictions[1:], 2):
-                values |= {f"label_{rank}": other.label, f"score_{rank}": other.score}
-        else:
-            values |= {"error_kind": result.error.kind, "error_message": result.error.message}
-        self._rows.writerow([_harmless(values.get(name)) for name in self._columns])
-        self.stream.flush()
-
-    def end(self) -> None:
-        """Nothing comes after the last row."""
-
-
-class EventsCsvWriter:
-    """A row for each event under a header row. A failed input, or one without events, has one."""
-
-    COLUMNS = (
-        "path",
-        "status",
-        "modality",
-        "model",
-        "start_s",
-        "end_s",
-        "label",
-        "id",
-        "score",
-        "error_kind",
-        "error_message",
-    )
-
-    def __init__(self, stream: IO[str]) -> None:
-        self.stream = stream
-        self._rows = csv.writer(stream)
-
-    def begin(self) -> None:
-        """The header row."""
-        self._rows.writerow(self.COLUMNS)
-        self.stream.flush()
-
-    def write(self, result: Result) -> None:
-        """The rows of one input; fields that do not apply are empty."""
+        """The rows of one input; a failure has one."""
         values: dict[str, Any] = {"path": result.path, "status": result.status}
         if result.ok:
             values |= {"modality": result.modality, "model": result.model}
         else:
             values |= {"error_kind": result.error.kind, "error_message": result.error.message}
-        for event in (result.events if result.ok else []) or [{}]:
-            row = values | event
-            self._rows.writerow([_harmless(row.get(name)) for name in self.COLUMNS])
+        for others in self._rows_of(result) if result.ok else [{}]:
+            row = values | others
+            self._rows.writerow({name: _harmless(value) for name, value in row.items()})
         self.stream.flush()
 
     def end(self) -> None:
         """Nothing comes after the last row."""
+
+
+def inputs_writer(stream: IO[str], top: int = 1) -> CsvWriter:
+    """A writer of one row for each input: its answer and its predictions.
+
+    The first prediction is in label, id and score; the next ones in label_2, score_2 and so on.
+
+    Args:
+        stream: Where it writes.
+        top: Number of predictions that have columns.
+    """
+    others = [f"{name}_{rank}" for rank in range(2, top + 1) for name in ("label", "score")]
+    return CsvWriter(stream, [*COLUMNS, *others], _predictions)
+
+
+def events_writer(stream: IO[str]) -> CsvWriter:
+    """A writer of one row for each event; an input without events has one as well."""
+    return CsvWriter(stream, EVENT_COLUMNS, _events)
+
+
+def _predictions(result: Classification) -> list[dict[str, Any]]:
+    row: dict[str, Any] = {
+        "confident": None if result.confident is None else str(result.confident).lower(),
+        "detected_by": result.detected_by,
+        "familiar": None if result.familiar is None else str(result.familiar).lower(),
+    }
+    if result.answer:
+        row |= {
+            "answer": result.answer.label,
+            "level": result.answer.level,
+            "answer_score": result.answer.score,
+        }
+    for best in result.predictions[:1]:
+        row |= {"label": best.label, "id": best.id, "score": best.score}
+    for rank, other in enumerate(result.predictions[1:], 2):
+        row |= {f"label_{rank}": other.label, f"score_{rank}": other.score}
+    return [row]
+
+
+def _events(result: Classification) -> list[dict[str, Any]]:
+    wanted = ("start_s", "end_s", "label", "id", "score")
+    return [{name: event.get(name) for name in wanted} for event in result.events] or [{}]
 
 
 def _harmless(value: Any) -> Any:
