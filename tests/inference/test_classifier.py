@@ -1,5 +1,6 @@
 """The Python API: the same Results as the command, in order, with bounded reading ahead."""
 
+import inspect
 import json
 import os
 import shutil
@@ -16,6 +17,7 @@ from perceiver_cli.checkpoints import registry
 from perceiver_cli.checkpoints.format import load_checkpoint, save_checkpoint
 from perceiver_cli.errors import CheckpointError, UsageError
 from perceiver_cli.inference import engine
+from perceiver_cli.inference.settings import ClassifierSettings
 from perceiver_cli.media.types import Source
 from perceiver_cli.model.quantization import kernels, precision
 from perceiver_cli.preparation.image import ImageRecipe
@@ -356,3 +358,11 @@ def test_of_a_long_file_its_clearest_window_is_previewed(weights, tmp_path):
     assert item.source.stretch == (scores.index(max(scores)), 1)
     (window,) = item.windows
     assert window.location["start_s"] == result.segments[item.source.stretch[0]]["start_s"]
+
+
+def test_settings_are_the_arguments_of_a_classifier():
+    arguments = inspect.signature(Classifier.__init__).parameters
+    of_each_caller = {"self", "attention", "decoders", "timeout", "preview_sides"}
+    wanted = {name: arguments[name].annotation for name in arguments if name not in of_each_caller}
+    found = ClassifierSettings.__annotations__
+    assert {name: found[name].__forward_arg__ for name in found} == wanted
