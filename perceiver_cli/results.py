@@ -138,6 +138,13 @@ class Classification:
     status: ClassVar[str] = "ok"
     error: ClassVar[None] = None
 
+    @property
+    def clearest_segment(self) -> int:
+        """Index of the segment in which the best prediction has its highest score; 0 if in none."""
+        best = self.predictions[0].label if self.predictions else None
+        scores = [(s["score"] or 0.0) * (s["label"] == best) for s in self.segments]
+        return scores.index(max(scores)) if scores else 0
+
     def to_dict(self) -> dict[str, Any]:
         """The record as plain JSON types."""
         return _record(self)

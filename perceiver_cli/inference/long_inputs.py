@@ -126,9 +126,7 @@ class _Kept:
 
 def clearest_part(source: Source, result: Classification) -> Source:
     """The window of a long file in which its answer has the highest score, as a source."""
-    best = result.predictions[0].label if result.predictions else None
-    scores = [(s["score"] or 0.0) * (s["label"] == best) for s in result.segments]
-    return replace(source, stretch=(scores.index(max(scores)) if scores else 0, 1))
+    return replace(source, stretch=(result.clearest_segment, 1))
 
 
 def _at_hand(source: Source) -> Source:

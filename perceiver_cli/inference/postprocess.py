@@ -8,15 +8,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from perceiver_cli.checkpoints.format import Header, Label
-from perceiver_cli.checkpoints.label_tree import renormalised
+from perceiver_cli.checkpoints.label_tree import LabelTree, renormalised
 from perceiver_cli.inference.decoding.items import FailedItem, PreparedItem
 from perceiver_cli.inference.engine import Engine, WindowPrediction
 from perceiver_cli.inference.events import find_events, settings_of, track_of, votes_of
 from perceiver_cli.inference.read_share import read_share
 from perceiver_cli.preparation.base import Window
 from perceiver_cli.results import Classification, Failure, InputFailure, Prediction
+
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -80,8 +83,10 @@ def result_of(
         model_s: How long the model took.
     """
     header = engine.header
-    found = [window for window in predicted if window is not None]
-    events, votes = _events(item, predicted, header) if item.hop_s is not None else ([], None)
+    chosen = _Chosen.of(options.classes, engine.tree)
+    events, votes = (
+        _events(item, predicted, header, chosen) if item.hop_s is not None else ([], None)
+    )
     result = Classification(
         path=item.source.path,
         modality=item.detection.modality,
@@ -90,38 +95,66 @@ def result_of(
         signal=item.signal,
         predictions=[],
         input=item.facts,
-        segments=_segments(item.windows, predicted, header) if len(predicted) > 1 else [],
+        segments=_segments(item.windows, predicted, header, chosen) if len(predicted) > 1 else [],
         events=events,
         notes=list(item.notes),
         seconds={"load": round(item.seconds, 4), "model": round(model_s, 4)},
     )
-    if not found:
+    present = [window for window in predicted if window is not None]
+    if not present:
         return result
-    scores = np.average([window.scores for window in found], axis=0, weights=votes)
-    familiar = _familiar(item, found, engine)
-    among = sorted({i for name in options.classes for i in engine.tree.classes_of(name)})
-    if options.classes:
-        scores = renormalised(scores, among)
+    scores = np.average([window.scores for window in present], axis=0, weights=votes)
+    scores = chosen.share(scores)
     order = np.argsort(-scores, kind="stable")
     best = int(order[0])
     # Of several windows, the attention shown is that of the one with the highest score.
-    clearest = max(found, key=lambda window: float(window.scores[best]))
+    clearest = max(present, key=lambda window: float(chosen.share(window.scores)[best]))
     answer = engine.tree.answer(scores, options.sure) if scores[best] else None
     return replace(
         result,
         answer=answer,
         confident=answer is not None and answer.level == "class",
-        familiar=familiar,
+        familiar=_familiar(item, present, engine),
         predictions=[
             _prediction(header.labels[i], int(i), float(scores[i]))
             for i in order[: options.top]
-            if scores[i] >= options.min_score and (not options.classes or i in among)
+            if scores[i] >= options.min_score and chosen.has(i)
         ],
-        among=[header.labels[i].id for i in among] if options.classes else None,
+        among=None if chosen.classes is None else [header.labels[i].id for i in chosen.classes],
         read=read_share(item, header.recipe),
         byte_array={"elements": clearest.elements, "channels": clearest.channels},
         attention=clearest.statistics,
     )
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """classes: indices of the classes to choose from; None: all."""
+
+    classes: list[int] | None
+
+    @classmethod
+    def of(cls, names: Sequence[str], tree: LabelTree) -> _Chosen:
+        """The classes of these names of classes, groups and kinds; all if there are none."""
+        if not names:
+            return cls(None)
+        return cls(sorted({index for name in names for index in tree.classes_of(name)}))
+
+    def has(self, index: int) -> bool:
+        """Whether a class is one of them."""
+        return self.classes is None or index in self.classes
+
+    def share(self, scores: Floats) -> Floats:
+        """Scores [classes] with the whole sum shared among the chosen classes."""
+        return scores if self.classes is None else renormalised(scores, self.classes)
+
+    def keep(self, scores: Floats) -> Floats:
+        """Scores [classes] with 0 for the classes that are not chosen."""
+        if self.classes is None:
+            return scores
+        kept = np.zeros_like(scores)
+        kept[self.classes] = scores[self.classes]
+        return kept
 
 
 def _familiar(item: PreparedItem, found: list[WindowPrediction], engine: Engine) -> bool | None:
@@ -139,16 +172,21 @@ def _prediction(label: Label, index: int, score: float) -> Prediction:
 
 
 def _segments(
-    windows: tuple[Window, ...], predicted: list[WindowPrediction | None], header: Header
+    windows: tuple[Window, ...],
+    predicted: list[WindowPrediction | None],
+    header: Header,
+    chosen: _Chosen,
 ) -> list[dict[str, Any]]:
-    """The top label of each window; none if it has no signal."""
+    """The top label of each window among the chosen classes; none without a signal or a score."""
     window_s = header.recipe.get("window_s", 0.0)
     segments = []
     for window, prediction in zip(windows, predicted, strict=True):
         label, score = None, None
         if prediction is not None:
-            label = header.labels[int(prediction.scores.argmax())].label
-            score = round(float(prediction.scores.max()), 4)
+            scores = chosen.share(prediction.scores)
+            best = int(scores.argmax())
+            if scores[best]:
+                label, score = header.labels[best].label, round(float(scores[best]), 4)
         start_s, length_s = window.location["start_s"], window.location["length_s"]
         segments.append(
             {
@@ -163,11 +201,17 @@ def _segments(
 
 
 def _events(
-    item: PreparedItem, predicted: list[WindowPrediction | None], header: Header
+    item: PreparedItem,
+    predicted: list[WindowPrediction | None],
+    header: Header,
+    chosen: _Chosen,
 ) -> tuple[list[dict[str, Any]], list[float] | None]:
-    """The events, and the weight of each window that has a signal."""
+    """The events of the chosen classes, and the weight of each window that has a signal.
+
+    Whether a class is heard does not depend on which classes are chosen: scores are not shared.
+    """
     settings = settings_of(header.events)
-    scores = [None if window is None else window.scores for window in predicted]
+    scores = [None if window is None else chosen.keep(window.scores) for window in predicted]
     track = track_of(item.windows, scores, header.recipe["window_s"])
     votes = votes_of(item.windows, track, settings)
     own = [float(vote) for vote, window in zip(votes, predicted, strict=True) if window]

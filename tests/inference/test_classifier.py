@@ -366,3 +366,17 @@ def test_settings_are_the_arguments_of_a_classifier():
     wanted = {name: arguments[name].annotation for name in arguments if name not in of_each_caller}
     found = ClassifierSettings.__annotations__
     assert {name: found[name].__forward_arg__ for name in found} == wanted
+
+
+def test_windows_and_events_are_of_the_classes_asked_for(weights, tmp_path):
+    path = make_sound(tmp_path / "long.wav", seconds=48)
+    model = str(weights["audio"])
+    everything = Classifier(model, top=None).classify(path)
+    best = everything.predictions[0].label
+    some = Classifier(model, classes=["dog", "zebra, with stripes"]).classify(path)
+    assert {segment["label"] for segment in some.segments} <= {"dog", "zebra, with stripes", None}
+    alone = Classifier(model, classes=[best]).classify(path)
+    assert {segment["label"] for segment in alone.segments} <= {best, None}
+    heard = [event for event in everything.events if event["label"] in {best, "silence"}]
+    assert alone.events == heard
+    assert len(heard) < len(everything.events)

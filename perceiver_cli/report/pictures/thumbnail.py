@@ -17,7 +17,6 @@ from perceiver_cli.explanations import (
     WindowMaps,
 )
 from perceiver_cli.report.pictures.colours import BACKGROUND, Scale, enlarge, heat_on_crop
-from perceiver_cli.results import Classification
 
 # Rotation and elevation of the camera, as in the first view of a shape's picture.
 _TURN, _TILT = np.radians(30), np.radians(22)
@@ -42,7 +41,7 @@ def thumbnail(explanation: Explanation, side: int) -> Thumbnail:
     """
     # The explanation of a long file has its clearest window only.
     several = len(explanation.windows) > 1
-    window = explanation.windows[_clearest(explanation.result) if several else 0]
+    window = explanation.windows[explanation.result.clearest_segment if several else 0]
     scale = Scale.over(attribution.values[-1] for attribution in window.maps.values())
     drawn: Thumbnail = modalities.part(explanation.result.modality, "thumbnail")(
         explanation, window, scale, side
@@ -55,13 +54,6 @@ def picture_thumbnail(
 ) -> Thumbnail:
     """The picture, its longer side `side` pixels."""
     return _pair(explanation, window, window.shown, window.maps["image"].values[-1], scale, side)
-
-
-def _clearest(result: Classification) -> int:
-    """The window in which the answer has its highest score; the first if it is in none."""
-    best = result.predictions[0].label if result.predictions else None
-    scores = [(s["score"] or 0.0) * (s["label"] == best) for s in result.segments]
-    return scores.index(max(scores)) if scores else 0
 
 
 def _pair(
