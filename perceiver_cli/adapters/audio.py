@@ -12,7 +12,7 @@ from torch import Tensor
 from perceiver_cli.adapters.base import Adapter, ChannelGroup, heaviest_blocks
 from perceiver_cli.adapters.cosine_transform import spectrogram_transform
 from perceiver_cli.adapters.fourier import Bands, GridFeatures
-from perceiver_cli.adapters.image import append_positions, check_divides, patchify
+from perceiver_cli.adapters.patches import append_positions, check_divides, patchify
 from perceiver_cli.explanations import SoundMap
 from perceiver_cli.preparation.audio import AudioPreparation, AudioRecipe
 from perceiver_cli.preparation.base import Window

@@ -10,13 +10,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from perceiver_cli.adapters.base import Adapter, ChannelGroup, heaviest_blocks
-from perceiver_cli.adapters.chroma import subsample_chroma
 from perceiver_cli.adapters.cosine_transform import pixel_transform, value_groups
 from perceiver_cli.adapters.fourier import Bands, GridFeatures
+from perceiver_cli.adapters.patches import append_positions, check_divides, patchify
+from perceiver_cli.adapters.pixels import crop_box, normalise_pixels, pixel_box
 from perceiver_cli.explanations import PictureMap
 from perceiver_cli.preparation.base import Window
 from perceiver_cli.preparation.image import ImagePreparation, ImageRecipe
-from perceiver_cli.preparation.video import VideoRecipe
 from perceiver_cli.results import Focus
 
 
@@ -107,72 +107,6 @@ class ImageAdapter(Adapter):
         return PictureMap(values.reshape(-1, self.side, self.side), crop_box(window.location))
 
 
-def normalise_pixels(pixels: Tensor, recipe: ImageRecipe | VideoRecipe) -> Tensor:
-    """Pixels as the model reads them.
-
-    Args:
-        pixels: RGB from 0 to 255, uint8 or float [B, 3, ..., S, S].
-        recipe: Has the chroma, mean and deviation.
-
-    Returns:
-        float32, the same shape.
-    """
-    levels = pixels.float()
-    levels = subsample_chroma(levels) if recipe.chroma == "half" else levels
-    mean, std = channel_statistics(recipe, pixels.dim())
-    return (levels / 255 - mean) / std
-
-
-def channel_statistics(recipe: ImageRecipe | VideoRecipe, dimensions: int) -> tuple[Tensor, Tensor]:
-    """Mean and deviation of RGB in [0, 1], shaped to broadcast.
-
-    Args:
-        recipe: Has them.
-        dimensions: Of the batch [B, 3, ...], B and channels included.
-
-    Returns:
-        Two of float32 [3, 1, ...].
-    """
-    shape = (3, *[1] * (dimensions - 2))
-    return torch.tensor(recipe.mean).view(shape), torch.tensor(recipe.std).view(shape)
-
-
-def check_divides(part: str, size: int, whole: str, total: int) -> None:
-    """Checks that patches fill a whole exactly.
-
-    Args:
-        part: What messages call a patch's side.
-        size: Of a patch.
-        whole: What messages call the whole.
-        total: Of the whole.
-
-    Raises:
-        ValueError: They do not.
-    """
-    if size < 1 or total < size or total % size:
-        raise ValueError(f"{part} ({size}) must divide {whole} ({total})")
-
-
-def patchify(grid: Tensor, patch: tuple[int, ...]) -> Tensor:
-    """Cuts a grid of one to three dimensions into patches.
-
-    Args:
-        grid: [B, channels, s_1, ..., s_d].
-        patch: The sides p_1, ..., p_d, which divide those of the grid.
-
-    Returns:
-        [B, s_1/p_1, ..., s_d/p_d, values]. A patch's values are ordered by cell first, then by
-        channel.
-    """
-    d = len(patch)
-    shape = list(grid.shape[:2])
-    for size, p in zip(grid.shape[2:], patch, strict=True):
-        shape += [size // p, p]
-    counts = [2 + 2 * i for i in range(d)]
-    inner = [3 + 2 * i for i in range(d)]
-    return grid.reshape(shape).permute(0, *counts, *inner, 1).flatten(1 + d)
-
-
 def pooled_windows(pixels: Tensor, side: int, before: int) -> Tensor:
     """The pixels that a 7x7 convolution with 3x3 max pooling reads for each output.
 
@@ -194,49 +128,3 @@ def pooled_windows(pixels: Tensor, side: int, before: int) -> Tensor:
     windows = columns[:, :, nearest][..., nearest]  # [B, 147, s, 3, s, 3]
     result: Tensor = windows.permute(0, 2, 4, 3, 5, 1).flatten(3)
     return result
-
-
-def append_positions(values: Tensor, positions: GridFeatures) -> Tensor:
-    """The byte array of values and positions.
-
-    Args:
-        values: [B, M, c].
-        positions: [M, p].
-
-    Returns:
-        [B, M, c + p].
-    """
-    return torch.cat([values, positions[:].expand(len(values), *positions.shape)], -1)
-
-
-def crop_box(location: dict[str, float]) -> tuple[float, float, float, float]:
-    """The crop in the original's pixels.
-
-    Args:
-        location: Of the window, see square_location.
-
-    Returns:
-        Left, top, width and height.
-    """
-    return location["left"], location["top"], location["width"], location["height"]
-
-
-def pixel_box(rows: slice, columns: slice, side: int, location: dict[str, float]) -> dict[str, int]:
-    """A block of a grid over a square crop as a box in the original's pixels.
-
-    Args:
-        rows: Of the block.
-        columns: Of the block.
-        side: Cells along each side of the grid.
-        location: Of the window, see square_location.
-
-    Returns:
-        "x0", "y0", "x1" and "y1"; the ends are excluded.
-    """
-    across, down = location["width"] / side, location["height"] / side
-    return {
-        "x0": round(location["left"] + columns.start * across),
-        "y0": round(location["top"] + rows.start * down),
-        "x1": round(location["left"] + columns.stop * across),
-        "y1": round(location["top"] + rows.stop * down),
-    }

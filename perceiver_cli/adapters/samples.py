@@ -7,7 +7,7 @@ from torch import Tensor
 from perceiver_cli.adapters.audio import AudioAdapter
 from perceiver_cli.adapters.base import ChannelGroup
 from perceiver_cli.adapters.fourier import Bands, GridFeatures
-from perceiver_cli.adapters.image import check_divides, patchify
+from perceiver_cli.adapters.patches import check_divides, patchify
 from perceiver_cli.preparation.audio import AudioRecipe
 
 

@@ -11,14 +11,8 @@ from torch import Tensor
 from perceiver_cli.adapters.base import Adapter, ChannelGroup, heaviest_blocks
 from perceiver_cli.adapters.cosine_transform import pixel_transform, value_groups
 from perceiver_cli.adapters.fourier import Bands, GridFeatures
-from perceiver_cli.adapters.image import (
-    append_positions,
-    check_divides,
-    crop_box,
-    normalise_pixels,
-    patchify,
-    pixel_box,
-)
+from perceiver_cli.adapters.patches import append_positions, check_divides, patchify
+from perceiver_cli.adapters.pixels import crop_box, normalise_pixels, pixel_box
 from perceiver_cli.adapters.samples import sound_adapter
 from perceiver_cli.explanations import SoundMap, VideoMap
 from perceiver_cli.preparation.base import Window

@@ -6,7 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perceiver_cli.adapters.image import ImageAdapter, patchify
+from perceiver_cli.adapters.image import ImageAdapter
+from perceiver_cli.adapters.patches import patchify
 from perceiver_cli.media.types import Picture
 from perceiver_cli.preparation.image import ImageRecipe
 

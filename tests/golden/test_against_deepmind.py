@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from perceiver_cli.adapters.fourier import Bands, GridFeatures, fourier_features, grid_positions
-from perceiver_cli.adapters.image import append_positions
+from perceiver_cli.adapters.patches import append_positions
 from perceiver_cli.model.attention import CrossAttend, SelfAttend
 from perceiver_cli.model.config import PerceiverConfig
 from perceiver_cli.model.elements import normalise

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from perceiver_cli.adapters.base import Adapter, ChannelGroup, heaviest_blocks
 from perceiver_cli.adapters.fourier import Bands, GridFeatures
-from perceiver_cli.adapters.image import append_positions
+from perceiver_cli.adapters.patches import append_positions
 from perceiver_cli.detect import Detection
 from perceiver_cli.explanations import Explanation, WindowMaps
 from perceiver_cli.media.types import Source

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from perceiver_cli.adapters.chroma import luma_of
-from perceiver_cli.adapters.image import channel_statistics
+from perceiver_cli.adapters.pixels import channel_statistics
 from perceiver_cli.preparation.image import ImageRecipe
 from perceiver_cli.preparation.video import VideoRecipe
 from perceiver_cli.training.augment.affine import random_affine_crops, warp
