@@ -17,7 +17,7 @@ import torch
 from perceiver_cli.checkpoints.card import add_to_card
 from perceiver_cli.choices import Method
 from perceiver_cli.errors import UsageError
-from perceiver_cli.explain.methods import attribute, byte_arrays
+from perceiver_cli.explain.methods import attribute
 from perceiver_cli.inference.classifier import Classifier
 from perceiver_cli.inference.decoding.items import PreparedItem
 from perceiver_cli.inference.engine import Engine
@@ -144,7 +144,7 @@ def _scores_without(engine: Engine, window: Window, orders: np.ndarray, best: in
 
     orders: int [orders, M], the element removed first comes first.
     """
-    streams = byte_arrays(engine, window)
+    streams = engine.byte_arrays([window])
     x = engine.float32_model.gather(streams)[0]
     temperature = engine.header.temperature_of(streams)
     indices = torch.from_numpy(orders).to(x.device)

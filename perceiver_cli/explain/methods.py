@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from perceiver_cli.choices import Method
 from perceiver_cli.explain.attribution import Trace, gradient_times_input, magnitude, rollout
@@ -30,7 +29,7 @@ def attribute(
     if method == "gradient":
         # Built outside of inference mode, which would forbid gradients.
         model = engine.float32_model
-        streams = byte_arrays(engine, window)
+        streams = engine.byte_arrays([window])
         classes = torch.tensor([best], device=engine.device)
         mass = magnitude(gradient_times_input(model, streams, classes))
     else:
@@ -44,9 +43,3 @@ def attribute(
                 mass = rollout(trace.steps, trace.readout)
     sizes = {name: x.shape[1] for name, x in streams.items()}
     return mass.cpu().double().numpy(), sizes
-
-
-def byte_arrays(engine: Engine, window: Window) -> dict[str, Tensor]:
-    """Each stream's byte array with its positions, on the engine's device: [1, M_s, C_s]."""
-    arrays = {n: torch.from_numpy(np.array(x)).unsqueeze(0) for n, x in window.arrays.items()}
-    return {n: x.to(engine.device) for n, x in engine.adapter.byte_array(arrays).items()}

@@ -24,7 +24,7 @@ from perceiver_cli.inference.attention_statistics import AttentionRecorder, summ
 from perceiver_cli.model.perceiver import LatentWatcher, MeanLatent, Perceiver
 from perceiver_cli.model.quantization.precision import pick_precision
 from perceiver_cli.model.quantization.replacement import elements_dtype, layers_for
-from perceiver_cli.preparation.base import Window
+from perceiver_cli.preparation.base import Shapes, Window
 from perceiver_cli.results import AttentionStats
 
 # Limit of a batch: the bytes of its byte arrays in float32. Activations take a few times as much.
@@ -33,7 +33,6 @@ MOST_BYTES = 2**28
 WORK = 8
 
 FloatArray = npt.NDArray[np.float64]
-Shapes = tuple[tuple[str, tuple[int, ...]], ...]
 
 
 @dataclass(frozen=True)
@@ -180,9 +179,29 @@ class Engine:
         return logits, watch, streams, latent.mean.cpu().double().numpy()
 
     def streams(self, windows: list[Window]) -> dict[str, Tensor]:
-        """Windows of the same shapes as byte arrays for `run`: name -> [B, M_s, C_s]."""
+        """Byte arrays for `run`, which adds the position features.
+
+        Args:
+            windows: Of the same shapes.
+
+        Returns:
+            Stream -> [B, M_s, C_s - P], on the engine's device; P is the number of channels that
+            are the same for all inputs (Adapter.fixed_positions).
+        """
         values = self.adapter.element_values(self.adapter.features(_stacked(windows)))
         return {name: to_device(x, self.device) for name, x in values.items()}
+
+    def byte_arrays(self, windows: list[Window]) -> dict[str, Tensor]:
+        """Whole byte arrays, with their position features.
+
+        Args:
+            windows: Of the same shapes.
+
+        Returns:
+            Stream -> [B, M_s, C_s], on the engine's device.
+        """
+        streams = self.adapter.byte_array(_stacked(windows))
+        return {name: to_device(x, self.device) for name, x in streams.items()}
 
     def run(
         self,
@@ -225,6 +244,5 @@ def _by_shape(windows: list[Window]) -> dict[Shapes, list[int]]:
     """Indices of the windows that can share a batch: the same streams with the same shapes."""
     groups: dict[Shapes, list[int]] = {}
     for index, window in enumerate(windows):
-        key = tuple((name, array.shape) for name, array in window.arrays.items())
-        groups.setdefault(key, []).append(index)
+        groups.setdefault(window.shapes, []).append(index)
     return groups

@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from perceiver_cli.adapters.base import Adapter
@@ -73,11 +72,7 @@ def inspect_source(source: Source, classifier: Classifier) -> Inspection:
     if isinstance(item, FailedItem):
         raise item.error
     engine, detection = classifier.engine_of(item), item.detection
-    arrays = {
-        name: torch.from_numpy(np.array(array)).unsqueeze(0)
-        for name, array in item.windows[0].arrays.items()
-    }
-    streams = engine.adapter.byte_array(arrays)
+    streams = engine.byte_arrays([item.windows[0]])
     elements = {name: x.shape[1] for name, x in streams.items()}
     if learned := engine.header.model.learned_elements:
         elements["learned"] = learned

@@ -13,6 +13,9 @@ from perceiver_cli.media.types import Media, Source
 from perceiver_cli.media.windows import Coverage
 from perceiver_cli.preparation.signal import Signal
 
+# Streams, each with the shape of its array.
+Shapes = tuple[tuple[str, tuple[int, ...]], ...]
+
 
 @dataclass(frozen=True)
 class Window:
@@ -28,6 +31,11 @@ class Window:
     arrays: dict[str, np.ndarray]
     location: dict[str, Any] = field(default_factory=dict)
     signal: Signal = "present"
+
+    @property
+    def shapes(self) -> Shapes:
+        """The arrays' shapes: windows of equal shapes fit into one batch."""
+        return tuple((name, array.shape) for name, array in self.arrays.items())
 
 
 # Shorter sides, in pixels, of previews: (of pictures, of a video's frames). Large ones for

@@ -51,8 +51,7 @@ class PreparedItem:
     @property
     def kind(self) -> Hashable:
         """Items of the same kind fit into one batch: the same weights, the same shapes."""
-        shapes = ((name, array.shape) for name, array in self.windows[0].arrays.items())
-        return self.weights, *shapes
+        return self.weights, *self.windows[0].shapes
 
 
 @dataclass(frozen=True)
