@@ -118,7 +118,7 @@ class AudioAdapter(Adapter):
         centred = log - log.mean((1, 2), keepdim=True)
         return centred / (log.std((1, 2), keepdim=True) + 0.1)
 
-    def elements(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+    def with_positions(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         """float [B, 1, mels, frames] -> "audio": [B, M, C]."""
         assert self.fixed_positions is not None
         return {

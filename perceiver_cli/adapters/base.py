@@ -3,7 +3,7 @@
 From a file to the model. Preparation runs where the file is loaded (numpy, one file at a time),
 adapters where the model runs (torch, batches):
 
-    media -> preparation -> arrays of fixed shape -> features -> elements -> byte array per stream
+    media -> preparation -> arrays of fixed shape -> features -> byte array per stream
 """
 
 from __future__ import annotations
@@ -78,8 +78,8 @@ class Adapter(ABC):
         """
 
     @abstractmethod
-    def elements(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The byte arrays with their position features.
+    def with_positions(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The byte arrays, each element's values followed by its position features.
 
         Args:
             features: Stream -> what `features` gives.
@@ -135,7 +135,7 @@ class Adapter(ABC):
         Returns:
             Stream -> [B, M, C - P].
         """
-        return self.elements(features)
+        return self.with_positions(features)
 
     def byte_array(self, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
         """The byte arrays of a batch.
@@ -146,7 +146,7 @@ class Adapter(ABC):
         Returns:
             Stream -> [B, M, C].
         """
-        return self.elements(self.features(arrays))
+        return self.with_positions(self.features(arrays))
 
     @property
     def streams(self) -> dict[str, int]:

@@ -72,7 +72,7 @@ class ImageAdapter(Adapter):
         pixels = arrays["image"].permute(0, 3, 1, 2)
         return {"image": normalise_pixels(pixels, self.recipe)}
 
-    def elements(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+    def with_positions(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         """float [B, 3, S, S] -> "image": [B, M, values + position]."""
         values = self.element_values(features)["image"]
         return {

@@ -39,7 +39,7 @@ class PointCloudAdapter(Adapter):
         """float32 [B, points, 3], unchanged."""
         return {"pointcloud": arrays["pointcloud"].float()}
 
-    def elements(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+    def with_positions(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         """float32 [B, M, 3] -> "pointcloud": [B, M, 3 + 6 K]."""
         return {"pointcloud": fourier_features(features["pointcloud"], self.bands)}
 

@@ -70,7 +70,7 @@ class VideoAdapter(Adapter):
             features |= self.audio.features(arrays)
         return features
 
-    def elements(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+    def with_positions(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         """Features of either or both streams -> their byte arrays."""
         streams = {}
         if "video" in features:
@@ -78,7 +78,7 @@ class VideoAdapter(Adapter):
             values = self.transform(values) if self.transform else values
             streams["video"] = append_positions(values.flatten(1, -2), self.positions)
         if "audio" in features and self.audio:
-            streams |= self.audio.elements(features)
+            streams |= self.audio.with_positions(features)
         return streams
 
     def focus(self, stream: str, mass: np.ndarray, window: Window) -> list[list[Focus]]:

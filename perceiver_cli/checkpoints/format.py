@@ -21,6 +21,10 @@ from perceiver_cli.model.config import PerceiverConfig
 
 FORMAT = 2
 
+# Tensors that a file names otherwise than the model does: stored name -> the parameter's.
+_PARAMETERS = {"elements": "learned_elements"}
+_STORED = {parameter: stored for stored, parameter in _PARAMETERS.items()}
+
 # A file that is held open is opened anew after so many bytes: what has been read of an open file
 # counts as this process's memory, and opening takes as long as reading a megabyte.
 _HELD_BYTES = 2**24
@@ -83,22 +87,26 @@ class Checkpoint:
     half: bool = True
 
 
-class StoredTensors(Mapping[str, Any]):
-    """A file's tensors, each read, and made float32, when it is asked for."""
+def parameter_name(stored: str) -> str:
+    """The model's name for a tensor of a file."""
+    return _PARAMETERS.get(stored, stored)
 
-    def __init__(self, path: Path, names: list[str]) -> None:
+
+class StoredTensors(Mapping[str, Any]):
+    """A file's tensors by parameter name, each read, and made float32, when it is asked for."""
+
+    def __init__(self, path: Path, stored_names: list[str]) -> None:
         self._path = path
-        self._names = names
+        self._stored = {parameter_name(stored): stored for stored in stored_names}
         self._holding = False
         self._file: Any = None
         self._read = 0
 
     def __getitem__(self, name: str) -> Any:
-        if name not in self._names:
-            raise KeyError(name)
+        stored_name = self._stored[name]
         with _failing(self._path):
             file = self._file or safe_open(self._path, framework="pt")
-            stored = file.get_tensor(name)
+            stored = file.get_tensor(stored_name)
         if self._holding:
             self._read += stored.nbytes
             self._file = file if self._read < _HELD_BYTES else None
@@ -117,10 +125,10 @@ class StoredTensors(Mapping[str, Any]):
             self._holding, self._file, self._read = False, None, 0
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
+        return iter(self._stored)
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self._stored)
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -136,7 +144,10 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     import torch
 
     dtype = torch.float16 if checkpoint.half else torch.float32
-    tensors = {name: t.detach().to(dtype).contiguous() for name, t in checkpoint.tensors.items()}
+    tensors = {
+        _STORED.get(name, name): tensor.detach().to(dtype).contiguous()
+        for name, tensor in checkpoint.tensors.items()
+    }
     _write(path, checkpoint.header, tensors)
 
 

@@ -59,7 +59,7 @@ class Trace:
 
     def _take_readout(self, module: Any, inputs: tuple[Any, ...], output: tuple[Any, ...]) -> None:
         weights = output[1]
-        self.readout = _precise(weights.chunk(slice(0, weights.elements))).mean((1, 2))
+        self.readout = _precise(weights.chunk(slice(0, weights.num_elements))).mean((1, 2))
 
 
 def rollout(steps: list[AttentionWeights | Tensor], readout: Tensor | None) -> Tensor:

@@ -132,7 +132,7 @@ def _curves(engine: Engine, window: Window, seed: int) -> dict[str, np.ndarray]:
         heaviest_first = np.argsort(-mass, kind="stable")
         orders += [heaviest_first, heaviest_first[::-1]]
     rng = np.random.default_rng(seed)
-    orders += [rng.permutation(prediction.elements) for _ in range(_RANDOM)]
+    orders += [rng.permutation(prediction.num_elements) for _ in range(_RANDOM)]
     scores = _scores_without(engine, window, np.stack(orders), best)
     curves = {name: scores[2 * i : 2 * i + 2] for i, name in enumerate(Method)}
     return curves | {"random": np.tile(scores[-_RANDOM:].mean(0), (2, 1))}

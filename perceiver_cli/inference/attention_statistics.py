@@ -84,7 +84,7 @@ def _totals(
     """Mass [B, M]; and of s, the sum of the weights and the previous ones, sum(s log s): [B]."""
     batch = len(weights.peak)
     # One array: small ones that are kept, between large ones that are freed, fragment memory.
-    mass = weights.peak.new_empty(batch, weights.elements, dtype=torch.float32)
+    mass = weights.peak.new_empty(batch, weights.num_elements, dtype=torch.float32)
     mixed = weights.peak.new_zeros(batch)
     for where in weights.slices():
         chunk = weights.chunk(where)

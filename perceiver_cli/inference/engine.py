@@ -42,14 +42,14 @@ class WindowPrediction:
     Attributes:
         scores: float64 [classes], calibrated, summing to 1.
         statistics: Attention statistics; None if they were not asked for.
-        elements: M of the byte array.
+        num_elements: M of the byte array.
         channels: C of the byte array.
         distance: From familiar inputs, see familiar.py; None if the checkpoint has no statistics.
     """
 
     scores: FloatArray
     statistics: AttentionStats | None
-    elements: int
+    num_elements: int
     channels: int
     distance: float | None = None
 
@@ -129,8 +129,8 @@ class Engine:
         """Maximum number of windows of these shapes in one batch."""
         if shapes not in self._largest_batches:
             streams = self.adapter.element_values(self.adapter.features(_stacked([window])))
-            elements = sum(x.shape[1] for x in streams.values())
-            each = elements * self.header.model.channels * 4
+            num_elements = sum(x.shape[1] for x in streams.values())
+            each = num_elements * self.header.model.channels * 4
             _ = self.inference_model  # its weights take their memory first
             free = free_bytes(self.device)
             most = MOST_BYTES if free is None else free // WORK

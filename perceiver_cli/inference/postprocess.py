@@ -122,7 +122,7 @@ def result_of(
         ],
         among=None if chosen.classes is None else [header.labels[i].id for i in chosen.classes],
         read=read_share(item, header.recipe),
-        byte_array={"elements": clearest.elements, "channels": clearest.channels},
+        byte_array={"elements": clearest.num_elements, "channels": clearest.channels},
         attention=clearest.statistics,
     )
 

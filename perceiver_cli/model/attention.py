@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from perceiver_cli.model import keys_values
-from perceiver_cli.model.elements import Elements, as_keys_and_values
+from perceiver_cli.model.byte_array import NormalisedByteArray, as_keys_and_values
 from perceiver_cli.model.keys_values import ChunkedKeyValues, KeyValues
 
 
@@ -44,9 +44,9 @@ class AttentionWeights:
         self.whole = whole
 
     @property
-    def elements(self) -> int:
+    def num_elements(self) -> int:
         """M."""
-        return self.key_values.elements
+        return self.key_values.num_elements
 
     def slices(self) -> Iterator[slice]:
         """The slices of M that the chunks are of, in order."""
@@ -75,7 +75,7 @@ def attend(
     """
     queries = key_values.project_queries(queries)
     if torch.is_grad_enabled():
-        chunk = key_values.chunk(slice(0, key_values.elements))
+        chunk = key_values.chunk(slice(0, key_values.num_elements))
         return key_values.project_sums(chunk.sums(chunk.scores(queries).softmax(-1))), None
 
     shape = (*queries.shape[:3], 1)
@@ -218,7 +218,7 @@ class CrossAttend(nn.Module):
     def forward(
         self,
         latents: Tensor,
-        x: Tensor | Elements,
+        x: Tensor | NormalisedByteArray,
         *,
         fold: bool | None = None,
         watched: bool = False,
@@ -247,7 +247,7 @@ class CrossAttend(nn.Module):
         return self.heads * latents * channels <= (channels + latents) * self.qk_channels
 
     def _attend_folded(
-        self, queries: Tensor, x: Tensor | Elements, watched: bool
+        self, queries: Tensor, x: Tensor | NormalisedByteArray, watched: bool
     ) -> tuple[Tensor, AttentionWeights | None]:
         # The norm's scale is applied to the weights, which are smaller than the elements.
         key, value = (
@@ -264,7 +264,7 @@ class CrossAttend(nn.Module):
         return attended, weights
 
     def _attend_plain(
-        self, queries: Tensor, x: Tensor | Elements, watched: bool
+        self, queries: Tensor, x: Tensor | NormalisedByteArray, watched: bool
     ) -> tuple[Tensor, AttentionWeights | None]:
         def compute(where: slice) -> tuple[Tensor, Tensor]:
             chunk = x[:, where] * self.norm_scale + self.norm_shift
@@ -272,10 +272,12 @@ class CrossAttend(nn.Module):
             # Contiguous: keys are read transposed, and a second time for statistics.
             return split_heads(key, self.heads).contiguous(), split_heads(value, self.heads)
 
-        elements = x.shape[1]
-        if torch.is_grad_enabled() or elements <= keys_values.CHUNK:
-            key_values = ChunkedKeyValues.of(*compute(slice(0, elements)))  # statistics included
+        num_elements = x.shape[1]
+        if torch.is_grad_enabled() or num_elements <= keys_values.CHUNK:
+            key_values = ChunkedKeyValues.of(
+                *compute(slice(0, num_elements))
+            )  # statistics included
         else:
-            key_values = ChunkedKeyValues(elements, queries.dtype, compute)
+            key_values = ChunkedKeyValues(num_elements, queries.dtype, compute)
         attended, weights = attend(split_heads(queries, self.heads), key_values, watched=watched)
         return attended.transpose(1, 2).flatten(2), weights

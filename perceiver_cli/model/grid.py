@@ -30,7 +30,7 @@ class GridKeyValues:
     def __init__(self, raw: Tensor, rows: Tensor, columns: Tensor, eps: float) -> None:
         rows, columns = rows.to(raw), columns.to(raw)
         self.rows, self.columns = len(rows), len(columns)
-        self.elements = self.rows * self.columns
+        self.num_elements = self.rows * self.columns
         self.own = 1 + raw.shape[2]
         channels = raw.shape[2] + rows.shape[1]
 

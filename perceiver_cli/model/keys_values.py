@@ -34,7 +34,7 @@ class KeyValues(Protocol):
     """
 
     @property
-    def elements(self) -> int:
+    def num_elements(self) -> int:
         """M."""
 
     @property
@@ -77,7 +77,7 @@ class ChunkedKeyValues:
     compute: from a slice to keys [B, H or 1, m, c], of `dtype`, and values [B, H or 1, m, v].
     """
 
-    elements: int
+    num_elements: int
     dtype: torch.dtype
     compute: Callable[[slice], tuple[Tensor, Tensor]]
     shared: bool = False
@@ -93,8 +93,8 @@ class ChunkedKeyValues:
 
     def slices(self) -> Iterator[slice]:
         """See KeyValues."""
-        for start in range(0, self.elements, CHUNK):
-            yield slice(start, min(start + CHUNK, self.elements))
+        for start in range(0, self.num_elements, CHUNK):
+            yield slice(start, min(start + CHUNK, self.num_elements))
 
     def chunk(self, where: slice) -> DenseChunk:
         """See KeyValues."""

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from perceiver_cli.model import keys_values
 from perceiver_cli.model.attention import AttentionWeights, CrossAttend, SelfAttend
+from perceiver_cli.model.byte_array import NormalisedByteArray, Positions, normalise
 from perceiver_cli.model.config import PerceiverConfig, shared_index
-from perceiver_cli.model.elements import Elements, Positions, normalise
 from perceiver_cli.model.preprocessing import LearnedPreprocessor
 
 # Called after each cross-attend with its number (0-based) and its weights.
@@ -122,7 +122,7 @@ class Perceiver(nn.Module):
         )
         learned = config.learned_inputs or config.position_rows
         self.preprocessor = LearnedPreprocessor(config) if learned else None
-        self.elements = (
+        self.learned_elements = (
             nn.Parameter(
                 nn.init.trunc_normal_(
                     torch.empty(config.learned_elements, config.channels), std=0.02
@@ -190,8 +190,8 @@ class Perceiver(nn.Module):
         x = self.padding(streams) if self.padding else next(iter(streams.values()))
         if self.preprocessor is not None:
             x = self.preprocessor(x)
-        if self.elements is not None:
-            x = torch.cat([x, self.elements.expand(len(x), -1, -1)], 1)
+        if self.learned_elements is not None:
+            x = torch.cat([x, self.learned_elements.expand(len(x), -1, -1)], 1)
         return x
 
     def read(
@@ -204,14 +204,16 @@ class Perceiver(nn.Module):
         watch_latents: LatentWatcher | None = None,
     ) -> Tensor:
         """x: a byte array [B, M, C], any number of elements; returns logits. See forward."""
-        elements: Tensor | Elements = Elements(x, positions, self.config.norm_eps, dtype or x.dtype)
+        byte_array: Tensor | NormalisedByteArray = NormalisedByteArray(
+            x, positions, self.config.norm_eps, dtype or x.dtype
+        )
         if torch.is_grad_enabled() or x.shape[1] <= keys_values.CHUNK:
-            elements = elements[:, :]  # normalised once for all repeats
+            byte_array = byte_array[:, :]  # normalised once for all repeats
         latents = self.latents if chosen is None else self.latents[chosen]
         latents = latents.expand(x.shape[0], -1, -1)
         for repeat in range(self.config.cross_attends):
             cross = self.cross[shared_index(self.config.share_cross, repeat)]
-            latents, weights = cross(latents, elements, watched=watch is not None)
+            latents, weights = cross(latents, byte_array, watched=watch is not None)
             if watch is not None and weights is not None:
                 watch(repeat, weights)
             transformer = self.transformers[shared_index(self.config.share_latent, repeat)]

@@ -143,7 +143,7 @@ class Batches:
             targets, teacher_features = targets[:, :classes], targets[:, classes:]
             targets = targets * (1 - self.plan.smoothing) + self.plan.smoothing / classes
             last = progress > 0.9
-            elements = self.adapter.elements(features)
+            elements = self.adapter.with_positions(features)
             for name, array in elements.items():
                 kept = _random_subset(1.0 if last else self.plan.elements, array.shape[1])
                 if kept is not None:

@@ -17,6 +17,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from perceiver_cli.adapters.base import Adapter
 from perceiver_cli.atomic import atomic_write
+from perceiver_cli.checkpoints.format import parameter_name
 from perceiver_cli.model.perceiver import Perceiver
 from perceiver_cli.training.batches import Batch, Batches
 from perceiver_cli.training.data.cache import Cache
@@ -170,7 +171,7 @@ class Training:
         parts: dict[str, dict[str, Tensor]] = {kind: {} for kind in kinds}
         for name, value in tensors.items():
             kind, rest = name.split("/", 1)
-            parts[kind][rest] = value
+            parts[kind][parameter_name(rest)] = value
         self.model.load_state_dict(parts["model"])
         if self.feature_loss is not None:
             self.feature_loss.load_state_dict(parts["guide"])

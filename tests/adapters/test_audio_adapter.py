@@ -26,7 +26,7 @@ def log_mel(adapter: AudioAdapter, samples: np.ndarray) -> torch.Tensor:
 
 def elements_of(adapter: AudioAdapter, samples: np.ndarray) -> torch.Tensor:
     """The byte array [M, C]."""
-    return adapter.elements({"audio": log_mel(adapter, samples)[None, None]})["audio"][0]
+    return adapter.with_positions({"audio": log_mel(adapter, samples)[None, None]})["audio"][0]
 
 
 def click(adapter: AudioAdapter, length_s: float, at_s: float) -> np.ndarray:

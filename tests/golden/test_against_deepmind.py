@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from perceiver_cli.adapters.fourier import Bands, GridFeatures, fourier_features, grid_positions
 from perceiver_cli.adapters.patches import append_positions
 from perceiver_cli.model.attention import CrossAttend, SelfAttend
+from perceiver_cli.model.byte_array import normalise
 from perceiver_cli.model.config import PerceiverConfig
-from perceiver_cli.model.elements import normalise
 from perceiver_cli.model.perceiver import Perceiver
 
 BOUNDS = {torch.float64: 1e-12, torch.float32: 1e-5}

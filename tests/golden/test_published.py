@@ -94,7 +94,7 @@ def logits(checkpoint: Checkpoint, kind: str) -> np.ndarray:
     adapter = build_adapter(checkpoint.header.recipe)
     features = {name: torch.from_numpy(x) for name, x in inputs(kind).items()}
     with torch.inference_mode():
-        return model(adapter.elements(features)).numpy()
+        return model(adapter.with_positions(features)).numpy()
 
 
 @pytest.mark.parametrize("legacy", [False, True])

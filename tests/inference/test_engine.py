@@ -110,7 +110,7 @@ def test_a_window_knows_the_size_of_its_byte_array(weights, windows, tmp_path):
     (found,) = engine.predict([window], attention=False)
     sizes = [x.shape[1] for x in engine.streams([window]).values()]
     assert len(sizes) == 2
-    assert (found.elements, found.channels) == (sum(sizes) + 3, engine.header.model.channels)
+    assert (found.num_elements, found.channels) == (sum(sizes) + 3, engine.header.model.channels)
 
 
 @pytest.mark.parametrize("last", [False, True])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from perceiver_cli.model import keys_values
 from perceiver_cli.model.attention import AttentionWeights, CrossAttend, attend
-from perceiver_cli.model.elements import normalise
+from perceiver_cli.model.byte_array import normalise
 from perceiver_cli.model.keys_values import ChunkedKeyValues
 
 EPS = 1e-5
@@ -34,7 +34,7 @@ def inputs(batch: int, latents: int, elements: int, width: int, channels: int, s
 
 
 def whole_softmax(weights: AttentionWeights) -> torch.Tensor:
-    keys, _ = weights.key_values.compute(slice(0, weights.elements))
+    keys, _ = weights.key_values.compute(slice(0, weights.num_elements))
     return (weights.queries @ keys.mT).softmax(-1)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from perceiver_cli.adapters.fourier import Bands, GridFeatures
 from perceiver_cli.model import grid
 from perceiver_cli.model.attention import attend
-from perceiver_cli.model.elements import Elements, as_keys_and_values, normalise
+from perceiver_cli.model.byte_array import NormalisedByteArray, as_keys_and_values, normalise
 from perceiver_cli.model.grid import GridKeyValues
 from perceiver_cli.model.keys_values import ChunkedKeyValues
 
@@ -83,7 +83,9 @@ def test_a_gpu_reads_more_at_once(monkeypatch):
 
 @pytest.mark.parametrize(("sizes", "as_grid"), [((12,), False), ((3, 4), True), ((2, 3, 2), False)])
 def test_what_is_read_as_a_grid(sizes, as_grid):
-    x = Elements(torch.zeros(1, 12, 2), GridFeatures(Bands(2, 3.0), *sizes), EPS, torch.float32)
+    x = NormalisedByteArray(
+        torch.zeros(1, 12, 2), GridFeatures(Bands(2, 3.0), *sizes), EPS, torch.float32
+    )
     assert isinstance(as_keys_and_values(x), GridKeyValues) is as_grid
 
 

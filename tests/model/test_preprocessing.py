@@ -25,7 +25,7 @@ def test_windows_are_a_convolution_with_max_pooling(windows, side):
     model = model_for(recipe, learned_inputs=9 * 147, learned_outputs=5, learned_windows=9)
     nn.init.normal_(model.preprocessor.project.bias)
     pixels = torch.randn(2, 3, 32, 32)
-    x = model.gather(ImageAdapter(recipe).elements({"image": pixels}))
+    x = model.gather(ImageAdapter(recipe).with_positions({"image": pixels}))
 
     layer = model.preprocessor.project
     before = 2 if windows == "same" else 3
@@ -47,7 +47,7 @@ def test_learned_positions_stand_behind_projected_pixels():
         recipe, learned_inputs=3, learned_outputs=4, position_rows=36, position_channels=5
     )
     pixels = torch.randn(2, 3, 6, 6)
-    x = model.gather(ImageAdapter(recipe).elements({"image": pixels}))
+    x = model.gather(ImageAdapter(recipe).with_positions({"image": pixels}))
     layer = model.preprocessor.project
     expected = functional.conv2d(pixels, layer.weight[..., None, None], layer.bias)
     torch.testing.assert_close(x[..., :4], expected.flatten(2).mT)
@@ -59,7 +59,7 @@ def test_learned_positions_may_stand_behind_plain_pixels():
     recipe = ImageRecipe(size=6, patch=1, positions=False)
     model = model_for(recipe, position_rows=36, position_channels=5)
     pixels = torch.randn(2, 3, 6, 6)
-    x = model.gather(ImageAdapter(recipe).elements({"image": pixels}))
+    x = model.gather(ImageAdapter(recipe).with_positions({"image": pixels}))
     assert torch.equal(x[..., :3], pixels.flatten(2).mT)
     assert torch.equal(x[1, :, 3:], model.preprocessor.positions)
 
@@ -77,7 +77,7 @@ def test_learned_elements_are_read_behind_the_streams():
     streams = {"video": torch.randn(2, 5, 9), "audio": torch.randn(2, 6, 7)}
     x = model.gather(streams)
     assert x.shape == (2, 13, 13)
-    assert torch.equal(x[1, 11:], model.elements)
+    assert torch.equal(x[1, 11:], model.learned_elements)
     assert model.padding.embeddings["audio"].shape == (6,)
 
 

@@ -86,7 +86,7 @@ class SeriesAdapter(Adapter):
     def element_values(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         return features
 
-    def elements(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+    def with_positions(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         return {"series": append_positions(features["series"], self.fixed_positions)}
 
     def focus(self, stream: str, mass: np.ndarray, window: Window) -> list[list[Focus]]:

@@ -97,11 +97,11 @@ def test_a_time_budget_ends_the_training(tmp_path):
 
 def test_a_share_of_latents_and_elements_is_used_until_the_last_tenth(tmp_path, monkeypatch):
     training = new_training(tmp_path, latents=0.5, elements=0.25)
-    elements, forward = training.batches.adapter.elements, training.model.forward
+    with_positions, forward = training.batches.adapter.with_positions, training.model.forward
     there, used = [], []
 
     def counted(features):
-        made = elements(features)
+        made = with_positions(features)
         there.append(made["pointcloud"].shape[1])
         return made
 
@@ -109,7 +109,7 @@ def test_a_share_of_latents_and_elements_is_used_until_the_last_tenth(tmp_path, 
         used.append((streams["pointcloud"].shape[1], chosen))
         return forward(streams, chosen=chosen, dtype=dtype)
 
-    monkeypatch.setattr(training.batches.adapter, "elements", counted)
+    monkeypatch.setattr(training.batches.adapter, "with_positions", counted)
     monkeypatch.setattr(training.model, "forward", watched)
     training.run(lambda progress: None)
     (first, chosen), (last, everything) = used[0], used[-1]
@@ -157,7 +157,7 @@ def test_augmented_batches_fit_the_model_and_their_targets_sum_to_one(modality, 
         torch.manual_seed(seed)
         targets = torch.eye(6)
         features, mixed = augment(ARRAYS[modality](), targets)
-        for name, elements in adapter.elements(features).items():
+        for name, elements in adapter.with_positions(features).items():
             assert elements.shape[2] == adapter.streams[name]
             assert elements.isfinite().all()
             seen.add(name)

@@ -216,7 +216,7 @@ def _conv_preprocessor(tensors: Tensors) -> tuple[dict[str, Any], Weights]:
 
 def _multimodal_preprocessor(tensors: Tensors, channels: int) -> tuple[dict[str, Any], Weights]:
     """Padding of the streams; the label's one element is always masked: a learned constant."""
-    weights = {"elements": tensors.take(f"{_PREPROCESSOR}.mask.label", 1, channels)}
+    weights = {"learned_elements": tensors.take(f"{_PREPROCESSOR}.mask.label", 1, channels)}
     for theirs, ours in (("audio", "audio"), ("image", "video")):
         _, padding = tensors.shape(f"{_PREPROCESSOR}.padding.{theirs}", 2)
         embedding = tensors.take(f"{_PREPROCESSOR}.padding.{theirs}", 1, padding)

@@ -34,7 +34,7 @@ def test_positions_apart_and_any_slices_change_nothing(randomise, monkeypatch, c
     model = randomise(Perceiver(replace(CONFIG, cross_heads=heads, cross_channels=20))).float()
     watches = AttentionRecorder(), AttentionRecorder()
     with torch.inference_mode():
-        plain = model(ADAPTER.elements(features()), watches[0])
+        plain = model(ADAPTER.with_positions(features()), watches[0])
         monkeypatch.setattr(keys_values, "CHUNK", chunk)
         monkeypatch.setattr(grid, "POSITIONS", chunk)
         quick = model(
@@ -62,7 +62,7 @@ def lowered(model: Perceiver, precision: torch.dtype) -> Perceiver:
 )
 def test_lower_precisions_give_nearly_the_same(randomise, processor, precision, least, most):
     model = randomise(Perceiver(replace(CONFIG, readout="query"))).float()
-    streams = ADAPTER.elements(features())
+    streams = ADAPTER.with_positions(features())
     with torch.inference_mode():
         exact = model(streams)
         found = lowered(model, precision)(streams, dtype=elements_dtype(model, precision, CPU))

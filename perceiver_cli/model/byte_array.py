@@ -25,7 +25,7 @@ class Positions(Protocol):
     def __getitem__(self, where: slice) -> Tensor: ...
 
 
-class Elements:
+class NormalisedByteArray:
     """A byte array [B, M, C] of which each slice is concatenated and normalised when it is read.
 
     The whole is never materialized, and a slice stays in the processor's cache.
@@ -59,9 +59,9 @@ class Elements:
         return GridKeyValues(self.raw, rows, columns, self.eps)
 
 
-def as_keys_and_values(x: Tensor | Elements) -> KeyValues:
+def as_keys_and_values(x: Tensor | NormalisedByteArray) -> KeyValues:
     """Elements [B, M, C] as both keys and values."""
-    if isinstance(x, Elements) and x.grid is not None:
+    if isinstance(x, NormalisedByteArray) and x.grid is not None:
         return x.grid
 
     def compute(where: slice) -> tuple[Tensor, Tensor]:
