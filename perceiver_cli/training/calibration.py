@@ -22,6 +22,7 @@ from perceiver_cli.checkpoints.familiar import (
 )
 from perceiver_cli.checkpoints.format import Header
 from perceiver_cli.checkpoints.label_tree import LabelTree, Nodes, tempered
+from perceiver_cli.choices import SURE
 from perceiver_cli.device import to_device
 from perceiver_cli.modalities import find_modality
 from perceiver_cli.model.perceiver import MeanLatent, Perceiver
@@ -136,7 +137,7 @@ def calibrate(
     familiar = None
     if fits(width) and len(known):
         familiar = fit_familiar(read(known), outputs, by_class).to_dict()
-    measured = measure(scores[ALL_STREAMS], outputs[ALL_STREAMS].classes).rounded()
+    measured = measure(scores[ALL_STREAMS], outputs[ALL_STREAMS].classes, SURE).rounded()
     before = {n: f for n, f in header.card.get("measured", {}).items() if n != HELD}
     return replace(
         header,

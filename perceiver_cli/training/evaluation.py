@@ -230,7 +230,7 @@ def _evaluate_files(
     return Evaluation(
         header.name,
         header.labels,
-        measure(table, true),
+        measure(table, true, classifier.sure),
         confusion(table.argmax(1), true, len(header.labels)),
         failed,
         add_calibration(answers, table, true, tree),

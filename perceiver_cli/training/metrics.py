@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from perceiver_cli.choices import SURE
-
 BINS = 15
 
 
@@ -24,7 +22,7 @@ class Measures:
         top5: Share with the right class among the five best.
         class_mean: Recall averaged over classes.
         ece: Expected calibration error of the top score over 15 bins of equal width.
-        kept: Share whose best score is sure enough for an answer that is a class.
+        coverage: Share whose best score is sure enough for an answer that is a class.
     """
 
     items: int
@@ -33,15 +31,17 @@ class Measures:
     top5: float
     class_mean: float
     ece: float
-    kept: float
+    coverage: float
 
     def rounded(self) -> dict[str, Any]:
-        """As cards and JSON have them: shares with four digits."""
+        """As cards and JSON have them: shares with four digits, the coverage as "kept"."""
         figures = {k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(self).items()}
-        return figures | {"top1_interval": [round(v, 4) for v in self.top1_interval]}
+        figures["top1_interval"] = [round(v, 4) for v in self.top1_interval]
+        figures["kept"] = figures.pop("coverage")
+        return figures
 
 
-def measure(scores: np.ndarray, truth: np.ndarray, sure: float = SURE) -> Measures:
+def measure(scores: np.ndarray, truth: np.ndarray, sure: float) -> Measures:
     """All measures at once. Classes without items do not count in class_mean.
 
     Args:
@@ -59,7 +59,7 @@ def measure(scores: np.ndarray, truth: np.ndarray, sure: float = SURE) -> Measur
         top5=float((order[:, :5] == truth[:, None]).any(1).mean()),
         class_mean=float(recalls(confusion(order[:, 0], truth, scores.shape[1])).mean()),
         ece=calibration_error(best, right),
-        kept=float((best >= sure).mean()),
+        coverage=float((best >= sure).mean()),
     )
 
 

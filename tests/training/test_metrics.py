@@ -15,11 +15,11 @@ def test_measures_of_a_small_table():
     assert measured.top1 == 0.75
     assert measured.top5 == 1.0
     assert measured.class_mean == pytest.approx((1 + 1 + 0.5) / 3)
-    assert measured.kept == 0.75
+    assert measured.coverage == 0.75
 
 
 def test_class_mean_leaves_out_classes_without_items():
-    assert metrics.measure(SCORES[:2], TRUTH[:2]).class_mean == 1.0
+    assert metrics.measure(SCORES[:2], TRUTH[:2], sure=0.55).class_mean == 1.0
 
 
 def test_confusion_has_true_classes_in_rows():

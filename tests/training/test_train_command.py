@@ -333,6 +333,19 @@ def test_evaluate_tells_what_it_could_not_measure(pictures, tmp_path, run):
     assert "no file of class red could be classified" in outcome.stderr
 
 
+def test_evaluate_counts_what_is_sure_enough_by_the_score_asked_for(pictures, tmp_path, run):
+    target = tmp_path / "own.safetensors"
+    assert train(run, pictures, target).exit_code == 0
+    call = ["evaluate", pictures, "--split", "train", "--model", target, "--format", "json"]
+    scores = {}
+    for sure in ("0.5", "1"):
+        measured = json.loads(run(*call, "--sure", sure).stdout)
+        scores[sure] = measured["kept"]
+        assert measured["kept"] == measured["answers"]["levels"]["class"]["given"]
+    # Of two classes, the likelier one always has half of the score.
+    assert scores == {"0.5": 1.0, "1": 0.0}
+
+
 def test_evaluate_says_that_it_measures_on_the_training_files(pictures, tmp_path, run, monkeypatch):
     target = tmp_path / "own.safetensors"
     monkeypatch.setattr(sys, "argv", ["perceiver", "train", str(pictures / "train")])
