@@ -166,7 +166,7 @@ def load_sample(
     return load_or_decode(
         run / "known",
         evenly_spaced(kept, FAMILIAR_FILES),
-        adapter,
+        adapter.recipe,
         lambda done, total: tell("familiar files", done, total),
     )
 

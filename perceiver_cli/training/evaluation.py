@@ -15,6 +15,7 @@ from perceiver_cli.checkpoints.label_tree import LabelTree
 from perceiver_cli.errors import InputError, UsageError
 from perceiver_cli.inference.classifier import Classifier
 from perceiver_cli.inference.decoding.decoders import Decoder, InProcessDecoder
+from perceiver_cli.inference.decoding.items import FailedItem
 from perceiver_cli.inputs.filters import FileFilter
 from perceiver_cli.inputs.paths import walk
 from perceiver_cli.modalities import part
@@ -199,8 +200,8 @@ def _evaluate_files(
     classes = [index[label.id] for label in labelled.labels]
     scores, truth, answered = [], [], []
     failed: list[LeftOut] = []
-    results = classifier.stream((path for path, _ in labelled.files), decoder)
-    for (path, own), result in zip(labelled.files, results, strict=True):
+    results = classifier.stream_items((path for path, _ in labelled.files), decoder)
+    for (path, own), (item, result) in zip(labelled.files, results, strict=True):
         on_file()
         if result.ok and result.signal == "present":
             row = np.zeros(len(header.labels))
@@ -213,11 +214,11 @@ def _evaluate_files(
         if result.ok:
             failed.append(left_out_without_signal(str(path), classes[own], result.signal))
             continue
-        error = result.error
-        entry = left_out_by_error(str(path), classes[own], error.kind, error.message)
+        assert isinstance(item, FailedItem)
+        entry = left_out_by_error(item.source, classes[own], item.error)
         failed.append(entry)
         if options.fail_fast and entry.kind == "broken":
-            raise InputError(error.kind, f"{path}: {error.message}")
+            raise InputError(item.error.kind, f"{path}: {item.error.message}")
     for missing in {classes[own] for _, own in labelled.files} - set(truth):
         first = next(entry for entry in failed if entry.class_index == missing)
         raise UsageError(

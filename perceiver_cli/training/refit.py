@@ -67,21 +67,24 @@ def refit(options: RefitOptions, tell: Callable[[str, int, int], None]) -> Heade
     """
     checkpoint = load_checkpoint(options.checkpoint)
     header = checkpoint.header
-    kept, held = training_files(options.folder, options.held_out, options.groups)
-    if [label.id for label in kept.labels] != [label.id for label in header.labels]:
+    train_files, held_files = training_files(options.folder, options.held_out, options.groups)
+    if [label.id for label in train_files.labels] != [label.id for label in header.labels]:
         raise UsageError(f"{options.folder}: its classes are not those of {header.name}")
-    header = replace(header, labels=_labels(options, kept.labels, header.labels))
+    header = replace(header, labels=_labels(options, train_files.labels, header.labels))
     adapter = _adapter(options, header)
     header = replace(header, recipe=asdict(adapter.recipe))
     options.run.mkdir(parents=True, exist_ok=True)
-    watch = load_or_decode(
-        options.run / "held", held, adapter, lambda n, total: tell("held-out files", n, total)
+    held_cache = load_or_decode(
+        options.run / "held",
+        held_files,
+        adapter.recipe,
+        lambda done, total: tell("held-out files", done, total),
     )
-    if not len(watch):
+    if not len(held_cache):
         raise UsageError(f"{options.folder}: no file is held out to fit to (--hold-out)")
-    known = load_sample(options.run, kept, adapter, tell)
+    known = load_sample(options.run, train_files, adapter, tell)
     model = build_model(checkpoint, str(options.checkpoint)).to(torch.device(options.device))
-    header = calibrate(header, model, adapter, watch, known)
+    header = calibrate(header, model, adapter, held_cache, known)
     replace_header(options.checkpoint, header)
     return header
 

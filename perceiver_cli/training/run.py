@@ -135,14 +135,14 @@ def train(options: TrainingOptions, listener: Listener) -> Header:
     data = load_or_decode(
         options.run / "train",
         train_files,
-        adapter.for_training(),
+        adapter.for_training().recipe,
         lambda done, total: listener.decoded("training files", done, total),
         fail_fast=options.fail_fast,
     )
     held_out = load_or_decode(
         options.run / "held",
         held_files,
-        adapter,
+        adapter.recipe,
         lambda done, total: listener.decoded("held-out files", done, total),
         fail_fast=options.fail_fast,
     )

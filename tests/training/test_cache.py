@@ -4,9 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from perceiver_cli.adapters import build_adapter
 from perceiver_cli.errors import InputError
 from perceiver_cli.preparation.base import Window
+from perceiver_cli.preparation.image import ImageRecipe
 from perceiver_cli.training.data.cache import fingerprint, open_cache, write_cache
 from perceiver_cli.training.data.decode import load_or_decode
 from perceiver_cli.training.data.folder import read_folder
@@ -25,10 +25,10 @@ def pictures(tmp_path) -> Path:
 
 
 def test_files_are_decoded_once(pictures, tmp_path):
-    folder, adapter = read_folder(pictures, "train"), build_adapter({"modality": "image"})
+    folder, recipe = read_folder(pictures, "train"), ImageRecipe()
     told = []
     cache = load_or_decode(
-        tmp_path / "cache", folder, adapter, lambda done, total: told.append(done)
+        tmp_path / "cache", folder, recipe, lambda done, total: told.append(done)
     )
     assert cache.streams["image"].shape == (6, 64, 64, 3)
     assert cache.classes.tolist() == [0, 0, 0, 1, 1, 1]
@@ -36,19 +36,19 @@ def test_files_are_decoded_once(pictures, tmp_path):
     assert (notes.class_index, notes.kind) == (0, "passed_over")
     assert notes.path.endswith("notes.txt")
     assert told == list(range(1, 8))
-    again = load_or_decode(tmp_path / "cache", folder, adapter, lambda done, total: told.append(0))
+    again = load_or_decode(tmp_path / "cache", folder, recipe, lambda done, total: told.append(0))
     assert 0 not in told
     np.testing.assert_array_equal(again.streams["image"], cache.streams["image"])
     assert again.left_out == cache.left_out
 
 
 def test_a_changed_file_or_recipe_decodes_anew(pictures):
-    folder, adapter = read_folder(pictures, "train"), build_adapter({"modality": "image"})
-    before = fingerprint(folder, adapter)
-    assert fingerprint(folder, build_adapter({"modality": "image", "size": 32})) != before
+    folder, recipe = read_folder(pictures, "train"), ImageRecipe()
+    before = fingerprint(folder, recipe)
+    assert fingerprint(folder, ImageRecipe(size=32)) != before
     make_picture(pictures / "a" / "0.png", width=80)
-    assert fingerprint(folder, adapter) != before
-    assert fingerprint(replace(folder, files=folder.files[1:]), adapter) != before
+    assert fingerprint(folder, recipe) != before
+    assert fingerprint(replace(folder, files=folder.files[1:]), recipe) != before
 
 
 def test_items_may_lack_a_stream(tmp_path):
@@ -68,31 +68,31 @@ def test_what_is_left_out_and_why(pictures, tmp_path):
     whole = (pictures / "b" / "0.png").read_bytes()
     (pictures / "b" / "half.png").write_bytes(whole[:60])
     (pictures / "b" / "nothing.png").touch()
+    (pictures / "b" / "raw.cr3").write_bytes(b"\0\0\0\x18ftypcrx \0\0\0\1crx isom")
     (pictures / "b" / "loop.png").symlink_to("loop.png")
     make_sound(pictures / "b" / "bark.wav", 0.2)
-    folder, adapter = read_folder(pictures, "train"), build_adapter({"modality": "image"})
-    cache = load_or_decode(tmp_path / "cache", folder, adapter, lambda done, total: None)
+    folder, recipe = read_folder(pictures, "train"), ImageRecipe()
+    cache = load_or_decode(tmp_path / "cache", folder, recipe, lambda done, total: None)
     kinds = {Path(entry.path).name: entry.kind for entry in cache.left_out}
     assert kinds == {
         "notes.txt": "passed_over",
         "nothing.png": "passed_over",
         "half.png": "broken",
+        "raw.cr3": "broken",
         "loop.png": "broken",
         "bark.wav": "other_modality",
     }
     used = [folder.files[i][1] for i in np.unique(cache.files)]
     usage = usage_by_class(folder.labels, used, [], cache.left_out)
-    assert usage == [ClassUsage("a", 3, 0, 1, 0), ClassUsage("b", 3, 0, 2, 2)]
+    assert usage == [ClassUsage("a", 3, 0, 1, 0), ClassUsage("b", 3, 0, 2, 3)]
 
 
 @pytest.mark.parametrize("decoded_before", [False, True])
 def test_fail_fast_stops_at_the_first_broken_file(pictures, tmp_path, decoded_before):
     for name in ("y.png", "z.png"):
         (pictures / "b" / name).write_bytes((pictures / "b" / "0.png").read_bytes()[:60])
-    folder, adapter = read_folder(pictures, "train"), build_adapter({"modality": "image"})
+    folder, recipe = read_folder(pictures, "train"), ImageRecipe()
     if decoded_before:
-        load_or_decode(tmp_path / "cache", folder, adapter, lambda done, total: None)
+        load_or_decode(tmp_path / "cache", folder, recipe, lambda done, total: None)
     with pytest.raises(InputError, match=r"y\.png: the PNG data"):
-        load_or_decode(
-            tmp_path / "cache", folder, adapter, lambda done, total: None, fail_fast=True
-        )
+        load_or_decode(tmp_path / "cache", folder, recipe, lambda done, total: None, fail_fast=True)

@@ -248,6 +248,22 @@ def test_a_table_tells_which_files_are_used(pictures, tmp_path, run):
     assert not (tmp_path / "other.safetensors").exists()
 
 
+def test_media_that_cannot_be_read_are_broken_for_every_command(pictures, tmp_path, run):
+    target = tmp_path / "own.safetensors"
+    raw = pictures / "train" / "red" / "photo.cr3"
+    raw.write_bytes(b"\0\0\0\x18ftypcrx \0\0\0\1crx isom")
+    line = f"{raw}: looks like a Canon raw photo; export it as JPEG\n"
+    outcome = train(run, pictures, target, "--fail-fast")
+    assert (outcome.exit_code, outcome.stderr) == (1, f"perceiver: {line}")
+    assert f"broken: {line}" in train(run, pictures, target).stderr
+    call = ["evaluate", pictures, "--split", "train", "--model", target]
+    (failed,) = json.loads(run(*call, "--format", "json").stdout)["failed_files"]
+    assert (failed["path"], failed["kind"]) == (str(raw), "broken")
+    outcome = run("classify", raw.parent, "--model", target)
+    assert outcome.exit_code == 1
+    assert line in outcome.stderr
+
+
 def test_nothing_held_out_is_said(pictures, tmp_path, run):
     outcome = train(run, pictures, tmp_path / "own.safetensors", "--hold-out", 0)
     assert outcome.exit_code == 0

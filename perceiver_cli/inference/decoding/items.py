@@ -69,13 +69,22 @@ class FailedItem:
 
     @property
     def is_no_media(self) -> bool:
-        """Whether it is passed over in a folder: other media are not, whatever their fault.
-
-        A file without bytes is no media; a sound without samples, which is "empty" too, is.
-        """
-        if self.error.kind == "empty":
-            return self.source.has_no_bytes()
-        return isinstance(self.error, NotMediaError)
+        """Whether it is passed over in a folder, see is_no_media."""
+        return is_no_media(self.source, self.error)
 
 
 Item = PreparedItem | FailedItem
+
+
+def is_no_media(source: Source, error: InputError) -> bool:
+    """Whether an input is passed over in a folder: media are not, whatever their fault.
+
+    A file without bytes is no media; a sound without samples, which is "empty" too, is.
+
+    Args:
+        source: The input.
+        error: Why it cannot be classified.
+    """
+    if error.kind == "empty":
+        return source.has_no_bytes()
+    return isinstance(error, NotMediaError)

@@ -6,28 +6,22 @@ Imports no torch: decoding processes run this. Of a checkpoint only the header i
 from __future__ import annotations
 
 import time
-import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from perceiver_cli.checkpoints import registry
 from perceiver_cli.checkpoints.format import Header, read_header
-from perceiver_cli.detect import Detection, detect
+from perceiver_cli.detect import Detection
 from perceiver_cli.errors import CheckpointError, InputError, NotMediaError
+from perceiver_cli.inference.decoding.decode import Corruption, decode, identify
 from perceiver_cli.inference.decoding.items import FailedItem, Item, PreparedItem
-from perceiver_cli.media.failures import UNREADABLE_CONTENT, wrap_errors
 from perceiver_cli.media.types import Source
 from perceiver_cli.modalities import MODALITIES, serving
-from perceiver_cli.preparation.base import Preparation, Preview, Reading
+from perceiver_cli.preparation.base import Preparation, Reading
 from perceiver_cli.preparation.recipes import preparation_for
 
 DefaultWeights = Mapping[str, Path | CheckpointError]
-
-Corruption = Callable[[Any, np.random.Generator], Any]
 
 
 @dataclass(frozen=True)
@@ -66,9 +60,8 @@ class Preparer:
             return FailedItem(source, error, time.perf_counter() - started)
 
     def _prepare(self, source: Source, started: float) -> PreparedItem:
-        with wrap_errors("corrupt", UNREADABLE_CONTENT):
-            asked = source if self.modality == "auto" else replace(source, modality=self.modality)
-            detection = detect(asked)
+        asked = source if self.modality == "auto" else replace(source, modality=self.modality)
+        detection = identify(asked)
         weights = self._weights_for(detection, asked.modality)
         preparation = self._preparation(weights)
         if self.preview_sides:
@@ -76,14 +69,14 @@ class Preparer:
         hop_s = self._header(weights).events.get("hop_s")
         reading = replace(self.reading, hop_s=self.reading.hop_s or hop_s)
         preparation = preparation.for_reading(reading, source.stretch)
-        with wrap_errors("corrupt", UNREADABLE_CONTENT):
-            media = preparation.load(asked, detection.format)
-        if self.corruption:
-            seed = zlib.crc32(source.path.encode(errors="surrogateescape"))
-            media = self.corruption(media, np.random.default_rng(seed))
-        with wrap_errors("corrupt", "what it holds cannot be brought into the model's form"):
-            windows = tuple(preparation.windows(media))
-            preview = preparation.preview(media) if self.preview_sides else Preview()
+        decoded = decode(
+            asked,
+            detection,
+            preparation,
+            corruption=self.corruption,
+            preview=self.preview_sides is not None,
+        )
+        media = decoded.media
         if self.strict and media.notes:
             raise InputError("corrupt", "; ".join(media.notes))
         seconds = time.perf_counter() - started
@@ -91,10 +84,10 @@ class Preparer:
             source,
             detection,
             weights,
-            windows,
+            decoded.windows,
             media.describe(),
             media.notes,
-            preview,
+            decoded.preview,
             seconds,
             # Pictures and shapes have one window.
             getattr(media, "total", 1),

@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 
-from perceiver_cli.adapters.base import Adapter
 from perceiver_cli.atomic import atomic_write
 from perceiver_cli.preparation.base import Window
 from perceiver_cli.training.data.folder import LabelledFolder
@@ -57,17 +56,17 @@ class Cache:
         return {name: array[indices] for name, array in self.streams.items()}
 
 
-def fingerprint(folder: LabelledFolder, adapter: Adapter) -> str:
+def fingerprint(folder: LabelledFolder, recipe: Any) -> str:
     """A digest of the recipe and of every file's path, class, size and time of modification.
 
     Args:
         folder: The files.
-        adapter: Whose recipe they are decoded for.
+        recipe: The dataclass that they are decoded for; see read_recipe.
 
     Returns:
         SHA-256 in hexadecimal. A file that cannot be read counts as such.
     """
-    digest = hashlib.sha256(json.dumps(asdict(adapter.recipe), sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps(asdict(recipe), sort_keys=True).encode())
     for path, index in folder.files:
         try:
             stat = path.stat()

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
-from perceiver_cli.adapters.base import Adapter
-from perceiver_cli.detect import detect
 from perceiver_cli.errors import InputError
-from perceiver_cli.media.failures import UNREADABLE_CONTENT, wrap_errors
+from perceiver_cli.inference.decoding.decode import decode, identify
 from perceiver_cli.media.types import Source
-from perceiver_cli.modalities import find_modality
-from perceiver_cli.preparation.base import Window
+from perceiver_cli.modalities import find_modality, serving
+from perceiver_cli.preparation.base import Preparation, Window
+from perceiver_cli.preparation.recipes import preparation_for
 from perceiver_cli.processor import usable_cores
 from perceiver_cli.training.data.cache import Cache, fingerprint, open_cache, write_cache
 from perceiver_cli.training.data.folder import LabelledFolder
@@ -27,7 +28,7 @@ _AHEAD = 64
 def load_or_decode(
     cache_folder: Path,
     folder: LabelledFolder,
-    adapter: Adapter,
+    recipe: Any,
     on_file: Callable[[int, int], None],
     *,
     fail_fast: bool = False,
@@ -37,21 +38,24 @@ def load_or_decode(
     Args:
         cache_folder: Where the cache lies.
         folder: What to decode.
-        adapter: Which modality is read, and how it is prepared.
+        recipe: Which modality is read, and how it is prepared; see read_recipe.
         on_file: Called with (done, total) after every file.
         fail_fast: Whether to stop at the first broken file.
+
+    Returns:
+        The arrays of all usable files, and which files are not used.
 
     Raises:
         InputError: A file is broken, and fail_fast is set. The message names the file.
     """
-    expected = fingerprint(folder, adapter)
+    expected = fingerprint(folder, recipe)
     cache = open_cache(cache_folder, expected)
     if cache is None:
         left_out: list[LeftOut] = []
         cache = write_cache(
             cache_folder,
             expected,
-            _decode_all(folder, adapter, left_out, on_file, fail_fast),
+            _decode_all(folder, recipe, left_out, on_file, fail_fast),
             left_out,
         )
     elif fail_fast:
@@ -62,19 +66,21 @@ def load_or_decode(
 
 def _decode_all(
     folder: LabelledFolder,
-    adapter: Adapter,
+    recipe: Any,
     left_out: list[LeftOut],
     on_file: Callable[[int, int], None],
     fail_fast: bool,
 ) -> Iterator[tuple[int, int, list[Window]]]:
     """(file index, class index, windows) of every usable file; fills left_out with the others."""
+    preparation = preparation_for(asdict(recipe))
     with ThreadPoolExecutor(usable_cores()) as pool:
         rest = enumerate(folder.files)
         waiting: deque[tuple[int, int, Future[list[Window] | LeftOut]]] = deque()
         try:
             while True:
                 for number, (path, index) in islice(rest, _AHEAD - len(waiting)):
-                    waiting.append((number, index, pool.submit(_decode, path, index, adapter)))
+                    future = pool.submit(_decode, path, index, recipe.modality, preparation)
+                    waiting.append((number, index, future))
                 if not waiting:
                     return
                 number, index, future = waiting.popleft()
@@ -91,19 +97,21 @@ def _decode_all(
                 future.cancel()
 
 
-def _decode(path: Path, index: int, adapter: Adapter) -> list[Window] | LeftOut:
+def _decode(
+    path: Path, class_index: int, modality: str, preparation: Preparation
+) -> list[Window] | LeftOut:
+    """The windows with a signal, or why the file is not used."""
     source = Source(str(path))
     try:
-        with wrap_errors("corrupt", UNREADABLE_CONTENT):
-            detection = detect(source)
-            if not adapter.reads(detection.modality):
-                noun = find_modality(detection.modality).noun
-                return LeftOut(source.path, index, "other_modality", f"is a {noun}")
-            windows = adapter.prepare(adapter.preparation.load(source, detection.format))
-            kept = [window for window in windows if window.signal == "present"]
-            return kept or left_out_without_signal(source.path, index, windows[0].signal)
+        detection = identify(source)
+        if serving(detection.modality) != modality:
+            noun = find_modality(detection.modality).noun
+            return LeftOut(source.path, class_index, "other_modality", f"is a {noun}")
+        windows = decode(source, detection, preparation).windows
     except InputError as error:
-        return left_out_by_error(source.path, index, error.kind, error.message)
+        return left_out_by_error(source, class_index, error)
+    present = [window for window in windows if window.signal == "present"]
+    return present or left_out_without_signal(source.path, class_index, windows[0].signal)
 
 
 def _stop_if_broken(entry: LeftOut) -> None:

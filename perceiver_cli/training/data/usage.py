@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from perceiver_cli.checkpoints.format import Label
-from perceiver_cli.errors import ErrorKind, UsageError
+from perceiver_cli.errors import InputError, UsageError
+from perceiver_cli.inference.decoding.items import is_no_media
 from perceiver_cli.media.types import Source
 
 LeftOutKind = Literal["passed_over", "other_modality", "broken"]
@@ -43,18 +44,16 @@ class ClassUsage:
     broken: int
 
 
-def left_out_by_error(path: str, class_index: int, kind: ErrorKind, message: str) -> LeftOut:
-    """A file that could not be decoded.
+def left_out_by_error(source: Source, class_index: int, error: InputError) -> LeftOut:
+    """A file that could not be decoded: passed over if it is no media, else broken.
 
     Args:
-        path: The file.
+        source: The file.
         class_index: Its class.
-        kind: Of its InputError. Files without bytes, and those that are not media, are passed over;
-            all others are broken.
-        message: Of its InputError.
+        error: Why it could not be decoded.
     """
-    passed_over = kind == "unsupported" or (kind == "empty" and Source(path).has_no_bytes())
-    return LeftOut(path, class_index, "passed_over" if passed_over else "broken", message)
+    kind: LeftOutKind = "passed_over" if is_no_media(source, error) else "broken"
+    return LeftOut(source.path, class_index, kind, error.message)
 
 
 def left_out_without_signal(path: str, class_index: int, signal: str) -> LeftOut:

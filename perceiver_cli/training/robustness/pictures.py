@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image, ImageFilter
 
-from perceiver_cli.inference.decoding.preparer import Corruption
+from perceiver_cli.inference.decoding.decode import Corruption
 from perceiver_cli.media.types import Picture
 from perceiver_cli.preparation.resampling import through_jpeg
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from perceiver_cli.inference.decoding.preparer import Corruption
+from perceiver_cli.inference.decoding.decode import Corruption
 from perceiver_cli.media.types import PointCloud
 
 

@@ -1,0 +1,79 @@
+"""What an input is and its windows: the same for classification and for training.
+
+Imports no torch: decoding processes run this.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from perceiver_cli.detect import Detection, detect
+from perceiver_cli.media.failures import UNREADABLE_CONTENT, wrap_errors
+from perceiver_cli.media.types import Media, Source
+from perceiver_cli.preparation.base import Preparation, Preview, Window
+
+# From what was loaded to a changed form of it, see training/robustness/.
+Corruption = Callable[[Any, np.random.Generator], Any]
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """An input in the form that a recipe asks for.
+
+    Attributes:
+        media: What was loaded.
+        windows: Arrays of fixed shape; at least one window.
+        preview: The input as shown to people; empty unless that was asked for.
+    """
+
+    media: Media
+    windows: tuple[Window, ...]
+    preview: Preview
+
+
+def identify(source: Source) -> Detection:
+    """What an input is.
+
+    Args:
+        source: The input.
+
+    Raises:
+        InputError: No loader reads it, or it cannot be read.
+    """
+    with wrap_errors("corrupt", UNREADABLE_CONTENT):
+        return detect(source)
+
+
+def decode(
+    source: Source,
+    detection: Detection,
+    preparation: Preparation,
+    *,
+    corruption: Corruption | None = None,
+    preview: bool = False,
+) -> Decoded:
+    """Loads an input and cuts it into windows.
+
+    Args:
+        source: The input.
+        detection: What it is, see identify.
+        preparation: Loads it, and brings it into the form that a model reads.
+        corruption: Changes what was loaded, always in the same way for the same file.
+        preview: Whether the input is also returned as shown to people.
+
+    Raises:
+        InputError: It cannot be decoded, or not be brought into that form.
+    """
+    with wrap_errors("corrupt", UNREADABLE_CONTENT):
+        media = preparation.load(source, detection.format)
+    if corruption:
+        seed = zlib.crc32(source.path.encode(errors="surrogateescape"))
+        media = corruption(media, np.random.default_rng(seed))
+    with wrap_errors("corrupt", "what it holds cannot be brought into the model's form"):
+        windows = tuple(preparation.windows(media))
+        return Decoded(media, windows, preparation.preview(media) if preview else Preview())
