@@ -45,7 +45,7 @@ def explain(
     """Draw where the model looked, or what its answer rests on.
 
     Heat is in multiples of an even share: what an element would get if all counted alike.
-    Drawing needs matplotlib: pip install matplotlib.
+    Drawing needs matplotlib: pip install 'perceiver-cli[plots]'.
 
     \b
     Examples:

@@ -52,7 +52,7 @@ def report(
         typer.Option(
             "--model",
             metavar="NAME|FILE",
-            help="The weights that classified them, if they are not bundled.",
+            help="The weights that classified them, if they are neither bundled nor pulled.",
             show_default=False,
             rich_help_panel=MACHINE,
         ),
@@ -142,7 +142,7 @@ class _Explainer:
         from perceiver_cli.preparation.base import SMALL_PREVIEW
 
         if name not in self._classifiers:
-            model = self.model or (name if name in registry.bundled() else None)
+            model = self.model or (name if name in registry.known() else None)
             found = None
             if model:
                 found = Classifier(

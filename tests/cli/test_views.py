@@ -1,6 +1,7 @@
 """classify --explain, --show and --report, and the report command."""
 
 import json
+import shutil
 import sys
 
 import numpy as np
@@ -71,7 +72,9 @@ def test_drawing_without_matplotlib_is_refused_before_the_work(
     without_matplotlib(monkeypatch)
     outcome = run("explain", media["image"], "-o", tmp_path / "seen.png")
     assert outcome.exit_code == 2
-    assert outcome.stderr == ("perceiver: drawing needs matplotlib: pip install matplotlib\n")
+    assert outcome.stderr == (
+        "perceiver: drawing needs matplotlib: pip install 'perceiver-cli[plots]'\n"
+    )
     assert outcome.stdout == ""
 
 
@@ -126,6 +129,21 @@ def test_a_report_of_records_is_the_same(run, bundle, holiday, media, tmp_path):
     made = [page.read_text(encoding="utf-8").partition("<h1>")[2] for page in (first, second)]
     assert made[0].partition("Made by")[0] == made[1].partition("Made by")[0]
     assert made[0].partition("<main>")[2] == made[1].partition("<main>")[2]
+
+
+def test_a_report_of_records_by_pulled_weights_has_pictures(
+    run, weights, media, own_home, tmp_path, monkeypatch
+):
+    from perceiver_cli.checkpoints import registry
+
+    monkeypatch.setattr(registry, "bundled_folder", lambda: tmp_path / "none")
+    (own_home / "weights").mkdir()
+    shutil.copy(weights["image"], own_home / "weights")
+    records, page = tmp_path / "out.jsonl", tmp_path / "page.html"
+    run("classify", media["image"], "--model", "tiny-image", "-o", records)
+    outcome = run("report", records, "-o", page)
+    assert (outcome.exit_code, outcome.stderr) == (0, "")
+    assert page.read_text(encoding="utf-8").count("data:image/webp") == 2
 
 
 def test_a_report_of_files_that_are_gone(run, bundle, media, tmp_path):

@@ -117,7 +117,9 @@ def test_without_matplotlib_it_says_what_to_install(run, bundle, media, tmp_path
     out = tmp_path / "seen.png"
     outcome = run("explain", media["image"], "-o", out)
     assert outcome.exit_code == 2
-    assert outcome.stderr == ("perceiver: drawing needs matplotlib: pip install matplotlib\n")
+    assert outcome.stderr == (
+        "perceiver: drawing needs matplotlib: pip install 'perceiver-cli[plots]'\n"
+    )
     assert not out.exists()
 
 

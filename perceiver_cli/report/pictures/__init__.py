@@ -21,7 +21,7 @@ def check_drawing() -> None:
     try:
         import matplotlib  # noqa: F401
     except ImportError:
-        raise UsageError("drawing needs matplotlib: pip install matplotlib") from None
+        raise UsageError("drawing needs matplotlib: pip install 'perceiver-cli[plots]'") from None
 
 
 def draw(explanation: Explanation, ending: str) -> bytes:
