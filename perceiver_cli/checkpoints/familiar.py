@@ -1,6 +1,6 @@
 """Whether an input is like those that a model was trained on.
 
-One Gaussian is fitted to the mean latent after the first repeat; or, after the last repeat, one to
+One Gaussian is fitted to the mean latent after the first iteration; or, after the last, one to
 every class, with a covariance that all share (Lee et al. 2018). It is kept in the checkpoint's
 header: float16, as text. The distance is Mahalanobis', squared and divided by the width, so that
 it is about 1 for familiar inputs; of several Gaussians, that to the nearest.
@@ -47,7 +47,7 @@ class Familiar:
         whitening: Lower triangular, [D, D]; turns deviations from a mean into independent ones.
         means: Name of the streams -> the Gaussians' means, [K, D].
         limits: Name of the streams -> the distance that 95 % of familiar inputs do not exceed.
-        last: Whether these are of mean latents after the last repeat, standardised; else after
+        last: Whether these are of mean latents after the last iteration, standardised; else after
             the first.
         leading: Projects deviations from the mean on its leading directions, [D, L], so that
             their mean square is a distance like that in all of them. L is 0 for several Gaussians.

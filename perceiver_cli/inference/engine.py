@@ -214,7 +214,7 @@ class Engine:
         Args:
             streams: Name -> [B, M_s, C_s], without the channels that are the same in all inputs.
             watch: Called with the attention weights of every cross-attend.
-            watch_latents: Called with the latents after every repeat.
+            watch_latents: Called with the latents after every iteration.
         """
         model = self.inference_model
         dtype = elements_dtype(model, self.precision, self.device)

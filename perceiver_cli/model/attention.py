@@ -182,7 +182,7 @@ class CrossAttend(nn.Module):
     """The latents read the byte array: [B, N, D], [B, M, C] -> [B, N, D].
 
     The byte array is normalised (`normalise`) before; the norm's scale and shift are parameters of
-    this module, so that repeats with different weights share one normalisation. The key and value
+    this module, so that iterations with different weights share one normalisation. The key and value
     projections of each head can be folded into the query and the result:
         q . (W_k x + b_k) = (W_k^T q) . x + const,    sum p (W_v x + b_v) = W_v (sum p x) + b_v
     Then nothing of size M x C is computed, and the constant cancels in the softmax. That is less
@@ -274,9 +274,8 @@ class CrossAttend(nn.Module):
 
         num_elements = x.shape[1]
         if torch.is_grad_enabled() or num_elements <= keys_values.CHUNK:
-            key_values = ChunkedKeyValues.of(
-                *compute(slice(0, num_elements))
-            )  # statistics included
+            # Statistics included, which would compute the keys again.
+            key_values = ChunkedKeyValues.of(*compute(slice(0, num_elements)))
         else:
             key_values = ChunkedKeyValues(num_elements, queries.dtype, compute)
         attended, weights = attend(split_heads(queries, self.heads), key_values, watched=watched)

@@ -28,13 +28,15 @@ class PerceiverConfig:
         the grid, appended to the element's channels. 0: none.
     classes: number of output classes.
     latents, width: the latent array's N and D.
-    cross_attends: K, how often the byte array is read (iterative attention).
+    cross_attends: K, the iterations (2021 paper: iterative attention): each is one cross-attend to
+        the byte array, then passes through the latent transformer.
     layers: L, self-attends in one latent transformer.
-    repeats: how often the latent transformer runs after each cross-attend (IO: 8, shared).
+    repeats: passes through the latent transformer in each iteration, all with the same weights
+        (Perceiver IO: 8, its num_blocks).
     cross_heads, self_heads: attention heads.
     cross_channels: query-key channels of the cross-attend; 0 means C, the paper's choice ("kv").
     cross_widening, self_widening: hidden units of the MLPs over their width.
-    share_cross, share_latent: which of the K repeats share weights.
+    share_cross, share_latent: which of the K iterations share weights.
     readout: mean over latents, norm, linear (2021), or a learned query's cross-attend (IO).
     readout_residual: whether the read-out's cross-attend adds its query (DeepMind's image
         classifiers do, except the one with learned positions).
@@ -117,6 +119,6 @@ class PerceiverConfig:
             raise ValueError("model setting learned_inputs is more than the stream has channels")
 
 
-def shared_index(sharing: Sharing, repeat: int) -> int:
-    """Which of the distinct modules serves a repeat (0-based)."""
-    return {"none": repeat, "all": 0, "but_first": min(repeat, 1)}[sharing]
+def shared_index(sharing: Sharing, iteration: int) -> int:
+    """Which of the distinct modules serves an iteration (both 0-based)."""
+    return {"none": iteration, "all": 0, "but_first": min(iteration, 1)}[sharing]

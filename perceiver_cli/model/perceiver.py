@@ -1,4 +1,4 @@
-"""The Perceiver: latents cross-attend to a byte array, then to each other, and repeat.
+"""The Perceiver: iterations in which latents cross-attend to a byte array, then to each other.
 
 Jaegle et al. 2021, "Perceiver: General Perception with Iterative Attention" (sections 3.1, 3.2),
 and "Perceiver IO" for the learned read-out query.
@@ -17,18 +17,18 @@ from perceiver_cli.model.byte_array import NormalisedByteArray, Positions, norma
 from perceiver_cli.model.config import PerceiverConfig, shared_index
 from perceiver_cli.model.preprocessing import LearnedPreprocessor
 
-# Called after each cross-attend with its number (0-based) and its weights.
+# Called after each cross-attend with the number of its iteration (0-based) and its weights.
 Watcher = Callable[[int, AttentionWeights], None]
 
-# Called after each repeat with its number (0-based) and the latents [B, N, D].
+# Called after each iteration with its number (0-based) and the latents [B, N, D].
 LatentWatcher = Callable[[int, Tensor], None]
 
 
 class MeanLatent:
-    """Keeps the mean latent after one repeat: a LatentWatcher.
+    """Keeps the mean latent after one iteration: a LatentWatcher.
 
     Args:
-        last: Whether it is that after the last repeat, else that after the first.
+        last: Whether it is that after the last iteration, else that after the first.
 
     Attributes:
         mean: float32 [B, D].
@@ -39,9 +39,9 @@ class MeanLatent:
     def __init__(self, *, last: bool = False) -> None:
         self.last = last
 
-    def __call__(self, repeat: int, latents: Tensor) -> None:
+    def __call__(self, iteration: int, latents: Tensor) -> None:
         """latents: [B, N, D]."""
-        if repeat == 0 or self.last:
+        if iteration == 0 or self.last:
             self.mean = latents.float().mean(1)
 
 
@@ -134,7 +134,7 @@ class Perceiver(nn.Module):
         self.latents = nn.Parameter(
             nn.init.trunc_normal_(torch.empty(config.latents, config.width), std=0.02)
         )
-        repeats = range(config.cross_attends)
+        iterations = range(config.cross_attends)
         self.cross = nn.ModuleList(
             CrossAttend(
                 config.width,
@@ -145,7 +145,7 @@ class Perceiver(nn.Module):
                 config.gelu,
                 config.norm_eps,
             )
-            for _ in {shared_index(config.share_cross, k) for k in repeats}
+            for _ in {shared_index(config.share_cross, k) for k in iterations}
         )
         self.transformers = nn.ModuleList(
             nn.Sequential(
@@ -160,7 +160,7 @@ class Perceiver(nn.Module):
                     for _ in range(config.layers)
                 )
             )
-            for _ in {shared_index(config.share_latent, k) for k in repeats}
+            for _ in {shared_index(config.share_latent, k) for k in iterations}
         )
         self.readout = (MeanReadout if config.readout == "mean" else QueryReadout)(config)
         self.apply(_initialise)
@@ -180,7 +180,7 @@ class Perceiver(nn.Module):
         in order, unless gradients are recorded. chosen: indices of the latents to use, which makes
         a training step cheaper; None: all. positions: [M, P], the last channels of every element,
         if a single stream lacks them. dtype: of the normalised elements; None: that of the streams.
-        watch_latents: called with the latents after every repeat.
+        watch_latents: called with the latents after every iteration.
         """
         x = self.gather(streams)
         return self.read(x, watch, chosen, positions, dtype, watch_latents)
@@ -208,19 +208,19 @@ class Perceiver(nn.Module):
             x, positions, self.config.norm_eps, dtype or x.dtype
         )
         if torch.is_grad_enabled() or x.shape[1] <= keys_values.CHUNK:
-            byte_array = byte_array[:, :]  # normalised once for all repeats
+            byte_array = byte_array[:, :]  # normalised once for all iterations
         latents = self.latents if chosen is None else self.latents[chosen]
         latents = latents.expand(x.shape[0], -1, -1)
-        for repeat in range(self.config.cross_attends):
-            cross = self.cross[shared_index(self.config.share_cross, repeat)]
+        for iteration in range(self.config.cross_attends):
+            cross = self.cross[shared_index(self.config.share_cross, iteration)]
             latents, weights = cross(latents, byte_array, watched=watch is not None)
             if watch is not None and weights is not None:
-                watch(repeat, weights)
-            transformer = self.transformers[shared_index(self.config.share_latent, repeat)]
+                watch(iteration, weights)
+            transformer = self.transformers[shared_index(self.config.share_latent, iteration)]
             for _ in range(self.config.repeats):
                 latents = transformer(latents)
             if watch_latents is not None:
-                watch_latents(repeat, latents)
+                watch_latents(iteration, latents)
         logits: Tensor = self.readout(latents)
         return logits
 

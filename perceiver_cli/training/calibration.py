@@ -52,7 +52,7 @@ class Outputs:
 
     Attributes:
         logits: [rows, classes].
-        means: Mean latent after the first repeat, or after the last, [rows, D].
+        means: Mean latent after the first iteration, or after the last, [rows, D].
         files: The file of every row, from 0, int [rows].
         classes: The true class of every file, int [files].
     """
@@ -177,7 +177,7 @@ def fit_familiar(known: dict[str, Outputs], held: dict[str, Outputs], by_class: 
     Args:
         known: Name of the streams -> what the model makes of training files.
         held: The same of held-out files.
-        by_class: Whether every class has a Gaussian, after the last repeat.
+        by_class: Whether every class has a Gaussian, after the last iteration.
 
     Returns:
         Means and one shared covariance (Lee et al. 2018, section 2.1), as the checkpoint keeps
@@ -221,7 +221,7 @@ def read_windows(
         adapter: Makes its byte arrays.
         cache: The windows.
         only: The one stream that is read of files which have several.
-        last: Whether the mean latents are those after the last repeat, else after the first.
+        last: Whether the mean latents are those after the last iteration, else after the first.
     """
     logits, means = [], []
     with torch.inference_mode():

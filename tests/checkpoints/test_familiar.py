@@ -79,7 +79,7 @@ def test_of_several_means_the_nearest_counts():
     np.testing.assert_allclose(familiar.distance(things, ["points"]), [0, 1 / 4, 13 / 4])
 
 
-def test_after_the_last_repeat_neither_scale_nor_offset_count():
+def test_after_the_last_iteration_neither_scale_nor_offset_count():
     thing = RNG.normal(size=(1, 24))
     own = standardised(thing)
     familiar = Familiar(np.eye(24), {"": own}, {"": 1.0}, last=True)

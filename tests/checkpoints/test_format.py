@@ -159,6 +159,15 @@ def test_several_streams_come_back(tmp_path):
         torch.testing.assert_close(rebuilt.state_dict()[name], expected, rtol=1e-3, atol=1e-6)
 
 
+def test_learned_elements_keep_the_name_that_files_have_for_them(tmp_path):
+    path = tmp_path / "learned.safetensors"
+    model = Perceiver(replace(CONFIG, learned_elements=2))
+    save_checkpoint(path, Checkpoint(replace(HEADER, model=model.config), model.state_dict()))
+    assert torch.equal(load_file(path)["elements"], model.learned_elements.half())
+    rebuilt = build_model(load_checkpoint(path), str(path))
+    assert torch.equal(rebuilt.learned_elements, model.learned_elements.half().float())
+
+
 def test_saving_replaces_the_old_file_and_leaves_nothing_beside(saved):
     save_checkpoint(saved, Checkpoint(replace(HEADER, name="newer"), new_model().state_dict()))
     assert read_header(saved).name == "newer"

@@ -72,8 +72,8 @@ def test_one_stream_keeps_its_width_and_several_get_room_for_a_mark():
     ("sharing", "expected"),
     [("none", [0, 1, 2, 3]), ("all", [0, 0, 0, 0]), ("but_first", [0, 1, 1, 1])],
 )
-def test_which_module_serves_which_repeat(sharing, expected):
-    assert [shared_index(sharing, repeat) for repeat in range(4)] == expected
+def test_which_module_serves_which_iteration(sharing, expected):
+    assert [shared_index(sharing, iteration) for iteration in range(4)] == expected
 
 
 def test_settings_that_a_checkpoint_leaves_out_are_those_that_it_was_trained_with():

@@ -54,7 +54,7 @@ def test_a_batch_gives_what_its_items_give_alone(randomise, readout, gradients):
 
 @pytest.mark.parametrize("share_cross", SHARINGS)
 @pytest.mark.parametrize("share_latent", SHARINGS)
-def test_repeats_run_the_modules_they_share(share_cross, share_latent):
+def test_iterations_run_the_modules_they_share(share_cross, share_latent):
     model = Perceiver(replace(SMALL, share_cross=share_cross, share_latent=share_latent))
     ran = []
     for kind in ("cross", "transformers"):
@@ -98,7 +98,7 @@ def test_sharing_is_the_same_as_equal_weights(randomise):
     close(apart(x), shared(x))
 
 
-def test_repeats_run_the_latent_transformer_again(randomise):
+def test_every_pass_runs_the_same_latent_transformer(randomise):
     once = randomise(Perceiver(replace(SMALL, cross_attends=1, layers=1)))
     thrice = Perceiver(replace(SMALL, cross_attends=1, layers=1, repeats=3)).double()
     thrice.load_state_dict(once.state_dict())
@@ -231,16 +231,16 @@ def test_chosen_latents_are_a_smaller_latent_array(randomise, readout):
     assert (whole(x, chosen=chosen) - whole(x)).abs().max() > 1e-3
 
 
-def test_the_mean_latent_is_that_after_the_first_or_the_last_repeat(randomise):
+def test_the_mean_latent_is_that_after_the_first_or_the_last_iteration(randomise):
     model = randomise(Perceiver(SMALL))
     seen, x = [], {"image": elements(2, 15, 9)}
     with torch.no_grad():
-        model(x, watch_latents=lambda repeat, latents: seen.append((repeat, latents.mean(1))))
+        model(x, watch_latents=lambda iteration, latents: seen.append((iteration, latents.mean(1))))
         means = []
         for last in (False, True):
             means.append(MeanLatent(last=last))
             model(x, watch_latents=means[-1])
-    assert [repeat for repeat, _ in seen] == [0, 1, 2]
+    assert [iteration for iteration, _ in seen] == [0, 1, 2]
     for found, (_, expected) in zip(means, (seen[0], seen[2]), strict=True):
         torch.testing.assert_close(found.mean, expected.float())
     assert (means[0].mean - means[1].mean).abs().max() > 1e-3
