@@ -21,10 +21,15 @@ from perceiver_cli.model.keys_values import ChunkedKeyValues, KeyValues
 class AttentionWeights:
     """The softmax weights of one cross-attend, computed chunk by chunk when they are read.
 
-    queries: [B, H, N, c], projected for `key_values`; log_norm: [B, H, N, 1], the log of each
-    latent's sum of exponentials; peak: [B, H, N], its largest weight; entropy: [B, H, N] in nats,
-    or None if it was not asked for; whole: the weights [B, H, N, M], if they were asked for and fit
-    into one chunk. Nothing else of size N x M is kept.
+    Nothing of size N x M is kept, except `whole`.
+
+    Attributes:
+        queries: [B, H, N, c], projected for `key_values`.
+        key_values: Of the M elements.
+        log_norm: [B, H, N, 1], the log of each latent's sum of exponentials.
+        peak: [B, H, N], each latent's largest weight.
+        entropy: [B, H, N] in nats; None if it was not asked for.
+        whole: The weights [B, H, N, M], if they were asked for and fit into one chunk.
     """
 
     def __init__(
@@ -66,12 +71,18 @@ class AttentionWeights:
 def attend(
     queries: Tensor, key_values: KeyValues, *, watched: bool = False
 ) -> tuple[Tensor, AttentionWeights | None]:
-    """softmax(queries keys^T) values: scaled queries [B, H, N, c] -> [B, H, N, v], and the weights.
+    """softmax(queries keys^T) values (2021 paper, section 3.1).
 
     While gradients are recorded this is one product, and no weights are returned. Otherwise it
     streams over chunks of M with a running maximum and sum, in O(N (v + CHUNK)) memory.
 
-    watched: whether the weights have their entropy, and are kept if M is no more than a chunk.
+    Args:
+        queries: [B, H, N, c], multiplied by c ** -0.5 before.
+        key_values: Of the M elements.
+        watched: Whether the weights have their entropy, and are kept if M is no more than a chunk.
+
+    Returns:
+        [B, H, N, v], and the weights.
     """
     queries = key_values.project_queries(queries)
     if torch.is_grad_enabled():
@@ -120,9 +131,15 @@ def split_heads(x: Tensor, heads: int) -> Tensor:
 
 
 class MLP(nn.Module):
-    """Two linear layers around a GELU: [..., D] -> [..., D], hidden widening x D."""
+    """Two linear layers around a GELU: [..., D] -> [..., D].
 
-    def __init__(self, width: int, widening: int, gelu: str) -> None:
+    Args:
+        width: D.
+        widening: Hidden units over D.
+        gelu: "erf" or "tanh", see PerceiverConfig.
+    """
+
+    def __init__(self, width: int, *, widening: int, gelu: str) -> None:
         super().__init__()
         self.expand = nn.Linear(width, widening * width)
         self.contract = nn.Linear(widening * width, width)
@@ -154,15 +171,23 @@ def split_qkv(x: Tensor, heads: int) -> Tensor:
 
 
 class SelfAttend(nn.Module):
-    """One pre-norm block of the latent transformer: [B, N, D] -> [B, N, D]."""
+    """One pre-norm block of the latent transformer: [B, N, D] -> [B, N, D].
 
-    def __init__(self, width: int, heads: int, widening: int, gelu: str, eps: float) -> None:
+    Args:
+        width: D of the latents.
+        heads: Attention heads.
+        widening: Hidden units of the MLP over D.
+        gelu: "erf" or "tanh", see PerceiverConfig.
+        eps: Epsilon of the norms.
+    """
+
+    def __init__(self, width: int, *, heads: int, widening: int, gelu: str, eps: float) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width, eps)
         self.qkv = QueriesKeysValues(width, heads)
         self.out = nn.Linear(width, width)
         self.mlp_norm = nn.LayerNorm(width, eps)
-        self.mlp = MLP(width, widening, gelu)
+        self.mlp = MLP(width, widening=widening, gelu=gelu)
 
     def forward(self, latents: Tensor) -> Tensor:
         """latents: [B, N, D]. Plain products: at small N they beat the fused kernels on a CPU."""
@@ -182,23 +207,33 @@ class CrossAttend(nn.Module):
     """The latents read the byte array: [B, N, D], [B, M, C] -> [B, N, D].
 
     The byte array is normalised (`normalise`) before; the norm's scale and shift are parameters of
-    this module, so that iterations with different weights share one normalisation. The key and value
-    projections of each head can be folded into the query and the result:
+    this module, so that iterations with different weights share one normalisation. The key and
+    value projections of each head can be folded into the query and the result:
         q . (W_k x + b_k) = (W_k^T q) . x + const,    sum p (W_v x + b_v) = W_v (sum p x) + b_v
     Then nothing of size M x C is computed, and the constant cancels in the softmax. That is less
     work if the queries of all heads together are few.
+
+    Args:
+        width: D of the latents.
+        channels: C of the byte array.
+        heads: Attention heads.
+        qk_channels: Channels of the keys, and of the values, over all heads; 0: C.
+        widening: Hidden units of the MLP over D.
+        gelu: "erf" or "tanh", see PerceiverConfig.
+        eps: Epsilon of the norms of latents; that of the byte array is `normalise`'s.
+        query_residual: Whether the latents are added to what they read.
     """
 
     def __init__(
         self,
         width: int,
+        *,
         channels: int,
         heads: int,
         qk_channels: int,
         widening: int,
         gelu: str,
         eps: float,
-        *,
         query_residual: bool = True,
     ) -> None:
         super().__init__()
@@ -213,7 +248,7 @@ class CrossAttend(nn.Module):
         self.value = nn.Linear(channels, qk)
         self.out = nn.Linear(qk, width)
         self.mlp_norm = nn.LayerNorm(width, eps)
-        self.mlp = MLP(width, widening, gelu)
+        self.mlp = MLP(width, widening=widening, gelu=gelu)
 
     def forward(
         self,
@@ -223,10 +258,16 @@ class CrossAttend(nn.Module):
         fold: bool | None = None,
         watched: bool = False,
     ) -> tuple[Tensor, AttentionWeights | None]:
-        """latents: [B, N, D]; x: normalised [B, M, C]. Folds if that is less work.
+        """One cross-attend, with the MLP after it.
 
-        Returns the new latents and, unless gradients are recorded, the attention weights.
-        watched: see `attend`.
+        Args:
+            latents: [B, N, D].
+            x: The normalised byte array [B, M, C].
+            fold: Whether to fold the projections; None: if that is less work.
+            watched: See `attend`.
+
+        Returns:
+            The new latents [B, N, D] and, unless gradients are recorded, the attention weights.
         """
         queries = self.query(self.query_norm(latents))
         queries = queries * (queries.shape[-1] // self.heads) ** -0.5

@@ -80,12 +80,12 @@ class QueryReadout(nn.Module):
         self.query = nn.Parameter(nn.init.trunc_normal_(torch.empty(1, width), std=0.02))
         self.attend = CrossAttend(
             width,
-            config.width,
-            1,
-            config.width,
-            1,
-            config.gelu,
-            config.norm_eps,
+            channels=config.width,
+            heads=1,
+            qk_channels=config.width,
+            widening=1,
+            gelu=config.gelu,
+            eps=config.norm_eps,
             query_residual=config.readout_residual,
         )
         self.head = nn.Linear(width, config.classes)
@@ -138,12 +138,12 @@ class Perceiver(nn.Module):
         self.cross = nn.ModuleList(
             CrossAttend(
                 config.width,
-                config.channels,
-                config.cross_heads,
-                config.cross_channels,
-                config.cross_widening,
-                config.gelu,
-                config.norm_eps,
+                channels=config.channels,
+                heads=config.cross_heads,
+                qk_channels=config.cross_channels,
+                widening=config.cross_widening,
+                gelu=config.gelu,
+                eps=config.norm_eps,
             )
             for _ in {shared_index(config.share_cross, k) for k in iterations}
         )
@@ -152,10 +152,10 @@ class Perceiver(nn.Module):
                 *(
                     SelfAttend(
                         config.width,
-                        config.self_heads,
-                        config.self_widening,
-                        config.gelu,
-                        config.norm_eps,
+                        heads=config.self_heads,
+                        widening=config.self_widening,
+                        gelu=config.gelu,
+                        eps=config.norm_eps,
                     )
                     for _ in range(config.layers)
                 )
@@ -174,13 +174,20 @@ class Perceiver(nn.Module):
         dtype: torch.dtype | None = None,
         watch_latents: LatentWatcher | None = None,
     ) -> Tensor:
-        """streams: name -> byte array [B, M_s, C_s]; returns logits [B, classes].
+        """Logits of a batch (2021 paper, section 3.2).
 
-        Any of several streams may be missing. watch: called with the weights of every cross-attend,
-        in order, unless gradients are recorded. chosen: indices of the latents to use, which makes
-        a training step cheaper; None: all. positions: [M, P], the last channels of every element,
-        if a single stream lacks them. dtype: of the normalised elements; None: that of the streams.
-        watch_latents: called with the latents after every iteration.
+        Args:
+            streams: Stream -> byte array [B, M_s, C_s]. Any of several streams may be missing.
+            watch: Called with the weights of every cross-attend, in order, unless gradients are
+                recorded.
+            chosen: Indices of the latents to use, int [n], which makes a training step cheaper;
+                None: all.
+            positions: [M, P], the last channels of every element, if a single stream lacks them.
+            dtype: Of the normalised byte array; None: that of the streams.
+            watch_latents: Called with the latents after every iteration.
+
+        Returns:
+            Logits [B, classes].
         """
         x = self.gather(streams)
         return self.read(x, watch, chosen, positions, dtype, watch_latents)
@@ -203,7 +210,19 @@ class Perceiver(nn.Module):
         dtype: torch.dtype | None = None,
         watch_latents: LatentWatcher | None = None,
     ) -> Tensor:
-        """x: a byte array [B, M, C], any number of elements; returns logits. See forward."""
+        """Logits of one byte array, as `gather` gives it.
+
+        Args:
+            x: [B, M, C], or [B, M, C - P] with `positions`; any number M of elements.
+            watch: See forward.
+            chosen: See forward.
+            positions: See forward.
+            dtype: Of the normalised byte array; None: that of x.
+            watch_latents: See forward.
+
+        Returns:
+            Logits [B, classes].
+        """
         byte_array: Tensor | NormalisedByteArray = NormalisedByteArray(
             x, positions, self.config.norm_eps, dtype or x.dtype
         )

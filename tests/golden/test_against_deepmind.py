@@ -142,12 +142,12 @@ def test_cross_attend_equals_the_source(
     latents, elements = (tensor(arrays[f"in/{name}"], dtype) for name in ("latents", "elements"))
     module = CrossAttend(
         latents.shape[-1],
-        elements.shape[-1],
-        heads,
-        qk_channels,
-        widening,
-        "tanh",
-        EPS,
+        channels=elements.shape[-1],
+        heads=heads,
+        qk_channels=qk_channels,
+        widening=widening,
+        gelu="tanh",
+        eps=EPS,
         query_residual=residual,
     )
     loaded(module, cross_weights(arrays, "cross_attention"), dtype)
@@ -159,7 +159,7 @@ def test_cross_attend_equals_the_source(
 @pytest.mark.parametrize("dtype", BOUNDS)
 def test_self_attend_equals_the_source(dtype):
     arrays = golden("blocks", "self/")
-    module = SelfAttend(16, 4, 3, "tanh", EPS)
+    module = SelfAttend(16, heads=4, widening=3, gelu="tanh", eps=EPS)
     loaded(module, self_weights(arrays, "self_attention"), dtype)
     found = module(tensor(arrays["in/latents"], dtype))
     assert farthest(found, arrays["out/latents"]) < BOUNDS[dtype]
@@ -229,7 +229,7 @@ def test_sound_with_picture_equals_the_source(dtype):
 
 def test_the_exact_gelu_is_a_different_network():
     arrays = golden("blocks", "self/")
-    module = SelfAttend(16, 4, 3, "erf", EPS)
+    module = SelfAttend(16, heads=4, widening=3, gelu="erf", eps=EPS)
     loaded(module, self_weights(arrays, "self_attention"), torch.float64)
     found = module(tensor(arrays["in/latents"], torch.float64))
     assert 1e-5 < farthest(found, arrays["out/latents"]) < 1e-2

@@ -23,7 +23,15 @@ relaxed = settings(
 
 
 def cross_attend(width: int, channels: int, heads: int = 1, qk_channels: int = 0) -> CrossAttend:
-    return CrossAttend(width, channels, heads, qk_channels, 2, "erf", EPS)
+    return CrossAttend(
+        width,
+        channels=channels,
+        heads=heads,
+        qk_channels=qk_channels,
+        widening=2,
+        gelu="erf",
+        eps=EPS,
+    )
 
 
 def inputs(batch: int, latents: int, elements: int, width: int, channels: int, seed: int = 1):
