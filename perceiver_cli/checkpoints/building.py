@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from typing import Any
+from typing import TYPE_CHECKING
 
 from perceiver_cli.checkpoints.format import Checkpoint, StoredTensors
 from perceiver_cli.errors import CheckpointError
 
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from perceiver_cli.model.perceiver import Perceiver
+
+    # From a linear layer's name and the layer to its replacement.
+    LayerFor = Callable[[str, nn.Linear], nn.Module]
+
 
 def build_model(
-    checkpoint: Checkpoint, source: str, layer_for: Callable[[str, Any], Any] | None = None
-) -> Any:
+    checkpoint: Checkpoint, source: str, layer_for: LayerFor | None = None
+) -> Perceiver:
     """The Perceiver of a checkpoint, every tensor accounted for.
 
     Args:
@@ -41,10 +49,10 @@ def build_model(
 
 
 def _fill(
-    model: Any,
-    tensors: Mapping[str, Any],
+    model: Perceiver,
+    tensors: Mapping[str, Tensor],
     source: str,
-    layer_for: Callable[[str, Any], Any] | None,
+    layer_for: LayerFor | None,
 ) -> None:
     """Gives a model its tensors, every one of them, and its layers their replacements."""
     from torch import nn
@@ -66,7 +74,9 @@ def _fill(
         raise CheckpointError(f"{source}: unexpected tensor {min(left)}")
 
 
-def _fitting(tensors: Mapping[str, Any], name: str, shape: tuple[int, ...], source: str) -> Any:
+def _fitting(
+    tensors: Mapping[str, Tensor], name: str, shape: tuple[int, ...], source: str
+) -> Tensor:
     try:
         tensor = tensors[name]
     except KeyError:

@@ -11,13 +11,16 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError, safe_open
 
 from perceiver_cli.atomic import atomic_write
 from perceiver_cli.errors import CheckpointError
 from perceiver_cli.model.config import PerceiverConfig
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 FORMAT = 2
 
@@ -83,7 +86,7 @@ class Checkpoint:
     """A header and its tensors, float32, by parameter name. half: the file has them in float16."""
 
     header: Header
-    tensors: Mapping[str, Any]
+    tensors: Mapping[str, Tensor]
     half: bool = True
 
 
@@ -92,7 +95,7 @@ def parameter_name(stored: str) -> str:
     return _PARAMETERS.get(stored, stored)
 
 
-class StoredTensors(Mapping[str, Any]):
+class StoredTensors(Mapping[str, "Tensor"]):
     """A file's tensors by parameter name, each read, and made float32, when it is asked for."""
 
     def __init__(self, path: Path, stored_names: list[str]) -> None:
@@ -102,7 +105,7 @@ class StoredTensors(Mapping[str, Any]):
         self._file: Any = None
         self._read = 0
 
-    def __getitem__(self, name: str) -> Any:
+    def __getitem__(self, name: str) -> Tensor:
         stored_name = self._stored[name]
         with _failing(self._path):
             file = self._file or safe_open(self._path, framework="pt")
@@ -111,7 +114,7 @@ class StoredTensors(Mapping[str, Any]):
             self._read += stored.nbytes
             self._file = file if self._read < _HELD_BYTES else None
             self._read = self._read if self._file else 0
-        made = stored.float()
+        made: Tensor = stored.float()
         # A tensor of the file's own would keep all that was read of it in memory.
         return made.clone() if made is stored else made
 
@@ -167,7 +170,7 @@ def replace_header(path: Path, header: Header) -> None:
     _write(path, header, tensors)
 
 
-def _write(path: Path, header: Header, tensors: dict[str, Any]) -> None:
+def _write(path: Path, header: Header, tensors: dict[str, Tensor]) -> None:
     from safetensors.torch import save
 
     values = {"format": FORMAT, **asdict(header)}

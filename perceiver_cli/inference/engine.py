@@ -108,8 +108,7 @@ class Engine:
     @returning_freed_memory()
     def _build_for_inference(self) -> Perceiver:
         layer_for = layers_for(self.precision, self.device, self.header.model.latents)
-        result: Perceiver = build_model(self._checkpoint, str(self.path), layer_for).to(self.device)
-        return result
+        return build_model(self._checkpoint, str(self.path), layer_for).to(self.device)
 
     def predict(self, windows: list[Window], *, attention: bool) -> list[WindowPrediction]:
         """One prediction per window. Windows may differ in which streams they have."""
