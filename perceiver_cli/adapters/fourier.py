@@ -64,24 +64,16 @@ def fourier_features(positions: Tensor, bands: Bands) -> Tensor:
     return torch.cat([positions, angles.sin(), angles.cos()], -1)
 
 
-def grid_positions(*sizes: int) -> Tensor:
-    """Positions of a grid's cells: linspace(-1, 1) with both ends.
-
-    Args:
-        sizes: Of the d axes. One of size 1 sits at -1, as linspace has it.
-
-    Returns:
-        float32 [sizes..., d], in 'ij' order.
-    """
-    axes = [torch.linspace(-1.0, 1.0, size) for size in sizes]
-    return torch.stack(torch.meshgrid(*axes, indexing="ij"), -1)
-
-
 class GridFeatures:
     """Fourier features of a grid's cells, [M, d + 2 K d], stored as one table per axis.
 
     A table is zero in the channels of other axes, so a row of the matrix is the sum of one row of
-    each table. At 224 x 224 pixels this takes 0.5 MB instead of 50 MB. Cells are in 'ij' order.
+    each table. At 224 x 224 pixels this takes 0.5 MB instead of 50 MB.
+
+    Args:
+        bands: The frequencies.
+        sizes: Of the d axes. Cells are in 'ij' order; the positions of an axis are linspace(-1, 1),
+            both ends included, and an axis of one cell has -1.
     """
 
     def __init__(self, bands: Bands, *sizes: int) -> None:

@@ -64,7 +64,6 @@ class Header:
     recipe: dict[str, Any]
     labels: list[Label]
     temperature: float = 1.0
-    threshold: float | None = None
     card: dict[str, Any] = field(default_factory=dict)
     alone: dict[str, float] = field(default_factory=dict)
     level_temperatures: dict[str, float] = field(default_factory=dict)
@@ -250,6 +249,7 @@ def _parse(path: Path, metadata: dict[str, str] | None) -> Header:
     try:
         values = json.loads(metadata["perceiver"])
         version = values.pop("format")
+        values.pop("threshold", None)  # of older checkpoints; nothing reads it
         if version > FORMAT:
             raise CheckpointError(
                 f"{path}: written in format {version}, this version reads up to {FORMAT}: "

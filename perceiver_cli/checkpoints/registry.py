@@ -7,7 +7,6 @@ from functools import cache
 from pathlib import Path
 
 from perceiver_cli.checkpoints import home
-from perceiver_cli.checkpoints.format import Header, read_header
 from perceiver_cli.checkpoints.published.catalogue import PUBLISHED
 from perceiver_cli.errors import CheckpointError, UsageError
 from perceiver_cli.modalities import MODALITIES, serving
@@ -88,8 +87,3 @@ def default_for(modality: str) -> Path:
         missing = bundled_folder() / f"{name}.safetensors"
         raise CheckpointError(f"{missing}: the weights for {modality} are missing")
     return path
-
-
-def headers() -> dict[str, Header]:
-    """Name -> header of every bundled checkpoint."""
-    return {name: read_header(path) for name, path in bundled().items()}

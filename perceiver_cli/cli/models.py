@@ -216,7 +216,6 @@ def record_of(summary: Summary) -> dict[str, Any]:
         "default_for": summary.default_for,
         "temperature": header.temperature,
         "alone": header.alone,
-        "threshold": header.threshold,
         "card": header.card,
         "model": asdict(header.model),
         "recipe": header.recipe,

@@ -23,14 +23,14 @@ from perceiver_cli.inference.allocator import returning_freed_memory
 from perceiver_cli.inference.attention_statistics import AttentionRecorder, summarise
 from perceiver_cli.model.perceiver import LatentWatcher, MeanLatent, Perceiver
 from perceiver_cli.model.quantization.precision import pick_precision
-from perceiver_cli.model.quantization.replacement import elements_dtype, layers_for
+from perceiver_cli.model.quantization.replacement import byte_array_dtype, layers_for
 from perceiver_cli.preparation.base import Shapes, Window
 from perceiver_cli.results import AttentionStats
 
 # Limit of a batch: the bytes of its byte arrays in float32. Activations take a few times as much.
-# On a GPU it is a share of the free memory.
 MOST_BYTES = 2**28
-WORK = 8
+# The same on a GPU: the free memory divided by this.
+GPU_MEMORY_DIVISOR = 8
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -132,7 +132,7 @@ class Engine:
             each = num_elements * self.header.model.channels * 4
             _ = self.inference_model  # its weights take their memory first
             free = free_bytes(self.device)
-            most = MOST_BYTES if free is None else free // WORK
+            most = MOST_BYTES if free is None else free // GPU_MEMORY_DIVISOR
             self._largest_batches[shapes] = max(1, most // each)
         return self._largest_batches[shapes]
 
@@ -216,7 +216,7 @@ class Engine:
             watch_latents: Called with the latents after every iteration.
         """
         model = self.inference_model
-        dtype = elements_dtype(model, self.precision, self.device)
+        dtype = byte_array_dtype(model, self.precision, self.device)
         logits: Tensor = model(
             streams, watch, positions=self._positions, dtype=dtype, watch_latents=watch_latents
         )

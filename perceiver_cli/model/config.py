@@ -7,9 +7,6 @@ from typing import Any, Literal
 
 from perceiver_cli.settings import Count, CountOrZero, Positive, read_settings
 
-# Latents of so many channels are wide: quantizing them takes little time beside the products.
-WIDE = 512
-
 Sharing = Literal["none", "all", "but_first"]
 
 

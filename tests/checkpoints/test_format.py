@@ -49,7 +49,6 @@ HEADER = Header(
     ],
     temperature=1.25,
     level_temperatures={"group": 0.9, "kind": 1.1},
-    threshold=0.4,
     card={"data": "made up", "top1": 0.5, "per_class": [0.1, None]},
 )
 

@@ -74,7 +74,9 @@ def test_batches_follow_the_free_memory_of_a_gpu(weights, windows, sizes, monkey
     engine = Engine(weights["image"], CPU, "float32")
     model = engine.header.model
     item = 4 * engine.streams(six[:1])["image"].shape[1] * model.channels
-    monkeypatch.setattr(engines, "free_bytes", lambda device: engines.WORK * (4 * item + 1))
+    monkeypatch.setattr(
+        engines, "free_bytes", lambda device: engines.GPU_MEMORY_DIVISOR * (4 * item + 1)
+    )
     engine.predict(six, attention=False)
     assert sizes[1] == [4, 2]
 

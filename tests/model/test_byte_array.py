@@ -10,10 +10,10 @@ import torch
 from perceiver_cli.adapters.image import ImageAdapter
 from perceiver_cli.inference.attention_statistics import AttentionRecorder
 from perceiver_cli.model import grid, keys_values
-from perceiver_cli.model.config import WIDE, PerceiverConfig
+from perceiver_cli.model.config import PerceiverConfig
 from perceiver_cli.model.perceiver import Perceiver
-from perceiver_cli.model.quantization.precision import floats_beside
-from perceiver_cli.model.quantization.replacement import elements_dtype, layers_for
+from perceiver_cli.model.quantization.precision import WIDE, float_dtype
+from perceiver_cli.model.quantization.replacement import byte_array_dtype, layers_for
 from perceiver_cli.preparation.image import ImageRecipe
 
 ADAPTER = ImageAdapter(ImageRecipe(size=16, patch=2, bands=4, highest=4.0))
@@ -65,7 +65,7 @@ def test_lower_precisions_give_nearly_the_same(randomise, processor, precision, 
     streams = ADAPTER.with_positions(features())
     with torch.inference_mode():
         exact = model(streams)
-        found = lowered(model, precision)(streams, dtype=elements_dtype(model, precision, CPU))
+        found = lowered(model, precision)(streams, dtype=byte_array_dtype(model, precision, CPU))
     difference = (found - exact).abs().max() / exact.std()
     assert found.dtype == torch.float32
     assert least <= difference < most
@@ -75,12 +75,12 @@ def test_only_elements_that_a_wide_model_multiplies_itself_are_read_in_a_lower_p
     wide = Perceiver(replace(CONFIG, width=WIDE))
     many = Perceiver(replace(wide.config, cross_heads=5, cross_channels=20))
     narrow = Perceiver(replace(CONFIG, width=WIDE - 1))
-    assert elements_dtype(wide, torch.bfloat16, CPU) == torch.bfloat16
-    assert elements_dtype(wide, torch.int8, CPU) == floats_beside(torch.int8, CPU)
-    assert elements_dtype(wide, torch.float32, CPU) == torch.float32
+    assert byte_array_dtype(wide, torch.bfloat16, CPU) == torch.bfloat16
+    assert byte_array_dtype(wide, torch.int8, CPU) == float_dtype(torch.int8, CPU)
+    assert byte_array_dtype(wide, torch.float32, CPU) == torch.float32
     for precision in (torch.bfloat16, torch.int8):
-        assert elements_dtype(many, precision, CPU) == torch.float32
-        assert elements_dtype(narrow, precision, CPU) == torch.float32
+        assert byte_array_dtype(many, precision, CPU) == torch.float32
+        assert byte_array_dtype(narrow, precision, CPU) == torch.float32
 
 
 def test_what_folds_is_what_is_read_in_a_lower_precision():
@@ -88,4 +88,4 @@ def test_what_folds_is_what_is_read_in_a_lower_precision():
         config = replace(CONFIG, width=WIDE, cross_heads=heads, cross_channels=qk)
         model = Perceiver(config)
         folds = model.cross[0].folds(config.latents)
-        assert (elements_dtype(model, torch.bfloat16, CPU) == torch.bfloat16) == folds
+        assert (byte_array_dtype(model, torch.bfloat16, CPU) == torch.bfloat16) == folds

@@ -57,7 +57,7 @@ def test_a_processor_without_vnni_is_taken_to_saturate(monkeypatch):
         pytest.skip("no int8 products on this processor")
     able = {"avx2": True, "architecture": "x86_64"}
     monkeypatch.setattr("torch.cpu.get_capabilities", lambda: able)
-    assert kernels.tried().range == kernels.SATURATING
+    assert kernels.probe().range == kernels.SATURATING
 
 
 @pytest.mark.parametrize("error", [RuntimeError, AttributeError, NotImplementedError])
@@ -67,14 +67,14 @@ def test_an_operation_that_is_missing_or_fails_is_not_used(monkeypatch, error):
 
     for name in ("pack", "_pack_int8"):
         monkeypatch.setattr(kernels, name, fails)
-    assert kernels.tried() == kernels.Kernels()
+    assert kernels.probe() == kernels.Kernels()
 
 
 def test_an_operation_with_wrong_results_is_not_used(monkeypatch):
     right = kernels._int8_linear
     monkeypatch.setattr(kernels, "_int8_linear", lambda *args: right(*args) + 1)
     monkeypatch.setattr(kernels, "packed_linear", lambda x, weight, bias: x @ x.mT)
-    assert kernels.tried() == kernels.Kernels()
+    assert kernels.probe() == kernels.Kernels()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="as torch is built for Linux")
@@ -82,8 +82,8 @@ def test_int8_products_run_on_every_x86_processor_with_avx2():
     able = torch.cpu.get_capabilities()
     if able.get("architecture") != "x86_64" or not able.get("avx2"):
         pytest.skip("another processor")
-    assert kernels.tried().int8
-    assert torch.float32 in kernels.tried().packed
+    assert kernels.probe().int8
+    assert torch.float32 in kernels.probe().packed
 
 
 def emulate(monkeypatch, flags: list[str], least: float = -math.inf, most: float = math.inf):
@@ -103,16 +103,16 @@ def emulate(monkeypatch, flags: list[str], least: float = -math.inf, most: float
 @pytest.mark.parametrize("flag", ["avx512_vnni", "avx_vnni", "amx_int8"])
 def test_a_processor_with_vnni_has_the_whole_range_if_its_products_are_exact(monkeypatch, flag):
     emulate(monkeypatch, [flag])
-    assert (kernels.tried().int8, kernels.tried().range) == (True, kernels.Range())
+    assert (kernels.probe().int8, kernels.probe().range) == (True, kernels.Range())
 
 
 @pytest.mark.parametrize("limits", [(-(2**15), math.inf), (-math.inf, 2**15 - 1)])
 def test_sums_that_saturate_on_either_side_are_found_whatever_the_flags(monkeypatch, limits):
     emulate(monkeypatch, ["avx512_vnni"], *limits)
-    assert (kernels.tried().int8, kernels.tried().range) == (True, kernels.SATURATING)
+    assert (kernels.probe().int8, kernels.probe().range) == (True, kernels.SATURATING)
 
 
 @pytest.mark.parametrize("limits", [(-(2**14), math.inf), (-math.inf, 2**14)])
 def test_sums_that_saturate_even_in_the_smaller_range_are_not_used(monkeypatch, limits):
     emulate(monkeypatch, [], *limits)
-    assert not kernels.tried().int8
+    assert not kernels.probe().int8

@@ -8,7 +8,6 @@ from torch import nn
 
 from perceiver_cli.errors import UsageError
 from perceiver_cli.model.attention import QueriesKeysValues
-from perceiver_cli.model.config import WIDE
 from perceiver_cli.model.quantization import kernels, precision
 from perceiver_cli.model.quantization.int8 import Int8Linear
 from perceiver_cli.model.quantization.layers import (
@@ -18,7 +17,8 @@ from perceiver_cli.model.quantization.layers import (
     SplitHeads,
 )
 from perceiver_cli.model.quantization.precision import (
-    floats_beside,
+    WIDE,
+    float_dtype,
     pick_precision,
     precision_in_words,
     precisions_in_words,
@@ -66,8 +66,8 @@ def test_auto_is_the_fastest_that_is_native(monkeypatch, flags, able, narrow, wi
     assert pick_precision("auto", CPU, WIDE) == wide
     assert precision_in_words("auto", CPU) == words
     assert precision_in_words("float32", CPU) == "float32"
-    assert floats_beside(torch.int8, CPU) == narrow
-    assert floats_beside(torch.bfloat16, CPU) == torch.bfloat16
+    assert float_dtype(torch.int8, CPU) == narrow
+    assert float_dtype(torch.bfloat16, CPU) == torch.bfloat16
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_heads_are_split_in_any_precision(processor, precision):
     expected = linear.float()(x)
     assert isinstance(found, SplitHeads)
     assert found(x).shape == (3, 2, HEADS, 3, width // HEADS)
-    assert found(x).dtype == floats_beside(precision, CPU)
+    assert found(x).dtype == float_dtype(precision, CPU)
     torch.testing.assert_close(found(x).float(), expected, rtol=0, atol=0.05)
 
 

@@ -201,7 +201,7 @@ def _conv_preprocessor(tensors: Tensors) -> tuple[dict[str, Any], Weights]:
         for part in ("weight", "bias", "running_mean", "running_var")
     )
     if f"{prefix}.batchnorm.num_batches_tracked" in tensors:
-        tensors.leave(f"{prefix}.batchnorm.num_batches_tracked")
+        tensors.discard(f"{prefix}.batchnorm.num_batches_tracked")
     scale = scale / (variance + _BATCH_NORM_EPS).sqrt()
     config = {
         "learned_inputs": 9 * kernel.shape[1],
@@ -221,8 +221,8 @@ def _multimodal_preprocessor(tensors: Tensors, channels: int) -> tuple[dict[str,
         _, padding = tensors.shape(f"{_PREPROCESSOR}.padding.{theirs}", 2)
         embedding = tensors.take(f"{_PREPROCESSOR}.padding.{theirs}", 1, padding)
         weights[f"padding.embeddings.{ours}"] = embedding.flatten()
-        tensors.leave(f"{_PREPROCESSOR}.mask.{theirs}", 1, channels)
-    tensors.leave(
+        tensors.discard(f"{_PREPROCESSOR}.mask.{theirs}", 1, channels)
+    tensors.discard(
         f"{_PREPROCESSOR}.padding.label",
         *tensors.shape(f"{_PREPROCESSOR}.padding.label", 2),
     )
@@ -265,7 +265,7 @@ def _multimodal_readout(tensors: Tensors, width: int) -> tuple[dict[str, Any], W
     weights |= _cross(tensors, attend, "readout.attend", query, width)
     for modality in ("audio", "image"):
         name = f"perceiver.decoder.padding.{modality}"
-        tensors.leave(name, *tensors.shape(name, 2))
+        tensors.discard(name, *tensors.shape(name, 2))
         outputs, _ = tensors.shape(f"{_HEADS}.{modality}.classifier.weight", 2)
         _linear(tensors, f"{_HEADS}.{modality}.classifier", "unused", between, outputs)
     return {"classes": classes, "readout_width": query}, weights

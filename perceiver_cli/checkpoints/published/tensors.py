@@ -56,7 +56,7 @@ class Tensors:
         del self._left[name]
         return tensor.float().contiguous()
 
-    def leave(self, name: str, *shape: int) -> None:
+    def discard(self, name: str, *shape: int) -> None:
         """Takes out a tensor that belongs there and that nothing here needs. See take."""
         self.take(name, *shape)
 

@@ -57,10 +57,10 @@ class Kernels:
 @cache
 def available() -> Kernels:
     """The operations that run here. Tests replace this function to test other processors."""
-    return tried()
+    return probe()
 
 
-def tried() -> Kernels:
+def probe() -> Kernels:
     """The operations that run here, without the cache."""
     if not torch.backends.mkldnn.is_available():
         return Kernels()

@@ -8,20 +8,25 @@ import torch
 from torch.nn import functional
 
 from perceiver_cli.errors import UsageError
-from perceiver_cli.model.config import WIDE
 from perceiver_cli.model.quantization import kernels
+
+# Latents of so many channels are wide: quantizing them takes little time beside the products.
+WIDE = 512
 
 _PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "int8": torch.int8}
 
 
 def pick_precision(name: str, device: torch.device, width: int = 0) -> torch.dtype:
-    """The precision of that name for latents of `width` channels.
+    """The precision of that name.
 
-    "auto" is the fastest precision that is native on this device: int8 for wide latents, bfloat16,
-    or float32. A precision that is named may be emulated, and then slow.
+    Args:
+        name: "float32", "bfloat16" or "int8", which may be emulated, and then slow; "auto": the
+            fastest one that is native on the device, int8 only for wide latents.
+        device: Where the model runs.
+        width: D of the latents.
 
     Raises:
-        UsageError: the name is unknown, or the precision does not run on this device.
+        UsageError: The name is unknown, or the precision does not run on the device.
     """
     if name == "auto":
         if width >= WIDE and is_fast(torch.int8, device) and not _has_tiles(device):
@@ -94,7 +99,7 @@ def _has_tiles(device: torch.device) -> bool:
     return bool(torch.cpu.get_capabilities().get("amx_bf16")) and is_fast(torch.bfloat16, device)
 
 
-def floats_beside(precision: torch.dtype, device: torch.device) -> torch.dtype:
+def float_dtype(precision: torch.dtype, device: torch.device) -> torch.dtype:
     """The floating-point precision of a model: in an int8 model bfloat16 if it is fast."""
     if precision != torch.int8:
         return precision

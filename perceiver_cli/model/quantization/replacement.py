@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 from perceiver_cli.model.attention import CrossAttend, QueriesKeysValues
-from perceiver_cli.model.config import WIDE
 from perceiver_cli.model.perceiver import Perceiver
 from perceiver_cli.model.quantization import kernels
 from perceiver_cli.model.quantization.int8 import Int8Linear
@@ -19,7 +18,7 @@ from perceiver_cli.model.quantization.layers import (
     PlainLinear,
     SplitHeads,
 )
-from perceiver_cli.model.quantization.precision import floats_beside
+from perceiver_cli.model.quantization.precision import WIDE, float_dtype
 
 # Names of layers in a Perceiver. All other linear layers stay in float32: quantizing those of the
 # cross-attends changes more predictions than quantizing the whole latent transformer, and they
@@ -36,16 +35,19 @@ _MATRIX = re.compile(r"(cross\.\d+|readout\.attend)\.(key|value)")
 def layers_for(
     precision: torch.dtype, device: torch.device, rows: int
 ) -> Callable[[str, nn.Linear], nn.Module]:
-    """A function from a linear layer's name and the layer to its replacement.
+    """The replacement of every linear layer.
 
     Args:
         precision: float32, bfloat16 or int8, of the layers that may be quantized.
-        device: where the model runs.
-        rows: usual number of rows of the inputs: the number of latents.
-    """
-    floats = floats_beside(precision, device)
+        device: Where the model runs.
+        rows: Usual number of rows of the inputs: the number of latents.
 
-    def lowered(name: str, linear: nn.Linear) -> nn.Module:
+    Returns:
+        A function from a linear layer's name in the Perceiver and the layer to its replacement.
+    """
+    floats = float_dtype(precision, device)
+
+    def replacement_for(name: str, linear: nn.Linear) -> nn.Module:
         if not _INT8.fullmatch(name):
             lower = _BFLOAT16.fullmatch(name) is not None
             linear = linear.to(device, floats if lower else torch.float32)
@@ -61,7 +63,7 @@ def layers_for(
             return SplitHeads(layer, linear.heads, floats)
         return layer
 
-    return lowered
+    return replacement_for
 
 
 def _in_floats(linear: nn.Linear, rows: int) -> nn.Module:
@@ -71,15 +73,21 @@ def _in_floats(linear: nn.Linear, rows: int) -> nn.Module:
     return PlainLinear(linear)
 
 
-def elements_dtype(model: Perceiver, precision: torch.dtype, device: torch.device) -> torch.dtype:
-    """The precision of elements: that of the model if it is wide and its cross-attends fold.
+def byte_array_dtype(model: Perceiver, precision: torch.dtype, device: torch.device) -> torch.dtype:
+    """The precision of the normalised byte array.
 
-    Otherwise float32. Without folding they are multiplied with keys and values of exact layers. In
-    narrow models float32 costs little (5 % of the time of the bundled sounds, 10 % of the shapes),
-    while bfloat16 changes the scores of sounds six times as much.
+    That of the model if it is wide and its cross-attends fold, otherwise float32. Without folding
+    the elements are multiplied with keys and values of exact layers. In narrow models float32 costs
+    little (5 % of the time of the bundled sounds, 10 % of the shapes), while bfloat16 changes the
+    scores of sounds six times as much.
+
+    Args:
+        model: With its layers replaced or not.
+        precision: float32, bfloat16 or int8, of the model.
+        device: Where the model runs.
     """
     first = model.cross[0]
     assert isinstance(first, CrossAttend)
     if first.folds(model.config.latents) and model.config.width >= WIDE:
-        return floats_beside(precision, device)
+        return float_dtype(precision, device)
     return torch.float32
