@@ -35,9 +35,13 @@ _HELD_BYTES = 2**24
 
 @dataclass(frozen=True)
 class Label:
-    """What people read, and the data set's own id for the class.
+    """A class.
 
-    group, kind: what the class is more generally ("dog", "animal"); empty for nothing.
+    Attributes:
+        id: The data set's own id for it.
+        label: What people read.
+        group: What it is more generally ("dog"); empty for nothing.
+        kind: What it is most generally ("animal"); empty for nothing.
     """
 
     id: str
@@ -50,13 +54,18 @@ class Label:
 class Header:
     """Everything a checkpoint says beside its tensors.
 
-    recipe: the adapter's settings, with "modality"; temperature: divides the logits before the
-    softmax, alone: that of inputs which have only the stream of that name; level_temperatures:
-    what calibrates the summed scores of groups and kinds, see label_tree.py; familiar: the
-    statistics of familiar inputs, see familiar.py (None: never fitted); threshold: of older
-    checkpoints, the top score that 95 % of known files reach; card: data, licence, command,
-    measured figures, date and package version, as plain JSON; events: how the scores of windows
-    become events, see inference/events.py (empty: its defaults).
+    Attributes:
+        name: Of the weights.
+        model: The network's settings.
+        recipe: The adapter's settings, with "modality".
+        labels: The classes, in the order of the logits.
+        temperature: Divides the logits before the softmax.
+        card: Data, licence, command, measured figures, date and package version, as plain JSON.
+        stream_temperatures: Stream -> the temperature for inputs that have this stream only.
+        level_temperatures: Calibrate the summed scores of groups and kinds, see label_tree.py.
+        events: How the scores of windows become events, see inference/events.py; empty: its
+            defaults.
+        familiar: The statistics of familiar inputs, see familiar.py; None: never fitted.
     """
 
     name: str
@@ -65,7 +74,7 @@ class Header:
     labels: list[Label]
     temperature: float = 1.0
     card: dict[str, Any] = field(default_factory=dict)
-    alone: dict[str, float] = field(default_factory=dict)
+    stream_temperatures: dict[str, float] = field(default_factory=dict)
     level_temperatures: dict[str, float] = field(default_factory=dict)
     events: dict[str, float] = field(default_factory=dict)
     familiar: dict[str, Any] | None = None
@@ -74,15 +83,21 @@ class Header:
         """The temperature for an input.
 
         Args:
-            streams: The streams that it has. A stream alone may have a temperature of its own.
+            streams: The streams that it has. A single one may have a temperature of its own.
         """
         only = next(iter(streams)) if len(streams) == 1 else ""
-        return self.alone.get(only, self.temperature)
+        return self.stream_temperatures.get(only, self.temperature)
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A header and its tensors, float32, by parameter name. half: the file has them in float16."""
+    """A checkpoint, read or to be written.
+
+    Attributes:
+        header: Everything but the tensors.
+        tensors: Parameter name -> float32.
+        half: Whether the file has them in float16, else in float32.
+    """
 
     header: Header
     tensors: Mapping[str, Tensor]
@@ -173,6 +188,7 @@ def _write(path: Path, header: Header, tensors: dict[str, Tensor]) -> None:
     from safetensors.torch import save
 
     values = {"format": FORMAT, **asdict(header)}
+    values["alone"] = values.pop("stream_temperatures")
     content = save(tensors, metadata={"perceiver": json.dumps(values)})
     with atomic_write(path) as part:
         part.write_bytes(content)  # save_file would let nobody but the owner read the file
@@ -249,6 +265,7 @@ def _parse(path: Path, metadata: dict[str, str] | None) -> Header:
     try:
         values = json.loads(metadata["perceiver"])
         version = values.pop("format")
+        values["stream_temperatures"] = values.pop("alone", {})
         values.pop("threshold", None)  # of older checkpoints; nothing reads it
         if version > FORMAT:
             raise CheckpointError(

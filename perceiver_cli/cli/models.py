@@ -215,7 +215,7 @@ def record_of(summary: Summary) -> dict[str, Any]:
         "origin": summary.origin,
         "default_for": summary.default_for,
         "temperature": header.temperature,
-        "alone": header.alone,
+        "alone": header.stream_temperatures,
         "card": header.card,
         "model": asdict(header.model),
         "recipe": header.recipe,

@@ -142,7 +142,9 @@ def calibrate(
     return replace(
         header,
         temperature=round(temperatures[ALL_STREAMS], 4),
-        alone={name: round(temperatures[name], 4) for name in parts if name != ALL_STREAMS},
+        stream_temperatures={
+            name: round(temperatures[name], 4) for name in parts if name != ALL_STREAMS
+        },
         level_temperatures=levels,
         familiar=familiar,
         card=header.card | {"measured": {HELD: measured} | before},

@@ -27,6 +27,7 @@ from perceiver_cli.checkpoints.format import (
     load_checkpoint,
     open_checkpoint,
     read_header,
+    replace_header,
     save_checkpoint,
 )
 from perceiver_cli.errors import CheckpointError
@@ -156,6 +157,18 @@ def test_several_streams_come_back(tmp_path):
     rebuilt = build_model(load_checkpoint(path), str(path))
     for name, expected in model.state_dict().items():
         torch.testing.assert_close(rebuilt.state_dict()[name], expected, rtol=1e-3, atol=1e-6)
+
+
+def test_the_threshold_of_older_checkpoints_is_ignored(saved):
+    rewrite(saved, header=header_values(saved) | {"threshold": 0.4})
+    assert read_header(saved) == HEADER
+
+
+def test_the_temperatures_of_single_streams_keep_the_key_that_files_have_for_them(saved):
+    header = replace(HEADER, stream_temperatures={"image": 2.0})
+    replace_header(saved, header)
+    assert header_values(saved)["alone"] == {"image": 2.0}
+    assert read_header(saved) == header
 
 
 def test_learned_elements_keep_the_name_that_files_have_for_them(tmp_path):

@@ -234,7 +234,7 @@ def test_classes_are_looked_up_in_the_weights_that_are_there(bundle, media, tmp_
 
 def test_a_stream_that_comes_alone_has_a_temperature_of_its_own(weights, media, tmp_path):
     plain = load_checkpoint(weights["av"])
-    header = replace(plain.header, temperature=0.5, alone={"video": 50.0})
+    header = replace(plain.header, temperature=0.5, stream_temperatures={"video": 50.0})
     save_checkpoint(tmp_path / "other.safetensors", replace(plain, header=header))
 
     def best(model, kind):

@@ -40,7 +40,7 @@ def test_the_temperatures_and_the_figures_are_of_the_held_out_files(logits, monk
     found = calibration.calibrate(header, None, adapter, held=None, known=[])
     assert asked == [None, "video"]
     assert found.temperature == pytest.approx(3, rel=0.2)
-    assert found.alone == {"video": pytest.approx(2 * found.temperature, rel=0.02)}
+    assert found.stream_temperatures == {"video": pytest.approx(2 * found.temperature, rel=0.02)}
     assert found.familiar is None
     measured = found.card["measured"][calibration.HELD]
     assert measured["items"] == 400
