@@ -17,7 +17,7 @@ from perceiver_cli.errors import UsageError
 from perceiver_cli.inference.settings import ClassifierSettings
 from perceiver_cli.inputs.filters import FileFilter
 from perceiver_cli.inputs.paths import Input, find_inputs
-from perceiver_cli.preparation.base import Reading
+from perceiver_cli.preparation.base import ReadOptions
 from perceiver_cli.report.parquet.folder import run_name
 
 TIMEOUT_S = 300.0
@@ -135,10 +135,10 @@ def run(
         rows = [pickle.dumps(chunk, protocol=5) for chunk in made]
         if rows:
             output.begin()
-            reading = Reading(
+            read_options = ReadOptions(
                 timeline=settings.get("timeline", False), windows=settings.get("windows")
             )
-            decode = Decode(model, modality, strict, reading, timeout, file_filter)
+            decode = Decode(model, modality, strict, read_options, timeout, file_filter)
             on_each: ClassifierSettings = {
                 **settings,
                 "device": "cuda" if resources.gpus else "cpu",

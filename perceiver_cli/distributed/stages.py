@@ -23,10 +23,10 @@ from perceiver_cli.inference.settings import ClassifierSettings
 from perceiver_cli.inputs.archives import FailedSource, members
 from perceiver_cli.inputs.filters import FileFilter
 from perceiver_cli.media.types import Identity, Source
-from perceiver_cli.preparation.base import Reading
+from perceiver_cli.preparation.base import ReadOptions
 from perceiver_cli.report.parquet.schema import row
 
-READING, ALL_FILES = Reading(), FileFilter()
+USUAL_READ_OPTIONS, ALL_FILES = ReadOptions(), FileFilter()
 
 # Objects that one task gets from elsewhere at a time.
 _FETCHED_AT_ONCE = 16
@@ -40,7 +40,7 @@ class Decode:
         model: The checkpoint for every input; None: each modality's default.
         modality: What every input has to be; "auto": whatever its content says.
         strict: Whether an input fails of which something was left out or repaired.
-        reading: How much of sounds and films is read.
+        read_options: How much of sounds and films is read.
         limit_s: Seconds for decoding one input; 0 is no limit.
         file_filter: Which members of archives are taken.
     """
@@ -48,7 +48,7 @@ class Decode:
     model: str | None = None
     modality: str = "auto"
     strict: bool = False
-    reading: Reading = READING
+    read_options: ReadOptions = USUAL_READ_OPTIONS
     limit_s: float = 0.0
     file_filter: FileFilter = ALL_FILES
 
@@ -158,7 +158,7 @@ def _pool(decode: Decode) -> DecodingPool:
     weights = registry.find(decode.model) if decode.model else default_weights()
     # Ray sets its workers' threads; a decoding process has one in any case.
     os.environ.pop("OMP_NUM_THREADS", None)
-    preparer = Preparer(weights, decode.modality, decode.strict, reading=decode.reading)
+    preparer = Preparer(weights, decode.modality, decode.strict, read_options=decode.read_options)
     return DecodingPool(preparer)
 
 

@@ -40,8 +40,8 @@ def explain(source: Source, classifier: Classifier, method: Method | None = None
         CheckpointError: There are no weights for it.
     """
     # Few windows that do not overlap, because each one is drawn.
-    apart = replace(classifier.preparer.reading, whole=False)
-    preparer = replace(classifier.preparer, preview_sides=LARGE_PREVIEW, reading=apart)
+    few_windows = replace(classifier.preparer.read_options, whole=False)
+    preparer = replace(classifier.preparer, preview_sides=LARGE_PREVIEW, read_options=few_windows)
     item = preparer.prepare(source)
     if isinstance(item, FailedItem):
         raise item.error

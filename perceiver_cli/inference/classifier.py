@@ -25,7 +25,7 @@ from perceiver_cli.inference.threads import default_threads, use_threads
 from perceiver_cli.inputs.objects import as_source
 from perceiver_cli.media.types import Source
 from perceiver_cli.model.quantization.precision import precision_in_words
-from perceiver_cli.preparation.base import Reading
+from perceiver_cli.preparation.base import ReadOptions
 from perceiver_cli.processor import usable_cores
 from perceiver_cli.results import Result
 
@@ -114,8 +114,10 @@ class Classifier:
         self._named = self._engine(registry.find(model)) if model else None
         weights = default_weights() if self._named is None else self._named.path
         check_classes(classes, weights)
-        reading = Reading(timeline=timeline, windows=windows)
-        self.preparer = Preparer(weights, modality, strict, preview_sides, reading=reading)
+        read_options = ReadOptions(timeline=timeline, windows=windows)
+        self.preparer = Preparer(
+            weights, modality, strict, preview_sides, read_options=read_options
+        )
         self._pool: DecodingPool | None = None if timeout is None else DecodingPool(self.preparer)
 
     def __enter__(self) -> Classifier:
@@ -185,7 +187,7 @@ class Classifier:
         scheduler = Scheduler(
             map(as_source, inputs),
             decoder.prepare,
-            lambda batch, alone: self._predict_in_thread(batch, alone, decoder),
+            lambda batch, only_batch: self._predict_in_thread(batch, only_batch, decoder),
             capacity=PREVIEWS_AHEAD if self.preparer.preview_sides else capacity,
             decoders=max(FETCHED_AT_ONCE, self.decoders),
             workers=workers,
@@ -250,8 +252,10 @@ class Classifier:
             return InProcessDecoder(self.preparer)
         return SubprocessDecoder(self._pool, self.timeout)
 
-    def _predict_in_thread(self, batch: list[Item], alone: bool, decoder: Decoder) -> list[Result]:
-        use_threads(self.threads if alone else 1)
+    def _predict_in_thread(
+        self, batch: list[Item], only_batch: bool, decoder: Decoder
+    ) -> list[Result]:
+        use_threads(self.threads if only_batch else 1)
         return self.predict(batch, decoder.prepare)
 
     def _engine(self, path: Path) -> Engine:

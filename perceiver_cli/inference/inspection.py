@@ -67,8 +67,8 @@ def inspect_source(source: Source, classifier: Classifier) -> Inspection:
 
     Raises InputError if the file cannot be classified, CheckpointError without weights for it.
     """
-    apart = replace(classifier.preparer.reading, whole=False)
-    item = replace(classifier.preparer, reading=apart).prepare(source)
+    few_windows = replace(classifier.preparer.read_options, whole=False)
+    item = replace(classifier.preparer, read_options=few_windows).prepare(source)
     if isinstance(item, FailedItem):
         raise item.error
     engine, detection = classifier.engine_of(item), item.detection

@@ -125,9 +125,9 @@ class Scheduler:
     def _work(self) -> None:
         """One worker thread: predicts batches until there are no more."""
         while batch := self._take():
-            alone = len(batch) == len(self._slots)
+            only_batch = len(batch) == len(self._slots)
             try:
-                results = self._predict([slot.item for slot in batch if slot.item], alone)
+                results = self._predict([slot.item for slot in batch if slot.item], only_batch)
             except BaseException as failure:  # raised when it is their turn
                 with self._changed:
                     for slot in batch:

@@ -10,7 +10,7 @@ import numpy as np
 from perceiver_cli.media.specs import SoundSpec
 from perceiver_cli.media.types import Media, Sound, SoundWindow, Source
 from perceiver_cli.media.windows import Coverage
-from perceiver_cli.preparation.base import WHOLE_S, Preparation, Reading, Window
+from perceiver_cli.preparation.base import WHOLE_S, Preparation, ReadOptions, Window
 from perceiver_cli.preparation.signal import frame_levels, non_silent_part, sound_signal
 from perceiver_cli.settings import Count, CountOrZero, Limits, Positive
 
@@ -101,10 +101,12 @@ class AudioPreparation(Preparation):
                 window.location["levels_start_s"] = sound.start_s
         return windows
 
-    def for_reading(self, reading: Reading, stretch: tuple[int, int] | None) -> AudioPreparation:
+    def for_reading(
+        self, read_options: ReadOptions, stretch: tuple[int, int] | None
+    ) -> AudioPreparation:
         """See Preparation."""
-        coverage = reading.coverage(self.recipe.window_s, WHOLE_S, stretch)
-        return replace(self, coverage=coverage, max_windows=reading.windows)
+        coverage = read_options.coverage(self.recipe.window_s, WHOLE_S, stretch)
+        return replace(self, coverage=coverage, max_windows=read_options.windows)
 
     def _window(self, window: SoundWindow, rate: int) -> Window:
         """Silence at the ends is cut off: it depends on the recording, not on the sound."""

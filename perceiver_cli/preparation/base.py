@@ -58,7 +58,7 @@ class Preview:
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadOptions:
     """How much of sounds and films is read.
 
     Attributes:
@@ -138,11 +138,13 @@ class Preparation(ABC):
         """
         return self
 
-    def for_reading(self, reading: Reading, stretch: tuple[int, int] | None) -> Preparation:
+    def for_reading(
+        self, read_options: ReadOptions, stretch: tuple[int, int] | None
+    ) -> Preparation:
         """The same preparation, which reads as much of a file as is asked for.
 
         Args:
-            reading: How much.
+            read_options: How much.
             stretch: Which windows of it are loaded; see Source.
         """
         return self

@@ -11,7 +11,7 @@ from perceiver_cli.media.specs import VideoSpec
 from perceiver_cli.media.types import Media, Source, Video, VideoWindow
 from perceiver_cli.media.windows import Coverage
 from perceiver_cli.preparation.audio import AudioRecipe, fit_samples
-from perceiver_cli.preparation.base import Preparation, Preview, Reading, Window
+from perceiver_cli.preparation.base import Preparation, Preview, ReadOptions, Window
 from perceiver_cli.preparation.image import square_location
 from perceiver_cli.preparation.resampling import (
     Resample,
@@ -111,10 +111,12 @@ class VideoPreparation(Preparation):
         """See Preparation."""
         return replace(self, shown_side=frame_side)
 
-    def for_reading(self, reading: Reading, stretch: tuple[int, int] | None) -> VideoPreparation:
+    def for_reading(
+        self, read_options: ReadOptions, stretch: tuple[int, int] | None
+    ) -> VideoPreparation:
         """See Preparation. A film is read whole only for a time-line."""
-        coverage = reading.coverage(self.recipe.window_s, 0.0, stretch)
-        return replace(self, coverage=coverage, max_windows=reading.windows)
+        coverage = read_options.coverage(self.recipe.window_s, 0.0, stretch)
+        return replace(self, coverage=coverage, max_windows=read_options.windows)
 
     def preview(self, media: Media) -> Preview:
         """See Preparation."""

@@ -29,7 +29,7 @@ from perceiver_cli.inference.classifier import Classifier
 from perceiver_cli.inference.events import EventSettings, Track, find_events, settings_of, track_of
 from perceiver_cli.inference.long_inputs import predict_windows
 from perceiver_cli.media.types import Source
-from perceiver_cli.preparation.base import Reading, Window
+from perceiver_cli.preparation.base import ReadOptions, Window
 from tests.benchmarks.mixes import RATE, Mix, make_mixes
 
 # Windows -> a score vector for each, None without a signal.
@@ -75,7 +75,7 @@ def read_mixes(
 ) -> list[Read]:
     """What the classifier, or another scorer of its windows, says of every window of every mix."""
     found = []
-    preparer = replace(classifier.preparer, reading=Reading(timeline=True, hop_s=hop_s))
+    preparer = replace(classifier.preparer, read_options=ReadOptions(timeline=True, hop_s=hop_s))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "mix.wav"
         for mix in mixes:

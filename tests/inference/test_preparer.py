@@ -9,7 +9,7 @@ from perceiver_cli.checkpoints.format import load_checkpoint, save_checkpoint
 from perceiver_cli.inference.decoding import preparer
 from perceiver_cli.inference.decoding.items import FailedItem, PreparedItem
 from perceiver_cli.media.types import Source
-from perceiver_cli.preparation.base import Preview, Reading
+from perceiver_cli.preparation.base import Preview, ReadOptions
 from tests.samples import make_animation, make_av, make_picture
 
 
@@ -36,7 +36,7 @@ def test_windows_of_a_long_sound_are_as_far_apart_as_its_checkpoint_says(weights
     save_checkpoint(path, replace(plain, header=replace(plain.header, events={"hop_s": 0.25})))
 
     def hop_of(weights, **reading):
-        made = preparer.Preparer(weights, reading=Reading(timeline=True, **reading))
+        made = preparer.Preparer(weights, read_options=ReadOptions(timeline=True, **reading))
         return made.prepare(Source(str(media["audio"]))).hop_s
 
     assert hop_of(path) == 0.25

@@ -18,7 +18,7 @@ from perceiver_cli.inference.decoding.decode import Corruption, decode, identify
 from perceiver_cli.inference.decoding.items import FailedItem, Item, PreparedItem
 from perceiver_cli.media.types import Source
 from perceiver_cli.modalities import MODALITIES, serving
-from perceiver_cli.preparation.base import Preparation, Reading
+from perceiver_cli.preparation.base import Preparation, ReadOptions
 from perceiver_cli.preparation.recipes import preparation_for
 
 DefaultWeights = Mapping[str, Path | CheckpointError]
@@ -35,7 +35,7 @@ class Preparer:
         preview_sides: Load a preview as well: the least length in pixels of the shorter side of
             pictures, and of the frames of a video; None: no preview.
         corruption: Changes what was loaded, always in the same way for the same file.
-        reading: How much of sounds and films is read.
+        read_options: How much of sounds and films is read.
     """
 
     weights: Path | DefaultWeights
@@ -43,7 +43,7 @@ class Preparer:
     strict: bool = False
     preview_sides: tuple[int, int] | None = None
     corruption: Corruption | None = None
-    reading: Reading = field(default_factory=Reading)
+    read_options: ReadOptions = field(default_factory=ReadOptions)
     _headers: dict[Path, Header] = field(default_factory=dict, repr=False)
     _preparations: dict[Path, Preparation] = field(default_factory=dict, repr=False)
 
@@ -67,8 +67,8 @@ class Preparer:
         if self.preview_sides:
             preparation = preparation.for_preview(*self.preview_sides)
         hop_s = self._header(weights).events.get("hop_s")
-        reading = replace(self.reading, hop_s=self.reading.hop_s or hop_s)
-        preparation = preparation.for_reading(reading, source.stretch)
+        read_options = replace(self.read_options, hop_s=self.read_options.hop_s or hop_s)
+        preparation = preparation.for_reading(read_options, source.stretch)
         decoded = decode(
             asked,
             detection,
