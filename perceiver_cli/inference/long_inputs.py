@@ -19,20 +19,20 @@ from perceiver_cli.inference.ahead import one_ahead
 from perceiver_cli.inference.decoding.items import FailedItem, Item, PreparedItem
 from perceiver_cli.inference.engine import Engine, WindowPrediction
 from perceiver_cli.inference.postprocess import PredictionOptions, result_of
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.types import Source, WindowRange
 from perceiver_cli.preparation import base
 from perceiver_cli.preparation.base import Window
 from perceiver_cli.results import Classification
 
 # How many windows are loaded at a time, and how many the model reads at once.
-STRETCH, AT_ONCE = 32, 8
+PART, AT_ONCE = 32, 8
 
 Prepare = Callable[[Source], Item]
 
 
 def is_long(item: PreparedItem) -> bool:
     """Whether an item holds only some of its file's windows."""
-    return item.source.stretch is None and item.total > len(item.windows)
+    return item.source.part is None and item.total > len(item.windows)
 
 
 def predict_long(
@@ -40,7 +40,7 @@ def predict_long(
 ) -> Classification:
     """The Result of a whole file, of which an item holds the first windows.
 
-    A thread loads the next stretch while the model reads the one before. The Result's seconds are
+    A thread loads the next part while the model reads the one before. The Result's seconds are
     those of all loading and those of the model, each by itself: together they may be more than
     the time that has passed.
 
@@ -56,19 +56,19 @@ def predict_long(
     scores: list[WindowPrediction | None] = []
     notes: dict[str, None] = {}
     load_s = model_s = 0.0
-    with closing(one_ahead(_stretches(item, source, prepare))) as stretches:
-        for stretch in stretches:
-            load_s += stretch.seconds
-            if isinstance(stretch, FailedItem):
-                notes[f"some of it was left out: {stretch.error.message}"] = None
+    with closing(one_ahead(_parts(item, source, prepare))) as parts:
+        for part in parts:
+            load_s += part.seconds
+            if isinstance(part, FailedItem):
+                notes[f"some of it was left out: {part.error.message}"] = None
                 continue
             started = time.perf_counter()
-            found = predict_windows(stretch.windows, engine)
+            found = predict_windows(part.windows, engine)
             model_s += time.perf_counter() - started
-            for window, prediction in zip(stretch.windows, found, strict=True):
+            for window, prediction in zip(part.windows, found, strict=True):
                 windows.append(kept.window(window))
                 scores.append(kept.prediction(prediction))
-            notes |= dict.fromkeys(stretch.notes)
+            notes |= dict.fromkeys(part.notes)
     whole = replace(item, windows=tuple(windows), notes=tuple(notes), seconds=load_s)
     result = result_of(whole, scores, engine, options, model_s)
     if not options.attention or not result.predictions:
@@ -80,11 +80,11 @@ def predict_long(
     return replace(result, attention=seen.statistics)
 
 
-def _stretches(item: PreparedItem, source: Source, prepare: Prepare) -> Iterator[Item]:
+def _parts(item: PreparedItem, source: Source, prepare: Prepare) -> Iterator[Item]:
     """An item, which holds the first windows, and those with the others of its file."""
     yield item
-    for first in range(base.FIRST_WINDOWS, item.total, STRETCH):
-        yield prepare(replace(source, stretch=(first, STRETCH)))
+    for first in range(base.FIRST_WINDOWS, item.total, PART):
+        yield prepare(replace(source, part=WindowRange(first, PART)))
 
 
 class _Kept:
@@ -126,7 +126,7 @@ class _Kept:
 
 def clearest_part(source: Source, result: Classification) -> Source:
     """The window of a long file in which its answer has the highest score, as a source."""
-    return replace(source, stretch=(result.clearest_segment, 1))
+    return replace(source, part=WindowRange(result.clearest_segment, 1))
 
 
 def _at_hand(source: Source) -> Source:

@@ -84,9 +84,7 @@ def result_of(
     """
     header = engine.header
     chosen = _Chosen.of(options.classes, engine.tree)
-    events, votes = (
-        _events(item, predicted, header, chosen) if item.hop_s is not None else ([], None)
-    )
+    events, votes = _events(item, predicted, header, chosen) if item.read_whole else ([], None)
     result = Classification(
         path=item.source.path,
         modality=item.detection.modality,

@@ -27,7 +27,7 @@ def read_share(item: PreparedItem, recipe: Mapping[str, Any]) -> dict[str, float
     duration_s = facts.get("duration_s")
     share = read.get("area", 1.0)
     if duration_s and "window_s" in recipe and "start_s" in location:
-        seconds = duration_s if item.hop_s is not None else _seconds(item, recipe["window_s"])
+        seconds = duration_s if item.read_whole else _seconds(item, recipe["window_s"])
         read["seconds"] = round(min(seconds, duration_s), 3)
         share *= read["seconds"] / duration_s
     return {"share": round(share, 4)} | read

@@ -78,7 +78,9 @@ def load_animation(source: Source, format: str, spec: VideoSpec) -> Video:
     if orientation >= 5:
         width, height = height, width
     fps = len(lengths) / duration
-    return Video(windows, width, height, fps, duration, None, notes, chosen.total, chosen.hop_s)
+    return Video(
+        windows, width, height, fps, duration, None, notes, chosen.total, chosen.read_whole
+    )
 
 
 def _window(pictures: list[list[np.ndarray]], times_s: np.ndarray, start_s: float) -> VideoWindow:

@@ -129,7 +129,7 @@ def _load(
     """The windows of the readers' sounds, concatenated; damaged: known to be in part."""
     duration = sum(reader.duration_s for reader in readers)
     chosen = choose_windows(duration, spec.window_s, spec.max_windows, spec.coverage)
-    read = _read_whole if chosen.hop_s is not None else _read_apart
+    read = _read_whole if chosen.read_whole else _read_apart
     heard = _Heard()
     windows = read(readers, chosen.starts, spec, heard)
     if not windows:
@@ -159,7 +159,7 @@ def _load(
         first.channels,
         notes,
         chosen.total,
-        chosen.hop_s,
+        chosen.read_whole,
     )
 
 

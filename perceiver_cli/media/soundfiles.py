@@ -168,7 +168,7 @@ def _extent(source: Source, format: str) -> Extent:
     if source.data is not None or not os.path.isfile(source.path):
         return _find_extent(source, format)
     status = os.stat(source.path)
-    whole = replace(source, stretch=None)
+    whole = replace(source, part=None)
     return _extent_of_version(_Version(whole, format, status.st_size, status.st_mtime_ns))
 
 

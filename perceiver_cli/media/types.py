@@ -6,9 +6,10 @@ import errno
 import io
 import os
 import stat
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple
 
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.limits import MAX_PIPE_BYTES, limit_text
@@ -27,6 +28,13 @@ _NO_FILES = {
 Identity = dict[str, int | str]
 
 
+class WindowRange(NamedTuple):
+    """Some of a file's windows: the index of the first one, and their number."""
+
+    first: int
+    size: int
+
+
 @dataclass(frozen=True)
 class Source:
     """A file to classify.
@@ -35,14 +43,13 @@ class Source:
         path: On disk, or a name for content from elsewhere.
         data: The content, if it is not on disk, such as from standard input; else None.
         modality: As given by the caller.
-        stretch: Of a long sound or film, the index of the first window to load and their number;
-            None: the first ones.
+        part: Which windows of a long sound or film to load; None: the first ones.
     """
 
     path: str
     data: bytes | None = None
     modality: str | None = None
-    stretch: tuple[int, int] | None = None
+    part: WindowRange | None = None
 
     def open(self) -> BinaryIO:
         """A fresh, seekable binary stream at the beginning of the content.
@@ -124,8 +131,26 @@ class Source:
         return self.path
 
 
+class Media(ABC):
+    """The result of a loader.
+
+    Attributes:
+        notes: One line for each thing that was left out or repaired.
+        total: Number of windows of the whole file, of which these may be some.
+        read_whole: Whether they cover all of the file.
+    """
+
+    notes: tuple[str, ...] = ()
+    total: int = 1
+    read_whole: bool = False
+
+    @abstractmethod
+    def describe(self) -> dict[str, Any]:
+        """Facts for people: the record's `input`."""
+
+
 @dataclass(frozen=True)
-class Picture:
+class Picture(Media):
     """A still picture.
 
     pixels: uint8 [H, W, 3], RGB, upright; possibly a reduced decode of width x height.
@@ -154,12 +179,12 @@ class SoundWindow:
 
 
 @dataclass(frozen=True)
-class Sound:
+class Sound(Media):
     """One or more windows of a sound at `rate` samples per second.
 
     duration_s is that of the whole file; file_rate and channels are the file's own.
     notes: one line for each thing that was left out or repaired.
-    total: number of windows of the whole file; hop_s: see ChosenWindows.
+    total, read_whole: see Media.
     """
 
     windows: tuple[SoundWindow, ...]
@@ -169,7 +194,7 @@ class Sound:
     channels: int
     notes: tuple[str, ...] = ()
     total: int = 1
-    hop_s: float | None = None
+    read_whole: bool = False
 
     def describe(self) -> dict[str, Any]:
         """Facts for people: the record's `input`."""
@@ -181,7 +206,7 @@ class Sound:
 
 
 @dataclass(frozen=True)
-class PointCloud:
+class PointCloud(Media):
     """points: float64 [N, 3] in the file's own units, turned so that z points up.
 
     float64, because clouds in map coordinates are so far from the origin that float32 would lose
@@ -226,11 +251,11 @@ class VideoWindow:
 
 
 @dataclass(frozen=True)
-class Video:
+class Video(Media):
     """One or more windows of a video. Frames may be a reduced decode of width x height.
 
     notes: one line for each thing that was left out or repaired.
-    total: number of windows of the whole file; hop_s: see ChosenWindows.
+    total, read_whole: see Media.
     """
 
     windows: tuple[VideoWindow, ...]
@@ -241,7 +266,7 @@ class Video:
     sound_rate: int | None = None
     notes: tuple[str, ...] = ()
     total: int = 1
-    hop_s: float | None = None
+    read_whole: bool = False
 
     def describe(self) -> dict[str, Any]:
         """Facts for people: the record's `input`."""
@@ -252,14 +277,3 @@ class Video:
             "fps": None if self.fps is None else round(self.fps, 3),
             "sound": any(window.sound is not None for window in self.windows),
         }
-
-
-class Media(Protocol):
-    """The result of a loader."""
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """One line for each thing that was left out or repaired."""
-
-    def describe(self) -> dict[str, Any]:
-        """Facts for people: the record's `input`."""

@@ -126,7 +126,7 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
         spec.sound_rate if with_sound else None,
         notes,
         chosen.total,
-        chosen.hop_s,
+        chosen.read_whole,
     )
 
 

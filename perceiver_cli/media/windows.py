@@ -52,12 +52,12 @@ class ChosenWindows:
     Attributes:
         starts: Start times, in seconds, of the windows to load.
         total: Number of windows of the whole file.
-        hop_s: Seconds from one window to the next if the file is read whole, else None.
+        read_whole: Whether they cover all of the file.
     """
 
     starts: list[float]
     total: int
-    hop_s: float | None
+    read_whole: bool
 
 
 def choose_windows(
@@ -72,9 +72,7 @@ def choose_windows(
         else window_starts(duration_s, window_s, max_windows)
     )
     end = None if coverage.count is None else coverage.first + coverage.count
-    return ChosenWindows(
-        starts[coverage.first : end], len(starts), coverage.hop_s if whole else None
-    )
+    return ChosenWindows(starts[coverage.first : end], len(starts), whole)
 
 
 def whole_starts(duration_s: float, window_s: float, hop_s: float) -> list[float]:

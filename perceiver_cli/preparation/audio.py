@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import numpy as np
 
 from perceiver_cli.media.specs import SoundSpec
-from perceiver_cli.media.types import Media, Sound, SoundWindow, Source
+from perceiver_cli.media.types import Media, Sound, SoundWindow, Source, WindowRange
 from perceiver_cli.media.windows import Coverage
 from perceiver_cli.preparation.base import WHOLE_S, Preparation, ReadOptions, Window
 from perceiver_cli.preparation.signal import frame_levels, non_silent_part, sound_signal
@@ -95,17 +95,15 @@ class AudioPreparation(Preparation):
         """Sound -> per window "audio": float32 [samples]; a shorter sound is repeated."""
         assert isinstance(media, Sound)
         windows = [self._window(window, media.rate) for window in media.windows]
-        if media.hop_s is not None:
+        if media.read_whole:
             for window, sound in zip(windows, media.windows, strict=True):
                 window.location["levels"] = frame_levels(sound.samples, media.rate)
                 window.location["levels_start_s"] = sound.start_s
         return windows
 
-    def for_reading(
-        self, read_options: ReadOptions, stretch: tuple[int, int] | None
-    ) -> AudioPreparation:
+    def for_reading(self, read_options: ReadOptions, part: WindowRange | None) -> AudioPreparation:
         """See Preparation."""
-        coverage = read_options.coverage(self.recipe.window_s, WHOLE_S, stretch)
+        coverage = read_options.coverage(self.recipe.window_s, WHOLE_S, part)
         return replace(self, coverage=coverage, max_windows=read_options.windows)
 
     def _window(self, window: SoundWindow, rate: int) -> Window:

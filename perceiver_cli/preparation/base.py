@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from perceiver_cli.media.types import Media, Source
+from perceiver_cli.media.types import Media, Source, WindowRange
 from perceiver_cli.media.windows import Coverage
 from perceiver_cli.preparation.signal import Signal
 
@@ -73,18 +73,16 @@ class ReadOptions:
     windows: int | None = None
     hop_s: float | None = None
 
-    def coverage(
-        self, window_s: float, whole_s: float, stretch: tuple[int, int] | None
-    ) -> Coverage:
+    def coverage(self, window_s: float, whole_s: float, part: WindowRange | None) -> Coverage:
         """What a loader has to read.
 
         Args:
             window_s: Seconds of a window.
             whole_s: Files of at most so many seconds are read whole by themselves.
-            stretch: See Source.
+            part: The windows to load; None: the first ones.
         """
         whole = math.inf if self.timeline else whole_s * self.whole
-        first, count = stretch or (0, FIRST_WINDOWS)
+        first, count = part or (0, FIRST_WINDOWS)
         return Coverage(
             0.0 if self.windows else whole,
             self.hop_s or window_s / 2,
@@ -138,14 +136,12 @@ class Preparation(ABC):
         """
         return self
 
-    def for_reading(
-        self, read_options: ReadOptions, stretch: tuple[int, int] | None
-    ) -> Preparation:
+    def for_reading(self, read_options: ReadOptions, part: WindowRange | None) -> Preparation:
         """The same preparation, which reads as much of a file as is asked for.
 
         Args:
             read_options: How much.
-            stretch: Which windows of it are loaded; see Source.
+            part: Which windows of it are loaded; None: the first ones.
         """
         return self
 

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from perceiver_cli.media.specs import VideoSpec
-from perceiver_cli.media.types import Media, Source, Video, VideoWindow
+from perceiver_cli.media.types import Media, Source, Video, VideoWindow, WindowRange
 from perceiver_cli.media.windows import Coverage
 from perceiver_cli.preparation.audio import AudioRecipe, fit_samples
 from perceiver_cli.preparation.base import Preparation, Preview, ReadOptions, Window
@@ -111,11 +111,9 @@ class VideoPreparation(Preparation):
         """See Preparation."""
         return replace(self, shown_side=frame_side)
 
-    def for_reading(
-        self, read_options: ReadOptions, stretch: tuple[int, int] | None
-    ) -> VideoPreparation:
+    def for_reading(self, read_options: ReadOptions, part: WindowRange | None) -> VideoPreparation:
         """See Preparation. A film is read whole only for a time-line."""
-        coverage = read_options.coverage(self.recipe.window_s, 0.0, stretch)
+        coverage = read_options.coverage(self.recipe.window_s, 0.0, part)
         return replace(self, coverage=coverage, max_windows=read_options.windows)
 
     def preview(self, media: Media) -> Preview:
@@ -148,6 +146,6 @@ class VideoPreparation(Preparation):
             "start_s": window.start_s,
             "length_s": min(heard_s, self.recipe.window_s),
         }
-        if media.hop_s is not None and rate and sound is not None:
+        if media.read_whole and rate and sound is not None:
             location |= {"levels": frame_levels(sound, rate), "levels_start_s": window.start_s}
         return Window(arrays, location, signal)

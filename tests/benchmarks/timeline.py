@@ -28,7 +28,7 @@ from perceiver_cli.checkpoints.format import Label, load_checkpoint, save_checkp
 from perceiver_cli.inference.classifier import Classifier
 from perceiver_cli.inference.events import EventSettings, Track, find_events, settings_of, track_of
 from perceiver_cli.inference.long_inputs import predict_windows
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.types import Source, WindowRange
 from perceiver_cli.preparation.base import ReadOptions, Window
 from tests.benchmarks.mixes import RATE, Mix, make_mixes
 
@@ -80,7 +80,7 @@ def read_mixes(
         path = Path(folder) / "mix.wav"
         for mix in mixes:
             soundfile.write(path, mix.samples, RATE, subtype="FLOAT")
-            item = preparer.prepare(Source(str(path), stretch=(0, 10**6)))
+            item = preparer.prepare(Source(str(path), part=WindowRange(0, 10**6)))
             if scorer:
                 scores = scorer(item.windows)
             else:

@@ -355,9 +355,9 @@ def test_of_a_long_file_its_clearest_window_is_previewed(weights, tmp_path):
     assert len(result.segments) > 16
     best = result.predictions[0].label
     scores = [s["score"] if s["label"] == best else 0 for s in result.segments]
-    assert item.source.stretch == (scores.index(max(scores)), 1)
+    assert item.source.part == (scores.index(max(scores)), 1)
     (window,) = item.windows
-    assert window.location["start_s"] == result.segments[item.source.stretch[0]]["start_s"]
+    assert window.location["start_s"] == result.segments[item.source.part[0]]["start_s"]
 
 
 def test_settings_are_the_arguments_of_a_classifier():

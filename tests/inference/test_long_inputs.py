@@ -17,7 +17,7 @@ from perceiver_cli.inference.decoding.items import FailedItem, PreparedItem
 from perceiver_cli.inference.engine import WindowPrediction
 from perceiver_cli.inference.long_inputs import is_long, predict_long
 from perceiver_cli.inference.postprocess import PredictionOptions
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.types import Source, WindowRange
 from perceiver_cli.preparation.base import FIRST_WINDOWS, Window
 from perceiver_cli.results import AttentionStats
 
@@ -47,7 +47,7 @@ class File:
         self.loaded: list[tuple[int, int]] = []
 
     def part(self, source: Source) -> PreparedItem | FailedItem:
-        first, count = source.stretch or (0, FIRST_WINDOWS)
+        first, count = source.part or (0, FIRST_WINDOWS)
         self.loaded.append((first, count))
         if first >= self.broken_from:
             return FailedItem(source, InputError("corrupt", "ends early"), 1.0)
@@ -167,4 +167,4 @@ def test_a_broken_part_is_left_out_and_noted():
 def test_a_part_of_a_file_and_a_whole_one_are_not_long():
     item = File().part(Source("long.wav"))
     assert not is_long(replace(item, total=FIRST_WINDOWS))
-    assert not is_long(replace(item, source=replace(item.source, stretch=(0, 16))))
+    assert not is_long(replace(item, source=replace(item.source, part=WindowRange(0, 16))))

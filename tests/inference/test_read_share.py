@@ -10,11 +10,11 @@ from perceiver_cli.media.types import Source
 from perceiver_cli.preparation.base import Window
 
 
-def sound(starts, duration_s, hop_s=None):
+def sound(starts, duration_s, read_whole=False):
     windows = tuple(Window({}, {"start_s": start}) for start in starts)
     facts = {"duration_s": duration_s}
     detection = Detection("audio", "wav", "")
-    return PreparedItem(Source("a"), detection, Path("w"), windows, facts, hop_s=hop_s)
+    return PreparedItem(Source("a"), detection, Path("w"), windows, facts, read_whole=read_whole)
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ def sound(starts, duration_s, hop_s=None):
         (sound([0, 20, 40], 60.0), 6.0, 0.1),
         (sound([0, 1, 2], 60.0), 4.0, 0.0667),
         (sound([0], 0.5), 0.5, 1.0),
-        (sound([0, 1], 60.0, hop_s=1.0), 60.0, 1.0),
+        (sound([0, 1], 60.0, read_whole=True), 60.0, 1.0),
     ],
 )
 def test_seconds_that_any_window_covers(item, seconds, share):

@@ -28,7 +28,7 @@ class PreparedItem:
         preview: The input as shown to people, if that was asked for.
         seconds: How long decoding took.
         total: Number of windows of the whole file, of which these may be a part.
-        hop_s: Seconds from one to the next where the file is read whole, else None.
+        read_whole: Whether the windows, with those still to be loaded, cover all of the file.
     """
 
     source: Source
@@ -40,7 +40,7 @@ class PreparedItem:
     preview: Preview = field(default_factory=Preview)
     seconds: float = 0.0
     total: int = 1
-    hop_s: float | None = None
+    read_whole: bool = False
 
     @property
     def signal(self) -> Signal:

@@ -68,7 +68,7 @@ class Preparer:
             preparation = preparation.for_preview(*self.preview_sides)
         hop_s = self._header(weights).events.get("hop_s")
         read_options = replace(self.read_options, hop_s=self.read_options.hop_s or hop_s)
-        preparation = preparation.for_reading(read_options, source.stretch)
+        preparation = preparation.for_reading(read_options, source.part)
         decoded = decode(
             asked,
             detection,
@@ -89,9 +89,8 @@ class Preparer:
             media.notes,
             decoded.preview,
             seconds,
-            # Pictures and shapes have one window.
-            getattr(media, "total", 1),
-            getattr(media, "hop_s", None),
+            media.total,
+            media.read_whole,
         )
 
     def _weights_for(self, detection: Detection, wanted: str | None) -> Path:
