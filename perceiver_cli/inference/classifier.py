@@ -74,7 +74,8 @@ class Classifier:
         preview_sides: Items also hold a preview: see Preparer.
 
     Raises:
-        UsageError: The model or a class is unknown, or the device or precision is not available.
+        UsageError: The model or a class is unknown, the device or precision is not available, or
+            both timeline and windows are given.
         CheckpointError: The weights cannot be used.
     """
 
@@ -99,6 +100,8 @@ class Classifier:
         windows: int | None = None,
         preview_sides: tuple[int, int] | None = None,
     ) -> None:
+        if timeline and windows:
+            raise UsageError("timeline reads all of a file, windows a part: choose one")
         self.batch_size = batch_size
         self.timeout = timeout
         self.device = pick_device(device)

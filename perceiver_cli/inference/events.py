@@ -179,6 +179,7 @@ def votes_of(windows: Sequence[Window], track: Track, settings: EventSettings) -
     """
     # Windows of background only do not vote.
     weights = weights_of(track.levels, replace(settings, quiet=0.0))
+    # Windows without levels, as of a silent film, count by their first step.
     spans = (_span(window, LEVEL_S) for window in windows)
     return np.array([weights[first:end].mean() for first, end in spans])
 

@@ -380,3 +380,8 @@ def test_windows_and_events_are_of_the_classes_asked_for(weights, tmp_path):
     heard = [event for event in everything.events if event["label"] in {best, "silence"}]
     assert alone.events == heard
     assert len(heard) < len(everything.events)
+
+
+def test_a_file_is_read_whole_or_in_so_many_windows(bundle):
+    with pytest.raises(UsageError, match="choose one"):
+        Classifier(timeline=True, windows=3)
