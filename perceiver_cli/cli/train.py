@@ -51,7 +51,7 @@ def train(
     output: CheckpointOutputOption,
     modality: TrainingModalityOption = None,
     run: RunOption = None,
-    start: FromOption = None,
+    init_from: FromOption = None,
     hold_out: HoldOutOption = 0.05,
     groups: GroupsOption = None,
     refit_familiar: RefitFamiliarOption = False,
@@ -100,7 +100,7 @@ def train(
             checkpoint=output,
             folder=folder,
             run=run or output.with_suffix(".run"),
-            held_out=hold_out,
+            hold_out=hold_out,
             groups=groups,
             labels=labels,
             device=pick_device(device.value).type,
@@ -121,24 +121,24 @@ def train(
     from perceiver_cli.cli.training_display import TrainingDisplay
     from perceiver_cli.modalities import serving
     from perceiver_cli.model.quantization.precision import pick_precision
-    from perceiver_cli.training.plan import Plan
+    from perceiver_cli.training.hyperparameters import Hyperparameters
     from perceiver_cli.training.run import TrainingOptions
     from perceiver_cli.training.run import train as train_folder
 
     set_up(threads, training=True)
     chosen_device = pick_device(device.value)
     chosen = pick_precision(precision.value, chosen_device)
-    plan = Plan(
+    hyperparameters = Hyperparameters(
         minutes=minutes,
         steps=steps,
-        batch=batch_size,
+        batch_size=batch_size,
         rate=rate,
         decay=decay,
         balance=balance,
         mixup=mixup,
         smoothing=smoothing,
-        latents=latent_share,
-        elements=element_share,
+        latent_share=latent_share,
+        element_share=element_share,
         teacher_share=teacher_share,
         feature_weight=feature_weight,
         precision=str(chosen).removeprefix("torch."),
@@ -149,10 +149,10 @@ def train(
         modality=serving(modality),
         output=output,
         run=run or output.with_suffix(".run"),
-        plan=plan,
+        hyperparameters=hyperparameters,
         settings=_read_settings(settings or []),
-        start=_find_start(start),
-        held_out=hold_out,
+        init_from=_find_weights(init_from),
+        hold_out=hold_out,
         groups=groups,
         teacher=teacher,
         card=_read_card(card) | {"command": own_command()},
@@ -201,7 +201,7 @@ def _print_measured(header: Header) -> None:
         print_message(warning)
 
 
-def _find_start(name: str | None) -> Path | None:
+def _find_weights(name: str | None) -> Path | None:
     from perceiver_cli.checkpoints import registry
 
     if name is None:

@@ -20,7 +20,7 @@ from perceiver_cli.model.config import PerceiverConfig
 from perceiver_cli.training.data.cache import Cache
 from perceiver_cli.training.data.rows import RandomRows
 from perceiver_cli.training.distillation import Teacher
-from perceiver_cli.training.plan import Plan
+from perceiver_cli.training.hyperparameters import Hyperparameters
 
 # The share of the training that is done before a step, 0 to 1.
 ProgressAt = Callable[[int], float]
@@ -33,19 +33,20 @@ class Batch:
     Attributes:
         elements: Stream -> byte array [B, M_s, C_s].
         targets: [B, classes].
-        teacher_features: [B, F]; F is 0 without a teacher's features.
+        teacher_features: [B, F]; None: no teacher's features are used.
         latents: Indices of the latents that the step uses; None for all.
     """
 
     elements: dict[str, Tensor]
     targets: Tensor
-    teacher_features: Tensor
+    teacher_features: Tensor | None
     latents: Tensor | None
 
     def tensors(self) -> list[Tensor]:
         """All that it holds."""
-        latents = [] if self.latents is None else [self.latents]
-        return [*self.elements.values(), self.targets, self.teacher_features, *latents]
+        optional = (self.teacher_features, self.latents)
+        given = [tensor for tensor in optional if tensor is not None]
+        return [*self.elements.values(), self.targets, *given]
 
 
 class Batches:
@@ -53,40 +54,42 @@ class Batches:
 
     Attributes:
         sampling_weights: float64 [rows], how often each row is drawn.
-        teacher_features: Number of the teacher's features; 0 where none are used.
+        teacher_feature_count: Number of the teacher's features; 0 where none are used.
     """
 
     def __init__(
         self,
         adapter: Adapter,
         cache: Cache,
-        plan: Plan,
+        hyperparameters: Hyperparameters,
         config: PerceiverConfig,
         device: torch.device,
         teacher: Teacher | None = None,
     ) -> None:
-        self.plan = plan
+        self.hyperparameters = hyperparameters
         self.config = config
         self.device = device
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
         with self._on_device():
             self.adapter = build_adapter(asdict(adapter.recipe))
         self.augment = part(adapter.modality, "augmentation")(
-            self.adapter, plan.mixup, plan.teacher_share
+            self.adapter, hyperparameters.mixup, hyperparameters.teacher_share
         )
         self.rows = RandomRows(cache.streams, device)
         self.classes = torch.from_numpy(cache.classes).to(device)
         counts = np.bincount(cache.classes, minlength=config.classes)
-        weights = counts[cache.classes].astype(float) ** -plan.balance
+        weights = counts[cache.classes].astype(float) ** -hyperparameters.balance
         self.sampling_weights = torch.from_numpy(weights / weights.sum()).to(device)
         self.teacher: RandomRows | None = None
-        self.teacher_features = 0
+        self.teacher_feature_count = 0
         if teacher:
-            self.teacher = RandomRows(teacher.outputs, device)
+            outputs = dict(teacher.outputs)
+            if not self.augment.reads_teacher_features:
+                outputs.pop("teacher_features", None)
+            if "teacher_features" in outputs:
+                self.teacher_feature_count = outputs["teacher_features"].shape[1]
+            self.teacher = RandomRows(outputs, device)
             self.teacher_rows = torch.from_numpy(teacher.rows[cache.files]).to(device)
-            features = teacher.outputs.get("teacher_features")
-            if features is not None and self.augment.returns_teacher_features:
-                self.teacher_features = features.shape[1]
 
     def from_step(self, step: int, progress: ProgressAt) -> Generator[Batch, None, None]:
         """The batches of a step and of all that follow.
@@ -119,7 +122,7 @@ class Batches:
         return batch
 
     def draw(self, step: int, progress: float) -> Batch:
-        """The batch of a step, which depends on the plan's seed and the step alone.
+        """The batch of a step, which depends on the seed and the step alone.
 
         Args:
             step: The step's number, from 0.
@@ -129,27 +132,28 @@ class Batches:
         Returns:
             The batch, on the device.
         """
-        torch.manual_seed(self.plan.seed * 1_000_003 + step)
+        options = self.hyperparameters
+        torch.manual_seed(options.seed * 1_000_003 + step)
         with self._on_device(), torch.no_grad():
-            rows = torch.multinomial(self.sampling_weights, self.plan.batch, replacement=True)
+            rows = torch.multinomial(self.sampling_weights, options.batch_size, replacement=True)
             rows = rows.sort()[0]
             arrays = self.rows[rows]
             if self.teacher:
-                found = self.teacher[self.teacher_rows[rows]]
-                arrays |= {name: array.float() for name, array in found.items()}
+                outputs = self.teacher[self.teacher_rows[rows]]
+                arrays |= {name: array.float() for name, array in outputs.items()}
             classes = self.config.classes
             targets = functional.one_hot(self.classes[rows], classes).float()
-            features, targets = self.augment(arrays, targets)
-            targets, teacher_features = targets[:, :classes], targets[:, classes:]
-            targets = targets * (1 - self.plan.smoothing) + self.plan.smoothing / classes
-            last = progress > 0.9
-            elements = self.adapter.with_positions(features)
+            augmented = self.augment(arrays, targets)
+            targets = augmented.targets * (1 - options.smoothing) + options.smoothing / classes
+            use_all = progress > 0.9
+            elements = self.adapter.with_positions(augmented.features)
             for name, array in elements.items():
-                kept = _random_subset(1.0 if last else self.plan.elements, array.shape[1])
-                if kept is not None:
-                    elements[name] = array[:, kept]
-            latents = _random_subset(1.0 if last else self.plan.latents, self.config.latents)
-        return Batch(elements, targets, teacher_features, latents)
+                chosen = _random_subset(1.0 if use_all else options.element_share, array.shape[1])
+                if chosen is not None:
+                    elements[name] = array[:, chosen]
+            share = 1.0 if use_all else options.latent_share
+            latents = _random_subset(share, self.config.latents)
+        return Batch(elements, targets, augmented.teacher_features, latents)
 
     def _on_device(self) -> AbstractContextManager[object]:
         """New tensors are made on the device. On the processor they are anyway."""

@@ -23,10 +23,13 @@ from perceiver_cli.training.batches import Batch, Batches
 from perceiver_cli.training.data.cache import Cache
 from perceiver_cli.training.distillation import Teacher
 from perceiver_cli.training.feature_loss import FeatureLoss
+from perceiver_cli.training.hyperparameters import Hyperparameters
 from perceiver_cli.training.optimiser import build_optimisers, moving_average, rate_factor
-from perceiver_cli.training.plan import Plan
 
 SAVE_EVERY_S = 60.0
+
+# Kinds of tensors in the states of older versions -> their names now.
+_OLD_KINDS = {"guide": "feature_loss"}
 
 
 @dataclass(frozen=True)
@@ -52,27 +55,33 @@ class Training:
         model: Perceiver,
         adapter: Adapter,
         cache: Cache,
-        plan: Plan,
+        hyperparameters: Hyperparameters,
         run: Path,
         teacher: Teacher | None = None,
     ) -> None:
         self.model = model
         self.device = model.latents.device
-        self.plan = plan
+        self.hyperparameters = hyperparameters
         self.state_file = run / "state.safetensors"
-        self.batches = Batches(adapter, cache, plan, model.config, self.device, teacher)
-        self.average = moving_average(model, plan.average)
+        self.batches = Batches(adapter, cache, hyperparameters, model.config, self.device, teacher)
+        self.average = moving_average(model, hyperparameters.ema_decay)
         self.feature_loss: FeatureLoss | None = None
-        if self.batches.teacher_features and plan.feature_weight:
-            self.feature_loss = FeatureLoss(model, self.batches.teacher_features).to(self.device)
+        if self.batches.teacher_feature_count and hyperparameters.feature_weight:
+            self.feature_loss = FeatureLoss(model, self.batches.teacher_feature_count).to(
+                self.device
+            )
         self.optimisers = build_optimisers(
-            model, plan.rate, plan.decay, getattr(torch, plan.precision), self.feature_loss
+            model,
+            hyperparameters.rate,
+            hyperparameters.decay,
+            getattr(torch, hyperparameters.precision),
+            self.feature_loss,
         )
         self.step = 0
         self.elapsed_s = 0.0
 
     def run(self, on_step: Callable[[Progress], None]) -> None:
-        """Trains to the end of the plan. Starts from the saved state if there is one.
+        """Trains until a limit is reached. Starts from the saved state if there is one.
 
         Args:
             on_step: Called after every step; on a GPU after every 20th and the last.
@@ -102,7 +111,11 @@ class Training:
                 if share == 1 or self.step % self._report_every == 0:
                     shown = float(loss)  # waits for the device
                     now = time.monotonic()
-                    speed = (self.step - reported) * self.plan.batch / (now - reported_at)
+                    speed = (
+                        (self.step - reported)
+                        * self.hyperparameters.batch_size
+                        / (now - reported_at)
+                    )
                     reported, reported_at = self.step, now
                     on_step(Progress(self.step, self.elapsed_s, share, shown, float(rate), speed))
                 if time.monotonic() - saved_at > SAVE_EVERY_S:
@@ -116,20 +129,26 @@ class Training:
         return 1 if self.device.type == "cpu" else 20
 
     def _progress(self, step: int) -> float:
-        """The share of the plan that is done before that step, 0 to 1."""
-        by_time = self.elapsed_s / (60 * self.plan.minutes) if self.plan.minutes else 0.0
-        by_steps = step / self.plan.steps if self.plan.steps else 0.0
+        """The share of the training that is done before that step, 0 to 1."""
+        by_time = (
+            self.elapsed_s / (60 * self.hyperparameters.minutes)
+            if self.hyperparameters.minutes
+            else 0.0
+        )
+        by_steps = step / self.hyperparameters.steps if self.hyperparameters.steps else 0.0
         return min(1.0, max(by_time, by_steps))
 
     def _train_step(self, batch: Batch) -> Tensor:
         """One step of the optimisers. Returns the loss of the targets."""
         with self._autocast():
-            dtype = getattr(torch, self.plan.precision)
+            dtype = getattr(torch, self.hyperparameters.precision)
             logits = self.model(batch.elements, chosen=batch.latents, dtype=dtype)
         loss = functional.cross_entropy(logits.float(), batch.targets)
         total = loss
-        if self.feature_loss is not None:
-            total = loss + self.plan.feature_weight * self.feature_loss(batch.teacher_features)
+        if self.feature_loss is not None and batch.teacher_features is not None:
+            total = loss + self.hyperparameters.feature_weight * self.feature_loss(
+                batch.teacher_features
+            )
         total.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimiser in self.optimisers:
@@ -138,10 +157,10 @@ class Training:
         return loss.detach()
 
     def _autocast(self) -> AbstractContextManager[object]:
-        """Mixed precision, unless the plan's precision is float32."""
-        if self.plan.precision == "float32":
+        """Mixed precision, unless the precision is float32."""
+        if self.hyperparameters.precision == "float32":
             return nullcontext()
-        return torch.autocast(self.device.type, getattr(torch, self.plan.precision))
+        return torch.autocast(self.device.type, getattr(torch, self.hyperparameters.precision))
 
     def _save(self) -> None:
         tensors: dict[str, Tensor] = {}
@@ -149,7 +168,7 @@ class Training:
             tensors[f"model/{name}"] = value.contiguous()
         if self.feature_loss is not None:
             for name, value in self.feature_loss.state_dict().items():
-                tensors[f"guide/{name}"] = value
+                tensors[f"feature_loss/{name}"] = value
         for name, value in self.average.module.state_dict().items():
             tensors[f"average/{name}"] = value.contiguous()
         for number, optimiser in enumerate(self.optimisers):
@@ -167,14 +186,14 @@ class Training:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except (OSError, SafetensorError):
             return
-        kinds = ("model", "guide", "average", "optimiser")
+        kinds = ("model", "feature_loss", "average", "optimiser")
         parts: dict[str, dict[str, Tensor]] = {kind: {} for kind in kinds}
         for name, value in tensors.items():
             kind, rest = name.split("/", 1)
-            parts[kind][parameter_name(rest)] = value
+            parts[_OLD_KINDS.get(kind, kind)][parameter_name(rest)] = value
         self.model.load_state_dict(parts["model"])
         if self.feature_loss is not None:
-            self.feature_loss.load_state_dict(parts["guide"])
+            self.feature_loss.load_state_dict(parts["feature_loss"])
         self.average.module.load_state_dict(parts["average"])
         for number, optimiser in enumerate(self.optimisers):
             state = optimiser.state_dict()

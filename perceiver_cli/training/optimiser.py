@@ -59,18 +59,18 @@ def rate_factor(progress: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * (min(progress, 1) - WARMUP) / (1 - WARMUP)))
 
 
-def moving_average(model: nn.Module, decay: float) -> AveragedModel:
+def moving_average(model: nn.Module, ema_decay: float) -> AveragedModel:
     """An exponential moving average of a model's weights, without those of the start.
 
     Its decay grows with the updates, so that early weights are forgotten.
 
     Args:
         model: What is averaged.
-        decay: The largest decay.
+        ema_decay: The largest decay.
     """
 
     def update(averaged: Tensors, current: Tensors, count: Tensor | int) -> None:
-        grown = min(decay, (2 + int(count)) / (11 + int(count)))
+        grown = min(ema_decay, (2 + int(count)) / (11 + int(count)))
         get_ema_multi_avg_fn(grown)(averaged, current, count)
 
     return AveragedModel(model, multi_avg_fn=update)

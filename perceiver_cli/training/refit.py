@@ -33,7 +33,7 @@ class RefitOptions:
         checkpoint: The file, whose header is replaced.
         folder: The folder that it was trained on.
         run: For decoded files.
-        held_out: Share of the training files that was held out, as in the training.
+        hold_out: Share of the training files that was held out, as in the training.
         groups: Which of them belong together, as in the training.
         labels: A file of labels with groups and kinds; None: the folder's, if they have any.
         device: Where the model computes, as torch names it.
@@ -43,7 +43,7 @@ class RefitOptions:
     checkpoint: Path
     folder: Path
     run: Path
-    held_out: float = 0.05
+    hold_out: float = 0.05
     groups: str | None = None
     labels: Path | None = None
     device: str = "cpu"
@@ -67,7 +67,7 @@ def refit(options: RefitOptions, tell: Callable[[str, int, int], None]) -> Heade
     """
     checkpoint = load_checkpoint(options.checkpoint)
     header = checkpoint.header
-    train_files, held_files = training_files(options.folder, options.held_out, options.groups)
+    train_files, held_files = training_files(options.folder, options.hold_out, options.groups)
     if [label.id for label in train_files.labels] != [label.id for label in header.labels]:
         raise UsageError(f"{options.folder}: its classes are not those of {header.name}")
     header = replace(header, labels=_labels(options, train_files.labels, header.labels))

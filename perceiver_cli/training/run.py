@@ -33,9 +33,9 @@ from perceiver_cli.training.data.usage import (
     usage_by_class,
 )
 from perceiver_cli.training.distillation import read_teacher
+from perceiver_cli.training.hyperparameters import Hyperparameters
 from perceiver_cli.training.loop import Progress, Training
 from perceiver_cli.training.overrides import by_group, changed
-from perceiver_cli.training.plan import Plan
 from perceiver_cli.training.warm_start import initial_recipe, load_matching_weights
 from perceiver_cli.version import package_version
 
@@ -49,11 +49,11 @@ class TrainingOptions:
         modality: What the model reads.
         output: The checkpoint to write.
         run: Folder for decoded files and the resumable state.
-        plan: How long and how to train.
+        hyperparameters: How long and how to train.
         settings: "input.bands" or "model.latents" -> value, over the modality's defaults.
-        start: A checkpoint to start from (warm start): its architecture is used, and its weights
+        init_from: A checkpoint to start from (warm start): its architecture is used, and its weights
             and recipe as far as they fit (see warm_start.py).
-        held_out: Share of the training files that is held out, to fit the temperatures and the
+        hold_out: Share of the training files that is held out, to fit the temperatures and the
             limits of what is familiar.
         groups: Which files belong together, see folder.hold_out.
         teacher: Another model's logits for the files (not of shapes), see
@@ -67,10 +67,10 @@ class TrainingOptions:
     modality: str
     output: Path
     run: Path
-    plan: Plan
+    hyperparameters: Hyperparameters
     settings: dict[str, Any]
-    start: Path | None = None
-    held_out: float = 0.05
+    init_from: Path | None = None
+    hold_out: float = 0.05
     groups: str | None = None
     teacher: Path | None = None
     card: dict[str, Any] | None = None
@@ -124,12 +124,12 @@ def train(options: TrainingOptions, listener: Listener) -> Header:
         CheckpointError: The checkpoint to start from is damaged.
         InputError: A file is broken, and the options say to stop at one.
     """
-    train_files, held_files = training_files(options.folder, options.held_out, options.groups)
+    train_files, held_files = training_files(options.folder, options.hold_out, options.groups)
     if options.teacher and options.modality == "pointcloud":
         raise UsageError("shapes cannot have a teacher")
     teacher = read_teacher(options.teacher, train_files) if options.teacher else None
-    start = load_checkpoint(options.start) if options.start else None
-    adapter, config = _design(options, start, len(train_files.labels))
+    initial = load_checkpoint(options.init_from) if options.init_from else None
+    adapter, config = _design(options, initial, len(train_files.labels))
 
     options.run.mkdir(parents=True, exist_ok=True)
     data = load_or_decode(
@@ -153,19 +153,19 @@ def train(options: TrainingOptions, listener: Listener) -> Header:
     listener.checked(usage, left_out)
     check_usage(usage, left_out, options.modality)
 
-    torch.manual_seed(options.plan.seed)
+    torch.manual_seed(options.hyperparameters.seed)
     model = Perceiver(config)
-    if start:
-        load_matching_weights(model, adapter, start)
+    if initial:
+        load_matching_weights(model, adapter, initial)
     model.to(torch.device(options.device))
-    training = Training(model, adapter, data, options.plan, options.run, teacher)
+    training = Training(model, adapter, data, options.hyperparameters, options.run, teacher)
     training.run(listener.stepped)
 
     weights = training.average.module.state_dict()
     model.load_state_dict(weights)
     header = _header(options, adapter, config, train_files.labels, training, len(data))
-    if start:
-        header = replace(header, card=header.card | {"from": _origin(start.header)})
+    if initial:
+        header = replace(header, card=header.card | {"from": _origin(initial.header)})
     if len(held_out):
         familiar = load_sample(options.run, train_files, adapter, listener.decoded)
         header = calibrate(header, model.eval(), adapter, held_out, familiar)
@@ -181,15 +181,15 @@ def _used(folder: LabelledFolder, cache: Cache) -> list[int]:
 
 
 def _design(
-    options: TrainingOptions, start: Checkpoint | None, classes: int
+    options: TrainingOptions, initial: Checkpoint | None, classes: int
 ) -> tuple[Adapter, PerceiverConfig]:
-    """The adapter and the model's config: the start's or the defaults, changed by the settings."""
+    """The adapter and the model's config: the initial ones or the defaults, changed by the settings."""
     of_input, of_model = by_group(options.settings)
     try:
-        initial = asdict(build_adapter(initial_recipe(options.modality, start)).recipe)
-        adapter = build_adapter(changed(initial, of_input))
-        if start:
-            config = replace(start.header.model, classes=classes, streams=adapter.streams)
+        recipe = asdict(build_adapter(initial_recipe(options.modality, initial)).recipe)
+        adapter = build_adapter(changed(recipe, of_input))
+        if initial:
+            config = replace(initial.header.model, classes=classes, streams=adapter.streams)
         else:
             config = PerceiverConfig(adapter.streams, classes)
         return adapter, PerceiverConfig.from_dict(asdict(config) | of_model)
@@ -205,7 +205,7 @@ def _header(
     training: Training,
     items: int,
 ) -> Header:
-    made = {
+    figures = {
         "steps": training.step,
         "minutes": round(training.elapsed_s / 60, 1),
         "items_trained_on": items,
@@ -217,12 +217,12 @@ def _header(
         model=config,
         recipe=asdict(adapter.recipe),
         labels=labels,
-        card=(options.card or {}) | made,
+        card=(options.card or {}) | figures,
     )
 
 
-def _origin(start: Header) -> dict[str, Any]:
+def _origin(initial: Header) -> dict[str, Any]:
     """The card's entry on the checkpoint that a training started from, and its own origin."""
     copied = ("command", "minutes", "from")
-    entry: dict[str, Any] = {name: start.card[name] for name in copied if name in start.card}
-    return {"name": start.name} | entry
+    entry: dict[str, Any] = {name: initial.card[name] for name in copied if name in initial.card}
+    return {"name": initial.name} | entry

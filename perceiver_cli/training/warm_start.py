@@ -34,23 +34,23 @@ _SHARED = (
 )
 
 
-def initial_recipe(modality: str, start: Checkpoint | None) -> dict[str, Any]:
+def initial_recipe(modality: str, initial: Checkpoint | None) -> dict[str, Any]:
     """The recipe to train with, before settings change it.
 
-    A start of the same modality gives its own recipe. For video from pictures, frames are read
+    A checkpoint of the same modality gives its own recipe. For video from pictures, frames are read
     like pictures.
 
     Args:
         modality: What the new model reads.
-        start: The checkpoint that it starts from; None for random weights.
+        initial: The checkpoint that it starts from; None for random weights.
 
     Returns:
         The recipe in its JSON form, see read_recipe.
     """
     recipe: dict[str, Any] = {"modality": modality, **find_modality(modality).fresh_recipe}
-    if start is None:
+    if initial is None:
         return recipe
-    given = start.header.recipe
+    given = initial.header.recipe
     if given["modality"] == modality:
         return dict(given)
     if (given["modality"], modality) == ("image", "av"):
@@ -59,7 +59,7 @@ def initial_recipe(modality: str, start: Checkpoint | None) -> dict[str, Any]:
     return recipe
 
 
-def load_matching_weights(model: Perceiver, adapter: Adapter, start: Checkpoint) -> None:
+def load_matching_weights(model: Perceiver, adapter: Adapter, initial: Checkpoint) -> None:
     """Loads every tensor whose name and shape fit; the others keep their initial values.
 
     The head differs for other classes, and the cross-attends for other byte arrays. Two changes of
@@ -69,16 +69,16 @@ def load_matching_weights(model: Perceiver, adapter: Adapter, start: Checkpoint)
     Args:
         model: The new model, whose weights are changed.
         adapter: What it reads.
-        start: The checkpoint that it starts from.
+        initial: The checkpoint that it starts from.
     """
-    tensors: dict[str, Tensor] = dict(start.tensors)
-    if (start.header.recipe["modality"], adapter.modality) == ("image", "av"):
-        picture = build_adapter(start.header.recipe).recipe
+    tensors: dict[str, Tensor] = dict(initial.tensors)
+    if (initial.header.recipe["modality"], adapter.modality) == ("image", "av"):
+        picture = build_adapter(initial.header.recipe).recipe
         projection = frame_channels(picture, adapter.recipe, model.config.channels)
         if projection is not None:
             tensors = tensors | widen_cross_attends(model, tensors, projection)
-    elif start.header.recipe["modality"] == adapter.modality == "audio":
-        sound = build_adapter(start.header.recipe).recipe
+    elif initial.header.recipe["modality"] == adapter.modality == "audio":
+        sound = build_adapter(initial.header.recipe).recipe
         projection = level_channels(sound, adapter.recipe)
         if projection is not None:
             tensors = tensors | widen_cross_attends(model, tensors, projection)

@@ -20,7 +20,7 @@ from perceiver_cli.preparation.base import Preparation, Window
 from perceiver_cli.report.pictures.colours import Scale
 from perceiver_cli.report.pictures.thumbnail import Thumbnail
 from perceiver_cli.results import Focus
-from perceiver_cli.training.augment.base import Augmentation
+from perceiver_cli.training.augment.base import Augmentation, Augmented
 
 HERE = __name__
 
@@ -112,7 +112,7 @@ class SeriesMap:
 class SeriesAugmentation(Augmentation):
     def __call__(self, arrays, targets):
         noisy = arrays["series"] + 0.01 * torch.randn_like(arrays["series"])
-        return self.adapter.features({"series": noisy}), targets
+        return Augmented(self.adapter.features({"series": noisy}), targets)
 
 
 def _upside_down(series: Series, rng: np.random.Generator) -> Series:

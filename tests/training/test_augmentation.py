@@ -33,14 +33,16 @@ def flat_pictures(targets):
 def test_mixup_mixes_values_and_targets_alike():
     torch.manual_seed(0)
     targets = torch.eye(16)
-    values, mixed = mixup(targets[:, :, None] * torch.ones(5), targets, 1.0)
-    torch.testing.assert_close(values.mean(2), mixed)
-    own = mixed.diagonal()
+    tensors = {"values": targets[:, :, None] * torch.ones(5), "targets": targets}
+    mixed = mixup(tensors, 1.0)
+    torch.testing.assert_close(mixed["values"].mean(2), mixed["targets"])
+    own = mixed["targets"].diagonal()
     assert own.min() >= 0.5
     assert 2 < int((own < 0.99).sum()) < 16
-    same, kept = mixup(targets, targets, 0.0)
-    assert same is targets
-    assert kept is targets
+    assert mixup(tensors, 0.0) is tensors
+    # With one share for the batch, every item that is mixed has the same one.
+    own = mixup(tensors, 1.0, per_item=False)["targets"].diagonal()
+    assert len(own[own < 1].unique()) == 1
 
 
 def test_mixup_and_cutmix_give_each_class_its_share_of_the_picture():
@@ -89,10 +91,11 @@ def test_mixed_shapes_have_points_of_each_in_the_share_of_its_target(keep_all_si
     for seed in SEEDS:
         torch.manual_seed(seed)
         points, targets = upright_halves()
-        features, mixed = PointCloudAugmentation(adapter, 1.0)({"pointcloud": points}, targets)
-        above = (features["pointcloud"][..., 2] > 0).float().mean(1)
-        torch.testing.assert_close(above, mixed[:, 0])
-        counts.add(features["pointcloud"].shape[1])
+        mixed = PointCloudAugmentation(adapter, 1.0)({"pointcloud": points}, targets)
+        found = mixed.features["pointcloud"]
+        above = (found[..., 2] > 0).float().mean(1)
+        torch.testing.assert_close(above, mixed.targets[:, 0])
+        counts.add(found.shape[1])
     assert 200 <= min(counts) < max(counts) <= 400
 
 
@@ -102,9 +105,9 @@ def test_shapes_are_mirrored_sideways_and_never_upside_down(keep_all_sides):
     for seed in SEEDS:
         torch.manual_seed(seed)
         points, targets = upright_halves()
-        features, kept = PointCloudAugmentation(adapter, 0.0)({"pointcloud": points}, targets)
-        found = features["pointcloud"]
-        assert torch.equal(kept, targets)
+        augmented = PointCloudAugmentation(adapter, 0.0)({"pointcloud": points}, targets)
+        found = augmented.features["pointcloud"]
+        assert torch.equal(augmented.targets, targets)
         assert (found[:3, :, 2] > 0.5).all()
         assert (found[3:, :, 2] < -0.5).all()
         sides.append(found[..., :2].mean(1))
@@ -161,8 +164,9 @@ def test_a_videos_crop_and_colour_are_the_same_for_all_frames():
             -1, 4, -1, -1, -1
         )
         arrays = {"video": still, "audio": torch.randn(2, 32000)}
-        features, targets = augment(arrays, torch.eye(2))
-        assert torch.equal(targets, torch.eye(2))
+        augmented = augment(arrays, torch.eye(2))
+        features = augmented.features
+        assert torch.equal(augmented.targets, torch.eye(2))
         streams.append(tuple(sorted(features)))
         if "video" in features:
             frames = features["video"]
@@ -176,12 +180,12 @@ def test_mixed_videos_have_targets_of_the_same_shares():
     adapter = build_adapter({"modality": "av", "frames": 4, "size": 16, "patch": 4, "audio": None})
     for seed in SEEDS:
         torch.manual_seed(seed)
-        features, mixed = VideoAugmentation(adapter, 1.0)(
+        mixed = VideoAugmentation(adapter, 1.0)(
             {"video": torch.zeros(4, 4, 16, 16, 3, dtype=torch.uint8)}, torch.eye(4)
         )
-        assert features["video"].isfinite().all()
-        assert (mixed.diagonal() <= 1).all()
-        torch.testing.assert_close(mixed.sum(0), torch.ones(4))
+        assert mixed.features["video"].isfinite().all()
+        assert (mixed.targets.diagonal() <= 1).all()
+        torch.testing.assert_close(mixed.targets.sum(0), torch.ones(4))
 
 
 def test_random_crops_are_parts_frames_flips_and_rotations():
@@ -267,12 +271,12 @@ def test_two_of_five_batches_lose_their_sound_and_one_their_frames():
     arrays = {"video": torch.zeros(1, 2, 8, 8, 3, dtype=torch.uint8)}
     arrays["audio"] = torch.randn(1, samples)
     torch.manual_seed(0)
-    found = [frozenset(augment(arrays, torch.eye(1))[0]) for _ in range(400)]
+    found = [frozenset(augment(arrays, torch.eye(1)).features) for _ in range(400)]
     shares = {streams: found.count(streams) / 400 for streams in found}
     assert shares[frozenset({"audio"})] == pytest.approx(0.2, abs=0.06)
     assert shares[frozenset({"video"})] == pytest.approx(0.4, abs=0.07)
     del arrays["audio"]
-    assert all(set(augment(arrays, torch.eye(1))[0]) == {"video"} for _ in range(20))
+    assert all(set(augment(arrays, torch.eye(1)).features) == {"video"} for _ in range(20))
 
 
 def test_a_teacher_is_asked_only_where_there_is_no_sound():
@@ -285,9 +289,9 @@ def test_a_teacher_is_asked_only_where_there_is_no_sound():
     }
     torch.manual_seed(0)
     for _ in range(40):
-        features, targets = augment(arrays, torch.eye(2))
-        expected = torch.eye(2) if "audio" in features else torch.eye(2) * 0.5 + 0.25
-        torch.testing.assert_close(targets, expected)
+        found = augment(arrays, torch.eye(2))
+        expected = torch.eye(2) if "audio" in found.features else torch.eye(2) * 0.5 + 0.25
+        torch.testing.assert_close(found.targets, expected)
 
 
 def test_a_teachers_logits_are_interpolated_between_its_windows():
@@ -310,8 +314,7 @@ def test_shapes_are_mixed_in_any_share(keep_all_sides):
     for seed in range(150):
         torch.manual_seed(seed)
         points, targets = upright_halves(40)
-        _, mixed = augment({"pointcloud": points}, targets)
-        others = mixed[:3, 1]
+        others = augment({"pointcloud": points}, targets).targets[:3, 1]
         shares += others[others > 0].tolist()[:1]
     assert 0.42 < sum(shares) / len(shares) < 0.58
     assert min(shares) < 0.1
@@ -339,7 +342,7 @@ def test_proportions_change_by_up_to_three_halves():
     augment = PointCloudAugmentation(build_adapter({"modality": "pointcloud"}), 0.0)
     corners = torch.tensor([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]) * 1.0
     torch.manual_seed(0)
-    found = augment({"pointcloud": corners.repeat(4000, 2, 1)}, torch.ones(4000, 1))[0]
+    found = augment({"pointcloud": corners.repeat(4000, 2, 1)}, torch.ones(4000, 1)).features
     sides = found["pointcloud"].amax(1) - found["pointcloud"].amin(1)
     ratio = (sides[:, 2] / sides[:, :2].mean(1)).log()
     assert ratio.abs().max() < math.log(9 / 4) + 0.4
@@ -358,12 +361,14 @@ def test_a_teacher_of_sounds_gives_scores_and_features():
         "teacher_features": taught[:, :, None, None].expand(-1, -1, 1, 5),
     }
     classes = torch.eye(3)[[0, 1, 2, 0]]
-    features, targets = augment(arrays, classes)
-    assert features["audio"].shape == (4, 1, adapter.recipe.mels, adapter.recipe.frames)
-    torch.testing.assert_close(targets[:, :3], 0.75 * classes + 0.25 * logits.softmax(1))
-    torch.testing.assert_close(targets[:, 3:], taught)
+    found = augment(arrays, classes)
+    assert found.features["audio"].shape == (4, 1, adapter.recipe.mels, adapter.recipe.frames)
+    torch.testing.assert_close(found.targets, 0.75 * classes + 0.25 * logits.softmax(1))
+    torch.testing.assert_close(found.teacher_features, taught)
     del arrays["teacher"], arrays["teacher_features"]
-    assert torch.equal(augment(arrays, classes)[1], classes)
+    found = augment(arrays, classes)
+    assert torch.equal(found.targets, classes)
+    assert found.teacher_features is None
 
 
 def test_a_teacher_of_pictures_gives_scores():
@@ -375,7 +380,7 @@ def test_a_teacher_of_pictures_gives_scores():
         "teacher": logits[:, :, None, None].expand(-1, -1, 3, 3),
     }
     classes = torch.eye(2).repeat(3, 1)
-    _, targets = augment(arrays, classes)
+    targets = augment(arrays, classes).targets
     torch.testing.assert_close(targets, 0.75 * classes + 0.25 * logits.softmax(1))
 
 
@@ -384,7 +389,7 @@ def test_colours_of_augmented_pictures_stay_in_their_channels():
     red = torch.zeros(200, 16, 16, 3, dtype=torch.uint8)
     red[..., 0] = 255
     torch.manual_seed(0)
-    found = ImageAugmentation(adapter, 0.0)({"image": red}, torch.ones(200, 1))[0]["image"]
+    found = ImageAugmentation(adapter, 0.0)({"image": red}, torch.ones(200, 1)).features["image"]
     assert found.shape == (200, 3, 16, 16)
     # Around a picture that is smaller than its frame is the mean colour.
     centre = found[..., 6:10, 6:10].mean((2, 3))

@@ -62,7 +62,7 @@ def test_a_share_of_a_target_is_what_the_teacher_says_of_the_view(share):
     logits[:, 2] = 50.0
     logits[:, 2, :, 0], logits[:, 3, :, 0] = 0.0, 400.0
     torch.manual_seed(1)
-    _, targets = augment({"image": pixels, "teacher": logits}, torch.eye(5)[:4])
+    targets = augment({"image": pixels, "teacher": logits}, torch.eye(5)[:4]).targets
     torch.testing.assert_close(targets.sum(1), torch.ones(4))
     assert (targets.diagonal() >= 1 - share - 1e-4).all()
     assert (targets[:2].diagonal() <= 1 - share + 1e-4).all()
@@ -86,11 +86,11 @@ def test_a_clips_targets_come_from_the_teachers_of_the_streams_that_are_left():
     for seed in range(20):
         for arrays in (both, alone):
             torch.manual_seed(seed)
-            features, targets = augment(arrays, truth)
-            streams = tuple(sorted(features))
+            augmented = augment(arrays, truth)
+            streams = tuple(sorted(augmented.features))
             taught = arrays is both or streams == ("video",)
             expected = truth / 4 + 0.75 * torch.eye(5)[said[streams]] if taught else truth
-            torch.testing.assert_close(targets, expected)
+            torch.testing.assert_close(augmented.targets, expected)
             found.add(streams)
     assert found == set(said)
 
@@ -137,10 +137,10 @@ def test_features_are_those_of_what_is_heard():
         "teacher_features": rising,
     }
     torch.manual_seed(0)
-    _, targets = augment(arrays, torch.eye(5)[[0] * 9])
-    assert targets.shape == (9, 5 + 4)
-    torch.testing.assert_close(targets[:, :5].sum(1), torch.ones(9))
-    features = targets[:, 5:]
+    augmented = augment(arrays, torch.eye(5)[[0] * 9])
+    torch.testing.assert_close(augmented.targets.sum(1), torch.ones(9))
+    features = augmented.teacher_features
+    assert features.shape == (9, 4)
     assert features.amin() >= 0
     assert features.amax() <= 1
     assert features.std(0).min() > 0.05

@@ -3,6 +3,8 @@ from contextlib import nullcontext
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from perceiver_cli.adapters import build_adapter
 from perceiver_cli.modalities import part
@@ -11,9 +13,10 @@ from perceiver_cli.model.perceiver import Perceiver
 from perceiver_cli.training import loop
 from perceiver_cli.training.batches import Batch
 from perceiver_cli.training.data.cache import Cache
+from perceiver_cli.training.distillation import Teacher
+from perceiver_cli.training.hyperparameters import Hyperparameters
 from perceiver_cli.training.loop import Training
 from perceiver_cli.training.optimiser import rate_factor
-from perceiver_cli.training.plan import Plan
 
 POINTS = {"modality": "pointcloud", "points": 16, "bands": 2}
 
@@ -28,13 +31,13 @@ def corners_and_rods(count: int = 40) -> Cache:
     return Cache({"pointcloud": points}, present, classes, np.arange(count), 0)
 
 
-def new_training(run, device="cpu", **plan) -> Training:
+def new_training(run, device="cpu", **hyperparameters) -> Training:
     adapter = build_adapter(POINTS)
     torch.manual_seed(0)
     model = Perceiver(PerceiverConfig(adapter.streams, 2, latents=4, width=16, layers=1))
-    plan = {"steps": 12, "batch": 8, "average": 0.5} | plan
+    given = {"steps": 12, "batch_size": 8, "ema_decay": 0.5} | hyperparameters
     run.mkdir(exist_ok=True)
-    return Training(model.to(device), adapter, corners_and_rods(), Plan(**plan), run)
+    return Training(model.to(device), adapter, corners_and_rods(), Hyperparameters(**given), run)
 
 
 class KilledError(Exception):
@@ -64,6 +67,43 @@ def test_a_killed_training_goes_on_and_ends_the_same(tmp_path, monkeypatch, save
     resumed_average = resumed.average.module.state_dict()
     for name, value in whole.average.module.state_dict().items():
         assert torch.equal(resumed_average[name], value), name
+
+
+def test_a_state_of_an_older_version_is_read(tmp_path, monkeypatch):
+    """It named the tensors of the feature loss otherwise."""
+    rng = np.random.default_rng(0)
+    sounds = {"audio": rng.normal(size=(6, 9600)).astype(np.float32)}
+    cache = Cache(sounds, {"audio": np.ones(6, bool)}, np.arange(6) % 2, np.arange(6), [])
+    outputs = {"teacher": (6, 2, 1, 1), "teacher_features": (6, 3, 1, 1)}
+    drawn = {name: rng.normal(size=shape).astype(np.float16) for name, shape in outputs.items()}
+    adapter = build_adapter({"modality": "audio", "window_s": 0.4})
+
+    def sound_training(run):
+        torch.manual_seed(0)
+        model = Perceiver(PerceiverConfig(adapter.streams, 2, latents=4, width=16, layers=1))
+        run.mkdir(exist_ok=True)
+        given = Hyperparameters(steps=4, batch_size=4)
+        return Training(model, adapter, cache, given, run, Teacher(drawn, np.arange(6)))
+
+    monkeypatch.setattr(loop, "SAVE_EVERY_S", 0.0)
+    whole = sound_training(tmp_path / "whole")
+    whole.run(lambda progress: None)
+    with pytest.raises(KilledError):
+        sound_training(tmp_path / "cut").run(kill_at(3))
+    state = tmp_path / "cut" / "state.safetensors"
+    with safe_open(state, framework="pt") as file:
+        where = file.metadata()
+    tensors = {name.replace("feature_loss/", "guide/"): t for name, t in load_file(state).items()}
+    assert sum(name.startswith("guide/") for name in tensors) == 2
+    save_file(tensors, state, metadata=where)
+    resumed = sound_training(tmp_path / "cut")
+    resumed.run(lambda progress: None)
+    for name, value in whole.average.module.state_dict().items():
+        assert torch.equal(resumed.average.module.state_dict()[name], value), name
+    for expected, found in zip(
+        whole.feature_loss.parameters(), resumed.feature_loss.parameters(), strict=True
+    ):
+        assert torch.equal(found, expected)
 
 
 def test_a_finished_training_does_nothing_more(tmp_path):
@@ -96,7 +136,7 @@ def test_a_time_budget_ends_the_training(tmp_path):
 
 
 def test_a_share_of_latents_and_elements_is_used_until_the_last_tenth(tmp_path, monkeypatch):
-    training = new_training(tmp_path, latents=0.5, elements=0.25)
+    training = new_training(tmp_path, latent_share=0.5, element_share=0.25)
     with_positions, forward = training.batches.adapter.with_positions, training.model.forward
     there, used = [], []
 
@@ -131,8 +171,8 @@ def test_balance_draws_rare_classes_as_often(tmp_path):
     adapter = build_adapter(POINTS)
     model = Perceiver(PerceiverConfig(adapter.streams, 2, latents=4, width=16, layers=1))
     for balance, share in ((1.0, 0.5), (0.0, 2 / 22)):
-        plan = Plan(steps=1, balance=balance)
-        training = Training(model, adapter, rare, plan, tmp_path)
+        given = Hyperparameters(steps=1, balance=balance)
+        training = Training(model, adapter, rare, given, tmp_path)
         assert float(training.batches.sampling_weights[20:].sum()) == pytest.approx(share)
 
 
@@ -156,14 +196,14 @@ def test_augmented_batches_fit_the_model_and_their_targets_sum_to_one(modality, 
     for seed in range(8):
         torch.manual_seed(seed)
         targets = torch.eye(6)
-        features, mixed = augment(ARRAYS[modality](), targets)
-        for name, elements in adapter.with_positions(features).items():
+        augmented = augment(ARRAYS[modality](), targets)
+        for name, elements in adapter.with_positions(augmented.features).items():
             assert elements.shape[2] == adapter.streams[name]
             assert elements.isfinite().all()
             seen.add(name)
-        torch.testing.assert_close(mixed.sum(1), torch.ones(6))
+        torch.testing.assert_close(augmented.targets.sum(1), torch.ones(6))
         if not mixup:
-            assert torch.equal(mixed, targets)
+            assert torch.equal(augmented.targets, targets)
     assert seen == set(adapter.streams)
 
 
@@ -177,15 +217,15 @@ def test_all_tensors_of_a_step_are_on_the_models_device(tmp_path, monkeypatch, p
         return nullcontext()
 
     monkeypatch.setattr(torch, "autocast", autocast)
-    plan = {"latents": 0.5, "elements": 0.5, "precision": precision}
-    drawn = new_training(tmp_path / "here", **plan).batches.draw(0, 0.0)
+    given = {"latent_share": 0.5, "element_share": 0.5, "precision": precision}
+    drawn = new_training(tmp_path / "here", **given).batches.draw(0, 0.0)
     assert drawn.elements["pointcloud"].shape[0] == 8
     assert drawn.latents.shape == (2,)
-    training = new_training(tmp_path / "there", device="meta", **plan)
+    training = new_training(tmp_path / "there", device="meta", **given)
     batch = Batch(
         {name: array.to("meta") for name, array in drawn.elements.items()},
         drawn.targets.to("meta"),
-        drawn.teacher_features.to("meta"),
+        None,
         drawn.latents.to("meta"),
     )
     loss = training._train_step(batch)
@@ -196,8 +236,8 @@ def test_all_tensors_of_a_step_are_on_the_models_device(tmp_path, monkeypatch, p
 
 
 def test_batches_that_are_drawn_ahead_are_those_of_their_steps(tmp_path, monkeypatch):
-    plan = {"steps": 9, "latents": 0.5, "mixup": 1.0}
-    here, ahead = new_training(tmp_path / "a", **plan), new_training(tmp_path / "b", **plan)
+    given = {"steps": 9, "latent_share": 0.5, "mixup": 1.0}
+    here, ahead = new_training(tmp_path / "a", **given), new_training(tmp_path / "b", **given)
     drawn = [here.batches.draw(step, step / 9) for step in range(8)]
     monkeypatch.setattr(ahead.batches, "device", torch.device("mps"))
     monkeypatch.setattr(ahead.batches, "_on_device", nullcontext)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from perceiver_cli.adapters.audio import AudioAdapter
-from perceiver_cli.training.augment.base import Augmentation
+from perceiver_cli.training.augment.base import Augmentation, Augmented
 from perceiver_cli.training.augment.mixup import distil, interpolate, mixup
 from perceiver_cli.training.augment.spectrogram import augmented_features
 from perceiver_cli.training.augment.waveform import (
@@ -26,19 +25,18 @@ class AudioAugmentation(Augmentation):
     """
 
     adapter: AudioAdapter
-    returns_teacher_features = True
+    reads_teacher_features = True
 
-    def __call__(
-        self, arrays: dict[str, Tensor], targets: Tensor
-    ) -> tuple[dict[str, Tensor], Tensor]:
+    def __call__(self, arrays: dict[str, Tensor], targets: Tensor) -> Augmented:
         """See Augmentation."""
         recipe = self.adapter.recipe
         wave, middle = random_windows(arrays["audio"].float(), recipe.samples, recipe.rate)
         if "teacher" in arrays:
             targets = distil(targets, interpolate(arrays["teacher"], middle), self.teacher_share)
+        batch = {"wave": normalise_loudness(wave), "targets": targets}
         if "teacher_features" in arrays:
-            features = interpolate(arrays["teacher_features"], middle)
-            targets = torch.cat([targets, features.flatten(1)], 1)
-        wave, targets = mixup(normalise_loudness(wave), targets, self.mixup_probability)
-        wave = clip_peaks(mix_background(add_reverberation(wave, recipe.rate)))
-        return {"audio": augmented_features(self.adapter, wave)}, targets
+            batch["teacher_features"] = interpolate(arrays["teacher_features"], middle).flatten(1)
+        batch = mixup(batch, self.mixup_probability)
+        wave = clip_peaks(mix_background(add_reverberation(batch["wave"], recipe.rate)))
+        features = {"audio": augmented_features(self.adapter, wave)}
+        return Augmented(features, batch["targets"], batch.get("teacher_features"))

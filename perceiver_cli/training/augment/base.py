@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 
 from torch import Tensor
 
 from perceiver_cli.adapters.base import Adapter
+
+
+@dataclass(frozen=True)
+class Augmented:
+    """A batch after its augmentation.
+
+    Attributes:
+        features: Stream -> what the adapter's `features` gives.
+        targets: Soft targets [B, classes].
+        teacher_features: A teacher's features for what is left of each item, [B, F], if they are
+            read.
+    """
+
+    features: dict[str, Tensor]
+    targets: Tensor
+    teacher_features: Tensor | None = None
 
 
 class Augmentation(ABC):
@@ -14,14 +31,13 @@ class Augmentation(ABC):
 
     Attributes:
         adapter: Whose features are returned.
-        mixup_probability: Of a batch that is mixed with itself (Zhang et al. 2018).
+        mixup_probability: Probability that a batch is mixed with itself (Zhang et al. 2018).
         teacher_share: Share of each target that comes from the teacher's logits, if the arrays
             have them.
-        returns_teacher_features: Whether "teacher_features" among the arrays are appended to the
-            targets.
+        reads_teacher_features: Whether it takes "teacher_features" among the arrays.
     """
 
-    returns_teacher_features = False
+    reads_teacher_features = False
 
     def __init__(
         self, adapter: Adapter, mixup_probability: float, teacher_share: float = 0.5
@@ -31,9 +47,7 @@ class Augmentation(ABC):
         self.teacher_share = teacher_share
 
     @abstractmethod
-    def __call__(
-        self, arrays: dict[str, Tensor], targets: Tensor
-    ) -> tuple[dict[str, Tensor], Tensor]:
+    def __call__(self, arrays: dict[str, Tensor], targets: Tensor) -> Augmented:
         """Changes a batch.
 
         Args:
@@ -43,6 +57,5 @@ class Augmentation(ABC):
             targets: Soft targets [B, classes].
 
         Returns:
-            Features, as the adapter's `features` gives them, and targets [B, classes], or
-            [B, classes + F] with the teacher's features.
+            The changed batch.
         """

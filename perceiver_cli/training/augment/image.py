@@ -12,17 +12,15 @@ from perceiver_cli.adapters.pixels import channel_statistics
 from perceiver_cli.preparation.image import ImageRecipe
 from perceiver_cli.preparation.video import VideoRecipe
 from perceiver_cli.training.augment.affine import random_affine_crops, warp
-from perceiver_cli.training.augment.base import Augmentation
+from perceiver_cli.training.augment.base import Augmentation, Augmented
 from perceiver_cli.training.augment.compression import degrade
-from perceiver_cli.training.augment.mixup import blend, distil, mixup
+from perceiver_cli.training.augment.mixup import distil, mixup
 
 
 class ImageAugmentation(Augmentation):
     """Degradations, random affine crops and flips, colour, then mixup or CutMix."""
 
-    def __call__(
-        self, arrays: dict[str, Tensor], targets: Tensor
-    ) -> tuple[dict[str, Tensor], Tensor]:
+    def __call__(self, arrays: dict[str, Tensor], targets: Tensor) -> Augmented:
         """See Augmentation."""
         crops = random_affine_crops(len(targets))
         pixels = degrade(arrays["image"].permute(0, 3, 1, 2).contiguous().float()).permute(
@@ -34,7 +32,7 @@ class ImageAugmentation(Augmentation):
             logits = warp(arrays["teacher"], crops, padding="border")
             targets = distil(targets, logits, self.teacher_share)
         pixels, targets = mixup_or_cutmix(pixels, targets, self.mixup_probability)
-        return {"image": pixels}, targets
+        return Augmented({"image": pixels}, targets)
 
 
 def mixup_or_cutmix(pixels: Tensor, targets: Tensor, probability: float) -> tuple[Tensor, Tensor]:
@@ -43,13 +41,14 @@ def mixup_or_cutmix(pixels: Tensor, targets: Tensor, probability: float) -> tupl
     Args:
         pixels: float [B, C, h, w].
         targets: Soft targets [B, classes].
-        probability: Of a change.
+        probability: Probability that the batch is changed.
 
     Returns:
         Pixels and targets of the same shapes.
     """
     if torch.rand(()) < 0.5:
-        return mixup(pixels, targets, probability)
+        mixed = mixup({"pixels": pixels, "targets": targets}, probability)
+        return mixed["pixels"], mixed["targets"]
     if torch.rand(()) >= probability:
         return pixels, targets
     height, width = pixels.shape[-2:]
@@ -62,7 +61,7 @@ def mixup_or_cutmix(pixels: Tensor, targets: Tensor, probability: float) -> tupl
     box = (..., slice(top, top + box_h), slice(left, left + box_w))
     pixels[box] = pixels[order][box]
     share = box_h * box_w / (height * width)
-    return pixels, blend(targets, targets[order], share)
+    return pixels, torch.lerp(targets, targets[order], share)
 
 
 def jitter_colour(

@@ -6,23 +6,18 @@ import torch
 from torch import Tensor
 
 
-def blend(a: Tensor, b: Tensor, share: float) -> Tensor:
-    """(1 - share) a + share b."""
-    return torch.lerp(a, b, share)
-
-
 def distil(targets: Tensor, logits: Tensor, share: float) -> Tensor:
     """Mixes a teacher's scores into targets (Hinton et al. 2015, at temperature 1).
 
     Args:
         targets: Soft targets [B, classes].
         logits: The teacher's, [B, classes, h, w]; averaged over h and w.
-        share: Of the teacher.
+        share: Share of the teacher.
 
     Returns:
         Soft targets [B, classes].
     """
-    return blend(targets, logits.mean((2, 3)).softmax(1), share)
+    return torch.lerp(targets, logits.mean((2, 3)).softmax(1), share)
 
 
 def interpolate(logits: Tensor, positions: Tensor) -> Tensor:
@@ -44,23 +39,28 @@ def interpolate(logits: Tensor, positions: Tensor) -> Tensor:
     return torch.lerp(a, b, (index - left).to(a))
 
 
-def mixup(values: Tensor, targets: Tensor, probability: float) -> tuple[Tensor, Tensor]:
-    """Mixup of a batch with itself in random order, one share per item (Zhang et al. 2018).
+def mixup(
+    tensors: dict[str, Tensor], probability: float, *, per_item: bool = True
+) -> dict[str, Tensor]:
+    """Mixup of a batch with itself in random order (Zhang et al. 2018).
 
     Args:
-        values: float [B, ...].
-        targets: Soft targets [B, classes].
-        probability: Of a change of the batch.
+        tensors: All that is mixed alike, inputs and targets: by name, float [B, ...].
+        probability: Probability that the batch is changed.
+        per_item: Whether each item has a share of its own, of at most one half; else the batch has
+            one share.
 
     Returns:
-        Values and targets of the same shapes.
+        Name -> a tensor of the same shape.
     """
     if torch.rand(()) >= probability:
-        return values, targets
-    share = torch.distributions.Beta(0.4, 0.4).sample((len(values),))
-    share = torch.minimum(share, 1 - share)
-    order = torch.randperm(len(values))
-    wide = share.view(-1, *[1] * (values.dim() - 1))
-    return torch.lerp(values, values[order], wide), torch.lerp(
-        targets, targets[order], share.view(-1, 1)
-    )
+        return tensors
+    items = len(next(iter(tensors.values())))
+    share = torch.distributions.Beta(0.4, 0.4).sample((items if per_item else 1,))
+    if per_item:
+        share = torch.minimum(share, 1 - share)
+    order = torch.randperm(items)
+    return {
+        name: torch.lerp(tensor, tensor[order], share.view(-1, *[1] * (tensor.dim() - 1)))
+        for name, tensor in tensors.items()
+    }

@@ -7,33 +7,25 @@ import math
 import torch
 from torch import Tensor
 
-from perceiver_cli.training.augment.base import Augmentation
+from perceiver_cli.training.augment.base import Augmentation, Augmented
 
 
 class PointCloudAugmentation(Augmentation):
     """Rotation, dropped parts, a random scale per axis, shift, mirroring, jitter, fewer points.
 
     Half of the shapes are rotated about the vertical by any angle; half of the batches lose up to
-    30 % of their points on one side. Mixup takes some points of each shape from another
-    (PointCutMix-R, Zhang et al. 2021).
+    30 % of their points on one side. Points are mixed by `point_cutmix`.
     """
 
-    def __call__(
-        self, arrays: dict[str, Tensor], targets: Tensor
-    ) -> tuple[dict[str, Tensor], Tensor]:
+    def __call__(self, arrays: dict[str, Tensor], targets: Tensor) -> Augmented:
         """See Augmentation."""
         points = arrays["pointcloud"].float()
         if torch.rand(()) < 0.5:
             points = drop_side(points, 0.3 * float(torch.rand(())))
         batch, count, _ = points.shape
-        keep = int(torch.randint(count // 2, count + 1, ()))
-        points = rotate_half(points[:, torch.randperm(count)[:keep]])
-        if torch.rand(()) < self.mixup_probability:
-            share = float(torch.distributions.Beta(1.0, 1.0).sample())
-            order = torch.randperm(batch)
-            taken = round(share * keep)
-            points = torch.cat([points[:, taken:], points[order, :taken]], 1)
-            targets = targets * (1 - taken / keep) + targets[order] * (taken / keep)
+        fewer = int(torch.randint(count // 2, count + 1, ()))
+        points = rotate_half(points[:, torch.randperm(count)[:fewer]])
+        points, targets = point_cutmix(points, targets, self.mixup_probability)
         scale = torch.empty(batch, 1, 3).uniform_(2 / 3, 3 / 2)
         mirror = torch.ones(batch, 1, 3)
         mirror[..., :2] -= 2.0 * (torch.rand(batch, 1, 2) < 0.5)
@@ -42,7 +34,27 @@ class PointCloudAugmentation(Augmentation):
         radius = points.square().sum(-1).amax(1).sqrt().view(-1, 1, 1).clamp_min(1e-6)
         # Normalised again: only the proportions change.
         points = points / radius + shift + 0.005 * torch.randn_like(points)
-        return {"pointcloud": points}, targets
+        return Augmented({"pointcloud": points}, targets)
+
+
+def point_cutmix(points: Tensor, targets: Tensor, probability: float) -> tuple[Tensor, Tensor]:
+    """Takes some points of each shape from another one (PointCutMix-R, Zhang et al. 2021).
+
+    Args:
+        points: float [B, N, 3], in random order.
+        targets: Soft targets [B, classes].
+        probability: Probability that the batch is changed.
+
+    Returns:
+        Points and targets of the same shapes.
+    """
+    if torch.rand(()) >= probability:
+        return points, targets
+    batch, count, _ = points.shape
+    taken = round(float(torch.distributions.Beta(1.0, 1.0).sample()) * count)
+    order = torch.randperm(batch)
+    points = torch.cat([points[:, taken:], points[order, :taken]], 1)
+    return points, targets * (1 - taken / count) + targets[order] * (taken / count)
 
 
 def rotate_half(points: Tensor) -> Tensor:

@@ -7,9 +7,9 @@ from torch import Tensor
 
 from perceiver_cli.adapters.video import VideoAdapter
 from perceiver_cli.training.augment.affine import random_affine_crops, warp
-from perceiver_cli.training.augment.base import Augmentation
+from perceiver_cli.training.augment.base import Augmentation, Augmented
 from perceiver_cli.training.augment.image import jitter_colour
-from perceiver_cli.training.augment.mixup import blend, distil
+from perceiver_cli.training.augment.mixup import distil, mixup
 from perceiver_cli.training.augment.spectrogram import augmented_features
 
 
@@ -23,9 +23,7 @@ class VideoAugmentation(Augmentation):
 
     adapter: VideoAdapter
 
-    def __call__(
-        self, arrays: dict[str, Tensor], targets: Tensor
-    ) -> tuple[dict[str, Tensor], Tensor]:
+    def __call__(self, arrays: dict[str, Tensor], targets: Tensor) -> Augmented:
         """See Augmentation."""
         choice = float(torch.rand(()))
         audio = arrays.get("audio")
@@ -47,12 +45,9 @@ class VideoAugmentation(Augmentation):
         known = [array.mean((2, 3), keepdim=True) for array in logits if array is not None]
         if known and len(known) == len(features):
             targets = distil(targets, torch.stack(known).sum(0), self.teacher_share)
-        if torch.rand(()) < self.mixup_probability:
-            share = float(torch.distributions.Beta(0.4, 0.4).sample())
-            order = torch.randperm(len(targets))
-            features = {n: blend(x, x[order], share) for n, x in features.items()}
-            targets = blend(targets, targets[order], share)
-        return features, targets
+        mixed = mixup(features | {"targets": targets}, self.mixup_probability, per_item=False)
+        targets = mixed.pop("targets")
+        return Augmented(mixed, targets)
 
 
 def shuffle_within_class(targets: Tensor) -> Tensor:
