@@ -20,8 +20,9 @@ class Hyperparameters:
         smoothing: Label smoothing.
         ema_decay: Decay of the moving average of the weights, which is what gets saved.
         precision: "float32" or "bfloat16".
-        latent_share: Share of the latents that a step uses, drawn at random, except for the last tenth
-            of the training. It makes steps faster, as FLIP's dropped patches do (Li et al. 2023).
+        latent_share: Share of the latents that a step uses, drawn at random, except in the last
+            tenth of the training. It makes steps faster, as FLIP's dropped patches do (Li et al.
+            2023).
         element_share: Share of every stream's elements that a step uses, drawn in the same way.
         teacher_share: Share of each target that comes from the teacher's logits, if there are any.
         feature_weight: Weight of the feature loss, if the teacher has features: see

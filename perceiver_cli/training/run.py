@@ -51,8 +51,8 @@ class TrainingOptions:
         run: Folder for decoded files and the resumable state.
         hyperparameters: How long and how to train.
         settings: "input.bands" or "model.latents" -> value, over the modality's defaults.
-        init_from: A checkpoint to start from (warm start): its architecture is used, and its weights
-            and recipe as far as they fit (see warm_start.py).
+        init_from: A checkpoint to start from (warm start): its architecture is used, and its
+            weights and recipe as far as they fit (see warm_start.py).
         hold_out: Share of the training files that is held out, to fit the temperatures and the
             limits of what is familiar.
         groups: Which files belong together, see folder.hold_out.
@@ -183,7 +183,7 @@ def _used(folder: LabelledFolder, cache: Cache) -> list[int]:
 def _design(
     options: TrainingOptions, initial: Checkpoint | None, classes: int
 ) -> tuple[Adapter, PerceiverConfig]:
-    """The adapter and the model's config: the initial ones or the defaults, changed by the settings."""
+    """The adapter and the model's config: the initial checkpoint's or the defaults, changed."""
     of_input, of_model = by_group(options.settings)
     try:
         recipe = asdict(build_adapter(initial_recipe(options.modality, initial)).recipe)
