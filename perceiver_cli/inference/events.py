@@ -68,7 +68,7 @@ def settings_of(values: Mapping[str, float]) -> EventSettings:
 
 
 @dataclass(frozen=True)
-class Track:
+class Timeline:
     """A file in steps of LEVEL_S seconds.
 
     Attributes:
@@ -80,7 +80,9 @@ class Track:
     levels: Floats
 
 
-def track_of(windows: Sequence[Window], scores: Sequence[Floats | None], window_s: float) -> Track:
+def timeline_of(
+    windows: Sequence[Window], scores: Sequence[Floats | None], window_s: float
+) -> Timeline:
     """The scores and levels of all windows over time.
 
     Args:
@@ -107,16 +109,16 @@ def track_of(windows: Sequence[Window], scores: Sequence[Floats | None], window_
             room[:] = heard[: len(room)]
     mean = np.cumsum(sums, 0, out=sums)[:-1]
     mean /= np.maximum(counts[:-1].cumsum(), 1)[:, None]
-    return Track(mean, levels)
+    return Timeline(mean, levels)
 
 
 def find_events(
-    track: Track, labels: Sequence[Label], settings: EventSettings
+    timeline: Timeline, labels: Sequence[Label], settings: EventSettings
 ) -> list[dict[str, Any]]:
     """Events in the order of their beginnings, then of their labels.
 
     Args:
-        track: The file.
+        timeline: The file.
         labels: Of the classes.
         settings: Thresholds.
 
@@ -126,22 +128,22 @@ def find_events(
     """
     found = [
         _event(first, end, labels[index].label, labels[index].id, float(score))
-        for index, first, end, score in _spans_of(track, settings)
+        for index, first, end, score in _spans_of(timeline, settings)
     ]
-    silent = track.levels < SILENCE_RMS
+    silent = timeline.levels < SILENCE_RMS
     for first, end in _runs(silent):
         if (end - first) * LEVEL_S >= _SHORTEST_SILENCE_S:
             found.append(_event(first, end, SILENCE, None, None))
     return sorted(found, key=lambda event: (event["start_s"], event["label"]))
 
 
-def _spans_of(track: Track, settings: EventSettings) -> Iterator[tuple[int, int, int, float]]:
+def _spans_of(timeline: Timeline, settings: EventSettings) -> Iterator[tuple[int, int, int, float]]:
     """(class, first step, end, mean score) of every event."""
-    weights = weights_of(track.levels, settings)
+    weights = weights_of(timeline.levels, settings)
     steps = round(settings.smooth_s / LEVEL_S)
     # One class at a time: an hour has 36,000 steps. Means and weights only lower a score.
-    for index in np.flatnonzero(track.scores.max(0, initial=0.0) >= settings.on):
-        scores = _smooth(track.scores[:, index], weights, steps)
+    for index in np.flatnonzero(timeline.scores.max(0, initial=0.0) >= settings.on):
+        scores = _smooth(timeline.scores[:, index], weights, steps)
         own = scores * weights
         lasting = [
             (first, end)
@@ -169,16 +171,16 @@ def weights_of(levels: Floats, settings: EventSettings) -> Floats:
     return np.where(quiet, settings.quiet, 1.0)
 
 
-def votes_of(windows: Sequence[Window], track: Track, settings: EventSettings) -> Floats:
+def votes_of(windows: Sequence[Window], timeline: Timeline, settings: EventSettings) -> Floats:
     """The weight of each window in the answer for the whole file: float64 [windows].
 
     Args:
-        windows: As for track_of.
-        track: From track_of.
+        windows: As for timeline_of.
+        timeline: From timeline_of.
         settings: Thresholds.
     """
     # Windows of background only do not vote.
-    weights = weights_of(track.levels, replace(settings, quiet=0.0))
+    weights = weights_of(timeline.levels, replace(settings, quiet=0.0))
     # Windows without levels, as of a silent film, count by their first step.
     spans = (_span(window, LEVEL_S) for window in windows)
     return np.array([weights[first:end].mean() for first, end in spans])

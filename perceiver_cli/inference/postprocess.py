@@ -14,7 +14,7 @@ from perceiver_cli.checkpoints.format import Header, Label
 from perceiver_cli.checkpoints.label_tree import LabelTree, renormalised
 from perceiver_cli.inference.decoding.items import FailedItem, PreparedItem
 from perceiver_cli.inference.engine import Engine, WindowPrediction
-from perceiver_cli.inference.events import find_events, settings_of, track_of, votes_of
+from perceiver_cli.inference.events import find_events, settings_of, timeline_of, votes_of
 from perceiver_cli.inference.read_share import read_share
 from perceiver_cli.preparation.base import Window
 from perceiver_cli.results import Classification, Failure, InputFailure, Prediction
@@ -210,7 +210,7 @@ def _events(
     """
     settings = settings_of(header.events)
     scores = [None if window is None else chosen.keep(window.scores) for window in predicted]
-    track = track_of(item.windows, scores, header.recipe["window_s"])
-    votes = votes_of(item.windows, track, settings)
+    timeline = timeline_of(item.windows, scores, header.recipe["window_s"])
+    votes = votes_of(item.windows, timeline, settings)
     own = [float(vote) for vote, window in zip(votes, predicted, strict=True) if window]
-    return find_events(track, header.labels, settings), own if sum(own) else None
+    return find_events(timeline, header.labels, settings), own if sum(own) else None

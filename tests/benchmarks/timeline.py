@@ -26,7 +26,13 @@ import soundfile
 from perceiver_cli.checkpoints import registry
 from perceiver_cli.checkpoints.format import Label, load_checkpoint, save_checkpoint
 from perceiver_cli.inference.classifier import Classifier
-from perceiver_cli.inference.events import EventSettings, Track, find_events, settings_of, track_of
+from perceiver_cli.inference.events import (
+    EventSettings,
+    Timeline,
+    find_events,
+    settings_of,
+    timeline_of,
+)
 from perceiver_cli.inference.long_inputs import predict_windows
 from perceiver_cli.media.types import Source, WindowRange
 from perceiver_cli.preparation.base import ReadOptions, Window
@@ -58,9 +64,9 @@ class Read:
     windows: list[Window]
     scores: list[np.ndarray | None]
 
-    def track(self, window_s: float) -> Track:
+    def timeline(self, window_s: float) -> Timeline:
         """The mix in steps of time."""
-        return track_of(self.windows, self.scores, window_s)
+        return timeline_of(self.windows, self.scores, window_s)
 
     def every(self, step: int) -> Read:
         """Only every step-th window, and the last."""
@@ -90,21 +96,23 @@ def read_mixes(
     return found
 
 
-def tracks_by_hop(finest: list[Read], window_s: float) -> dict[float, list[tuple[Mix, Track]]]:
+def timelines_by_hop(
+    finest: list[Read], window_s: float
+) -> dict[float, list[tuple[Mix, Timeline]]]:
     """For every hop, the mixes as a model reads them; given at the shortest hop."""
     return {
-        hop: [(r.mix, r.every(round(hop / min(HOPS))).track(window_s)) for r in finest]
+        hop: [(r.mix, r.every(round(hop / min(HOPS))).timeline(window_s)) for r in finest]
         for hop in HOPS
     }
 
 
 def f1_scores(
-    tracks: list[tuple[Mix, Track]], labels: list[Label], settings: EventSettings
+    timelines: list[tuple[Mix, Timeline]], labels: list[Label], settings: EventSettings
 ) -> dict[str, float]:
     """Segment and event F1 over all mixes."""
     hits = np.zeros((2, 3))  # segment and event: right, predicted, true
-    for mix, track in tracks:
-        events = find_events(track, labels, settings)
+    for mix, timeline in timelines:
+        events = find_events(timeline, labels, settings)
         told = [(e["id"], e["start_s"], e["end_s"]) for e in events if e["id"]]
         one, other = _seconds(told), _seconds(mix.events)
         hits[0] += len(one & other), len(one), len(other)
@@ -139,15 +147,17 @@ def _matched(told: list[tuple[str, float, float]], true: list[tuple[str, float, 
     return len(true) - len(left)
 
 
-def choose(tracks: dict[float, list[tuple[Mix, Track]]], labels: list[Label]) -> EventSettings:
+def choose(
+    timelines: dict[float, list[tuple[Mix, Timeline]]], labels: list[Label]
+) -> EventSettings:
     """The best settings: one after the other, again until none gets better; for every hop."""
 
     def worth(settings: EventSettings) -> float:
-        figures = f1_scores(tracks[settings.hop_s], labels, settings)
+        figures = f1_scores(timelines[settings.hop_s], labels, settings)
         return figures["segment_f1"] + figures["event_f1"]
 
     best, most = EventSettings(), -1.0
-    for hop in tracks:
+    for hop in timelines:
         now = replace(EventSettings(), hop_s=hop)
         value = worth(now)
         better = True
@@ -158,7 +168,7 @@ def choose(tracks: dict[float, list[tuple[Mix, Track]]], labels: list[Label]) ->
                     other = replace(now, **{name: each})
                     if (found := worth(other)) > value + 1e-9:
                         now, value, better = other, found, True
-        print(f"{now}\n{f1_scores(tracks[hop], labels, now)}", flush=True)
+        print(f"{now}\n{f1_scores(timelines[hop], labels, now)}", flush=True)
         if value > most + 0.005:  # a shorter hop has to earn its time
             best, most = now, value
     return best
@@ -189,7 +199,7 @@ def main() -> None:
     started = time.perf_counter()
     if training:
         finest = read_mixes(mixes, classifier, min(HOPS))
-        settings = choose(tracks_by_hop(finest, window_s), header.labels)
+        settings = choose(timelines_by_hop(finest, window_s), header.labels)
         print(json.dumps(asdict(settings)))
         if options.write:
             checkpoint = load_checkpoint(path)
@@ -198,8 +208,8 @@ def main() -> None:
     else:
         settings = settings_of(header.events)
         reads_once = read_mixes(mixes, classifier, settings.hop_s or window_s / 2)
-        read_tracks = [(r.mix, r.track(window_s)) for r in reads_once]
-        print(json.dumps(f1_scores(read_tracks, header.labels, settings)))
+        read_timelines = [(r.mix, r.timeline(window_s)) for r in reads_once]
+        print(json.dumps(f1_scores(read_timelines, header.labels, settings)))
     print(f"{files} mixes of seed {seed}, {time.perf_counter() - started:.0f} s")
 
 

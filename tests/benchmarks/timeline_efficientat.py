@@ -75,12 +75,12 @@ def main() -> None:
     hop = min(timeline.HOPS)
     mixes = make_mixes(options.sounds / "train", 60, 1)
     finest = timeline.read_mixes(mixes, classifier, hop, scores)
-    settings = timeline.choose(timeline.tracks_by_hop(finest, window_s), labels)
+    settings = timeline.choose(timeline.timelines_by_hop(finest, window_s), labels)
     mixes = make_mixes(options.sounds / "val", 200, 2)
     reads = timeline.read_mixes(mixes, classifier, settings.hop_s, scores)
     print(
         json.dumps(
-            timeline.f1_scores([(r.mix, r.track(window_s)) for r in reads], labels, settings)
+            timeline.f1_scores([(r.mix, r.timeline(window_s)) for r in reads], labels, settings)
         )
     )
 

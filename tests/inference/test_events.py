@@ -1,4 +1,4 @@
-"""From windows' scores to events, on tracks made by hand."""
+"""From windows' scores to events, on timelines made by hand."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from perceiver_cli.checkpoints.format import Label
 from perceiver_cli.inference import events
 from perceiver_cli.inference.events import (
     EventSettings,
-    Track,
+    Timeline,
     find_events,
     settings_of,
-    track_of,
+    timeline_of,
     votes_of,
 )
 from perceiver_cli.preparation.base import Window
@@ -21,11 +21,11 @@ LABELS = [Label("dog", "dog bark"), Label("siren", "siren")]
 PLAIN = EventSettings(on=0.5, off=0.5, gap_s=0.3, least_s=0.2, smooth_s=0.0)
 
 
-def track(*parts: tuple[float, tuple[float, float], float]) -> Track:
+def timeline(*parts: tuple[float, tuple[float, float], float]) -> Timeline:
     """(seconds, (score of dog, score of siren), level) one after another."""
     scores = [np.tile(score, (round(10 * seconds), 1)) for seconds, score, _ in parts]
     levels = [np.full(round(10 * seconds), level) for seconds, _, level in parts]
-    return Track(np.concatenate(scores), np.concatenate(levels))
+    return Timeline(np.concatenate(scores), np.concatenate(levels))
 
 
 def spans(found: list[dict]) -> list[tuple]:
@@ -33,15 +33,15 @@ def spans(found: list[dict]) -> list[tuple]:
 
 
 def test_an_event_begins_high_and_lasts_until_it_is_low():
-    made = track((2, (0.3, 0), 0.1), (1, (0.6, 0), 0.1), (1, (0.3, 0), 0.1), (1, (0.2, 0), 0.1))
+    made = timeline((2, (0.3, 0), 0.1), (1, (0.6, 0), 0.1), (1, (0.3, 0), 0.1), (1, (0.2, 0), 0.1))
     # 0.3 is enough to go on, in both directions, but not to begin.
     assert spans(find_events(made, LABELS, PLAIN)) == [("dog bark", 0.0, 4.0)]
-    low = track((5, (0.3, 0), 0.1))
+    low = timeline((5, (0.3, 0), 0.1))
     assert find_events(low, LABELS, PLAIN) == []
 
 
 def test_several_classes_at_a_time_in_the_order_of_their_beginnings():
-    made = track((1, (0.1, 0.9), 0.1), (1, (0.5, 0.5), 0.1), (1, (0.9, 0.0), 0.1))
+    made = timeline((1, (0.1, 0.9), 0.1), (1, (0.5, 0.5), 0.1), (1, (0.9, 0.0), 0.1))
     found = find_events(made, LABELS, PLAIN)
     assert spans(found) == [("siren", 0.0, 2.0), ("dog bark", 1.0, 3.0)]
     assert found[0]["id"] == "siren"
@@ -49,7 +49,7 @@ def test_several_classes_at_a_time_in_the_order_of_their_beginnings():
 
 
 def test_gaps_are_closed_and_short_events_left_out():
-    made = track(
+    made = timeline(
         (1, (0.9, 0), 0.1), (0.3, (0, 0), 0.1), (1, (0.9, 0), 0.1), (1, (0, 0), 0.1),
         (0.1, (0.9, 0), 0.1), (1, (0, 0), 0.1),
     )  # fmt: skip
@@ -58,18 +58,18 @@ def test_gaps_are_closed_and_short_events_left_out():
 
 def test_a_quiet_background_counts_less_and_gives_the_edges():
     quiet, loud = 0.001, 0.1
-    made = track((3, (0.9, 0), quiet), (1, (0.9, 0), loud), (3, (0.9, 0), quiet))
+    made = timeline((3, (0.9, 0), quiet), (1, (0.9, 0), loud), (3, (0.9, 0), quiet))
     settings = EventSettings(
         on=0.5, off=0.5, quiet=0.2, gap_s=0.3, smooth_s=0.0, depth_db=20, rise_db=10
     )
     assert spans(find_events(made, LABELS, settings)) == [("dog bark", 3.0, 4.0)]
     # Without much difference there is no background: rain is what the file is about.
-    even = track((3, (0.9, 0), 0.05), (1, (0.9, 0), loud), (3, (0.9, 0), 0.05))
+    even = timeline((3, (0.9, 0), 0.05), (1, (0.9, 0), loud), (3, (0.9, 0), 0.05))
     assert spans(find_events(even, LABELS, settings)) == [("dog bark", 0.0, 7.0)]
 
 
 def test_silence_is_named():
-    made = track((1, (0.9, 0), 0.1), (2, (0, 0), 0.0), (1, (0.9, 0), 0.1), (0.5, (0, 0), 0.0))
+    made = timeline((1, (0.9, 0), 0.1), (2, (0, 0), 0.0), (1, (0.9, 0), 0.1), (0.5, (0, 0), 0.0))
     found = find_events(made, LABELS, PLAIN)
     assert ("silence", 1.0, 3.0) in spans(found)
     (silence,) = (e for e in found if e["label"] == "silence")
@@ -85,7 +85,7 @@ def window(start_s: float, level: float, present: bool = True) -> Window:
 def test_windows_that_overlap_are_averaged():
     windows = [window(0.0, 0.1), window(1.0, 0.1), window(2.0, 0.0, present=False)]
     scores = [np.array([0.2, 0.8]), np.array([0.6, 0.4]), None]
-    made = track_of(windows, scores, 2.0)
+    made = timeline_of(windows, scores, 2.0)
     assert made.scores.shape == (40, 2)
     assert made.scores[:10] == pytest.approx(np.tile([0.2, 0.8], (10, 1)))
     assert made.scores[10:20] == pytest.approx(np.tile([0.4, 0.6], (10, 1)))
@@ -96,14 +96,14 @@ def test_windows_that_overlap_are_averaged():
 
 def test_windows_of_a_silent_film_last_as_long_as_the_recipe_says():
     windows = [Window({}, {"start_s": start}) for start in (0.0, 1.0)]
-    made = track_of(windows, [np.array([1.0]), np.array([0.0])], 2.0)
+    made = timeline_of(windows, [np.array([1.0]), np.array([0.0])], 2.0)
     assert made.scores[:, 0].tolist() == [1.0] * 10 + [0.5] * 10 + [0.0] * 10
     assert np.isnan(made.levels).all()
 
 
 def test_windows_of_background_have_no_vote():
     windows = [window(0.0, 0.001), window(2.0, 0.1), window(4.0, 0.001)]
-    made = track_of(windows, [np.array([1.0, 0.0])] * 3, 2.0)
+    made = timeline_of(windows, [np.array([1.0, 0.0])] * 3, 2.0)
     settings = EventSettings(depth_db=20, rise_db=10)
     assert votes_of(windows, made, settings) == pytest.approx([0.0, 1.0, 0.0])
 
@@ -117,20 +117,20 @@ def test_settings_of_a_checkpoint_are_checked():
 
 def test_the_usual_settings_close_short_gaps_and_leave_out_blips():
     usual = EventSettings(smooth_s=0.0)
-    made = track((1, (0.9, 0), 0.1), (0.6, (0, 0), 0.1), (1, (0.9, 0), 0.1))
+    made = timeline((1, (0.9, 0), 0.1), (0.6, (0, 0), 0.1), (1, (0.9, 0), 0.1))
     assert spans(find_events(made, LABELS, usual)) == [("dog bark", 0.0, 2.6)]
-    apart = track((1, (0.9, 0), 0.1), (0.9, (0, 0), 0.1), (1, (0.9, 0), 0.1))
+    apart = timeline((1, (0.9, 0), 0.1), (0.9, (0, 0), 0.1), (1, (0.9, 0), 0.1))
     assert len(find_events(apart, LABELS, usual)) == 2
-    blips = track((0.3, (0.9, 0), 0.1), (2, (0, 0), 0.1), (0.5, (0.9, 0), 0.1))
+    blips = timeline((0.3, (0.9, 0), 0.1), (2, (0, 0), 0.1), (0.5, (0.9, 0), 0.1))
     assert spans(find_events(blips, LABELS, usual)) == [("dog bark", 2.3, 2.8)]
     # Half begins an event, and three twentieths let it go on.
-    fading = track((1, (0.5, 0), 0.1), (1, (0.16, 0), 0.1), (2, (0.14, 0), 0.1))
+    fading = timeline((1, (0.5, 0), 0.1), (1, (0.16, 0), 0.1), (2, (0.14, 0), 0.1))
     assert spans(find_events(fading, LABELS, usual)) == [("dog bark", 0.0, 2.0)]
-    assert find_events(track((4, (0.49, 0), 0.1)), LABELS, usual) == []
+    assert find_events(timeline((4, (0.49, 0), 0.1)), LABELS, usual) == []
 
 
 def test_scores_are_averaged_over_two_seconds():
-    made = track((3, (0, 0), 0.1), (1, (1.0, 0), 0.1), (3, (0, 0), 0.1))
+    made = timeline((3, (0, 0), 0.1), (1, (1.0, 0), 0.1), (3, (0, 0), 0.1))
     (event,) = find_events(made, LABELS, EventSettings())
     # A second is half of each mean that holds all of it; tails of 0.15 to either side.
     assert event["start_s"] == pytest.approx(2.3, abs=0.11)
@@ -138,7 +138,7 @@ def test_scores_are_averaged_over_two_seconds():
 
 
 def test_a_mean_over_two_steps_is_a_mean():
-    made = Track(np.array([[0.0], [1.0], [0.0], [0.0]]), np.full(4, 0.1))
+    made = Timeline(np.array([[0.0], [1.0], [0.0], [0.0]]), np.full(4, 0.1))
     assert events._smooth(made.scores[:, 0], np.ones(4), 2).tolist() == [0.5, 0.5, 0.0, 0.0]
     alone = made.scores[:, 0]
     assert events._smooth(alone, np.ones(4), 1) is alone
