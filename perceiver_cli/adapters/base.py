@@ -24,7 +24,13 @@ from perceiver_cli.results import Focus
 
 
 class ChannelGroup(NamedTuple):
-    """Neighbouring channels of a stream's byte array with one meaning."""
+    """Neighbouring channels of a stream's byte array with one meaning.
+
+    Attributes:
+        stream: The stream's name.
+        name: The meaning, as people read it.
+        count: Number of channels.
+    """
 
     stream: str
     name: str

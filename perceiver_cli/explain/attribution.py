@@ -2,8 +2,8 @@
 
 Three methods, each giving one mass per element, summing to 1 over the M elements:
 
-- attention: the cross-attends' weights, averaged over heads and latents (attention.py measures
-  them as the model runs).
+- attention: the cross-attends' weights, averaged over heads and latents
+  (inference/attention_statistics.py measures them as the model runs).
 - rollout: the product of the weights of all layers, each averaged with the residual connection
   (Abnar and Zuidema 2020, "Quantifying Attention Flow in Transformers").
 - gradient: gradient x input of the predicted class (Shrikumar et al. 2016), its magnitude.
@@ -26,8 +26,11 @@ class Trace:
         with Trace(model) as trace:
             model(streams)
 
-    steps: a cross-attend's AttentionWeights, or a self-attend's weights [B, N, N] averaged over
-    heads; readout: weights [B, N] of the read-out over the latents.
+    Attributes:
+        model: The model whose attention is recorded.
+        steps: A cross-attend's AttentionWeights, or a self-attend's weights [B, N, N] averaged over
+            heads.
+        readout: Weights [B, N] of the read-out over the latents; None: their mean is read.
     """
 
     def __init__(self, model: Perceiver) -> None:
@@ -63,12 +66,18 @@ class Trace:
 
 
 def rollout(steps: list[AttentionWeights | Tensor], readout: Tensor | None) -> Tensor:
-    """Attention rollout from the read-out to the elements: [B, M], each row summing to 1.
+    """Attention rollout from the read-out to the elements (Abnar and Zuidema 2020).
 
-    steps, readout: as Trace records them; a read-out of None is the mean over latents. A latent
-    after a step is half its previous value (the residual) and half what it attends to. The share
-    that reaches the learned latent array is left out, because no element contributes to it. The
-    product is taken backwards with one weight per latent, so nothing of size N x M is computed.
+    A latent after a step is half its previous value (the residual) and half what it attends to. The
+    share that reaches the learned latent array is left out, because no element contributes to it.
+    The product is taken backwards with one weight per latent, so nothing of size N x M is computed.
+
+    Args:
+        steps: As Trace records them.
+        readout: As Trace records it, [B, N]; None: the mean over latents.
+
+    Returns:
+        [B, M], each row summing to 1.
     """
     first = next(step for step in steps if isinstance(step, AttentionWeights))
     batch, _, latents, _ = first.queries.shape
@@ -95,12 +104,19 @@ def _precise(weights: Tensor) -> Tensor:
 
 
 def gradient_times_input(model: Perceiver, streams: dict[str, Tensor], classes: Tensor) -> Tensor:
-    """Gradient x input of each item's class, summed over each element's channels: [B, M], signed.
+    """Gradient x input of each item's class, summed over each element's channels.
 
-    streams: byte arrays [B, M_s, C_s]; classes: int [B]. The input is the normalised byte array:
-    with the raw one the sum would be zero, because LayerNorm removes the scale of an element. The
-    gradient is that of the class's logit minus the mean logit, because a shift of all logits
-    changes no score.
+    The input is the normalised byte array: with the raw one the sum would be zero, because
+    LayerNorm removes the scale of an element. The gradient is that of the class's logit minus the
+    mean logit, because a shift of all logits changes no score.
+
+    Args:
+        model: In float32.
+        streams: Stream -> byte array [B, M_s, C_s], with its positions.
+        classes: Each item's class, int [B].
+
+    Returns:
+        float32 [B, M], signed.
     """
     read: list[Tensor] = []
     hook = model.cross[0].register_forward_pre_hook(lambda _, inputs: read.append(inputs[1]))

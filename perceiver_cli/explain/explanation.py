@@ -32,6 +32,7 @@ def explain(source: Source, classifier: Classifier, method: Method | None = None
     """Classifies a file and attributes the prediction to its elements, in every window.
 
     Args:
+        source: The file.
         classifier: Its weights and device are used.
         method: None: the one that the model's card names.
 
@@ -58,7 +59,9 @@ def explain_item(
     """Attributes the prediction for an item to its elements.
 
     Args:
+        item: With its preview, if pictures or frames are to be drawn.
         result: The model's prediction for the item, of this or of an earlier run.
+        engine: The model for it.
         method: None: the one that the model's card names.
     """
     method = method or usual_method(engine.header)

@@ -31,9 +31,11 @@ _RANDOM = 2
 
 @dataclass(frozen=True)
 class Curves:
-    """Scores of the predicted class as elements are removed, float64 [items, len(LEFT)].
+    """Scores of the predicted class as elements are removed.
 
-    heaviest_first: the deletion test; lightest_first: the insertion test, in reverse.
+    Attributes:
+        heaviest_first: The deletion test, float64 [items, len(LEFT)].
+        lightest_first: The insertion test, in reverse, of the same shape.
     """
 
     heaviest_first: np.ndarray
@@ -42,7 +44,13 @@ class Curves:
 
 @dataclass(frozen=True)
 class Faithfulness:
-    """curves: of every method and of "random", where both orders are random."""
+    """What was measured of a model.
+
+    Attributes:
+        model: Name of the weights.
+        items: How many files were measured.
+        curves: Method -> its curves; also of "random", where both orders are random.
+    """
 
     model: str
     items: int
@@ -51,10 +59,11 @@ class Faithfulness:
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON types.
 
-        deletion, insertion: areas under the curves of the score over the share of elements; a
-        faithful method has a low deletion and a high insertion. gain: the mean of both
-        differences to a random order, with its standard error; 0 is no better than random.
-        winner: the method with the largest gain.
+        Returns:
+            "deletion" and "insertion" of each method: areas under the curves of the score over the
+            share of elements; a faithful method has a low deletion and a high insertion. "gain":
+            the mean of both differences to a random order, with its standard error; 0 is no better
+            than random. "winner": the method with the largest gain.
         """
         chance = self.curves["random"]
         methods = {}
@@ -80,9 +89,18 @@ class Faithfulness:
         }
 
     def record(self, path: Path, name: str, command: str) -> None:
-        """Writes the figures into the checkpoint's card under `name`, with the command.
+        """Writes the figures into the checkpoint's card.
 
         The winner becomes the default method of `perceiver explain`.
+
+        Args:
+            path: The checkpoint.
+            name: What the card calls the figures.
+            command: The command that measured them.
+
+        Raises:
+            CheckpointError: The file is no checkpoint.
+            OSError: It cannot be written.
         """
         measured = self.to_dict()
         kept = ("deletion", "insertion", "gain", "gain_error")
@@ -104,8 +122,13 @@ def measure_faithfulness(
 ) -> Faithfulness:
     """Measures deletion and insertion by every method, on the middle window of each file.
 
-    paths: files of the model's modality; classifier: with a model named; on_file: called after
-    every file. Files that cannot be read are left out. Raises UsageError if none can.
+    Args:
+        paths: Files of the model's modality. Those that cannot be read are left out.
+        classifier: With a model named.
+        on_file: Called after every file.
+
+    Raises:
+        UsageError: None of the files can be read.
     """
     found: dict[str, list[np.ndarray]] = {name: [] for name in (*Method, "random")}
     for number, path in enumerate(paths):

@@ -20,11 +20,12 @@ def attribute(
 
     Args:
         engine: The model. Gradients are computed in float32, all else in the engine's precision.
+        window: The window.
         method: "attention" gives one map for each cross-attend, the others give one map.
         best: The class whose score is explained.
 
     Returns:
-        Masses float64 [maps, M], each row summing to 1, and the elements of each stream.
+        Masses float64 [maps, M], each row summing to 1, and the number of elements of each stream.
     """
     if method == "gradient":
         # Built outside of inference mode, which would forbid gradients.

@@ -27,7 +27,15 @@ _TINY = 1e-30
 
 @dataclass(frozen=True)
 class CrossAttendFigures:
-    """Figures of one cross-attend for a batch, each [B]; mass: float32 [B, M]."""
+    """Figures of one cross-attend for a batch; the module says how they are defined.
+
+    Attributes:
+        entropy_bits: Mean entropy of a latent's distribution in bits, [B].
+        effective: Effective elements of a latent, [B].
+        peak: Mean of the latents' largest weights, [B].
+        drift_bits: Mean divergence from the cross-attend before in bits, [B]; None for the first.
+        mass: The distribution averaged over heads and latents, float32 [B, M].
+    """
 
     entropy_bits: Tensor
     effective: Tensor
@@ -109,7 +117,14 @@ def summarise(
 ) -> list[AttentionStats]:
     """The statistics of each item of a batch, with regions in natural coordinates.
 
-    sizes: number of elements of each stream, in their order along M.
+    Args:
+        measured: The K cross-attends of the batch.
+        adapter: Maps elements to regions.
+        windows: The batch, B.
+        sizes: Stream -> its number of elements, in their order along M.
+
+    Returns:
+        One for each window.
     """
     mass = np.stack([m.mass.cpu().numpy() for m in measured], 1).astype(np.float64)  # [B, K, M]
     items = zip(_figures(measured, mass), mass, windows, strict=True)

@@ -17,7 +17,16 @@ from perceiver_cli.preparation.base import Window
 
 @dataclass(frozen=True)
 class ChannelRange:
-    """A range of channels of a stream, and the values that this file has in them."""
+    """A range of channels of a stream, and the values that this file has in them.
+
+    Attributes:
+        stream: The stream's name.
+        name: What the channels mean.
+        count: Number of channels.
+        min: The least value.
+        mean: The mean value.
+        max: The largest value.
+    """
 
     stream: str
     name: str
@@ -31,9 +40,18 @@ class ChannelRange:
 class Inspection:
     """What `perceiver inspect` shows.
 
-    elements: M of each stream; width: C of the byte array, to which several streams are padded;
-    windows: the location of each window in the file.
-    channels describe the first window.
+    Attributes:
+        path: The file.
+        modality: What it is.
+        format: Its format, as detection names it.
+        detected_by: Why it was taken for that.
+        model: Name of the weights.
+        input: The record's `input`.
+        elements: Stream -> its number of elements; "learned": that of the learned ones.
+        width: C of the byte array, to which several streams are padded.
+        channels: Those of the first window.
+        recipe: The adapter's settings.
+        windows: The location of each window in the file.
     """
 
     path: str
@@ -65,7 +83,13 @@ class Inspection:
 def inspect_source(source: Source, classifier: Classifier) -> Inspection:
     """Decodes and adapts a file as `classifier` would, without running the model.
 
-    Raises InputError if the file cannot be classified, CheckpointError without weights for it.
+    Args:
+        source: The file.
+        classifier: Its weights are used.
+
+    Raises:
+        InputError: The file cannot be classified.
+        CheckpointError: There are no weights for it.
     """
     few_windows = replace(classifier.preparer.read_options, whole=False)
     item = replace(classifier.preparer, read_options=few_windows).prepare(source)

@@ -12,7 +12,13 @@ from perceiver_cli.errors import CheckpointError
 
 
 class Check(NamedTuple):
-    """problem: one line that names the file, or None; digest: SHA-256 of an intact file."""
+    """The check of one file, or of a modality's default.
+
+    Attributes:
+        name: The file's name, a modality, or "defaults" for the table of them.
+        problem: One line that names the file; None if there is none.
+        digest: SHA-256 of an intact file.
+    """
 
     name: str
     problem: str | None

@@ -16,7 +16,10 @@ from perceiver_cli.model.keys_values import ChunkedKeyValues, KeyValues
 class Positions(Protocol):
     """The last channels of every input, [M, P].
 
-    tables: one for each axis of a grid; the channels of a position are the sum of one row of each.
+    Attributes:
+        shape: (M, P).
+        tables: One for each axis of a grid; the channels of a position are the sum of one row of
+            each.
     """
 
     shape: torch.Size
@@ -30,8 +33,14 @@ class NormalisedByteArray:
 
     The whole is never materialized, and a slice stays in the processor's cache.
 
-    raw: [B, M, C - P]; positions: if raw lacks them, else None; eps: of the norm, which is
-    computed in raw's precision; dtype: of the slices.
+    Args:
+        raw: [B, M, C - P], or [B, M, C] without `positions`.
+        positions: [M, P], if raw lacks them.
+        eps: Epsilon of the norm, which is computed in raw's precision.
+        dtype: Of the slices.
+
+    Attributes:
+        shape: (B, M, C).
     """
 
     def __init__(self, raw: Tensor, positions: Positions | None, eps: float, dtype: torch.dtype):
@@ -60,7 +69,7 @@ class NormalisedByteArray:
 
 
 def as_keys_and_values(x: Tensor | NormalisedByteArray) -> KeyValues:
-    """Elements [B, M, C] as both keys and values."""
+    """A normalised byte array [B, M, C] as both keys and values."""
     if isinstance(x, NormalisedByteArray) and x.grid is not None:
         return x.grid
 

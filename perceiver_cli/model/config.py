@@ -14,32 +14,41 @@ Sharing = Literal["none", "all", "but_first"]
 class PerceiverConfig:
     """The 2021 Perceiver and the classifiers of Perceiver IO under one set of values.
 
-    streams: channels C_s of each input stream's byte array, by name. One stream is used as it is;
-        several are padded to a common width with learned embeddings and concatenated along M.
-    stream_padding: channels that several streams have more than the widest of them, so that every
-        stream has room for its embedding.
-    learned_elements: number of learned elements, appended to those of the streams.
-    learned_inputs, learned_outputs, learned_windows: a learned layer replaces the first
-        `learned_inputs` channels of each element: see preprocessing.py. 0: none.
-    position_rows, position_channels: a learned table of positions, one row for each element of
-        the grid, appended to the element's channels. 0: none.
-    classes: number of output classes.
-    latents, width: the latent array's N and D.
-    cross_attends: K, the iterations (2021 paper: iterative attention): each is one cross-attend to
-        the byte array, then passes through the latent transformer.
-    layers: L, self-attends in one latent transformer.
-    repeats: passes through the latent transformer in each iteration, all with the same weights
-        (Perceiver IO: 8, its num_blocks).
-    cross_heads, self_heads: attention heads.
-    cross_channels: query-key channels of the cross-attend; 0 means C, the paper's choice ("kv").
-    cross_widening, self_widening: hidden units of the MLPs over their width.
-    share_cross, share_latent: which of the K iterations share weights.
-    readout: mean over latents, norm, linear (2021), or a learned query's cross-attend (IO).
-    readout_residual: whether the read-out's cross-attend adds its query (DeepMind's image
-        classifiers do, except the one with learned positions).
-    readout_width: channels of the read-out's query; 0 means D.
-    gelu: the exact form ("erf") or the approximation DeepMind's jax code uses ("tanh").
-    norm_eps: epsilon of every LayerNorm.
+    Attributes:
+        streams: Stream -> channels C_s of its byte array. One stream is used as it is; several are
+            padded to a common width with learned embeddings and concatenated along M.
+        classes: Number of output classes.
+        stream_padding: Channels that several streams have more than the widest of them, so that
+            every stream has room for its embedding.
+        learned_elements: Number of learned elements, appended to those of the streams.
+        learned_inputs: Channels of each element, from the first, that a learned layer replaces, see
+            preprocessing.py; 0: none.
+        learned_outputs: Channels that replace them.
+        learned_windows: Windows of the input that they hold.
+        position_rows: Rows of a learned table of positions, one for each element of the grid; 0: no
+            table.
+        position_channels: Channels that it appends to each element.
+        latents: N, the latent array's rows.
+        width: D, the latent array's channels.
+        cross_attends: K, the iterations (2021 paper: iterative attention): each is one cross-attend
+            to the byte array, then passes through the latent transformer.
+        layers: L, self-attends in one latent transformer.
+        repeats: Passes through the latent transformer in each iteration, all with the same weights
+            (Perceiver IO: 8, its num_blocks).
+        cross_heads: Attention heads of a cross-attend.
+        self_heads: Attention heads of a self-attend.
+        cross_channels: Query-key channels of the cross-attend; 0: C, the paper's choice ("kv").
+        cross_widening: Hidden units of a cross-attend's MLP over D.
+        self_widening: Hidden units of a self-attend's MLP over D.
+        share_cross: Which of the K iterations share the weights of the cross-attend.
+        share_latent: Which of the K iterations share the weights of the latent transformer.
+        readout: "mean": mean over latents, norm, linear (2021); "query": a learned query's
+            cross-attend (Perceiver IO).
+        readout_residual: Whether the read-out's cross-attend adds its query. (DeepMind's image
+            classifiers do, except the one with learned positions.)
+        readout_width: Channels of the read-out's query; 0: D.
+        gelu: The exact form ("erf") or the approximation that DeepMind's jax code uses ("tanh").
+        norm_eps: Epsilon of every LayerNorm.
     """
 
     streams: dict[str, Count]

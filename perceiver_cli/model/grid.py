@@ -22,7 +22,11 @@ class GridKeyValues:
     all M elements costs O(N M (K + 3)) for K raw channels, instead of O(N M C). Keys and values
     are the same. See KeyValues.
 
-    raw: [B, Y X, K]; rows: [Y, P]; columns: [X, P]; eps: of the norm.
+    Args:
+        raw: [B, Y X, K].
+        rows: Position features of the rows, [Y, P].
+        columns: Position features of the columns, [X, P].
+        eps: Epsilon of the norm.
     """
 
     shared = True

@@ -28,9 +28,6 @@ class KeyValues(Protocol):
     """Keys and values of all M elements, possibly in a basis of their own.
 
     Queries are projected to that basis before, and the weighted sums back after.
-
-    shared: whether keys and values are the same. The mean score of a latent is then the score of
-    its mean value.
     """
 
     @property
@@ -39,7 +36,10 @@ class KeyValues(Protocol):
 
     @property
     def shared(self) -> bool:
-        """Whether keys and values are the same."""
+        """Whether keys and values are the same.
+
+        The mean score of a latent is then the score of its mean value.
+        """
 
     def slices(self) -> Iterator[slice]:
         """The slices of M that the chunks are of, in order."""
@@ -56,7 +56,12 @@ class KeyValues(Protocol):
 
 @dataclass(frozen=True)
 class DenseChunk:
-    """keys: [B, H or 1, m, c]; values: [B, H or 1, m, v]. See KeyValueChunk."""
+    """Keys and values as two tensors. See KeyValueChunk.
+
+    Attributes:
+        keys: [B, H or 1, m, c].
+        values: [B, H or 1, m, v].
+    """
 
     keys: Tensor
     values: Tensor
@@ -74,7 +79,11 @@ class DenseChunk:
 class ChunkedKeyValues:
     """Keys and values that are computed for each chunk when it is read. See KeyValues.
 
-    compute: from a slice to keys [B, H or 1, m, c], of `dtype`, and values [B, H or 1, m, v].
+    Attributes:
+        num_elements: M.
+        dtype: Of the keys.
+        compute: From a slice of M to keys [B, H or 1, m, c] and values [B, H or 1, m, v].
+        shared: Whether keys and values are the same.
     """
 
     num_elements: int

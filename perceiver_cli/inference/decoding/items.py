@@ -56,7 +56,13 @@ class PreparedItem:
 
 @dataclass(frozen=True)
 class FailedItem:
-    """An input that cannot be classified. Can be pickled."""
+    """An input that cannot be classified. Can be pickled.
+
+    Attributes:
+        source: The file.
+        error: Why.
+        seconds: How long that took.
+    """
 
     source: Source
     error: InputError

@@ -86,7 +86,16 @@ def pack(weight: Tensor, rows: int) -> Tensor:
 
 
 def packed_linear(x: Tensor, packed: Tensor, bias: Tensor | None) -> Tensor:
-    """[..., in] -> [..., out], with a weight from `pack` and x of its precision."""
+    """A linear layer with a packed weight.
+
+    Args:
+        x: [..., in], of the weight's precision.
+        packed: The weight, from `pack`.
+        bias: [out].
+
+    Returns:
+        [..., out].
+    """
     found: Tensor = torch.ops.mkldnn._linear_pointwise(x, packed, bias, "none", [], "")
     return found
 
