@@ -91,15 +91,15 @@ def test_the_weights_of_a_self_attend_are_those_it_uses():
 
 
 def test_gradient_times_input_is_the_slope_of_scaling_an_element_as_it_is_read(monkeypatch):
-    from perceiver_cli.model import elements
+    from perceiver_cli.model import byte_array as reading
 
     model = make_model()
     x = byte_array()
     classes = torch.tensor([2, 0])
     found = gradient_times_input(model, {"image": x}, classes)
     assert found.shape == (2, ELEMENTS)
-    normalised = elements.normalise(x, 1e-5)
-    monkeypatch.setattr(elements, "normalise", lambda read, eps: read)
+    normalised = reading.normalise(x, 1e-5)
+    monkeypatch.setattr(reading, "normalise", lambda read, eps: read)
     step = 1e-6
     for item, element in ((0, 3), (1, 20)):
         ends = []
