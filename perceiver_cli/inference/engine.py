@@ -14,7 +14,7 @@ from torch import Tensor
 from perceiver_cli.adapters import build_adapter
 from perceiver_cli.adapters.base import Adapter
 from perceiver_cli.checkpoints.building import build_model
-from perceiver_cli.checkpoints.familiar import Familiar
+from perceiver_cli.checkpoints.familiar import FamiliarityStatistics
 from perceiver_cli.checkpoints.format import Header, open_checkpoint
 from perceiver_cli.checkpoints.label_tree import LabelTree
 from perceiver_cli.device import free_bytes, to_device
@@ -161,7 +161,7 @@ class Engine:
             stats = summarise(watch.measured, self.adapter, windows, sizes)
         distances: list[float] | list[None] = [None] * len(windows)
         if self.familiar:
-            distances = self.familiar.distance(means, streams).tolist()
+            distances = self.familiar.distance(means, self.familiar.stream_key(streams)).tolist()
         return [
             WindowPrediction(row, own, *shape, distance)
             for row, own, distance in zip(scores, stats, distances, strict=True)
@@ -173,7 +173,7 @@ class Engine:
         """Logits, attention, the streams, and the mean latents that `familiar` is about [B, D]."""
         streams = self.streams(windows)
         watch = AttentionRecorder() if attention else None
-        latent = MeanLatent(last=self.familiar is not None and self.familiar.last)
+        latent = MeanLatent(last=self.familiar is not None and self.familiar.after_last_iteration)
         logits = self.run(streams, watch, latent)
         return logits, watch, streams, latent.mean.cpu().double().numpy()
 
@@ -223,11 +223,11 @@ class Engine:
         return logits.float()
 
 
-def _read_familiar(path: Path, header: Header) -> Familiar | None:
+def _read_familiar(path: Path, header: Header) -> FamiliarityStatistics | None:
     if header.familiar is None:
         return None
     try:
-        return Familiar.from_dict(header.familiar)
+        return FamiliarityStatistics.from_dict(header.familiar)
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: its statistics cannot be read ({error})") from None
 

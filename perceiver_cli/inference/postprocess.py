@@ -161,7 +161,8 @@ def _familiar(item: PreparedItem, found: list[WindowPrediction], engine: Engine)
     if engine.familiar is None or not distances:
         return None
     read = next(window for window in item.windows if window.signal == "present")
-    return engine.familiar.includes(float(np.mean(distances)), read.arrays)
+    key = engine.familiar.stream_key(read.arrays)
+    return engine.familiar.includes(float(np.mean(distances)), key)
 
 
 def _prediction(label: Label, index: int, score: float) -> Prediction:

@@ -2,100 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from perceiver_cli.adapters.base import Adapter
-from perceiver_cli.checkpoints.familiar import (
-    ALL_STREAMS,
-    Familiar,
-    fit_leading,
-    fit_whitening,
-    fits,
-    standardised,
-)
+from perceiver_cli.checkpoints.familiar import ALL_STREAMS, FloatArray, fits
 from perceiver_cli.checkpoints.format import Header
 from perceiver_cli.checkpoints.label_tree import LabelTree, Nodes, tempered
 from perceiver_cli.choices import SURE
-from perceiver_cli.device import to_device
 from perceiver_cli.modalities import find_modality
-from perceiver_cli.model.perceiver import MeanLatent, Perceiver
+from perceiver_cli.model.perceiver import Perceiver
 from perceiver_cli.training.data.cache import Cache
 from perceiver_cli.training.data.decode import load_or_decode
 from perceiver_cli.training.data.folder import LabelledFolder, evenly_spaced
+from perceiver_cli.training.familiarity import fit_familiar
 from perceiver_cli.training.metrics import best_temperature, measure
+from perceiver_cli.training.outputs import TINY, Outputs, read_windows
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-
-# Of the training files, at most so many give the statistics of familiar inputs.
+# At most so many of the training files give the statistics of familiar inputs.
 FAMILIAR_FILES = 3000
 
-# The limits keep this share of the held-out files, so that they keep 95 % of others.
-KEPT = 0.96
-
-# Their figures' name on the card.
+# What the card calls the held-out files.
 HELD = "held-out training files"
-
-_TINY = 1e-12
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """What a model makes of the windows of some files.
-
-    Attributes:
-        logits: [rows, classes].
-        means: Mean latent after the first iteration, or after the last, [rows, D].
-        files: The file of every row, from 0, int [rows].
-        classes: The true class of every file, int [files].
-    """
-
-    logits: FloatArray
-    means: FloatArray
-    files: IntArray
-    classes: IntArray
-
-    def by_file(self, values: FloatArray) -> FloatArray:
-        """Averages over each file's windows.
-
-        Args:
-            values: [rows, ...].
-
-        Returns:
-            float64 [files, ...].
-        """
-        summed = np.zeros((len(self.classes), *values.shape[1:]))
-        np.add.at(summed, self.files, values)
-        counts = np.bincount(self.files)
-        result: FloatArray = summed / counts.reshape(-1, *(1 for _ in values.shape[1:]))
-        return result
-
-    def scores(self, temperature: float) -> FloatArray:
-        """Scores of the files as inference gives them: the mean of the windows' softmax.
-
-        Args:
-            temperature: What the logits are divided by.
-
-        Returns:
-            [files, classes], each row with the sum 1.
-        """
-        return self.by_file(torch.from_numpy(self.logits / temperature).softmax(-1).numpy())
-
-    def loss(self, temperature: float) -> float:
-        """Mean negative log likelihood of the true classes, in nats.
-
-        Args:
-            temperature: What the logits are divided by.
-        """
-        found = self.scores(temperature)[np.arange(len(self.classes)), self.classes]
-        return float(-np.log(np.maximum(found, _TINY)).mean())
 
 
 def calibrate(
@@ -152,13 +83,13 @@ def calibrate(
 
 
 def load_sample(
-    run: Path, kept: LabelledFolder, adapter: Adapter, tell: Callable[[str, int, int], None]
+    run: Path, train_files: LabelledFolder, adapter: Adapter, tell: Callable[[str, int, int], None]
 ) -> Cache:
     """Some of the training files as inference reads them, in the run's folder.
 
     Args:
         run: The folder, in which they are kept decoded.
-        kept: The files that were trained on.
+        train_files: The files that were trained on.
         adapter: Reads them, without augmentation.
         tell: Called with (stage, done, total) after every file.
 
@@ -167,82 +98,10 @@ def load_sample(
     """
     return load_or_decode(
         run / "known",
-        evenly_spaced(kept, FAMILIAR_FILES),
+        evenly_spaced(train_files, FAMILIAR_FILES),
         adapter.recipe,
         lambda done, total: tell("familiar files", done, total),
     )
-
-
-def fit_familiar(known: dict[str, Outputs], held: dict[str, Outputs], by_class: bool) -> Familiar:
-    """Statistics of training files, and limits that held-out ones keep.
-
-    Args:
-        known: Name of the streams -> what the model makes of training files.
-        held: The same of held-out files.
-        by_class: Whether every class has a Gaussian, after the last iteration.
-
-    Returns:
-        Means and one shared covariance (Lee et al. 2018, section 2.1), as the checkpoint keeps
-        them in float16, and the limits for them.
-    """
-    means, away = {}, []
-    for name, out in known.items():
-        rows = standardised(out.means) if by_class else out.means
-        _, own = np.unique(out.classes[out.files] * by_class, return_inverse=True)
-        means[name] = np.stack([rows[own == k].mean(0) for k in range(own.max() + 1)])
-        away.append(rows - means[name][own])
-    zeros = dict.fromkeys(means, 0.0)
-    deviations = np.concatenate(away)
-    familiar = Familiar(fit_whitening(deviations), means, zeros, by_class)
-    if not by_class:
-        familiar = _with_leading(familiar, fit_leading(deviations), held[ALL_STREAMS])
-    familiar = Familiar.from_dict(familiar.to_dict())  # as the checkpoint has it, in float16
-    limits = {}
-    for name, out in held.items():
-        distances = familiar.distance(out.means, [name] if name else ["", ""])
-        limits[name] = float(np.quantile(out.by_file(distances), KEPT))
-    return replace(familiar, limits=limits)
-
-
-def _with_leading(familiar: Familiar, leading: FloatArray, held: Outputs) -> Familiar:
-    """With distances in leading directions that are as often large for held-out files."""
-    usual = held.by_file(familiar.distance(held.means, ["", ""]))
-    deviations = held.means - familiar.means[ALL_STREAMS][0]
-    other = held.by_file(np.square(deviations @ leading).mean(-1))
-    ratio = np.quantile(usual, KEPT) / max(float(np.quantile(other, KEPT)), _TINY)
-    return replace(familiar, leading=leading * np.sqrt(ratio))
-
-
-def read_windows(
-    model: Perceiver, adapter: Adapter, cache: Cache, only: str | None = None, *, last: bool = False
-) -> Outputs:
-    """Runs the model on all windows of a cache.
-
-    Args:
-        model: In evaluation mode.
-        adapter: Makes its byte arrays.
-        cache: The windows.
-        only: The one stream that is read of files which have several.
-        last: Whether the mean latents are those after the last iteration, else after the first.
-    """
-    logits, means = [], []
-    with torch.inference_mode():
-        for streams in _batches(adapter, cache, only, model.latents.device):
-            latent = MeanLatent(last=last)
-            logits.append(model(streams, watch_latents=latent).double().cpu().numpy())
-            means.append(latent.mean.double().cpu().numpy())
-    _, index, files = np.unique(cache.files, return_index=True, return_inverse=True)
-    return Outputs(np.concatenate(logits), np.concatenate(means), files, cache.classes[index])
-
-
-def _batches(
-    adapter: Adapter, cache: Cache, only: str | None, device: torch.device
-) -> Iterator[dict[str, Tensor]]:
-    for start in range(0, len(cache), 64):
-        where = np.arange(start, min(start + 64, len(cache)))
-        arrays = {n: torch.from_numpy(a) for n, a in cache.rows(where).items()}
-        arrays = {only: arrays[only]} if only else arrays
-        yield {n: to_device(x, device) for n, x in adapter.byte_array(arrays).items()}
 
 
 def _single_streams(adapter: Adapter) -> list[str]:
@@ -261,6 +120,6 @@ def _level_temperature(nodes: Nodes, scores: FloatArray, out: Outputs) -> float:
 
     def loss(temperature: float) -> float:
         summed = (tempered(scores, temperature) * members).sum(1)
-        return float(-np.log(np.maximum(summed, _TINY)).mean())
+        return float(-np.log(np.maximum(summed, TINY)).mean())
 
     return best_temperature(loss)

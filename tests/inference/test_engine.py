@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from perceiver_cli import Classifier
-from perceiver_cli.checkpoints.familiar import Familiar, standardised
+from perceiver_cli.checkpoints.familiar import FamiliarityStatistics, standardised
 from perceiver_cli.checkpoints.format import load_checkpoint, save_checkpoint
 from perceiver_cli.errors import UsageError
 from perceiver_cli.inference import engine as engines
@@ -129,7 +129,7 @@ def test_the_distance_is_that_of_the_mean_latent(weights, windows, tmp_path, las
 
     def distance(mean):
         means = {"": mean[None]}
-        familiar = Familiar(np.eye(width), means, {"": 1.5}, last)
+        familiar = FamiliarityStatistics(np.eye(width), means, {"": 1.5}, last)
         header = replace(plain.header, familiar=familiar.to_dict())
         path = tmp_path / "familiar.safetensors"
         save_checkpoint(path, replace(plain, header=header))

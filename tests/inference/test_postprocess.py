@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from perceiver_cli.checkpoints.familiar import Familiar
+from perceiver_cli.checkpoints.familiar import FamiliarityStatistics
 from perceiver_cli.checkpoints.format import Label
 from perceiver_cli.checkpoints.label_tree import LabelTree
 from perceiver_cli.detect import Detection
@@ -109,7 +109,7 @@ def test_only_the_classes_asked_for_share_the_score():
     ("distances", "familiar"), [([0.7, 1.3], True), ([0.7, 1.31], False), ([None, None], None)]
 )
 def test_what_is_familiar_is_told_by_the_mean_distance(distances, familiar):
-    statistics = Familiar(np.eye(1), {"": np.zeros((1, 1))}, {"": 1.0})
+    statistics = FamiliarityStatistics(np.eye(1), {"": np.zeros((1, 1))}, {"": 1.0})
     rows = [(0.5, 0.3, 0.2), (0.7, 0.1, 0.2)]
     (result,), _ = predicted([item("a", "present", "present")], rows, statistics, distances)
     assert result.familiar is familiar

@@ -8,7 +8,9 @@ import pytest
 from perceiver_cli.checkpoints.format import Header, Label
 from perceiver_cli.model.config import PerceiverConfig
 from perceiver_cli.training import calibration
+from perceiver_cli.training.familiarity import fit_familiar
 from perceiver_cli.training.metrics import best_temperature
+from perceiver_cli.training.outputs import Outputs
 
 
 @pytest.fixture
@@ -28,9 +30,7 @@ def test_the_temperatures_and_the_figures_are_of_the_held_out_files(logits, monk
         asked.append(only)
         values, truth = logits
         rows = np.arange(len(truth))
-        return calibration.Outputs(
-            values * (2 if only else 1), np.zeros((len(truth), 1)), rows, truth
-        )
+        return Outputs(values * (2 if only else 1), np.zeros((len(truth), 1)), rows, truth)
 
     monkeypatch.setattr(calibration, "read_windows", read_windows)
     config = PerceiverConfig({"video": 5, "audio": 5}, 4)
@@ -50,7 +50,7 @@ def test_the_temperatures_and_the_figures_are_of_the_held_out_files(logits, monk
 
 def test_a_temperature_is_the_one_with_the_least_loss(logits):
     values, truth = logits
-    out = calibration.Outputs(values, np.zeros((400, 1)), np.arange(400), truth)
+    out = Outputs(values, np.zeros((400, 1)), np.arange(400), truth)
     best = best_temperature(out.loss)
     assert out.loss(best) < min(out.loss(0.8 * best), out.loss(1.25 * best), out.loss(1.0))
 
@@ -63,12 +63,12 @@ def test_what_is_near_no_class_is_unfamiliar_though_it_is_near_their_mean(by_cla
 
     def drawn():
         means = centres[classes] + 0.2 * rng.normal(size=(400, 4))
-        return {"": calibration.Outputs(np.zeros((400, 4)), means, np.arange(400), classes)}
+        return {"": Outputs(np.zeros((400, 4)), means, np.arange(400), classes)}
 
-    familiar = calibration.fit_familiar(drawn(), drawn(), by_class)
+    familiar = fit_familiar(drawn(), drawn(), by_class)
     assert familiar.means[""].shape == (4 if by_class else 1, 4)
-    kept = [familiar.includes(d, [""]) for d in familiar.distance(drawn()[""].means, [""])]
-    assert 0.9 < np.mean(kept) < 1
+    distances = familiar.distance(drawn()[""].means, "")
+    assert 0.9 < np.mean([familiar.includes(d, "") for d in distances]) < 1
     assert familiar.leading.size == (0 if by_class else 16)
-    (between,) = familiar.distance(np.array([[2.0, 2, -2, -2]]), [""])
-    assert familiar.includes(between, [""]) == (not by_class)
+    (between,) = familiar.distance(np.array([[2.0, 2, -2, -2]]), "")
+    assert familiar.includes(between, "") == (not by_class)
