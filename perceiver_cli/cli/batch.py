@@ -198,7 +198,7 @@ class Batch:
 
     def _sources(self) -> Iterator[Source]:
         for each in self.inputs:
-            if self.journal and (entry := self.journal.done(each.source)):
+            if self.journal and (entry := self.journal.claim(each.source)):
                 self.counts.done_before += 1
                 self.counts.failed_before += not entry.ok
                 continue

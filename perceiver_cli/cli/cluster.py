@@ -59,13 +59,14 @@ def classify_on_cluster(
     where = _folder(destination.output)
     if selection.reads_stdin:
         raise UsageError("--ray is for files: standard input cannot be read elsewhere")
-    from perceiver_cli.distributed.output import Output
     from perceiver_cli.distributed.run import TIMEOUT_S, run
+    from perceiver_cli.report.parts.folder import PartFolder
+    from perceiver_cli.report.parts.store import store_at
 
     started = time.monotonic()
     summary = run(
         selection.find(open_archives=False),
-        Output(where, str(destination.form)),
+        PartFolder(store_at(where), str(destination.form)),
         address,
         file_filter=selection.file_filter,
         timeout=TIMEOUT_S if timeout is None else timeout,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from perceiver_cli.inputs.names import ArchiveKind
 from perceiver_cli.inputs.paths import Input
 from perceiver_cli.media.types import Identity, Source
+from perceiver_cli.report.done import DoneIndex
 
 # What has to be done again when a machine is lost.
 CHUNK_INPUTS = 64
@@ -35,8 +36,7 @@ class Chunk:
 def chunks(
     inputs: Iterable[Input],
     run: str,
-    is_done: Callable[[Source], bool],
-    done_members: Callable[[str], Mapping[str, Identity]],
+    done: DoneIndex,
     size: int = CHUNK_INPUTS,
 ) -> Iterator[Chunk]:
     """The chunks of a run.
@@ -44,9 +44,7 @@ def chunks(
     Args:
         inputs: In any order; archives unopened. A path that comes twice is taken once.
         run: What the names of its parts begin with.
-        is_done: Whether an input needs no work.
-        done_members: The name of an archive -> the paths of its members that are done,
-            and what they were.
+        done: What needs no work.
         size: How many inputs are in a chunk.
     """
     seen: set[str] = set()
@@ -60,9 +58,9 @@ def chunks(
         if each.archive:
             named = frozenset([path] if each.named else [])
             name = f"{run}-{number:06}"
-            yield Chunk(name, (each.source,), named, each.archive, done_members(path))
+            yield Chunk(name, (each.source,), named, each.archive, done.members_of(path))
             number += 1
-        elif not is_done(each.source):
+        elif not done.valid(each.source):
             waiting.append(each)
         if len(waiting) >= size:
             yield _chunk(f"{run}-{number:06}", waiting)

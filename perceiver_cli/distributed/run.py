@@ -11,14 +11,15 @@ from typing import Unpack
 from perceiver_cli.checkpoints.digest import fingerprint
 from perceiver_cli.distributed.chunks import CHUNK_INPUTS, chunks
 from perceiver_cli.distributed.cluster import Resources, connected
-from perceiver_cli.distributed.output import Done, Output, drop_replaced
 from perceiver_cli.distributed.stages import Decode, Predict, Write
 from perceiver_cli.errors import UsageError
 from perceiver_cli.inference.settings import ClassifierSettings
 from perceiver_cli.inputs.filters import FileFilter
 from perceiver_cli.inputs.paths import Input, find_inputs
 from perceiver_cli.preparation.base import ReadOptions
-from perceiver_cli.report.parquet.folder import run_name
+from perceiver_cli.report.done import DoneIndex
+from perceiver_cli.report.parts.folder import PartFolder, run_name
+from perceiver_cli.report.parts.store import store_at
 
 TIMEOUT_S = 300.0
 
@@ -47,7 +48,7 @@ def classify(
     output: str | os.PathLike[str],
     *,
     ray: str = "auto",
-    form: str = "parquet",
+    format: str = "parquet",
     file_filter: FileFilter | None = None,
     timeout: float = TIMEOUT_S,
     attention: bool = False,
@@ -62,7 +63,7 @@ def classify(
         output: A folder that all machines see, or a URL such as s3://bucket/labels.
         ray: "auto" (a cluster that runs on this machine), "local" (one is started for this call)
             or HOST:PORT.
-        form: "parquet" or "jsonl".
+        format: "parquet" or "jsonl".
         file_filter: Which files of folders and members of archives are taken.
         timeout: Seconds for decoding one file; 0 is no limit.
         attention: Whether results carry attention statistics.
@@ -81,7 +82,7 @@ def classify(
     found = find_inputs(paths, file_filter=file_filter, open_archives=False)
     return run(
         found,
-        Output(os.fspath(output), form),
+        PartFolder(store_at(os.fspath(output)), format),
         ray,
         file_filter=file_filter,
         timeout=timeout,
@@ -94,7 +95,7 @@ def classify(
 
 def run(
     inputs: Iterable[Input],
-    output: Output,
+    output: PartFolder,
     address: str,
     *,
     file_filter: FileFilter,
@@ -129,12 +130,13 @@ def run(
     options = {"attention": attention, **settings, "modality": modality, "strict": strict}
     with connected(address) as resources:
         output.prepare(fingerprint(model, options))
-        done = Done(output)
+        done = DoneIndex()
+        output.read_done(done)
         summary = Summary(done_before=len(done), failed_before=done.failed)
-        made = chunks(inputs, run_name(), done.holds, done.members_of, chunk_inputs)
+        made = chunks(inputs, run_name(), done, chunk_inputs)
         rows = [pickle.dumps(chunk, protocol=5) for chunk in made]
         if rows:
-            output.begin()
+            output.mark_incomplete()
             read_options = ReadOptions(
                 timeline=settings.get("timeline", False), windows=settings.get("windows")
             )
@@ -144,10 +146,10 @@ def run(
                 "device": "cuda" if resources.gpus else "cpu",
                 "threads": 1,
             }
-            predict = (on_each, attention, output.form)
+            predict = (on_each, attention, output.format)
             _execute(rows, decode, predict, Write(output), resources, summary, on_progress)
-            drop_replaced(output)
-        output.complete()
+            output.drop_replaced()
+        output.mark_complete()
     return summary
 
 

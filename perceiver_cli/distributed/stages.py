@@ -14,7 +14,6 @@ from typing import Any
 
 from perceiver_cli.checkpoints import registry
 from perceiver_cli.distributed.chunks import CHUNK_INPUTS, Chunk
-from perceiver_cli.distributed.output import Output
 from perceiver_cli.inference.decoding.decoders import FetchingDecoder
 from perceiver_cli.inference.decoding.items import FailedItem, Item, PreparedItem
 from perceiver_cli.inference.decoding.preparer import Preparer, default_weights
@@ -25,6 +24,7 @@ from perceiver_cli.inputs.filters import FileFilter
 from perceiver_cli.media.types import Identity, Source
 from perceiver_cli.preparation.base import ReadOptions
 from perceiver_cli.report.parquet.schema import row
+from perceiver_cli.report.parts.folder import PartFolder
 
 USUAL_READ_OPTIONS, ALL_FILES = ReadOptions(), FileFilter()
 
@@ -93,14 +93,14 @@ class Predict:
     Args:
         settings: The Classifier's.
         attention: Whether records carry attention statistics.
-        form: "parquet" or "jsonl".
+        format: "parquet" or "jsonl".
     """
 
-    def __init__(self, settings: ClassifierSettings, attention: bool, form: str) -> None:
+    def __init__(self, settings: ClassifierSettings, attention: bool, format: str) -> None:
         from perceiver_cli.inference.classifier import Classifier
 
         self._classifier = Classifier(**settings, attention=attention)
-        self._form = form
+        self._format = format
 
     def __call__(self, block: Any) -> Iterator[Any]:
         """The same rows, with the items' records in place of the items."""
@@ -122,7 +122,7 @@ class Predict:
             part = self._classifier.predict(items[start : start + size])
             for result, (_, identity) in zip(part, found[start : start + size], strict=True):
                 record = result.to_dict()
-                as_row = self._form == "parquet"
+                as_row = self._format == "parquet"
                 records.append(row(record, identity) if as_row else record | {"file": identity})
         return records
 
@@ -131,7 +131,7 @@ class Predict:
 class Write:
     """Rows -> one part of the output each."""
 
-    output: Output
+    output: PartFolder
 
     def __call__(self, block: Any) -> Any:
         """The rows' counts, once they are written."""

@@ -11,39 +11,22 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from perceiver_cli.atomic import atomic_write
 from perceiver_cli.errors import UsageError
-from perceiver_cli.media.types import Identity, Source
+from perceiver_cli.media.types import Source
+from perceiver_cli.report.done import DoneIndex, Entry, entry_of
 from perceiver_cli.report.jsonlines import dumps
+from perceiver_cli.report.lock import lock_file, release
 from perceiver_cli.results import Result
-
-if TYPE_CHECKING:
-    from filelock import FileLock
 
 # The beginning of every record; a file that begins otherwise is not a journal.
 _BEGINNING = b'{"path": '
 
 _LONGEST_RECORD = 2**20
-
-# Failures that may not occur again although the file is unchanged.
-TRANSIENT = frozenset({"unreadable", "timeout"})
-
-
-@dataclass(frozen=True)
-class Entry:
-    """The state of one path in the journal. file: its identity when it was read."""
-
-    ok: bool
-    error: str | None
-    modality: str | None
-    file: Identity | None
-    weights: str | None
-    options: str | None = None
 
 
 class Journal:
@@ -67,7 +50,7 @@ class Journal:
         self.named, self.path = path, path.resolve()
         self._weights_of = weights_of
         self._options = options
-        self._claimed: dict[str, Identity | None] = {}
+        self._done = DoneIndex(self._is_current)
         if self.path.exists() and not self.path.is_file():
             raise UsageError(f"{path}: a journal has to be a file")
         if not self.path.parent.is_dir():
@@ -75,24 +58,14 @@ class Journal:
         self._lock = lock_file(self.path)
         try:
             self._file = _open_to_append(self.path)
-            self._entries, self._untidy = self._read()
+            self._untidy = self._read()
         except BaseException:
             self.close()
             raise
 
-    def done(self, source: Source) -> Entry | None:
-        """The valid entry of a source; None if it has to be classified (again).
-
-        A source for which None was returned counts as done when it occurs again in the same run.
-        """
-        if source.path in self._claimed:
-            return self._entries.get(source.path) or Entry(True, None, None, None, None)
-        identity = source.identity()
-        entry = self._entries.get(source.path)
-        if entry and self._holds(entry, identity):
-            return entry
-        self._claimed[source.path] = identity
-        return None
+    def claim(self, source: Source) -> Entry | None:
+        """See DoneIndex.claim."""
+        return self._done.claim(source)
 
     def begin(self) -> None:
         """Nothing is written before the first line."""
@@ -100,7 +73,7 @@ class Journal:
     def write(self, result: Result) -> None:
         """Appends one record. Raises OSError, without damage to earlier records."""
         weights = self._weights_of(result.modality)
-        file = self._claimed.get(result.path)
+        file = self._done.claimed_identity(result.path)
         record = result.to_dict() | {"file": file, "weights": weights, "options": self._options}
         line = (dumps(record) + "\n").encode()
         end = self._file.seek(0, os.SEEK_END)
@@ -111,8 +84,7 @@ class Journal:
                 self._file.truncate(end)
             error.filename = str(self.path)
             raise
-        self._untidy |= result.path in self._entries
-        self._entries[result.path] = _entry(record)
+        self._untidy |= self._done.add(result.path, entry_of(record))
 
     def end(self) -> None:
         """Flushes the file to disk, and removes records that newer ones have replaced."""
@@ -127,24 +99,15 @@ class Journal:
         """Releases the file."""
         if hasattr(self, "_file"):
             self._file.close()
-        # Before the release: a process that waits with the old file open then finds it deleted.
-        with suppress(OSError):
-            os.unlink(self._lock.lock_file)
-        self._lock.release()
+        release(self._lock)
 
-    def _holds(self, entry: Entry, identity: Identity | None) -> bool:
-        return (
-            identity is not None
-            and entry.file == identity
-            and entry.error not in TRANSIENT
-            and entry.weights == self._weights_of(entry.modality)
-            # Journals of older versions have no options.
-            and entry.options in (None, self._options)
-        )
+    def _is_current(self, entry: Entry) -> bool:
+        # Journals of older versions have no options.
+        same_options = entry.options in (None, self._options)
+        return same_options and entry.weights == self._weights_of(entry.modality)
 
-    def _read(self) -> tuple[dict[str, Entry], bool]:
-        """(the entry of each path, whether the file has lines to remove)."""
-        entries: dict[str, Entry] = {}
+    def _read(self) -> bool:
+        """Reads all entries; whether the file has lines to remove."""
         untidy = False
         position = end = 0
         with open(self.path, "rb") as lines:
@@ -154,13 +117,13 @@ class Journal:
                 if record is None:
                     continue
                 # Damage before a complete record stays until the file is rewritten.
-                untidy |= end != start or record["path"] in entries
+                untidy |= end != start
+                untidy |= self._done.add(record["path"], entry_of(record))
                 end = position
-                entries[record["path"]] = _entry(record)
         if not end and not self._may_be_cut_off():
             raise UsageError(f"{self.path}: not a journal of `classify --resume`")
         self._file.truncate(end)
-        return entries, untidy
+        return untidy
 
     def _may_be_cut_off(self) -> bool:
         """Whether a file without a complete record holds the beginning of a first one."""
@@ -190,18 +153,6 @@ class Journal:
                     self._file.close()
 
 
-def _entry(record: dict[str, Any]) -> Entry:
-    error = record["error"] or {}
-    return Entry(
-        record["status"] == "ok",
-        error.get("kind"),
-        record["modality"],
-        record.get("file"),
-        record.get("weights"),
-        record.get("options"),
-    )
-
-
 def _parse(line: bytes) -> dict[str, Any] | None:
     """The record in a line; None if it is damaged or incomplete."""
     if not line.endswith(b"\n") or not line.startswith(_BEGINNING):
@@ -223,17 +174,3 @@ def _open_to_append(path: Path) -> FileIO:
         return FileIO(path, "a")
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from None
-
-
-def lock_file(path: Path) -> FileLock:
-    """An exclusive lock on a file, by a hidden file beside it. Raises UsageError."""
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(path.with_name(f".{path.name}.lock"), blocking=False)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise UsageError(f"{path}: another run is writing it") from None
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}") from None
-    return lock

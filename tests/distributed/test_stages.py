@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import pickle
 import tarfile
 from pathlib import Path
@@ -18,7 +17,21 @@ pa = pytest.importorskip("pyarrow")
 
 from perceiver_cli.distributed import stages  # noqa: E402
 from perceiver_cli.distributed.chunks import chunks  # noqa: E402
-from perceiver_cli.distributed.output import Done, Output, drop_replaced  # noqa: E402
+from perceiver_cli.report.done import DoneIndex  # noqa: E402
+from perceiver_cli.report.parts.encoding import decode  # noqa: E402
+from perceiver_cli.report.parts.folder import PartFolder  # noqa: E402
+from perceiver_cli.report.parts.store import store_at  # noqa: E402
+
+
+def folder_at(where, format: str) -> PartFolder:
+    return PartFolder(store_at(str(where)), format)
+
+
+def index_of(output: PartFolder) -> DoneIndex:
+    index = DoneIndex()
+    output.read_done(index)
+    return index
+
 
 SETTINGS = {"modality": "auto", "strict": False, "threads": 1, "device": "cpu"}
 
@@ -42,17 +55,19 @@ def cluster(bundle):
     stages._pool.cache_clear()
     made: list[stages.Predict] = []
 
-    def call(output: Output, paths, run: str = "1", tries: int = 1, size: int = 3) -> list[dict]:
-        done = Done(output)
+    def call(
+        output: PartFolder, paths, run: str = "1", tries: int = 1, size: int = 3
+    ) -> list[dict]:
+        done = index_of(output)
         file_filter = FileFilter(recursive=True)
         inputs = find_inputs(map(str, paths), file_filter=file_filter, open_archives=False)
         if not made:
-            made.append(stages.Predict(SETTINGS, False, output.form))
+            made.append(stages.Predict(SETTINGS, False, output.format))
         # The weights are this process's alone, so it decodes, too.
         decode = stages.Decode(limit_s=60.0, file_filter=file_filter)
         write = stages.Write(output)
         counts = []
-        for chunk in chunks(inputs, run, done.holds, done.members_of, size):
+        for chunk in chunks(inputs, run, done, size):
             block = pa.table({"chunk": [pickle.dumps(chunk)]})
             for _ in range(tries):  # a task that is tried again
                 blocks = [made[0](items) for items in decode(block)]
@@ -66,19 +81,18 @@ def cluster(bundle):
     stages._pool.cache_clear()
 
 
-def parts(output: Output) -> list[str]:
-    return sorted(n for n in os.listdir(output.where) if n.startswith("part-"))
-
-
-def rows(output: Output) -> dict[str, dict]:
-    found = [row for part in parts(output) for row in output._decoded(output._get(part), None)]
+def rows(output: PartFolder) -> dict[str, dict]:
+    found = []
+    for part in output.parts():
+        with output.store.open(part) as stream:
+            found += decode(stream, output.format)
     assert len({row["path"] for row in found}) == len(found), "a row is there twice"
     return {row["path"]: row for row in found}
 
 
-@pytest.mark.parametrize("form", ["parquet", "jsonl"])
-def test_the_rows_are_those_of_a_single_process(cluster, folder, tmp_path, run, form):
-    output = Output(str(tmp_path / "out"), form)
+@pytest.mark.parametrize("format", ["parquet", "jsonl"])
+def test_the_rows_are_those_of_a_single_process(cluster, folder, tmp_path, run, format):
+    output = folder_at(tmp_path / "out", format)
     output.prepare("f")
     counts = cluster(output, [folder], tries=2)
     assert sum(c["inputs"] for c in counts) == 6
@@ -94,32 +108,33 @@ def test_the_rows_are_those_of_a_single_process(cluster, folder, tmp_path, run, 
 
 
 def test_what_is_done_is_not_done_again_unless_it_changed(cluster, folder, tmp_path):
-    output = Output(str(tmp_path / "out"), "parquet")
+    output = folder_at(tmp_path / "out", "parquet")
     output.prepare("f")
     cluster(output, [folder])
-    first = parts(output)
+    first = output.parts()
     # What was passed over has no row, so it is looked at again.
     assert sum(c["inputs"] for c in cluster(output, [folder], "2")) == 0
-    assert parts(output) == first
+    assert output.parts() == first
     make_picture(folder / "photo.jpg", 40, 40)
     (folder / "gone.jpg").symlink_to("nowhere")
     assert sum(c["inputs"] for c in cluster(output, [folder], "3")) == 2
     (folder / "gone.jpg").unlink()
     make_picture(folder / "gone.jpg")
     assert sum(c["inputs"] for c in cluster(output, [folder], "4")) == 1
-    drop_replaced(output)
+    output.drop_replaced()
     there = rows(output)
     assert len(there) == 7
     assert there[str(folder / "gone.jpg")]["status"] == "ok"
 
 
 def test_a_run_without_its_last_parts_is_continued(cluster, folder, tmp_path):
-    output = Output(str(tmp_path / "out"), "parquet")
+    output = folder_at(tmp_path / "out", "parquet")
     output.prepare("f")
     cluster(output, [folder])
     whole = rows(output)
-    Path(output.where, parts(output)[0]).unlink()
-    Path(output.where, ".part-x.parquet.1.part").write_bytes(b"half")  # killed inside a write
+    Path(output.store.where, output.parts()[0]).unlink()
+    # Killed inside a write.
+    Path(output.store.where, ".part-x.parquet.1.part").write_bytes(b"half")
     cluster(output, [folder], "2")
     assert rows(output).keys() == whole.keys()
 
@@ -132,7 +147,7 @@ def test_an_archive_is_opened_where_it_is_decoded(cluster, folder, tmp_path, mon
             entry = tarfile.TarInfo(file.name)
             entry.size = file.stat().st_size
             tar.addfile(entry, io.BytesIO(file.read_bytes()))
-    output = Output(str(tmp_path / "out"), "jsonl")
+    output = folder_at(tmp_path / "out", "jsonl")
     output.prepare("f")
     counts = cluster(output, [path], tries=2)
     assert sum(c["inputs"] for c in counts) == 6
@@ -145,7 +160,7 @@ def test_a_file_that_crashes_its_decoder_fails_alone(cluster, folder, tmp_path, 
     modules.mkdir()
     (modules / "soundfile.py").write_text("import os\nos.abort()\n")
     monkeypatch.syspath_prepend(modules)
-    output = Output(str(tmp_path / "out"), "jsonl")
+    output = folder_at(tmp_path / "out", "jsonl")
     output.prepare("f")
     cluster(output, [folder])
     there = rows(output)
@@ -154,29 +169,29 @@ def test_a_file_that_crashes_its_decoder_fails_alone(cluster, folder, tmp_path, 
 
 
 def test_a_folder_of_other_weights_or_another_form_is_refused(tmp_path):
-    output = Output(str(tmp_path / "out"), "parquet")
+    output = folder_at(tmp_path / "out", "parquet")
     output.prepare("f")
     output.write("1", [])
     output.prepare("f")
     with pytest.raises(UsageError, match="other weights"):
         output.prepare("g")
     with pytest.raises(UsageError, match="the same --format"):
-        Output(str(tmp_path / "out"), "jsonl").prepare("f")
+        folder_at(tmp_path / "out", "jsonl").prepare("f")
 
 
 def test_the_output_may_be_in_memory_or_a_bucket(cluster, folder):
     import fsspec
 
     fs = fsspec.filesystem("memory")
-    output = Output("memory://labels/out", "parquet")
+    output = folder_at("memory://labels/out", "parquet")
     output.prepare("f")
     assert sum(c["inputs"] for c in cluster(output, [folder])) == 6
-    output.complete()
+    output.mark_complete()
     names = {path.rpartition("/")[2] for path in fs.find("/labels/out")}
     assert {"_perceiver.json", "_SUCCESS"} <= names
-    assert len(Done(output)) == 6
+    assert len(index_of(output)) == 6
     with pytest.raises(UsageError, match="other weights"):
         output.prepare("g")
-    output.begin()
+    output.mark_incomplete()
     assert not fs.exists("/labels/out/_SUCCESS")
     fs.rm("/labels", recursive=True)

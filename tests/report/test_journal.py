@@ -35,7 +35,7 @@ def result_of(path):
 def run(files, weights=WEIGHTS, result=result_of):
     """Does what is to be done; returns which those were."""
     journal = opened(weights)
-    todo = [path for path in files if journal.done(Source(path)) is None]
+    todo = [path for path in files if journal.claim(Source(path)) is None]
     for path in todo:
         journal.write(result(path))
     journal.end()
@@ -103,7 +103,7 @@ def test_an_old_record_stays_until_the_new_one_is_there(files):
     run(files)
     os.utime("a.jpg", ns=(0, 10**18))
     journal = opened()
-    assert journal.done(Source("a.jpg")) is None
+    assert journal.claim(Source("a.jpg")) is None
     assert sorted(paths()) == sorted(files)
     journal.write(result_of("a.jpg"))
     journal.close()  # killed before the end: both are there, and the next run drops the older
@@ -196,7 +196,7 @@ def test_an_orderly_journal_is_not_rewritten(files):
 def test_other_options_do_everything_anew(files):
     def run_with(options):
         journal = Journal(Path("out.jsonl"), WEIGHTS.get, options)
-        todo = [path for path in files if journal.done(Source(path)) is None]
+        todo = [path for path in files if journal.claim(Source(path)) is None]
         for path in todo:
             journal.write(result_of(path))
         journal.end()
@@ -222,7 +222,7 @@ def test_an_entry_has_the_status_of_its_file(files):
     run(files[:1])
     run(files[1:2], result=lambda p: Failure(p, InputFailure("corrupt", "x")))
     journal = opened()
-    done, failed = journal.done(Source(files[0])), journal.done(Source(files[1]))
+    done, failed = journal.claim(Source(files[0])), journal.claim(Source(files[1]))
     journal.close()
     assert (done.ok, done.error, done.modality, done.weights) == (True, None, "image", "aaaa")
     assert (failed.ok, failed.error, failed.modality, failed.weights) == (
@@ -236,8 +236,8 @@ def test_an_entry_has_the_status_of_its_file(files):
 
 def test_a_source_taken_twice_counts_as_done_well(files):
     journal = opened()
-    assert journal.done(Source("a.jpg")) is None
-    assert journal.done(Source("a.jpg")).ok
+    assert journal.claim(Source("a.jpg")) is None
+    assert journal.claim(Source("a.jpg")).ok
     journal.close()
 
 

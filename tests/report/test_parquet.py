@@ -44,7 +44,7 @@ def result_of(path: str) -> Classification:
 
 def run(place: Path, names=NAMES, result=result_of, fingerprint: str = "f", complete=True) -> list:
     folder = ParquetFolder(place, fingerprint)
-    todo = [name for name in names if folder.done(Source(name)) is None]
+    todo = [name for name in names if folder.claim(Source(name)) is None]
     for name in todo:
         folder.write(result(name))
     if complete:

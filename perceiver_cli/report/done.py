@@ -1,0 +1,140 @@
+"""Which inputs are done, as the output itself tells: an entry for each path."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from perceiver_cli.inputs.names import split_member
+from perceiver_cli.media.types import Identity, Source
+
+# Failures that may not occur again although the file is unchanged.
+_TRANSIENT = frozenset({"unreadable", "timeout"})
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The state of one path.
+
+    Attributes:
+        ok: Whether it was classified.
+        error: The kind of its error, if not.
+        modality: Its modality, if it was detected.
+        file: The identity of the file when it was read.
+        weights: The digest of the weights, where records have it.
+        options: The digest of the options, where records have it.
+    """
+
+    ok: bool
+    error: str | None = None
+    modality: str | None = None
+    file: Identity | None = None
+    weights: str | None = None
+    options: str | None = None
+
+    @property
+    def is_final(self) -> bool:
+        """Whether another try would come to the same."""
+        return self.error not in _TRANSIENT
+
+
+def entry_of(record: Mapping[str, Any]) -> Entry:
+    """The entry of a record, or of a row of a part."""
+    error = record["error"] or {}
+    file = {key: value for key, value in (record.get("file") or {}).items() if value is not None}
+    return Entry(
+        record["status"] == "ok",
+        error.get("kind"),
+        record["modality"],
+        file or None,
+        record.get("weights"),
+        record.get("options"),
+    )
+
+
+def path_of(record: Mapping[str, Any]) -> str:
+    """The path of a record or row, with bytes that are not UTF-8 as os.fsdecode has them."""
+    path_bytes: bytes | None = record.get("path_bytes")
+    return str(record["path"]) if path_bytes is None else os.fsdecode(path_bytes)
+
+
+class DoneIndex:
+    """The entries of an output, and the sources that this run has taken.
+
+    Args:
+        is_current: Whether an entry comes from the weights and options of this run; None: all do.
+    """
+
+    def __init__(self, is_current: Callable[[Entry], bool] | None = None) -> None:
+        self._is_current = is_current
+        self._entries: dict[str, Entry] = {}
+        self._claimed: dict[str, Identity | None] = {}
+
+    def __len__(self) -> int:
+        """How many inputs are done, those that may be tried again left out."""
+        return sum(entry.is_final for entry in self._entries.values())
+
+    @property
+    def failed(self) -> int:
+        """How many of these failed."""
+        return sum(entry.is_final and not entry.ok for entry in self._entries.values())
+
+    def add(self, path: str, entry: Entry) -> bool:
+        """Takes in an entry, which counts instead of an older one of the same path.
+
+        Returns:
+            Whether there was an older one.
+        """
+        replaces = path in self._entries
+        self._entries[path] = entry
+        return replaces
+
+    def valid(self, source: Source) -> Entry | None:
+        """The entry of a source that is still the same; None if it has to be classified."""
+        return self._valid(source.path, source.identity())
+
+    def claim(self, source: Source) -> Entry | None:
+        """The valid entry of a source; None if it has to be classified (again).
+
+        A source for which None was returned counts as done when it occurs again in the same run.
+        """
+        if source.path in self._claimed:
+            return self._entries.get(source.path) or Entry(ok=True)
+        identity = source.identity()
+        if entry := self._valid(source.path, identity):
+            return entry
+        self._claimed[source.path] = identity
+        return None
+
+    def claimed_identity(self, path: str) -> Identity | None:
+        """The identity that a source had when it was claimed."""
+        return self._claimed.get(path)
+
+    def members_of(self, archive: str) -> Mapping[str, Identity]:
+        """The members of an archive that are done.
+
+        Args:
+            archive: Its path.
+
+        Returns:
+            Path of the member -> its identity when it was read.
+        """
+        return self._members.get(archive, {})
+
+    @cached_property
+    def _members(self) -> dict[str, dict[str, Identity]]:
+        """Path of an archive -> its members that are done, as they are when first asked for."""
+        members: dict[str, dict[str, Identity]] = {}
+        for path, entry in self._entries.items():
+            if entry.is_final and entry.file and (parts := split_member(path)):
+                members.setdefault(parts.archive, {})[path] = entry.file
+        return members
+
+    def _valid(self, path: str, identity: Identity | None) -> Entry | None:
+        entry = self._entries.get(path)
+        if entry is None or identity is None or entry.file != identity or not entry.is_final:
+            return None
+        return entry if self._is_current is None or self._is_current(entry) else None
