@@ -159,9 +159,10 @@ def convert_weights(
     Nothing in a pickle is executed. Exit code 3 if a tensor is missing, left over or misshapen.
     """
     from perceiver_cli.checkpoints.format import save_checkpoint
-    from perceiver_cli.checkpoints.published.convert import convert, read_labels
+    from perceiver_cli.checkpoints.labels import read_labels
+    from perceiver_cli.checkpoints.published.convert import convert
 
-    names = read_labels(labels) if labels else None
+    names = read_labels(labels, label_alone=True) if labels else None
     save_checkpoint(output, convert(source, output.stem, names))
     print(output)
 

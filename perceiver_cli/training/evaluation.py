@@ -25,7 +25,7 @@ from perceiver_cli.training.answers import (
     measure_answers,
     measure_unknown,
 )
-from perceiver_cli.training.data.folder import LabelledFolder, read_labels
+from perceiver_cli.training.data.folder import LabelledFolder, labels_by_id
 from perceiver_cli.training.data.usage import LeftOut, left_out_by_error, left_out_without_signal
 from perceiver_cli.training.metrics import Measures, confusion, measure
 
@@ -183,7 +183,7 @@ def _evaluate_unknown(
         on_file()
     if not found:
         raise UsageError(f"{folder}: nothing in it could be classified")
-    return measure_unknown(found, read_labels(labels) if labels.is_file() else {})
+    return measure_unknown(found, labels_by_id(labels) if labels.is_file() else {})
 
 
 def _evaluate_files(

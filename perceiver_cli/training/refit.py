@@ -21,7 +21,7 @@ from perceiver_cli.checkpoints.format import (
 from perceiver_cli.errors import CheckpointError, UsageError
 from perceiver_cli.training.calibration import calibrate, load_sample
 from perceiver_cli.training.data.decode import load_or_decode
-from perceiver_cli.training.data.folder import read_labels, training_files
+from perceiver_cli.training.data.folder import labels_by_id, training_files
 from perceiver_cli.training.overrides import by_group, changed
 
 
@@ -112,7 +112,7 @@ def _labels(options: RefitOptions, folder: list[Label], present: list[Label]) ->
     """The labels with groups and kinds: of the file, the folder or the checkpoint."""
     if options.labels is None:
         return folder if any(label.group or label.kind for label in folder) else present
-    known = read_labels(options.labels)
+    known = labels_by_id(options.labels)
     if missing := [label.id for label in present if label.id not in known]:
         raise UsageError(f"{options.labels}: has no line for {missing[0]}")
     return [known[label.id] for label in present]

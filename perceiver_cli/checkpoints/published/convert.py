@@ -81,29 +81,6 @@ def convert(path: Path, name: str, labels: list[Label] | None = None) -> Checkpo
     return checkpoint
 
 
-def read_labels(path: Path) -> list[Label]:
-    """Reads the labels of a published classifier.
-
-    Args:
-        path: One class a line, in the order of the classes: "id<TAB>label", or the label alone.
-
-    Returns:
-        The labels; without an id its number is the id.
-
-    Raises:
-        UsageError: The file cannot be read.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
-    labels = []
-    for number, line in enumerate(line for line in lines if line.strip()):
-        identity, tab, words = line.partition("\t")
-        labels.append(Label(identity, words) if tab else Label(str(number), line.strip()))
-    return labels
-
-
 def _settings(foreign: Foreign, kind: Kind) -> dict[str, Any]:
     """The port's settings with its defaults, or what DeepMind's models have without saying so."""
     own = {

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from perceiver_cli.checkpoints.format import Label
+from perceiver_cli.checkpoints.labels import read_labels
 from perceiver_cli.errors import UsageError
 from perceiver_cli.inputs.filters import FileFilter
 from perceiver_cli.inputs.paths import walk
@@ -51,7 +52,7 @@ def read_folder(root: Path, split: str) -> LabelledFolder:
     classes = sorted(p for p in base.iterdir() if p.is_dir() and not p.name.startswith("."))
     if len(classes) < 2:
         raise UsageError(f"{base}: needs two or more class folders, has {len(classes)}")
-    known = read_labels(root / "labels.tsv") if (root / "labels.tsv").is_file() else {}
+    known = labels_by_id(root / "labels.tsv") if (root / "labels.tsv").is_file() else {}
     labels = [known.get(p.name) or Label(p.name, p.name.replace("_", " ")) for p in classes]
     files = []
     for index, folder in enumerate(classes):
@@ -141,27 +142,6 @@ def evenly_spaced(folder: LabelledFolder, count: int) -> LabelledFolder:
     return LabelledFolder(folder.labels, chosen)
 
 
-def read_labels(path: Path) -> dict[str, Label]:
-    """Reads labels with their groups and kinds.
-
-    Args:
-        path: Lines of: id, label and, if there are any, group and kind, between tabs.
-
-    Returns:
-        Id -> label. Lines of an id alone are left out.
-
-    Raises:
-        UsageError: The file cannot be read, or a line has more columns.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
-    labels = {}
-    for number, line in enumerate(lines, 1):
-        columns = [column.strip() for column in line.split("\t")]
-        if len(columns) > 4:
-            raise UsageError(f"{path}, line {number}: more columns than id, label, group, kind")
-        if len(columns) > 1:
-            labels[columns[0]] = Label(*columns)
-    return labels
+def labels_by_id(path: Path) -> dict[str, Label]:
+    """Id -> label, from a file of labels. Raises UsageError as read_labels."""
+    return {label.id: label for label in read_labels(path)}
