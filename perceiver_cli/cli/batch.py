@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING
 
 from perceiver_cli.choices import Format
 from perceiver_cli.cli.destination import Destination
+from perceiver_cli.cli.explanation_outputs import ExplanationOutputs
 from perceiver_cli.cli.importing import importing
 from perceiver_cli.cli.interrupts import stop_on_interrupt
 from perceiver_cli.cli.options import AUTO
@@ -27,7 +28,6 @@ from perceiver_cli.cli.summary import (
     print_done_before,
     print_passed_over,
 )
-from perceiver_cli.cli.views import Views
 from perceiver_cli.errors import UsageError
 from perceiver_cli.inference.decoding.items import FailedItem, Item
 from perceiver_cli.inputs.names import archive_kind
@@ -59,7 +59,7 @@ class Batch:
         attention: Whether attention is measured; None: where the output shows it.
         timeout: Seconds for decoding one input; None limits, and isolates, the decoding of more
             than a few inputs.
-        views: Further output for each Result.
+        explanations: Further output for each Result.
         show_all: Whether each input gets a table, however many there are.
         quiet: Whether only failures are printed to stderr.
         verbose: Whether what is passed over, and details of failures, are printed too.
@@ -77,7 +77,7 @@ class Batch:
         *,
         attention: bool | None,
         timeout: float | None,
-        views: Views | None,
+        explanations: ExplanationOutputs | None,
         show_all: bool,
         quiet: bool,
         verbose: bool,
@@ -95,7 +95,7 @@ class Batch:
         self.listable = selection.listable
         self.destination = destination
         self.settings = settings
-        self.views = views
+        self.explanations = explanations
         self.quiet = quiet
         self.verbose = verbose and not quiet
         self.tables = show_all or self.verbose or not self.many
@@ -121,7 +121,7 @@ class Batch:
                 **self.settings,
                 attention=self.attention,
                 timeout=self.timeout,
-                preview_sides=self.views.sides if self.views else None,
+                preview_sides=self.explanations.preview_sides if self.explanations else None,
             )
             if self.verbose:
                 print_message(f"computing on {classifier.device} in {classifier.precision}")
@@ -143,7 +143,8 @@ class Batch:
         """Whether the output has attention statistics."""
         form = self.destination.form
         in_tables = form is Format.table and self.tables
-        return form in _WITH_ATTENTION or in_tables or bool(self.views and self.views.page)
+        on_page = bool(self.explanations and self.explanations.page)
+        return form in _WITH_ATTENTION or in_tables or on_page
 
     @contextmanager
     def _open(self) -> Iterator[tuple[Writer, IO[str] | None]]:
@@ -193,8 +194,8 @@ class Batch:
                 if self.fail_fast and self.counts.failed:
                     break
         writer.end()
-        if self.views:
-            self.views.end()
+        if self.explanations:
+            self.explanations.end()
 
     def _sources(self) -> Iterator[Source]:
         for each in self.inputs:
@@ -224,11 +225,12 @@ class Batch:
             print_message(f"{display_path(result.path)}: {result.error.message}")
             if self.verbose and result.error.detail:
                 print_message(f"  {result.error.detail}")
-        if self.views:
-            result = self.views.explain(item, result, classifier)
-        writer.write(result)
-        if self.views:
-            self.views.add(result)
+        if self.explanations:
+            result, explanation = self.explanations.explain(item, result, classifier)
+            writer.write(result)
+            self.explanations.add(result, explanation)
+        else:
+            writer.write(result)
 
     def _print_summary(self, seconds: float) -> None:
         counts, settings = self.counts, self.settings
@@ -249,5 +251,5 @@ class Batch:
             yield self.journal.named
         elif (output := self.destination.output) and output.is_file():
             yield output
-        if self.views:
-            yield from self.views.written
+        if self.explanations:
+            yield from self.explanations.written

@@ -123,8 +123,8 @@ def classify(
             pick_cluster_destination,
             pick_destination,
         )
+        from perceiver_cli.cli.explanation_outputs import ExplanationOutputs
         from perceiver_cli.cli.selection import Selection
-        from perceiver_cli.cli.views import Views
         from perceiver_cli.errors import UsageError
         from perceiver_cli.inputs.filters import FileFilter, parse_shard
         from perceiver_cli.report.words import display_path
@@ -186,7 +186,9 @@ def classify(
         settings,
         attention=attention,
         timeout=timeout,
-        views=Views(explained, show, page, method) if options.has_views else None,
+        explanations=(
+            ExplanationOutputs(explained, show, page, method) if options.explains else None
+        ),
         show_all=show,
         quiet=quiet,
         verbose=verbose,

@@ -46,8 +46,8 @@ class OutputOptions:
     timeline: bool
 
     @property
-    def has_views(self) -> bool:
-        """Whether something is shown beside the results."""
+    def explains(self) -> bool:
+        """Whether results are explained, too."""
         return bool(self.explain or self.show or self.report)
 
 
@@ -136,7 +136,7 @@ def pick_cluster_destination(options: OutputOptions, *, fail_fast: bool) -> Dest
     Raises:
         UsageError: Options contradict each other, or the format is unknown.
     """
-    if options.resume or options.has_views or fail_fast:
+    if options.resume or options.explains or fail_fast:
         raise UsageError("--ray goes without --resume, --report, --explain, --show and --fail-fast")
     named = options.form
     if not (named or options.as_json or options.as_jsonl):

@@ -73,15 +73,15 @@ def report(
     """
     from perceiver_cli.cli.process import set_up
     from perceiver_cli.cli.progress import Bar
+    from perceiver_cli.cli.report_page import ReportPage
     from perceiver_cli.cli.running import print_message
-    from perceiver_cli.cli.views import Page
     from perceiver_cli.report.words import count
 
     results = _read(records)
     if pictures:
         set_up(threads)
     explainer = _Explainer(model, method, device.value, threads)
-    page = Page(output)
+    page = ReportPage(output)
     missing = 0
     with Bar(len(results), task="Drawing") as bar:
         for result in results:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from perceiver_cli.cli.output import open_output
+from perceiver_cli.cli.report_page import ReportPage
 from perceiver_cli.errors import UsageError
 from perceiver_cli.inference.decoding.items import Item, PreparedItem
 from perceiver_cli.preparation.base import LARGE_PREVIEW, SMALL_PREVIEW
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from perceiver_cli.choices import Method
     from perceiver_cli.explanations import Explanation
     from perceiver_cli.inference.classifier import Classifier
-    from perceiver_cli.report.page import Card
     from perceiver_cli.results import Result
 
 # Of the heat map in a terminal, at most.
@@ -29,13 +27,13 @@ _COLUMNS, _ROWS = 64, 16
 _LONGEST_NAME = 240
 
 
-class Views:
-    """What is shown of each result beside the output.
+class ExplanationOutputs:
+    """Pictures, heat maps and the report page, beside the output.
 
     Args:
-        folder: For an attention picture of each input.
+        folder: Gets a picture for each input; None: no pictures.
         show: Whether to print a heat map after each table.
-        page: Where the report goes.
+        page: The file of the report; None: no report.
         method: How answers are explained; None is each model's own.
 
     Raises:
@@ -46,46 +44,58 @@ class Views:
         self, folder: Path | None, show: bool, page: Path | None, method: Method | None
     ) -> None:
         self.folder, self.show, self.method = folder, show, method
-        self.page = Page(page) if page else None
+        self.page = ReportPage(page) if page else None
         self._names: set[str] = set()
-        self._explanation: Explanation | None = None
         if folder:
             _make_folder(folder)
 
     @property
-    def sides(self) -> tuple[int, int]:
+    def preview_sides(self) -> tuple[int, int]:
         """How large pictures and frames must be loaded; see Preparer.preview_sides."""
         return LARGE_PREVIEW if self.folder else SMALL_PREVIEW
 
     @property
     def written(self) -> Iterator[Path]:
         """The folder of pictures and the report, where there are any."""
-        yield from [self.folder] if self.folder else []
-        yield from [self.page.path] if self.page else []
+        if self.folder:
+            yield self.folder
+        if self.page:
+            yield self.page.path
 
-    def explain(self, item: Item, result: Result, classifier: Classifier) -> Result:
-        """Explains one more result, in order, and draws it; the result then names the picture.
+    def explain(
+        self, item: Item, result: Result, classifier: Classifier
+    ) -> tuple[Result, Explanation | None]:
+        """Explains a result, and draws the explanation if there is a folder for that.
 
         Args:
-            item: What it was predicted from.
+            item: What the result was predicted from.
+            result: The result.
+            classifier: What predicted it.
+
+        Returns:
+            The result, which names the picture if one was drawn, and its explanation; None if
+            there is nothing to explain.
         """
-        explanation = None
-        if isinstance(item, PreparedItem) and item.signal == "present" and result.ok:
-            from perceiver_cli.explain.explanation import explain_item
+        if not result.ok or not isinstance(item, PreparedItem) or item.signal != "present":
+            return result, None
+        from perceiver_cli.explain.explanation import explain_item
 
-            engine = classifier.engine_of(item)
-            explanation = explain_item(item, result, engine, self.method)
-        if explanation and self.folder and result.ok:
+        explanation = explain_item(item, result, classifier.engine_of(item), self.method)
+        if self.folder:
             result = replace(result, explained=str(self._draw(explanation, self.folder)))
-        self._explanation = explanation
-        return result
+        return result, explanation
 
-    def add(self, result: Result) -> None:
-        """Shows what was explained last, below its table and on the page."""
-        if self._explanation and self.show:
-            _show(self._explanation)
+    def add(self, result: Result, explanation: Explanation | None) -> None:
+        """Shows a result below its table and on the page.
+
+        Args:
+            result: The result.
+            explanation: What `explain` gave for it.
+        """
+        if explanation and self.show:
+            _show(explanation)
         if self.page:
-            self.page.add(result, self._explanation)
+            self.page.add(result, explanation)
 
     def end(self) -> None:
         """Writes the report."""
@@ -109,42 +119,6 @@ class Views:
             name = f"{own}-{number}{ending}"
         self._names.add(name.casefold())
         return name
-
-
-class Page:
-    """A report in the making: its cards are kept, and written at the end.
-
-    Raises:
-        UsageError: The folder of the file does not exist, or is not writable.
-    """
-
-    def __init__(self, path: Path) -> None:
-        # Checked now, not after an hour of work.
-        if not os.access(path.resolve().parent, os.W_OK):
-            raise UsageError(f"cannot write {path}: no such folder, or no permission")
-        self.path = path
-        self._cards: list[Card] = []
-        self._about: set[str] = set()
-
-    def add(self, result: Result, explanation: Explanation | None) -> None:
-        """One more, with thumbnails if there is an explanation."""
-        from perceiver_cli.report.page import THUMBNAIL_SIDE, card
-        from perceiver_cli.report.pictures.thumbnail import thumbnail
-
-        pictures = thumbnail(explanation, THUMBNAIL_SIDE) if explanation else None
-        method = explanation.method if explanation else None
-        number = len(self._cards) + 1
-        self._cards.append(card(number, result, pictures, self.path.parent, method))
-        if explanation:
-            self._about.add(explanation.about)
-
-    def write(self) -> None:
-        """The page, in place of what was there before."""
-        from perceiver_cli.report.page import render
-
-        text = render(self._cards, " ".join(sorted(self._about)))
-        with open_output(self.path) as stream:
-            stream.write(text)
 
 
 def _show(explanation: Explanation) -> None:
