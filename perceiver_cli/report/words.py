@@ -27,7 +27,8 @@ def printable(text: str) -> str:
     """Text on one line without terminal control sequences; bytes outside UTF-8 as \\xff.
 
     Control characters, and those that change the direction of text, are escaped: a file named
-    "gpj.exe" behind a right-to-left override would otherwise be shown as "exe.jpg".
+    "gpj.exe" behind a right-to-left override would otherwise be shown as "exe.jpg". A backslash
+    stays as it is: paths are copied from the output, and on Windows all of them have some.
     """
     return "".join(_escaped(c) if _is_unprintable(c) else c for c in text)
 

@@ -100,6 +100,12 @@ def test_labels_are_one_line_with_two_tabs():
     assert text == "a\\tb\\nc.jpg\tEgyptian cat\tclass\nphoto.jpg\t\t\nd.jpg\tanimal\tkind\n"
 
 
+def test_lines_have_paths_with_backslashes_as_they_are():
+    path = "C:\\new\\table.jpg"
+    assert written("labels", classified(path)) == f"{path}\tEgyptian cat\tclass\n"
+    assert written("%p", classified(path)) == f"{path}\n"
+
+
 def test_detail_has_type_reason_and_region():
     text = written("table", classified("[bold]me.jpg"))
     assert text.startswith("[bold]me.jpg  image (JPEG header): 451x300 JPEG\n")
