@@ -104,7 +104,7 @@ def classify(
     Examples:
       perceiver classify photo.jpg
       perceiver classify -r holiday/ --jsonl > labels.jsonl
-      perceiver classify *.jpg --format '%n is a %l'
+      perceiver classify *.jpg --format '%n: %l'
       curl -s https://example.org/dog.ogg | perceiver classify -
       find . -name '*.wav' -print0 | perceiver classify --files-from - -0
       perceiver classify -r archive/ --resume archive.jsonl
