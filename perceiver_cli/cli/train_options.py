@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -9,8 +10,16 @@ import typer
 
 from perceiver_cli.choices import Precision
 from perceiver_cli.cli.options import MACHINE, check_checkpoint_name, modality_option
+from perceiver_cli.errors import UsageError
 
 _DATA, _LENGTH, _MANNER = "What is learned", "How long", "How"
+
+
+def _check_finite(param: typer.CallbackParam, value: float | None) -> float | None:
+    if value is not None and not math.isfinite(value):
+        raise UsageError(f"{param.opts[0]} {value} is no finite number")
+    return value
+
 
 FolderArgument = Annotated[
     Path,
@@ -110,7 +119,13 @@ CardOption = Annotated[
 ]
 MinutesOption = Annotated[
     float | None,
-    typer.Option(metavar="T", min=0.01, help="Time budget.", rich_help_panel=_LENGTH),
+    typer.Option(
+        metavar="T",
+        min=0.01,
+        callback=_check_finite,
+        help="Time budget.",
+        rich_help_panel=_LENGTH,
+    ),
 ]
 StepsOption = Annotated[
     int | None, typer.Option(metavar="N", min=1, help="Step budget.", rich_help_panel=_LENGTH)
@@ -119,10 +134,22 @@ BatchSizeOption = Annotated[
     int, typer.Option(metavar="N", min=2, help="Items a step.", rich_help_panel=_MANNER)
 ]
 RateOption = Annotated[
-    float, typer.Option(metavar="X", help="Peak learning rate.", rich_help_panel=_MANNER)
+    float,
+    typer.Option(
+        metavar="X",
+        callback=_check_finite,
+        help="Peak learning rate.",
+        rich_help_panel=_MANNER,
+    ),
 ]
 DecayOption = Annotated[
-    float, typer.Option(metavar="X", help="Weight decay.", rich_help_panel=_MANNER)
+    float,
+    typer.Option(
+        metavar="X",
+        callback=_check_finite,
+        help="Weight decay.",
+        rich_help_panel=_MANNER,
+    ),
 ]
 BalanceOption = Annotated[
     float,
@@ -163,6 +190,7 @@ FeatureWeightOption = Annotated[
     typer.Option(
         metavar="X",
         min=0,
+        callback=_check_finite,
         help="Of the distance from the teacher's features, where it gives some.",
         rich_help_panel=_MANNER,
     ),

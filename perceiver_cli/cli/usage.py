@@ -48,7 +48,10 @@ def in_plain_words(error: Any) -> str:
     if possible := getattr(error, "possibilities", None):
         return f"{message}; did you mean {' or '.join(possible)}?"
     if getattr(error, "param", None) is not None:
-        return f"{_name(error)} {_value(error)}{message}"
+        value = _value(error)
+        if value.strip().lower() == "nan":  # the libraries compare it with the ends of a range
+            message = "is no number"
+        return f"{_name(error)} {value}{message}"
     return f"{message}; {help_page}"
 
 

@@ -113,6 +113,9 @@ def test_a_path_in_place_of_a_command_is_classified(run, model, folder):
         ("--top a", "--top a is no whole number"),
         ("--top 0", "--top 0 is too small: at least 1 is wanted"),
         ("--min-score 2", "--min-score 2 is too large: at most 1 is wanted"),
+        ("--sure nan", "--sure nan is no number\n"),
+        ("--sure inf", "--sure inf is too large: at most 1 is wanted\n"),
+        ("--timeout nan", "--timeout nan is no number\n"),
         ("--device tpu", "--device tpu is not one of auto, cpu, cuda, mps"),
         ("--format", "--format needs a value; perceiver -h shows what it takes"),
         ("--json --jsonl", "one format, please, not json and jsonl"),
@@ -126,7 +129,7 @@ def test_a_path_in_place_of_a_command_is_classified(run, model, folder):
 def test_wrong_calls_are_told_in_one_plain_line(run, words, told):
     outcome = run("classify", "a.jpg", *words.split())
     assert outcome.exit_code == 2
-    (line,) = outcome.stderr.splitlines()
+    (line,) = outcome.stderr.splitlines(keepends=True)
     assert line.startswith(f"perceiver: {told}")
 
 

@@ -318,3 +318,8 @@ def test_a_command_for_many_inputs_limits_each(run, bundle, bad, media):
         None, "timeout", None, "corrupt", None,
     ]  # fmt: skip
     assert "--timeout" in outcome.stderr
+
+
+def test_a_time_limit_may_be_longer_than_any_timer(run, bundle, media):
+    for limit in ("inf", "1e300"):
+        assert run("classify", media["image"], "--timeout", limit).exit_code == 0

@@ -210,6 +210,9 @@ def test_another_modality_gives_its_latent_transformers(pictures, tmp_path, run,
         ),
         (["--steps", 1, "--set", "model.width=30"], "self_heads (4) must divide width (30)"),
         (["--steps", 1, "--from", "no-such-model"], "no model called no-such-model"),
+        (["--steps", 1, "--rate", "nan"], "perceiver: --rate nan is no finite number\n"),
+        (["--minutes", "inf"], "perceiver: --minutes inf is no finite number\n"),
+        (["--steps", 1, "--mixup", "nan"], "perceiver: --mixup nan is no number\n"),
     ],
 )
 def test_calls_that_make_no_sense(pictures, tmp_path, run, options, words):

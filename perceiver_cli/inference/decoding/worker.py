@@ -26,6 +26,9 @@ from perceiver_cli.media.types import Source
 
 READY, LARGE = "ready", "large"
 
+# A system's timers take no number beyond some hundred years.
+_LONGEST_S = 1e9
+
 
 def main() -> None:
     """Serves requests until the input ends: a Preparer, then (source, seconds) for each item."""
@@ -92,4 +95,5 @@ def _set_alarm(limit_s: float) -> None:
     """Has the system end this process if it hangs after its parent was killed."""
     if hasattr(signal, "setitimer"):
         # Later than the parent's own limit, which gives the better message.
-        signal.setitimer(signal.ITIMER_REAL, limit_s + 5 if limit_s else 0)
+        seconds = min(limit_s, _LONGEST_S) + 5
+        signal.setitimer(signal.ITIMER_REAL, seconds if limit_s else 0)
