@@ -16,6 +16,9 @@ READING, OUTPUT, MACHINE = "What is read", "Output", "Model and machine"
 
 AUTO = "auto"
 
+# The formats of every command that has --format; classify has more.
+PLAIN = (Format.table, Format.json)
+
 
 def parse_modality(name: str) -> str:
     """A modality's name from its name or an alias, such as "picture"."""
@@ -61,7 +64,7 @@ def check_checkpoint_name(path: Path) -> Path:
 
 
 def _check_plain(value: Format) -> Format:
-    if value not in (Format.table, Format.json):
+    if value not in PLAIN:
         raise UsageError(f"--format {value}: this command writes table or json")
     return value
 

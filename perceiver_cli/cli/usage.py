@@ -8,6 +8,9 @@ from typing import Any
 
 import typer
 
+from perceiver_cli.choices import Format
+from perceiver_cli.cli.options import PLAIN
+
 # The exception that all of wrong usage derives from. Typer names no module for it that stays.
 ClickError: type[Exception] = next(
     kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"
@@ -43,6 +46,8 @@ def in_plain_words(error: Any) -> str:
     command = error.ctx.command_path if getattr(error, "ctx", None) else "perceiver"
     help_page = f"{command} -h shows what it takes"
     message = _plain(error.message if kind != "MissingParameter" else "")
+    if kind == "NoSuchOption" and (form := _format_meant(error)):
+        return f"{message}; did you mean --format {form}?"
     if kind == "MissingParameter" and error.param is not None:
         return f"{_name(error)} is missing; {help_page}"
     if possible := getattr(error, "possibilities", None):
@@ -62,6 +67,15 @@ def no_such_command(word: str, near: list[str]) -> str:
     looks_like_path = os.sep in word or "." in word
     nothing = "no such file, and no command" if looks_like_path else "no command, and no such file"
     return f"{word}: {nothing}; perceiver -h lists the commands"
+
+
+def _format_meant(error: Any) -> str | None:
+    """The format that an unknown option names, such as --csv, if the command writes it."""
+    form = error.option_name.lstrip("-")
+    options = {name for option in error.ctx.command.params for name in option.opts}
+    # Only the command that writes all formats has a short form of some.
+    written = list(Format) if "--jsonl" in options else PLAIN
+    return form if "--format" in options and form in written else None
 
 
 def _name(error: Any) -> str:

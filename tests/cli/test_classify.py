@@ -109,6 +109,8 @@ def test_a_path_in_place_of_a_command_is_classified(run, model, folder):
     ("words", "told"),
     [
         ("--qqq", "no option --qqq; perceiver classify -h shows what it takes"),
+        ("--csv", "no option --csv; did you mean --format csv?\n"),
+        ("--labels=x", "no option --labels; did you mean --format labels?\n"),
         ("--tpo 3", "no option --tpo; did you mean --top or "),
         ("--top a", "--top a is no whole number"),
         ("--top 0", "--top 0 is too small: at least 1 is wanted"),
@@ -131,6 +133,14 @@ def test_wrong_calls_are_told_in_one_plain_line(run, words, told):
     assert outcome.exit_code == 2
     (line,) = outcome.stderr.splitlines(keepends=True)
     assert line.startswith(f"perceiver: {told}")
+
+
+def test_an_option_named_like_a_format_of_another_command(run):
+    told = "perceiver: no option --{}; perceiver inspect -h shows what it takes\n"
+    assert run("inspect", "a.jpg", "--csv").stderr == told.format("csv")
+    assert run("inspect", "a.jpg", "--json").stderr == (
+        "perceiver: no option --json; did you mean --format json?\n"
+    )
 
 
 def test_a_missing_argument_and_one_too_many(run):
