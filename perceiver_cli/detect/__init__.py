@@ -49,6 +49,15 @@ _BY_NAME = {
 
 _FRAMES = {"mp3": "MP3", "aac": "ADTS AAC", "ac3": "AC-3", "eac3": "Enhanced AC-3"}
 
+# What names of media end in, for the refusal of content that is none.
+_OTHER_ENDINGS = """
+avif bmp gif heic heif jp2 jpeg jpg jxl pbm pgm png pnm ppm psd tga tif tiff webp
+ac3 aif aiff amr ape au caf eac3 flac m4a mka oga ogg opus w64 wav wma
+3gp asf avi flv m4v mkv mov mp4 ogv webm wmv
+glb gltf npy npz obj off pcd ply pts ptx stl xyz
+"""
+_ENDINGS = frozenset((*_BY_NAME, *_OTHER_ENDINGS.split()))
+
 # Formats of bare numbers.
 _SPLATS = frozenset({"splat", "ksplat"})
 
@@ -150,7 +159,7 @@ def _detect_by_name(source: Source, stream: BinaryIO, head: bytes, stl: str | No
         raise InputError("corrupt", "begins with zero bytes only, as after a failed download")
     if suffix in _SPLATS:
         raise unread(Kind("a Gaussian splat (export it as PLY)", MEDIA))
-    named = f", although its name ends in .{suffix}" if suffix else ""
+    named = f", although its name ends in .{suffix}" if suffix in _ENDINGS else ""
     raise NotMediaError("unsupported", f"unknown binary data{named}{_WANTED}")
 
 

@@ -153,6 +153,16 @@ def test_random_bytes_with_a_name_of_sound():
     assert ".mp3" in error.message
 
 
+def test_only_a_name_of_media_is_spoken_of():
+    content = bytes(range(128, 256)) * 8
+    for name in ("a.jpg", "A.FLAC", "a.h264", "a.obj"):
+        ending = name.lower().partition(".")[2]
+        told = f"unknown binary data, although its name ends in .{ending}; perceiver reads"
+        assert refusal(content, name).message.startswith(told)
+    for name in ("a.bin", "a.dat", "a", "a.b c"):
+        assert refusal(content, name).message.startswith("unknown binary data; perceiver reads")
+
+
 def test_tag_without_sound():
     assert refusal(b"ID3\4\0\0\0\0\0\x0a" + bytes(10), "a.mp3").kind == "corrupt"
 
