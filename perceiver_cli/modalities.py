@@ -20,6 +20,7 @@ class Modality:
     """One kind of input.
 
     name: in records and on the command line; noun: what people call one;
+    plural: several, of all kinds that its weights read, where that is not the noun with an s;
     aliases: other names that the command line takes.
     described_as: what a sentence about attention calls the whole input.
     stream_nouns: what people call the byte array's streams, where there are several.
@@ -50,6 +51,7 @@ class Modality:
     input_words: str
     drawing: str
     thumbnail: str
+    plural: str = ""
     drawing_endings: tuple[str, ...] = STILL_PICTURES
     aliases: tuple[str, ...] = ()
     described_as: str = ""
@@ -59,6 +61,16 @@ class Modality:
     text_detector: str = ""
     fresh_recipe: dict[str, Any] = field(default_factory=dict)
     familiar_by_class: bool = False
+
+    @property
+    def one(self) -> str:
+        """ "a picture"."""
+        return f"{'an' if self.noun[0] in 'aeiou' else 'a'} {self.noun}"
+
+    @property
+    def several(self) -> str:
+        """ "pictures"."""
+        return self.plural or f"{self.noun}s"
 
 
 _IMAGE = Modality(
@@ -110,6 +122,7 @@ _POINTCLOUD = Modality(
 _AV = Modality(
     name="av",
     noun="video with sound",
+    plural="videos",
     described_as="video and its sound",
     stream_nouns={"video": "pictures", "audio": "sound"},
     default_weights="everyday-av",

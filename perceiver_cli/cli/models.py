@@ -184,14 +184,15 @@ def choose_default(
     from perceiver_cli.checkpoints import home, registry
     from perceiver_cli.checkpoints.format import read_header
     from perceiver_cli.errors import UsageError
-    from perceiver_cli.modalities import serving
+    from perceiver_cli.modalities import MODALITIES, serving
 
     path = registry.find(name)
     if registry.known().get(name) != path:
         raise UsageError(f"{name}: defaults go by name, not by file")
     reads = read_header(path).recipe["modality"]
     if serving(modality) != reads:
-        raise UsageError(f"{name} reads {reads}, not {modality}")
+        wanted = MODALITIES[modality].several
+        raise UsageError(f"{name} reads {MODALITIES[reads].several}, not {wanted}")
     if broken := home.choose_default(modality, name):
         print_message(f"{broken} was broken and is written anew: choices made before are lost")
 

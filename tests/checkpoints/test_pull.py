@@ -86,7 +86,9 @@ def test_a_default_is_chosen_and_kept(run, bundle, hub, media):
 
     assert run("models", "default", "image", NAME).exit_code == 3
     run("models", "pull", NAME)
-    assert run("models", "default", "audio", NAME).exit_code == 2
+    outcome = run("models", "default", "audio", NAME)
+    assert outcome.exit_code == 2
+    assert outcome.stderr == f"perceiver: {NAME} reads pictures, not sounds\n"
     assert run("models", "default", "image", "tiny-imag").exit_code == 2
     assert run("models", "default", "image", NAME).exit_code == 0
     registry.defaults.cache_clear()

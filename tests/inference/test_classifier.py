@@ -262,7 +262,9 @@ def test_a_model_refuses_other_modalities_but_av_reads_silent_video(weights, med
     picture = Classifier(str(weights["image"]))
     refused = picture.classify(media["audio"])
     assert refused.error.kind == "unsupported"
-    assert "tiny-image reads image" in refused.error.message
+    assert refused.error.message == "is a sound, but tiny-image reads pictures"
+    refused = Classifier(str(weights["av"])).classify(media["image"])
+    assert refused.error.message == "is a picture, but tiny-av reads videos"
     assert Classifier(str(weights["av"])).classify(media["video"]).ok
 
 

@@ -49,8 +49,8 @@ def test_what_is_named_as_another_modality_is_refused(weights, media):
     made = preparer.Preparer(dict(weights), modality="image")
     error = made.prepare(Source(str(media["audio"]))).error
     assert error.kind == "unsupported"
-    assert error.message.startswith("is audio (")
-    assert error.message.endswith("), not image")
+    assert error.message.startswith("is a sound (")
+    assert error.message.endswith("), not a picture")
 
 
 def test_previews_are_made_only_if_they_are_asked_for(weights, media):

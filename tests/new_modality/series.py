@@ -145,6 +145,7 @@ def series_thumbnail(
 ROW = Modality(
     name="series",
     noun="time series",
+    plural="time series",
     aliases=("timeseries",),
     text_detector=f"{HERE}:detect_series",
     recipe=f"{HERE}:SeriesRecipe",

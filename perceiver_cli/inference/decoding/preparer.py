@@ -96,15 +96,16 @@ class Preparer:
     def _weights_for(self, detection: Detection, wanted: str | None) -> Path:
         """The checkpoint for a detected input. Raises InputError, CheckpointError."""
         modality = detection.modality
+        one = MODALITIES[modality].one
         if wanted not in (None, modality):
-            raise NotMediaError("unsupported", f"is {modality} ({detection.reason}), not {wanted}")
+            other = MODALITIES[wanted].one if wanted in MODALITIES else wanted
+            raise NotMediaError("unsupported", f"is {one} ({detection.reason}), not {other}")
         if isinstance(self.weights, Path):
             header = self._header(self.weights)
             reads = header.recipe.get("modality")
             if serving(modality) != reads:
-                raise NotMediaError(
-                    "unsupported", f"is {modality}, but {header.name} reads {reads}"
-                )
+                others = MODALITIES[reads].several if reads in MODALITIES else reads
+                raise NotMediaError("unsupported", f"is {one}, but {header.name} reads {others}")
             return self.weights
         found = self.weights[modality]
         if isinstance(found, CheckpointError):

@@ -105,8 +105,8 @@ def _decode(
     try:
         detection = identify(source)
         if serving(detection.modality) != modality:
-            noun = find_modality(detection.modality).noun
-            return LeftOut(source.path, class_index, "other_modality", f"is a {noun}")
+            found = find_modality(detection.modality).one
+            return LeftOut(source.path, class_index, "other_modality", f"is {found}")
         windows = decode(source, detection, preparation).windows
     except InputError as error:
         return left_out_by_error(source, class_index, error)
