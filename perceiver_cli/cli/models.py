@@ -170,22 +170,34 @@ def convert_weights(
 @models.command("default", cls=Command)
 def choose_default(
     modality: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="MODALITY",
             parser=parse_modality,
             autocompletion=modality_names,
             help="Whose default.",
+            show_default=False,
         ),
-    ],
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Which weights, from now on.")],
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", help="Which weights, from now on.", show_default=False),
+    ] = None,
 ) -> None:
-    """Choose which weights serve a modality."""
+    """Choose which weights serve a modality.
+
+    Without MODALITY and NAME, show which weights serve each.
+    """
     from perceiver_cli.checkpoints import home, registry
     from perceiver_cli.checkpoints.format import read_header
     from perceiver_cli.errors import UsageError
     from perceiver_cli.modalities import MODALITIES, serving
 
+    if modality is None:
+        _print_defaults(registry.defaults())
+        return
+    if name is None:
+        raise UsageError(f"NAME is missing: the weights that are to serve {modality}")
     path = registry.find(name)
     if registry.known().get(name) != path:
         raise UsageError(f"{name}: defaults go by name, not by file")
@@ -195,6 +207,13 @@ def choose_default(
         raise UsageError(f"{name} reads {MODALITIES[reads].several}, not {wanted}")
     if broken := home.choose_default(modality, name):
         print_message(f"{broken} was broken and is written anew: choices made before are lost")
+
+
+def _print_defaults(names: dict[str, str]) -> None:
+    from perceiver_cli.report.terminal import console_for
+    from perceiver_cli.report.weights import show_defaults
+
+    show_defaults(console_for(sys.stdout), names)
 
 
 def _name_published(names: set[str]) -> None:

@@ -48,6 +48,16 @@ def show_weights(console: Console, records: list[dict[str, Any]]) -> None:
     show(console, table)
 
 
+def show_defaults(console: Console, names: dict[str, str]) -> None:
+    """One row per modality. names: modality -> name of the checkpoint that serves it."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("modality")
+    table.add_column("weights", style="bold", overflow="fold")
+    for modality, name in names.items():
+        table.add_row(modality, name)
+    show(console, table)
+
+
 def show_card(console: Console, record: dict[str, Any]) -> None:
     """The card of a checkpoint."""
     card = record["card"]

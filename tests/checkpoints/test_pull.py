@@ -92,6 +92,12 @@ def test_a_default_is_chosen_and_kept(run, bundle, hub, media):
     assert run("models", "default", "image", "tiny-imag").exit_code == 2
     assert run("models", "default", "image", NAME).exit_code == 0
     registry.defaults.cache_clear()
+    lines = [line.split() for line in run("models", "default").stdout.splitlines()]
+    assert lines[0] == ["modality", "weights"]
+    assert dict(lines[1:]) == registry.bundled_defaults() | {"image": NAME}
+    outcome = run("models", "default", "image")
+    assert outcome.exit_code == 2
+    assert outcome.stderr == "perceiver: NAME is missing: the weights that are to serve image\n"
     result = json.loads(run("classify", media["image"], "--format", "jsonl").stdout)
     assert result["model"] == NAME
     listed = json.loads(run("models", "list", "--format", "json").stdout)
