@@ -239,10 +239,12 @@ class Batch:
         one_kind = settings.get("model") is not None or settings.get("modality") != AUTO
         print_passed_over(counts, "of the kind asked for" if one_kind else "media")
         print_done_before(counts)
-        watched = self.destination.form is Format.table or sys.stderr.isatty()
+        written = list(self._written())
+        # A script that only reads results from standard output gets no line about them.
+        watched = self.destination.form is Format.table or written or sys.stderr.isatty()
         if self.many and watched and counts.classified + counts.failed:
             print_classified(counts, seconds)
-        for path in self._written():
+        for path in written:
             print_message(f"written to {display_path(str(path))}")
 
     def _written(self) -> Iterator[Path]:

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -43,6 +44,8 @@ def test_the_second_call_does_what_is_new(run, model, folder):
     first = run(*call)
     assert first.exit_code == 1
     assert first.stdout == ""
+    assert re.search(r"^perceiver: 3 classified.*, 1 failed in ", first.stderr, re.M)
+    assert first.stderr.endswith("perceiver: written to out.jsonl\n")
     names = ["0.png", "1.png", "2.png", "half.png"]
     assert [r["path"] for r in records()] == [f"holiday/{name}" for name in names]
     make_picture(folder / "3.png")
@@ -51,6 +54,7 @@ def test_the_second_call_does_what_is_new(run, model, folder):
     assert second.exit_code == 1
     assert "4 inputs" not in second.stderr
     assert "3 inputs were done before (1 failed)" in second.stderr
+    assert re.search(r"^perceiver: 2 classified[^,]* in ", second.stderr, re.M)
     order = ["0.png", "2.png", "half.png", "1.png", "3.png"]
     assert [r["path"] for r in records()] == [f"holiday/{name}" for name in order]
 
