@@ -89,10 +89,12 @@ def _print_answer(explanation: Explanation, output: Path) -> None:
     """Prints the answer and what was drawn."""
     from perceiver_cli.report.answer import answer_in_words
     from perceiver_cli.report.sentence import attention_in_words
+    from perceiver_cli.report.terminal import console_for, show_sentence
     from perceiver_cli.report.words import display_path
 
-    print(answer_in_words(explanation.result))
-    print(explanation.about)
+    console = console_for(sys.stdout)
+    show_sentence(console, answer_in_words(explanation.result))
+    show_sentence(console, explanation.about)
     if explanation.method is Method.attention:
-        print(attention_in_words(explanation.result))
+        show_sentence(console, attention_in_words(explanation.result))
     print(f"Drawn in {display_path(str(output))}")

@@ -123,16 +123,14 @@ class ExplanationOutputs:
 
 def _show(explanation: Explanation) -> None:
     """The heat under the table, and what the method shows."""
-    from rich.text import Text
-
     from perceiver_cli.report.blocks import show_blocks
     from perceiver_cli.report.pictures.thumbnail import thumbnail
-    from perceiver_cli.report.terminal import console_for, show
+    from perceiver_cli.report.terminal import console_for, show_sentence
 
     console = console_for(sys.stdout)
     console.print()
     show_blocks(console, thumbnail(explanation, 2 * _COLUMNS).heat, _COLUMNS, _ROWS)
-    show(console, Text(explanation.about, style="dim"))
+    show_sentence(console, explanation.about, "dim")
 
 
 def _make_folder(folder: Path) -> None:

@@ -63,10 +63,11 @@ class TrainingDisplay(Listener):
 
     def checked(self, usage: list[ClassUsage], left_out: list[LeftOut]) -> None:
         """A table of the classes, and the files that are left out with the reason."""
-        from rich.table import Table
         from rich.text import Text
 
-        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+        from perceiver_cli.report.terminal import plain_table
+
+        table = plain_table()
         table.add_column("class", overflow="ellipsis", no_wrap=True)
         for heading in ("training", "held out", "passed over", "broken"):
             table.add_column(heading, justify="right", no_wrap=True)

@@ -13,7 +13,7 @@ from perceiver_cli.report.answer import answer_in_words, answer_style, guess_sty
 from perceiver_cli.report.events_table import show_events
 from perceiver_cli.report.input_words import input_in_words, read_in_words
 from perceiver_cli.report.sentence import attention_in_words, share_seen
-from perceiver_cli.report.terminal import bar, is_ascii, show
+from perceiver_cli.report.terminal import bar, is_ascii, plain_table, show, show_sentence
 from perceiver_cli.report.words import (
     count,
     display_path,
@@ -21,7 +21,6 @@ from perceiver_cli.report.words import (
     printable,
     region_in_words,
     seconds_in_words,
-    wrap,
 )
 from perceiver_cli.results import AttentionStats, Classification, CrossAttendStats
 
@@ -40,8 +39,7 @@ _LEAST = 0.005
 def show_detail(console: Console, result: Classification, verbose: bool = False) -> None:
     """Prints a Classification; verbose adds how long it took."""
     show_heading(console, result.path, result.modality, result.detected_by, result.input)
-    answer = wrap(answer_in_words(result), console.width)
-    show(console, Text(answer, style=f"bold {answer_style(result)}"))
+    show_sentence(console, answer_in_words(result), f"bold {answer_style(result)}")
     if result.signal != "present":
         return
     _show_predictions(console, result, verbose)
@@ -79,7 +77,7 @@ def _show_model(console: Console, result: Classification) -> None:
     if read := read_in_words(result):
         line += f"; it read {read}"
     follows = "; each cross-attend:" if result.attention else ""
-    show(console, Text(wrap(line + follows, console.width), style="dim"))
+    show_sentence(console, line + follows, "dim")
 
 
 def _show_predictions(console: Console, result: Classification, every: bool) -> None:
@@ -124,15 +122,14 @@ def _show_segments(console: Console, segments: list[dict[str, Any]]) -> None:
         if label != last:
             merged.append(f"{seconds_in_words(segment['start_s'])} {printable(label)}")
         last = label
-    text = f"{len(segments)} windows: {'; '.join(merged)}"
-    show(console, Text(wrap(text, console.width)))
+    show_sentence(console, f"{len(segments)} windows: {'; '.join(merged)}")
 
 
 def _show_attention(
     console: Console, result: Classification, attention: AttentionStats, *, every: bool
 ) -> None:
     narrow = console.width < _NARROW
-    table = Table(header_style="dim", box=None, padding=_INDENT, pad_edge=False)
+    table = plain_table()
     elements = result.byte_array["elements"]
     figures = ("#", "sees", "each latent", "top 1%", "peak", "shift")
     for name in figures[:2] if narrow else figures:
@@ -150,7 +147,7 @@ def _show_attention(
         room = console.width - (_FEW_NUMBERS if narrow else _NUMBERS)
         table.add_row(*(row[:2] if narrow else row), _where(stats, room))
     show(console, table)
-    show(console, Text(wrap(attention_in_words(result, every=every), console.width)))
+    show_sentence(console, attention_in_words(result, every=every))
 
 
 def _where(stats: CrossAttendStats, width: int) -> Text:

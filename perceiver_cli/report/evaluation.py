@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from perceiver_cli.report.terminal import show
+from perceiver_cli.report.terminal import plain_table, show, show_sentence
 from perceiver_cli.report.words import count, printable
 
 _OVERALL = {
@@ -44,7 +44,8 @@ def few_items_warning(split: str, items: int) -> str | None:
 def show_evaluation(console: Console, measured: dict[str, Any]) -> None:
     """measured: Evaluation.to_dict()."""
     title = f"{measured['model']} on {count(measured['items'], 'item')}"
-    overall = _table(title, "measure", "value")
+    show_sentence(console, title, "bold")
+    overall = _table("measure", "value")
     for key, name in _OVERALL.items():
         overall.add_row(name, f"{measured[key]:.1%}")
         if key == "top1":
@@ -63,8 +64,8 @@ def show_evaluation(console: Console, measured: dict[str, Any]) -> None:
 
 def _show_answers(console: Console, answers: dict[str, Any]) -> None:
     """Answers by level, then all together."""
+    _show_heading(console, f"Answers with a score of at least {answers['sure']:g}")
     table = _table(
-        f"Answers with a score of at least {answers['sure']:g}",
         "level",
         "given",
         "right of given",
@@ -85,7 +86,8 @@ def _show_answers(console: Console, answers: dict[str, Any]) -> None:
 
 def _show_unknown(console: Console, unknown: dict[str, dict[str, Any]]) -> None:
     columns = ("items", "no answer", "unfamiliar", "a class", "right wider term", "wrong")
-    table = _table("Files of none of the classes", "folder", *columns)
+    _show_heading(console, "Files of none of the classes")
+    table = _table("folder", *columns)
     for name, found in unknown.items():
         shares = (found.get(key) for key in ("unsure", "unfamiliar", "a_class", "right", "wrong"))
         table.add_row(Text(printable(name)), f"{found['items']:,}", *map(_percent, shares))
@@ -97,7 +99,8 @@ def _percent(share: float | None) -> str:
 
 
 def _show_robustness(console: Console, measured: dict[str, Any]) -> None:
-    table = _table("The same files, corrupted", "corruption", "top-1", "class mean", "confident")
+    _show_heading(console, "The same files, corrupted")
+    table = _table("corruption", "top-1", "class mean", "confident")
     for name, found in {"none": measured, **measured["robustness"]}.items():
         table.add_row(
             name, f"{found['top1']:.1%}", f"{found['class_mean']:.1%}", f"{found['kept']:.1%}"
@@ -106,7 +109,8 @@ def _show_robustness(console: Console, measured: dict[str, Any]) -> None:
 
 
 def _show_classes(console: Console, measured: dict[str, Any]) -> None:
-    table = Table(title="Per class, worst first", title_justify="left")
+    _show_heading(console, "Per class, worst first")
+    table = plain_table()
     table.add_column("class", overflow="ellipsis", max_width=28)
     table.add_column("items", justify="right")
     any_failed = bool(measured["failed_files"])
@@ -133,8 +137,13 @@ def _show_failed(console: Console, failed: list[dict[str, str]]) -> None:
         console.print(f"and {count(len(failed) - _SHOWN, 'more file')} not classified")
 
 
-def _table(title: str, first: str, *figures: str) -> Table:
-    table = Table(title=title, title_justify="left")
+def _show_heading(console: Console, text: str) -> None:
+    console.print()
+    show_sentence(console, text, "bold")
+
+
+def _table(first: str, *figures: str) -> Table:
+    table = plain_table()
     table.add_column(first)
     for name in figures:
         table.add_column(name, justify="right")

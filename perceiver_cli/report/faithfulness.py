@@ -5,18 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from perceiver_cli.report.terminal import show
+from perceiver_cli.report.terminal import plain_table, show, show_sentence
 
 
 def show_faithfulness(console: Console, measured: dict[str, Any]) -> None:
     """measured: Faithfulness.to_dict()."""
-    table = Table(
-        title=f"Faithfulness of {measured['model']} on {measured['items']} items",
-        title_justify="left",
-    )
+    title = f"Faithfulness of {measured['model']} on {measured['items']} items"
+    show_sentence(console, title, "bold")
+    table = plain_table()
     table.add_column("method")
     for name in ("deletion", "insertion", "gain over random"):
         table.add_column(name, justify="right")
@@ -29,9 +26,9 @@ def show_faithfulness(console: Console, measured: dict[str, Any]) -> None:
         "The mean score of the answer while elements are taken out, heaviest first (deletion: "
         "low is faithful) or lightest first (insertion: high is faithful)."
     )
-    show(console, Text(words, style="dim"))
+    show_sentence(console, words, "dim")
     if beaten := _beaten(measured["methods"]):
-        show(console, Text(f"No better than random: {', '.join(beaten)}."))
+        show_sentence(console, f"No better than random: {', '.join(beaten)}.")
 
 
 def verdict(methods: dict[str, dict[str, Any]]) -> str:

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from perceiver_cli.report.detail import show_heading
-from perceiver_cli.report.terminal import show
+from perceiver_cli.report.terminal import plain_table, show
 from perceiver_cli.report.words import count
 
 
@@ -38,7 +38,7 @@ def _width(byte_array: dict[str, Any], stream: str) -> int:
 
 
 def _channels(groups: list[dict[str, Any]], several: bool) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table = plain_table()
     if several:
         table.add_column("stream")
     table.add_column("channels", justify="right")

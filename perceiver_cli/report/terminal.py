@@ -1,10 +1,14 @@
-"""The console that tables are printed on, and its score bars."""
+"""The console that tables are printed on, the look of tables, and score bars."""
 
 from __future__ import annotations
 
 from typing import IO
 
 from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from perceiver_cli.report.words import wrap
 
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _WIDEST = 100
@@ -31,6 +35,16 @@ def show(console: Console, table: RenderableType) -> None:
     with console.capture() as capture:
         console.print(table)
     console.file.writelines(line.rstrip() + "\n" for line in capture.get().splitlines())
+
+
+def plain_table() -> Table:
+    """A table without lines, with dim headings above its columns."""
+    return Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+
+
+def show_sentence(console: Console, text: str, style: str = "") -> None:
+    """Prints a sentence that stands alone, in lines of the console's width."""
+    show(console, Text(wrap(text, console.width), style=style))
 
 
 def is_ascii(console: Console) -> bool:

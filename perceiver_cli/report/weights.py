@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from perceiver_cli.report.faithfulness import verdict
-from perceiver_cli.report.terminal import show
+from perceiver_cli.report.terminal import plain_table, show
 
 _FIGURES = (
     ("top1", "top-1"),
@@ -24,7 +24,7 @@ _SHOWN_LABELS = 12
 
 def show_weights(console: Console, records: list[dict[str, Any]]) -> None:
     """One row per checkpoint. records: see record_of in cli/models.py."""
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table = plain_table()
     table.add_column("name", style="bold", overflow="fold")
     table.add_column("reads")
     for name in ("classes", "parameters", "on disk"):
@@ -50,7 +50,7 @@ def show_weights(console: Console, records: list[dict[str, Any]]) -> None:
 
 def show_defaults(console: Console, names: dict[str, str]) -> None:
     """One row per modality. names: modality -> name of the checkpoint that serves it."""
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table = plain_table()
     table.add_column("modality")
     table.add_column("weights", style="bold", overflow="fold")
     for modality, name in names.items():

@@ -31,6 +31,18 @@ def test_every_modality_by_every_method(run, bundle, media, tmp_path, modality, 
     assert list(tmp_path.iterdir()) == [out]
 
 
+def test_sentences_fit_the_terminal_and_paths_stay_whole(run, bundle, media, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    out = tmp_path / "a rather long name of a picture.png"
+    outcome = run("explain", media["image"], "-o", out, "--method", "attention")
+    *sentences, last = outcome.stdout.splitlines()
+    assert max(map(len, sentences)) <= 40
+    told = " ".join(sentences)
+    assert "Attention: where the latents look, averaged over heads and latents." in told
+    assert "Attends to " in told
+    assert last == f"Drawn in {out}"
+
+
 @pytest.mark.parametrize("ending", [".webp", ".jpg"])
 def test_a_picture_in_other_formats(run, bundle, media, tmp_path, ending):
     out = tmp_path / f"seen{ending}"

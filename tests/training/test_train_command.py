@@ -382,7 +382,7 @@ def test_evaluate_names_a_class_it_does_not_know(pictures, weights, run):
     assert "does not know the class blue" in outcome.stderr
 
 
-def test_evaluate_prints_tables_that_fit(tmp_path, run):
+def test_evaluate_prints_tables_that_fit(tmp_path, run, monkeypatch):
     data = make_folder(tmp_path / "data", picture, ("red", "blue"), {"train": 6, "val": 2})
     target = tmp_path / "own.safetensors"
     run("train", data, "-m", "image", "-o", target, "--steps", 2, "--batch-size", 4, *TINY)
@@ -390,7 +390,14 @@ def test_evaluate_prints_tables_that_fit(tmp_path, run):
     assert outcome.exit_code == 0
     for words in ("top-1", "class mean", "calibration error", "red", "blue"):
         assert words in outcome.stdout
-    assert max(len(line) for line in outcome.stdout.splitlines()) <= 80
+    lines = outcome.stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert {"Answers with a score of at least 0.8", "Per class, worst first"} <= set(lines)
+    # As in all other tables, there are no lines between columns.
+    assert outcome.stdout.isascii()
+    monkeypatch.setenv("COLUMNS", "60")
+    narrow = run("evaluate", data, "--model", target).stdout
+    assert max(map(len, narrow.splitlines())) <= 60
 
 
 def test_files_that_hold_nothing_are_neither_learned_nor_measured(pictures, tmp_path, run):
