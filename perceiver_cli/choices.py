@@ -10,6 +10,9 @@ from enum import StrEnum
 # The score that an answer has to reach; it is then right at least so often.
 SURE = 0.8
 
+# The time limit for decoding one of many inputs, in seconds.
+TIMEOUT_S = 300.0
+
 
 class Device(StrEnum):
     """Where a model runs; auto is the first of cuda, mps and cpu that works."""

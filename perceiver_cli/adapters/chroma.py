@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-# Weights of red, green and blue in luma (ITU-R BT.601, as in JFIF).
-_LUMA = (0.299, 0.587, 0.114)
+from perceiver_cli.media.luma import LUMA_WEIGHTS
 
 
 def subsample_chroma(pixels: Tensor) -> Tensor:
@@ -39,5 +38,5 @@ def luma_of(pixels: Tensor) -> Tensor:
     Returns:
         [B, 1, ...], on the same scale.
     """
-    weights = torch.tensor(_LUMA).to(pixels).view(3, *[1] * (pixels.dim() - 2))
+    weights = torch.tensor(LUMA_WEIGHTS).to(pixels).view(3, *[1] * (pixels.dim() - 2))
     return (pixels * weights).sum(1, keepdim=True)

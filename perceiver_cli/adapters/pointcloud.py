@@ -8,6 +8,7 @@ from torch import Tensor
 from perceiver_cli.adapters.base import Adapter, ChannelGroup
 from perceiver_cli.adapters.fourier import Bands, fourier_features
 from perceiver_cli.explanations import ShapeMap
+from perceiver_cli.media.axes import to_y_up
 from perceiver_cli.preparation.base import Window
 from perceiver_cli.preparation.pointcloud import PointCloudPreparation, PointCloudRecipe
 from perceiver_cli.results import Focus
@@ -75,7 +76,4 @@ class PointCloudAdapter(Adapter):
 def _to_file_coordinates(points: np.ndarray, window: Window) -> np.ndarray:
     """Points [..., 3] as the model reads them -> float64 in the file's coordinates."""
     placed = points * window.location["radius"] + window.location["centre"]
-    result: np.ndarray = (
-        placed[..., [0, 2, 1]] * (1, 1, -1) if window.location["up"] == "y" else placed
-    )
-    return result
+    return to_y_up(placed) if window.location["up"] == "y" else placed

@@ -11,7 +11,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from perceiver_cli.choices import Format
+from perceiver_cli.choices import TIMEOUT_S, Format
 from perceiver_cli.cli.destination import Destination
 from perceiver_cli.cli.explanation_outputs import ExplanationOutputs
 from perceiver_cli.cli.importing import importing
@@ -44,9 +44,8 @@ if TYPE_CHECKING:
 # Formats that contain attention statistics, for any number of inputs.
 _WITH_ATTENTION = (Format.json, Format.jsonl)
 
-# More inputs than this are decoded in subprocesses, with this time limit for each.
+# More inputs than this are decoded in subprocesses, with a time limit for each.
 FEW = 4
-TIMEOUT_S = 300.0
 
 
 class Batch:

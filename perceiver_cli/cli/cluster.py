@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from perceiver_cli.choices import TIMEOUT_S
+from perceiver_cli.cli.output import check_folder
 from perceiver_cli.cli.running import print_message
 from perceiver_cli.cli.summary import (
     Counts,
@@ -56,10 +58,10 @@ def classify_on_cluster(
     Raises:
         UsageError: The call is wrong, or the cluster or the folder cannot be used.
     """
-    where = _folder(destination.output)
+    where = _as_typed(check_folder(destination.output, "--ray"))
     if selection.reads_stdin:
         raise UsageError("--ray is for files: standard input cannot be read elsewhere")
-    from perceiver_cli.distributed.run import TIMEOUT_S, run
+    from perceiver_cli.distributed.run import run
     from perceiver_cli.report.parts.folder import PartFolder
     from perceiver_cli.report.parts.store import store_at
 
@@ -102,10 +104,8 @@ class _Progress:
             print_message(f"{count(summary.inputs, 'input')} done, {summary.failed:,} failed")
 
 
-def _folder(output: Path | None) -> str:
-    """The folder that -o names; a URL as it was typed, which a Path has shortened."""
-    if output is None or str(output) == "-" or output.is_file():
-        raise UsageError("--ray writes a folder: -o DIR")
+def _as_typed(output: Path) -> str:
+    """A path or URL as it was typed: a Path has shortened the two slashes of a URL."""
     text = str(output)
     if os.path.lexists(text) or sys.platform == "win32":
         return text

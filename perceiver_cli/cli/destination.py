@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from perceiver_cli.choices import Format
 from perceiver_cli.cli.formats import pick_format
-from perceiver_cli.cli.output import check_replaces_no_input
+from perceiver_cli.cli.output import check_folder, check_replaces_no_input
 from perceiver_cli.errors import UsageError
 from perceiver_cli.report.timeline import OF_ONE_FILE
 
@@ -117,7 +117,7 @@ def pick_destination(options: OutputOptions, selection: Selection) -> Destinatio
             )
     form = form or Format.table
     if form is Format.parquet:
-        _check_folder(output)
+        check_folder(output, "--format parquet")
         if options.report or options.explain:
             raise UsageError("--report and --explain are of one run, which parquet continues")
     check_replaces_no_input(output, selection.paths)
@@ -152,8 +152,3 @@ def _check_resumable(form: str | None, output: Path | None, selection: Selection
         raise UsageError("--resume names the output, and its format is jsonl")
     if selection.reads_stdin:
         raise UsageError("--resume is for files: standard input cannot be read again")
-
-
-def _check_folder(output: Path | None) -> None:
-    if output is None or str(output) == "-" or output.is_file():
-        raise UsageError("--format parquet writes a folder: -o DIR")

@@ -53,7 +53,7 @@ def explain(
       perceiver explain clip.wav -o clip-seen.png --method rollout
       perceiver explain chair.ply -o chair-seen.glb --method gradient
     """
-    from perceiver_cli.errors import InputError, UsageError
+    from perceiver_cli.errors import UsageError
     from perceiver_cli.report import pictures
 
     ending = output.suffix.lower()
@@ -61,24 +61,18 @@ def explain(
         raise UsageError(f"{output}: name a file that ends in {', '.join(pictures.ENDINGS)}")
     pictures.check_drawing()
 
+    from perceiver_cli.cli.one_input import naming, one_source
     from perceiver_cli.cli.output import check_replaces_no_input, open_output
     from perceiver_cli.cli.process import set_up
     from perceiver_cli.explain.explanation import explain as explain_source
     from perceiver_cli.inference.classifier import Classifier
-    from perceiver_cli.inputs.opening import named_source
-    from perceiver_cli.inputs.paths import STDIN
-    from perceiver_cli.media.types import Source
-    from perceiver_cli.report.words import display_path
 
     check_replaces_no_input(output, [path])
-    source = Source(path, sys.stdin.buffer.read()) if path == STDIN else named_source(path)
+    source = one_source(path)
     set_up(threads)
     classifier = Classifier(model, modality, device=device.value, threads=threads)
-    try:
+    with naming(path):
         explanation = explain_source(source, classifier, method)
-    except InputError as error:
-        message = f"{display_path(path)}: {error.message}"
-        raise InputError(error.kind, message, error.detail) from None
     content = pictures.draw(explanation, ending)
     with open_output(output, binary=True) as stream:
         stream.write(content)

@@ -27,20 +27,13 @@ def inspect(
       perceiver inspect clip.wav
       perceiver inspect chair.ply --format json
     """
-    from perceiver_cli.errors import InputError
+    from perceiver_cli.cli.one_input import naming, one_source
     from perceiver_cli.inference.classifier import Classifier
     from perceiver_cli.inference.inspection import inspect_source
-    from perceiver_cli.inputs.opening import named_source
-    from perceiver_cli.inputs.paths import STDIN
-    from perceiver_cli.media.types import Source
-    from perceiver_cli.report.words import display_path
 
-    source = Source(path, sys.stdin.buffer.read()) if path == STDIN else named_source(path)
-    try:
+    source = one_source(path)
+    with naming(path):
         record = inspect_source(source, Classifier(model, modality)).to_dict()
-    except InputError as error:
-        message = f"{display_path(path)}: {error.message}"
-        raise InputError(error.kind, message, error.detail) from None
     if form is Format.json:
         from perceiver_cli.report.jsonlines import dumps
 

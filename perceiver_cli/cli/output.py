@@ -23,6 +23,21 @@ def check_replaces_no_input(output: Path | None, inputs: Iterable[str]) -> None:
             raise UsageError(f"{output} is an input, which the output would replace")
 
 
+def check_folder(output: Path | None, option: str) -> Path:
+    """The folder that -o names, where results need one.
+
+    Args:
+        output: -o.
+        option: What needs it: "--ray".
+
+    Raises:
+        UsageError: -o is missing, or names a file.
+    """
+    if output is None or str(output) == "-" or output.is_file():
+        raise UsageError(f"{option} writes a folder: -o DIR")
+    return output
+
+
 @contextmanager
 def open_output(path: Path | None, *, binary: bool = False) -> Iterator[IO[Any]]:
     """A stream for results, of text unless binary; None or "-" is standard output.

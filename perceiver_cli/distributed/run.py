@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Unpack
 
 from perceiver_cli.checkpoints.digest import fingerprint
+from perceiver_cli.choices import TIMEOUT_S
 from perceiver_cli.distributed.chunks import CHUNK_INPUTS, chunks
 from perceiver_cli.distributed.cluster import Resources, connected
 from perceiver_cli.distributed.stages import Decode, Predict, Write
@@ -20,8 +21,6 @@ from perceiver_cli.preparation.base import ReadOptions
 from perceiver_cli.report.done import DoneIndex
 from perceiver_cli.report.parts.folder import PartFolder, run_name
 from perceiver_cli.report.parts.store import store_at
-
-TIMEOUT_S = 300.0
 
 
 @dataclass

@@ -14,7 +14,7 @@ from typing import Any
 
 from perceiver_cli.checkpoints import registry
 from perceiver_cli.distributed.chunks import CHUNK_INPUTS, Chunk
-from perceiver_cli.inference.decoding.decoders import FetchingDecoder
+from perceiver_cli.inference.decoding.decoders import FETCHED_AT_ONCE, FetchingDecoder
 from perceiver_cli.inference.decoding.items import FailedItem, Item, PreparedItem
 from perceiver_cli.inference.decoding.preparer import Preparer, default_weights
 from perceiver_cli.inference.decoding.subprocess_decoder import DecodingPool, SubprocessDecoder
@@ -27,9 +27,6 @@ from perceiver_cli.report.parquet.schema import row
 from perceiver_cli.report.parts.folder import PartFolder
 
 USUAL_READ_OPTIONS, ALL_FILES = ReadOptions(), FileFilter()
-
-# Objects that one task gets from elsewhere at a time.
-_FETCHED_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -75,7 +72,7 @@ class Decode:
         identities = [source.identity() for source in sources]
         decoder = FetchingDecoder(SubprocessDecoder(_pool(self), self.limit_s), 1)
         try:
-            with ThreadPoolExecutor(_FETCHED_AT_ONCE) as threads:
+            with ThreadPoolExecutor(FETCHED_AT_ONCE) as threads:
                 items = list(threads.map(decoder.prepare, sources))
         finally:
             decoder.close()

@@ -13,7 +13,12 @@ from perceiver_cli.choices import SURE
 from perceiver_cli.device import pick_device
 from perceiver_cli.errors import UsageError
 from perceiver_cli.inference.chosen_classes import check_classes
-from perceiver_cli.inference.decoding.decoders import Decoder, FetchingDecoder, InProcessDecoder
+from perceiver_cli.inference.decoding.decoders import (
+    FETCHED_AT_ONCE,
+    Decoder,
+    FetchingDecoder,
+    InProcessDecoder,
+)
 from perceiver_cli.inference.decoding.items import FailedItem, Item, PreparedItem
 from perceiver_cli.inference.decoding.preparer import Preparer, default_weights
 from perceiver_cli.inference.decoding.subprocess_decoder import DecodingPool, SubprocessDecoder
@@ -37,9 +42,6 @@ SMALLEST_BATCH = 4
 
 # More decoders than this outrun any model, and each process of them takes some 100 MB.
 MOST_DECODERS = 16
-
-# Remote inputs that are fetched at a time: most of that time is waiting.
-FETCHED_AT_ONCE = 16
 
 # Previews take a thousand times the memory of what a model reads.
 PREVIEWS_AHEAD = 4

@@ -10,6 +10,7 @@ import numpy as np
 
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.arrays import read_array_points
+from perceiver_cli.media.axes import to_z_up
 from perceiver_cli.media.failures import wrap_errors
 from perceiver_cli.media.large import take_memory
 from perceiver_cli.media.limits import MAX_SHAPE_BYTES, limit_text
@@ -89,7 +90,7 @@ def _load(source: Source, format: str, points: int, rng: np.random.Generator) ->
     notes += _precision_note(found, shape.vertices.dtype)
     up: Literal["y", "z"] = "y" if format in _Y_UP else "z"
     if up == "y":
-        found = np.stack([found[:, 0], -found[:, 2], found[:, 1]], axis=1)
+        found = to_z_up(found)
     return PointCloud(found, kind, up, vertices, faces, notes)
 
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
+from perceiver_cli.media.luma import LUMA_WEIGHTS
 from perceiver_cli.report.terminal import is_ascii, show
 
 _SHADES, _SHADES_ASCII = " ░▒▓█", " .:=#"
@@ -29,7 +30,7 @@ def show_blocks(console: Console, pixels: np.ndarray, widest: int, tallest: int)
         lines = list(map(_coloured, upper, lower))
     else:
         shades = _SHADES_ASCII if is_ascii(console) else _SHADES
-        light = (upper.astype(float) + lower) @ (0.299, 0.587, 0.114) / 2
+        light = (upper.astype(float) + lower) @ LUMA_WEIGHTS / 2
         lines = [_shaded(line, shades) for line in light]
     for line in lines:
         show(console, line)

@@ -10,7 +10,7 @@ from perceiver_cli.results import Classification
 
 _CHANNELS = {1: "mono", 2: "stereo"}
 # From this share on the whole input was read, but for rounding.
-_NEARLY_ALL = 0.995
+NEARLY_ALL = 0.995
 _MODES = {"L": "grey", "1": "black and white", "P": "palette", "LA": "grey with alpha"}
 
 
@@ -32,9 +32,9 @@ def read_in_words(result: Classification) -> str:
     """The part that was read, such as "the middle 57 % of the picture"; empty if it is all."""
     parts = []
     seconds, duration_s = result.read.get("seconds", 0.0), result.input.get("duration_s", 0.0)
-    if seconds < _NEARLY_ALL * duration_s:
+    if seconds < NEARLY_ALL * duration_s:
         parts.append(f"{seconds:.3g} of {duration_s:.3g} s")
-    if (area := result.read.get("area", 1.0)) < _NEARLY_ALL:
+    if (area := result.read.get("area", 1.0)) < NEARLY_ALL:
         noun = "frames" if "seconds" in result.read else find_modality(result.modality).noun
         parts.append(f"the middle {area:.0%} of the {noun}".replace("%", " %"))
     return ", ".join(parts)

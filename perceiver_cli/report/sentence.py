@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from perceiver_cli.modalities import find_modality
+from perceiver_cli.report.input_words import NEARLY_ALL
 from perceiver_cli.results import Classification, CrossAttendStats
 
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
-
-# From this share on the whole input was read, but for rounding.
-_WHOLE = 0.995
 
 # A smaller change of the effective elements, from one cross-attend to the next, is not told.
 _CHANGED = 1.25
@@ -36,7 +34,7 @@ def attention_in_words(result: Classification, *, every: bool = True) -> str:
     thing = f"the {row.described_as or row.noun}"
     if windows:
         thing = f"the clearest of {windows} windows"
-    elif result.read.get("share", 1.0) < _WHOLE:
+    elif result.read.get("share", 1.0) < NEARLY_ALL:
         thing = f"what it read of {thing}"
     words = f"Attends to {share_seen(first, elements)} of {thing}"
     words += _where(region, first, result, " of attention")

@@ -9,8 +9,12 @@ from typing import Protocol
 from perceiver_cli.errors import InputError
 from perceiver_cli.inference.decoding.items import FailedItem, Item
 from perceiver_cli.inference.decoding.preparer import Preparer
+from perceiver_cli.inputs.failures import CHANGED
 from perceiver_cli.media.large import one_large_input_at_a_time
 from perceiver_cli.media.types import Source
+
+# Remote inputs that are fetched at a time: most of that time is waiting.
+FETCHED_AT_ONCE = 16
 
 RUN_HAS_ENDED = "was not read: the run has ended"
 
@@ -67,7 +71,7 @@ class FetchingDecoder:
             item = self._decoder.prepare(fetched)
             try:
                 if fetched.changed():
-                    raise InputError("unreadable", "changed while it was read")
+                    raise InputError("unreadable", CHANGED)
             except InputError as error:
                 return FailedItem(source, error)
         # The fetched content is released before the item waits for the model.

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from perceiver_cli.media.luma import LUMA_WEIGHTS
+
 BACKGROUND, INK, FAINT, LINE = "#16181d", "#f2f3f5", "#a9afb9", "#4a505b"
 
 # Opacity of the heat over the picture in grey.
@@ -85,7 +87,7 @@ class Scale:
 
     def overlay(self, pixels: np.ndarray, values: np.ndarray) -> np.ndarray:
         """Heat on a picture in grey: uint8 [H, W, 3], values [H, W] -> uint8 [H, W, 3]."""
-        grey = pixels @ np.array([0.299, 0.587, 0.114])
+        grey = pixels @ LUMA_WEIGHTS
         mixed = (1 - _HEAT_SHARE) * grey[..., None] + _HEAT_SHARE * self.colours(values)
         return np.asarray(mixed.round().astype(np.uint8))
 
@@ -123,7 +125,7 @@ def heat_on_crop(
     left, right = round(box[0] * across), round((box[0] + box[2]) * across)
     top, bottom = round(box[1] * down), round((box[1] + box[3]) * down)
     right, bottom = min(width, right), min(height, bottom)
-    grey = (pixels @ np.array([0.299, 0.587, 0.114]) * 0.3)[..., None].repeat(3, -1)
+    grey = (pixels @ LUMA_WEIGHTS * 0.3)[..., None].repeat(3, -1)
     drawn = grey.round().astype(np.uint8)
     inside = (slice(top, bottom), slice(left, right))
     cells = enlarge(values, bottom - top, right - left)

@@ -7,6 +7,7 @@ from typing import Any, cast
 import numpy as np
 
 from perceiver_cli.explanations import Explanation, ShapeMap
+from perceiver_cli.media.axes import to_y_up, to_z_up
 from perceiver_cli.report.pictures.colours import FAINT, Scale, heat
 from perceiver_cli.report.pictures.sheet import Sheet, heading, heading_height
 
@@ -71,7 +72,7 @@ def coloured_points(explanation: Explanation, ending: str) -> bytes:
     if ending == ".ply":
         cloud = trimesh.PointCloud(attribution.points, colors=colours)
         return cast("bytes", cloud.export(file_type="ply"))
-    points = _z_up(attribution)[:, [0, 2, 1]] * (1, 1, -1)
+    points = to_y_up(_z_up(attribution))
     centre = points.mean(0)
     radius = float(np.linalg.norm(points - centre, axis=1).max()) or 1.0
     solid = trimesh.creation.icosahedron()
@@ -93,11 +94,7 @@ def _shape_map(explanation: Explanation) -> ShapeMap:
 
 
 def _z_up(attribution: ShapeMap) -> np.ndarray:
-    if attribution.up == "z":
-        return attribution.points
-    return np.stack(
-        [attribution.points[:, 0], -attribution.points[:, 2], attribution.points[:, 1]], 1
-    )
+    return attribution.points if attribution.up == "z" else to_z_up(attribution.points)
 
 
 def _scatter(axes: Any, points: np.ndarray, values: np.ndarray, scale: Scale) -> None:

@@ -16,6 +16,7 @@ from perceiver_cli.explanations import (
     VideoMap,
     WindowMaps,
 )
+from perceiver_cli.media.axes import to_z_up
 from perceiver_cli.report.pictures.colours import BACKGROUND, Scale, enlarge, heat_on_crop
 
 # Rotation and elevation of the camera, as in the first view of a shape's picture.
@@ -127,9 +128,7 @@ def shape_thumbnail(
 ) -> Thumbnail:
     """The points from the front, a little from the right and above, near ones over far ones."""
     attribution = window.map_of("pointcloud", ShapeMap)
-    x, y, z = attribution.points.T
-    if attribution.up == "y":
-        y, z = -z, y
+    x, y, z = (attribution.points if attribution.up == "z" else to_z_up(attribution.points)).T
     across = x * np.cos(_TURN) + y * np.sin(_TURN)
     away = y * np.cos(_TURN) - x * np.sin(_TURN)
     up = z * np.cos(_TILT) + away * np.sin(_TILT)

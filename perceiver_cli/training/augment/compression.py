@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from perceiver_cli.adapters.cosine_transform import dct_matrix
+from perceiver_cli.media.luma import LUMA_WEIGHTS
 
 _FILTERS = (
     Image.Resampling.NEAREST,
@@ -28,7 +29,7 @@ _SMALLEST, _SCALES = 0.4, 32
 
 # RGB -> Y, Cb, Cr (JFIF), Cb and Cr around 0.
 _TO_YCBCR = (
-    (0.299, 0.587, 0.114),
+    LUMA_WEIGHTS,
     (-0.168736, -0.331264, 0.5),
     (0.5, -0.418688, -0.081312),
 )

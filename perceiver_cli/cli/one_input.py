@@ -1,0 +1,34 @@
+"""The input of a command that takes one file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from perceiver_cli.errors import InputError
+
+if TYPE_CHECKING:
+    from perceiver_cli.media.types import Source
+
+
+def one_source(path: str) -> Source:
+    """The source that an argument names: what named_source takes, or "-" for standard input."""
+    from perceiver_cli.inputs.opening import named_source
+    from perceiver_cli.inputs.paths import STDIN
+    from perceiver_cli.media.types import Source
+
+    return Source(path, sys.stdin.buffer.read()) if path == STDIN else named_source(path)
+
+
+@contextmanager
+def naming(path: str) -> Iterator[None]:
+    """Puts the path in front of the message of an InputError."""
+    from perceiver_cli.report.words import display_path
+
+    try:
+        yield
+    except InputError as error:
+        message = f"{display_path(path)}: {error.message}"
+        raise InputError(error.kind, message, error.detail) from None

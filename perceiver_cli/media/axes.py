@@ -1,0 +1,15 @@
+"""Coordinates with y up, as in many 3D formats, and with z up, as models read them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def to_z_up(points: np.ndarray) -> np.ndarray:
+    """Points with y up -> the same with z up, [..., 3]."""
+    return np.stack([points[..., 0], -points[..., 2], points[..., 1]], axis=-1)
+
+
+def to_y_up(points: np.ndarray) -> np.ndarray:
+    """Points with z up -> the same with y up, [..., 3]."""
+    return np.stack([points[..., 0], points[..., 2], -points[..., 1]], axis=-1)
