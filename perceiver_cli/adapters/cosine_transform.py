@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from functools import reduce
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -62,48 +63,44 @@ class CosineTransform:
         return torch.cat([coefficients, coefficients.abs()], -1)
 
 
-def pixel_transform(values: str, patch: tuple[int, ...]) -> CosineTransform | None:
+def pixel_transform(
+    values: Literal["pixels", "cosines"], patch: tuple[int, ...]
+) -> CosineTransform | None:
     """The transform that a recipe for pixels names.
 
     Args:
-        values: "pixels" or "cosines".
+        values: What the recipe says.
         patch: Sides of a patch: frames (for videos), rows and columns.
 
     Returns:
         The transform; None for "pixels".
-
-    Raises:
-        ValueError: `values` is another word.
     """
-    if values not in ("pixels", "cosines"):
-        raise ValueError(f'values ({values}) must be "pixels" or "cosines"')
     return CosineTransform(patch) if values == "cosines" else None
 
 
-def spectrogram_transform(values: str, patch: tuple[int, int]) -> CosineTransform | None:
+def spectrogram_transform(
+    values: Literal["levels", "cosines"], patch: tuple[int, int]
+) -> CosineTransform | None:
     """The transform that a recipe for spectrograms names.
 
     Args:
-        values: "levels" or "cosines".
+        values: What the recipe says.
         patch: Sides of a patch: bands and frames.
 
     Returns:
         The transform; None for "levels".
-
-    Raises:
-        ValueError: `values` is another word.
     """
-    if values not in ("levels", "cosines"):
-        raise ValueError(f'values ({values}) must be "levels" or "cosines"')
     return CosineTransform(patch, _LEVEL_AXES, _LEVEL_SCALES) if values == "cosines" else None
 
 
-def value_groups(stream: str, values: str, patch: str, count: int) -> list[ChannelGroup]:
+def value_groups(
+    stream: str, values: Literal["pixels", "cosines"], patch: str, count: int
+) -> list[ChannelGroup]:
     """The channels for a patch's values, which come before its position.
 
     Args:
         stream: Name of the stream.
-        values: "pixels" or "cosines".
+        values: What the recipe says.
         patch: The patch in words.
         count: Values of a patch; with "cosines" there are twice as many channels.
     """
