@@ -72,8 +72,8 @@ class GridFeatures:
 
     Args:
         bands: The frequencies.
-        sizes: Of the d axes. Cells are in 'ij' order; the positions of an axis are linspace(-1, 1),
-            both ends included, and an axis of one cell has -1.
+        sizes: Cells along each of the d axes, in 'ij' order. The positions along an axis are
+            linspace(-1, 1), both ends included; an axis of one cell has -1.
     """
 
     def __init__(self, bands: Bands, *sizes: int) -> None:

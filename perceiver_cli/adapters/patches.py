@@ -13,9 +13,9 @@ def check_divides(part: str, size: int, whole: str, total: int) -> None:
 
     Args:
         part: What messages call a patch's side.
-        size: Of a patch.
+        size: The patch's side.
         whole: What messages call the whole.
-        total: Of the whole.
+        total: The size of the whole.
 
     Raises:
         ValueError: They do not.

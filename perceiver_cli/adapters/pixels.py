@@ -15,7 +15,7 @@ def normalise_pixels(pixels: Tensor, recipe: ImageRecipe | VideoRecipe) -> Tenso
 
     Args:
         pixels: RGB from 0 to 255, uint8 or float [B, 3, ..., S, S].
-        recipe: Has the chroma, mean and deviation.
+        recipe: The recipe, with its chroma, mean and deviation.
 
     Returns:
         float32, the same shape.
@@ -30,8 +30,8 @@ def channel_statistics(recipe: ImageRecipe | VideoRecipe, dimensions: int) -> tu
     """Mean and deviation of RGB in [0, 1], shaped to broadcast.
 
     Args:
-        recipe: Has them.
-        dimensions: Of the batch [B, 3, ...], B and channels included.
+        recipe: The recipe, with its mean and deviation.
+        dimensions: Number of dimensions of the batch [B, 3, ...].
 
     Returns:
         Two of float32 [3, 1, ...].
@@ -44,7 +44,7 @@ def crop_box(location: dict[str, float]) -> tuple[float, float, float, float]:
     """The crop in the original's pixels.
 
     Args:
-        location: Of the window, see square_location.
+        location: The window's, see square_location.
 
     Returns:
         Left, top, width and height.
@@ -56,10 +56,10 @@ def pixel_box(rows: slice, columns: slice, side: int, location: dict[str, float]
     """A block of a grid over a square crop as a box in the original's pixels.
 
     Args:
-        rows: Of the block.
-        columns: Of the block.
+        rows: The block's rows.
+        columns: The block's columns.
         side: Cells along each side of the grid.
-        location: Of the window, see square_location.
+        location: The window's, see square_location.
 
     Returns:
         "x0", "y0", "x1" and "y1"; the ends are excluded.

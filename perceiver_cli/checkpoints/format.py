@@ -55,7 +55,7 @@ class Header:
     """Everything a checkpoint says beside its tensors.
 
     Attributes:
-        name: Of the weights.
+        name: Name of the weights.
         model: The network's settings.
         recipe: The adapter's settings, with "modality".
         labels: The classes, in the order of the logits.

@@ -55,7 +55,7 @@ class Classifier:
 
     Args:
         model: Name or path of a checkpoint for every input; None takes each modality's default.
-        modality: Of every input; "auto": detected from the content.
+        modality: Modality of every input; "auto": detected from the content.
         top: How many predictions a Result has; None: all.
         min_score: Predictions with a lower score are left out.
         attention: Whether Results carry attention statistics.

@@ -181,7 +181,7 @@ class Engine:
         """Byte arrays for `run`, which adds the position features.
 
         Args:
-            windows: Of the same shapes.
+            windows: Windows of the same shapes.
 
         Returns:
             Stream -> [B, M_s, C_s - P], on the engine's device; P is the number of channels that
@@ -194,7 +194,7 @@ class Engine:
         """Whole byte arrays, with their position features.
 
         Args:
-            windows: Of the same shapes.
+            windows: Windows of the same shapes.
 
         Returns:
             Stream -> [B, M_s, C_s], on the engine's device.

@@ -25,7 +25,7 @@ class AttentionWeights:
 
     Attributes:
         queries: [B, H, N, c], projected for `key_values`.
-        key_values: Of the M elements.
+        key_values: Keys and values of the M elements.
         log_norm: [B, H, N, 1], the log of each latent's sum of exponentials.
         peak: [B, H, N], each latent's largest weight.
         entropy: [B, H, N] in nats; None if it was not asked for.
@@ -78,7 +78,7 @@ def attend(
 
     Args:
         queries: [B, H, N, c], multiplied by c ** -0.5 before.
-        key_values: Of the M elements.
+        key_values: Keys and values of the M elements.
         watched: Whether the weights have their entropy, and are kept if M is no more than a chunk.
 
     Returns:

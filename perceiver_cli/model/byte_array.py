@@ -37,7 +37,7 @@ class NormalisedByteArray:
         raw: [B, M, C - P], or [B, M, C] without `positions`.
         positions: [M, P], if raw lacks them.
         eps: Epsilon of the norm, which is computed in raw's precision.
-        dtype: Of the slices.
+        dtype: Precision of the slices.
 
     Attributes:
         shape: (B, M, C).

@@ -81,7 +81,7 @@ class ChunkedKeyValues:
 
     Attributes:
         num_elements: M.
-        dtype: Of the keys.
+        dtype: Precision of the keys.
         compute: From a slice of M to keys [B, H or 1, m, c] and values [B, H or 1, m, v].
         shared: Whether keys and values are the same.
     """

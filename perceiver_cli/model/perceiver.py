@@ -183,7 +183,7 @@ class Perceiver(nn.Module):
             chosen: Indices of the latents to use, int [n], which makes a training step cheaper;
                 None: all.
             positions: [M, P], the last channels of every element, if a single stream lacks them.
-            dtype: Of the normalised byte array; None: that of the streams.
+            dtype: Precision of the normalised byte array; None: that of the streams.
             watch_latents: Called with the latents after every iteration.
 
         Returns:
@@ -217,7 +217,7 @@ class Perceiver(nn.Module):
             watch: See forward.
             chosen: See forward.
             positions: See forward.
-            dtype: Of the normalised byte array; None: that of x.
+            dtype: Precision of the normalised byte array; None: that of x.
             watch_latents: See forward.
 
         Returns:

@@ -26,7 +26,7 @@ class Tensors:
         """The shape of a tensor that fixes the sizes of others.
 
         Args:
-            name: Of the tensor, which stays.
+            name: Name of the tensor, which stays.
             rank: Number of its dimensions.
 
         Raises:
@@ -41,8 +41,8 @@ class Tensors:
         """Takes a tensor out.
 
         Args:
-            name: Of the tensor.
-            shape: That it has to have.
+            name: Name of the tensor.
+            shape: The shape it must have.
 
         Returns:
             float32, contiguous.

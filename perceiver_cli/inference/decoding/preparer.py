@@ -30,7 +30,7 @@ class Preparer:
 
     Attributes:
         weights: Modality -> its checkpoint, or why there is none; or one path for every input.
-        modality: Of every input; "auto": detected from the content.
+        modality: Modality of every input; "auto": detected from the content.
         strict: Whether an input fails if something was left out or repaired.
         preview_sides: Load a preview as well: the least length in pixels of the shorter side of
             pictures, and of the frames of a video; None: no preview.

@@ -72,7 +72,7 @@ class SplitHeads(nn.Module):
     Args:
         linear: The layer, [..., D] -> [..., 3 D].
         heads: H.
-        dtype: Of the result.
+        dtype: Precision of the result.
     """
 
     def __init__(self, linear: nn.Module, heads: int, dtype: torch.dtype) -> None:
