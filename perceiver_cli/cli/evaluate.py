@@ -38,14 +38,14 @@ def evaluate(
     split: Annotated[
         str,
         typer.Option(
-            metavar="NAME", help="Which split, if DIR has splits.", rich_help_panel=READING
+            metavar="NAME", help="The split to measure, if DIR has splits.", rich_help_panel=READING
         ),
     ] = "val",
     robustness: Annotated[
         bool,
         typer.Option(
             "--robustness",
-            help="Measure the same files under corruptions too: noise, blur, rotation, ...",
+            help="Also measure the same files under corruptions: noise, blur, rotation, ...",
             rich_help_panel=READING,
         ),
     ] = False,
@@ -54,8 +54,8 @@ def evaluate(
         list[Path] | None,
         typer.Option(
             metavar="DIR",
-            help="Files of none of the classes: how many get an answer, how many are familiar? "
-            "Repeatable.",
+            help="Also measure files of none of the classes: how many get an answer, how many are "
+            "familiar? Repeatable.",
             rich_help_panel=READING,
         ),
     ] = None,
@@ -63,7 +63,7 @@ def evaluate(
         bool,
         typer.Option(
             "--faithfulness",
-            help="Measure instead whether what explanations point at matters.",
+            help="Measure the faithfulness of explanations instead of accuracy.",
             rich_help_panel=OUTPUT,
         ),
     ] = False,
@@ -72,25 +72,25 @@ def evaluate(
         typer.Option(
             metavar="N",
             min=1,
-            help="Only N files of the split, spread evenly over it.",
+            help="Measure only N files of the split, spread evenly over it.",
             show_default=False,
             rich_help_panel=READING,
         ),
     ] = None,
     form: PlainFormatOption = Format.table,
-    name: Annotated[
+    record: Annotated[
         str | None,
         typer.Option(
             "--record",
             metavar="NAME",
-            help="Keep the figures on the checkpoint's card under this name.",
+            help="Write the figures into the checkpoint's card under this name.",
             rich_help_panel=OUTPUT,
         ),
     ] = None,
     device: DeviceOption = Device.auto,
     precision: PrecisionOption = Precision.auto,
     batch_size: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Inputs a batch.", rich_help_panel=MACHINE)
+        int, typer.Option(metavar="N", min=1, help="Inputs per batch.", rich_help_panel=MACHINE)
     ] = 32,
     threads: ThreadsOption = None,
     fail_fast: FailFastOption = False,
@@ -158,8 +158,8 @@ def evaluate(
         else:
             options = evaluation.EvaluationOptions(labelled, robustness, unknown or (), fail_fast)
             measured = evaluation.evaluate(options, classifier, bar.advance)
-    if name:
-        measured.record(path, name, own_command())
+    if record:
+        measured.record(path, record, own_command())
     if warning := few_items_warning(split, measured.to_dict()["items"]):
         print_message(warning)
     if form is Format.json:

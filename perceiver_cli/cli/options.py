@@ -157,7 +157,7 @@ PrecisionOption = Annotated[
     Precision,
     typer.Option(
         metavar="TYPE",
-        help="What it computes in: auto, float32, bfloat16 or int8.",
+        help="Precision of the computation: auto, float32, bfloat16 or int8.",
         rich_help_panel=MACHINE,
     ),
 ]

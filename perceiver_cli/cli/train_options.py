@@ -44,7 +44,7 @@ RunOption = Annotated[
     Path | None,
     typer.Option(
         metavar="DIR",
-        help="Where decoded files and the resumable state are kept.  [default: OUTPUT.run]",
+        help="Folder for decoded files and the resumable state.  [default: OUTPUT.run]",
         show_default=False,
         rich_help_panel=_DATA,
     ),
@@ -54,8 +54,9 @@ FromOption = Annotated[
     typer.Option(
         "--from",
         metavar="NAME|FILE",
-        help="Begin from these weights: a name, a modality or a file. A picture model sees "
-        "a video's frames; any other's gives its latent transformers.",
+        help="Start from these weights: a name, a modality or a file. For video, those of a "
+        "picture model read the frames; of other modalities, only the latent transformers are "
+        "used.",
         rich_help_panel=_DATA,
     ),
 ]
@@ -65,8 +66,8 @@ HoldOutOption = Annotated[
         metavar="SHARE",
         min=0,
         max=0.5,
-        help="Of the training files, kept back to calibrate the scores; DIR/held/ serves "
-        "instead where there is one.",
+        help="Share of the training files to hold out for calibration. Ignored if DIR/held/ "
+        "exists.",
         rich_help_panel=_DATA,
     ),
 ]
@@ -74,8 +75,8 @@ GroupsOption = Annotated[
     str | None,
     typer.Option(
         metavar="REGEX",
-        help="Files of a class in whose names it finds the same text are kept back together, "
-        "as pieces of one recording must be.",
+        help="Files of a class are held out together if the same text of their names matches, as "
+        "pieces of one recording must be.",
         rich_help_panel=_DATA,
     ),
 ]
@@ -123,15 +124,15 @@ MinutesOption = Annotated[
         metavar="T",
         min=0.01,
         callback=_check_finite,
-        help="Time budget.",
+        help="Time limit in minutes.",
         rich_help_panel=_LENGTH,
     ),
 ]
 StepsOption = Annotated[
-    int | None, typer.Option(metavar="N", min=1, help="Step budget.", rich_help_panel=_LENGTH)
+    int | None, typer.Option(metavar="N", min=1, help="Limit of steps.", rich_help_panel=_LENGTH)
 ]
 BatchSizeOption = Annotated[
-    int, typer.Option(metavar="N", min=2, help="Items a step.", rich_help_panel=_MANNER)
+    int, typer.Option(metavar="N", min=2, help="Items per step.", rich_help_panel=_MANNER)
 ]
 RateOption = Annotated[
     float,
@@ -157,7 +158,7 @@ BalanceOption = Annotated[
         metavar="X",
         min=0,
         max=1,
-        help="0 draws files as they come, 1 every class equally often.",
+        help="Class balance: 0 draws all files equally often, 1 all classes.",
         rich_help_panel=_MANNER,
     ),
 ]
@@ -167,7 +168,7 @@ MixupOption = Annotated[
         metavar="X",
         min=0,
         max=1,
-        help="Probability that a batch mixes its items.",
+        help="Probability that the items of a batch are mixed.",
         rich_help_panel=_MANNER,
     ),
 ]
@@ -181,7 +182,7 @@ TeacherShareOption = Annotated[
         metavar="X",
         min=0,
         max=1,
-        help="Of every target, what the teacher says.",
+        help="Weight of the teacher's scores in each target.",
         rich_help_panel=_MANNER,
     ),
 ]
@@ -191,7 +192,7 @@ FeatureWeightOption = Annotated[
         metavar="X",
         min=0,
         callback=_check_finite,
-        help="Of the distance from the teacher's features, where it gives some.",
+        help="Weight of the feature-distillation loss, if the teacher has features.",
         rich_help_panel=_MANNER,
     ),
 ]
@@ -201,7 +202,7 @@ LatentShareOption = Annotated[
         metavar="X",
         min=0.01,
         max=1,
-        help="Of the latents, used per step until the last tenth.",
+        help="Share of the latents used in each step, except in the last tenth of the training.",
         rich_help_panel=_MANNER,
     ),
 ]
@@ -211,7 +212,7 @@ ElementShareOption = Annotated[
         metavar="X",
         min=0.01,
         max=1,
-        help="Of the elements, read per step until the last tenth.",
+        help="Share of the elements used in each step, except in the last tenth of the training.",
         rich_help_panel=_MANNER,
     ),
 ]
@@ -226,13 +227,13 @@ SetOption = Annotated[
 ]
 SeedOption = Annotated[
     int,
-    typer.Option(metavar="N", help="Of weights and augmentation.", rich_help_panel=_MANNER),
+    typer.Option(metavar="N", help="Random seed.", rich_help_panel=_MANNER),
 ]
 TrainingPrecisionOption = Annotated[
     Precision,
     typer.Option(
         metavar="TYPE",
-        help="What it computes in: auto, float32 or bfloat16.",
+        help="Precision of the computation: auto, float32 or bfloat16.",
         rich_help_panel=MACHINE,
     ),
 ]

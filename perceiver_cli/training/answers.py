@@ -53,10 +53,13 @@ def measure_answers(
     """All measures of the answers at once.
 
     Args:
-        results: With the scores of all classes.
+        results: Results with the scores of all classes.
         truth: True classes, int [files].
         labels: The model's classes.
         sure: The least score of an answer, that they were given with.
+
+    Returns:
+        The measures; the levels are without calibration errors, see add_calibration.
     """
     right = np.array(
         [is_right(result.answer, labels[t]) for result, t in zip(results, truth, strict=True)]
@@ -87,10 +90,13 @@ def add_calibration(
     """The measures with the calibration error of each level.
 
     Args:
-        measures: Without it.
-        scores: Of the classes, [files, classes].
+        measures: The measures without it.
+        scores: Scores of the classes, [files, classes].
         truth: True classes, int [files].
-        tree: The model's.
+        tree: The model's label tree.
+
+    Returns:
+        The measures with the "ece" of each level.
     """
     # Records round scores: without this, those of many classes do not sum to 1.
     scores = scores / scores.sum(1, keepdims=True)
@@ -108,7 +114,8 @@ def measure_unknown(results: Sequence[Classification], labels: dict[str, Label])
     """What is said of files of none of the classes.
 
     Args:
-        results: Of the files; those without a signal count as not answered and as unfamiliar.
+        results: Results of the files; those without a signal count as not answered and as
+            unfamiliar.
         labels: Id -> label, with the group or kind that such files are of all the same, by the
             name of their folder; empty if they are of none.
 
@@ -140,8 +147,8 @@ def is_right(answer: Answer | None, label: Label | None) -> bool:
     """Whether a thing with this label is what the answer says.
 
     Args:
-        answer: Of a result; None if it is unsure.
-        label: Of the thing; None if it is not known.
+        answer: The answer of a result; None if it is unsure.
+        label: The thing's own; None if it is not known.
 
     Returns:
         Whether the answer's class, group or kind is the thing's own at that level.

@@ -52,6 +52,14 @@ class Batch:
 class Batches:
     """Draws the batch of any step. It depends on the seed and the step alone.
 
+    Args:
+        adapter: Makes the byte arrays.
+        cache: The decoded training files.
+        hyperparameters: How batches are drawn and augmented.
+        config: The model's settings.
+        device: The model's device.
+        teacher: Another model's outputs for the training files.
+
     Attributes:
         sampling_weights: float64 [rows], how often each row is drawn.
         teacher_feature_count: Number of the teacher's features; 0 where none are used.
@@ -98,7 +106,7 @@ class Batches:
 
         Args:
             step: The first step's number, from 0.
-            progress: From a step's number to the share of the training that is done before it.
+            progress: Share of the training that is done before a step, by its number.
 
         Yields:
             One batch for each step, without end. Close the generator to end its thread.

@@ -35,8 +35,8 @@ def calibrate(
     """The header with everything that is fitted after training.
 
     Args:
-        header: Of the model's checkpoint.
-        model: In evaluation mode.
+        header: Header of the model's checkpoint.
+        model: The model, in evaluation mode.
         adapter: Reads the files as inference does.
         held: Held-out files, for the temperatures, the limits and the card's figures.
         known: Training files, for the statistics of familiar inputs.

@@ -44,6 +44,9 @@ def read_teacher(path: Path, folder: LabelledFolder) -> Teacher:
             perhaps features.npy and audio_logits.npy (a row per line).
         folder: The training files. Its classes are those of the logits, in order.
 
+    Returns:
+        The outputs, memory-mapped, and the row of each training file.
+
     Raises:
         UsageError: The outputs cannot be read, their shapes do not fit, or a file is missing.
     """

@@ -40,7 +40,7 @@ class Evaluation:
         measures: Overall.
         confusion: Counts [classes, classes], true by predicted.
         failed: Files that gave no prediction.
-        answers: Of the answers, at the level that they are given at.
+        answers: Figures of the answers, at the level that they are given at.
         corrupted: The measures of the same files under each corruption, by its name.
         unknown: What is said of files of none of the classes, see measure_unknown; by the name of
             their folder.
@@ -143,8 +143,11 @@ def evaluate(
 
     Args:
         options: What to measure.
-        classifier: With one model, all predictions and no minimum score.
+        classifier: Has one model, all predictions and no minimum score.
         on_file: Called after every file.
+
+    Returns:
+        The figures, and the files that could not be classified.
 
     Raises:
         UsageError: The model does not know a class of the folder, or no file of a class could be

@@ -72,7 +72,7 @@ def fit_whitening(deviations: FloatArray) -> FloatArray:
     """The matrix that makes deviations independent of each other.
 
     Args:
-        deviations: From the means, [rows, D].
+        deviations: Deviations from the means, [rows, D].
 
     Returns:
         The lower triangular L with L L' = the inverse covariance, [D, D].
@@ -85,7 +85,7 @@ def fit_leading(deviations: FloatArray) -> FloatArray:
     """The projection on the leading principal components, whitened.
 
     Args:
-        deviations: From the mean, [rows, D].
+        deviations: Deviations from the mean, [rows, D].
 
     Returns:
         [D, LEADING].
@@ -96,7 +96,7 @@ def fit_leading(deviations: FloatArray) -> FloatArray:
 
 
 def _covariance(deviations: FloatArray) -> FloatArray:
-    """Of deviations [rows, D], shrunk towards a multiple of the identity, as few rows need.
+    """Covariance of deviations [rows, D], shrunk to a multiple of the identity, as few rows need.
 
     Oracle approximating shrinkage (Chen et al. 2010).
     """

@@ -34,7 +34,16 @@ _OLD_KINDS = {"guide": "feature_loss"}
 
 @dataclass(frozen=True)
 class Progress:
-    """The state of a training, reported after every step, on a GPU after every twentieth."""
+    """The state of a training, reported after every step, on a GPU after every twentieth.
+
+    Attributes:
+        step: Steps that are done.
+        elapsed_s: Seconds that the training has taken.
+        share: Share of the training that is done, 0 to 1.
+        loss: Cross-entropy of the last step, in nats.
+        rate: Learning rate of the last step.
+        items_per_s: Items per second since the last report.
+    """
 
     step: int
     elapsed_s: float
@@ -47,7 +56,18 @@ class Progress:
 class Training:
     """One training run. Killed at any time, it resumes from its folder.
 
-    It runs on the model's device.
+    Args:
+        model: The model to train. The training runs on its device.
+        adapter: Makes the byte arrays.
+        cache: The decoded training files.
+        hyperparameters: How long and how to train.
+        run: The folder of the state, state.safetensors.
+        teacher: Another model's outputs for the training files.
+
+    Attributes:
+        average: The moving average of the weights.
+        step: Steps that are done.
+        elapsed_s: Seconds that they took.
     """
 
     def __init__(

@@ -48,6 +48,9 @@ def measure(scores: np.ndarray, truth: np.ndarray, sure: float) -> Measures:
         scores: float [items, classes].
         truth: True classes, int [items].
         sure: The least score of an answer.
+
+    Returns:
+        The measures.
     """
     order = np.argsort(-scores, axis=1, kind="stable")
     right = order[:, 0] == truth
@@ -134,7 +137,7 @@ def best_temperature(loss: Callable[[float], float]) -> float:
     Three rounds of a grid on log T from 0.05 to 20, each finer by ten.
 
     Args:
-        loss: From a temperature to the loss of the held-out files.
+        loss: Loss of the held-out files at a temperature.
 
     Returns:
         The temperature, to 0.3 %.

@@ -16,9 +16,14 @@ _A, _B, _C = 3.4445, -4.7750, 2.0315
 
 
 class Muon(Optimizer):
-    """For weight matrices [out, in] alone. lr is on the scale of AdamW's (Liu et al. 2025).
+    """Muon for weight matrices.
 
-    iteration_dtype: precision of the orthogonalisation; weights and momenta keep theirs.
+    Args:
+        params: The matrices, each [out, in].
+        lr: Learning rate, on the scale of AdamW's (Liu et al. 2025).
+        weight_decay: Weight decay, decoupled as in AdamW.
+        momentum: Nesterov momentum.
+        iteration_dtype: Precision of the orthogonalisation; weights and momenta keep theirs.
     """
 
     def __init__(

@@ -31,6 +31,9 @@ def build_optimisers(
         decay: Weight decay.
         iteration_dtype: See Muon.
         feature_loss: Has parameters too, if there is one.
+
+    Returns:
+        The two optimisers; each has a part of the parameters.
     """
     inner: list[nn.Parameter] = []
     other: list[nn.Parameter] = []

@@ -80,11 +80,14 @@ def read_windows(
     """Runs the model on all windows of a cache.
 
     Args:
-        model: In evaluation mode.
+        model: The model, in evaluation mode.
         adapter: Makes its byte arrays.
         cache: The windows.
         only: The one stream that is read of files which have several.
         last: Whether the mean latents are those after the last iteration, else after the first.
+
+    Returns:
+        Logits and mean latents of all windows.
     """
     logits, means = [], []
     with torch.inference_mode():

@@ -51,7 +51,7 @@ class Augmentation(ABC):
         """Changes a batch.
 
         Args:
-            arrays: By stream, as the cache has them, [B, ...]. "teacher": a teacher's logits
+            arrays: Stream -> array as the cache has it, [B, ...]. "teacher": a teacher's logits
                 [B, classes, h, w], where there is one; "teacher_features": its features
                 [B, F, h, w]; "teacher_audio": a video's sound's, as the first.
             targets: Soft targets [B, classes].

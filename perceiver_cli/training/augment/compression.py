@@ -63,7 +63,7 @@ def degrade(pixels: Tensor, share: float = 0.7) -> Tensor:
 
     Args:
         pixels: float [B, 3, S, S], RGB from 0 to 255.
-        share: Of the pictures that are changed.
+        share: Share of the pictures that are changed.
 
     Returns:
         The same shape, whole numbers.
@@ -95,7 +95,7 @@ def gaussian_blur_matrices(sigma: Tensor, side: int) -> Tensor:
 
     Args:
         sigma: Standard deviations in pixels, [B].
-        side: Of the pictures, in pixels.
+        side: Height and width of the pictures, in pixels.
 
     Returns:
         float [B, side, side], each row with the sum 1.
@@ -111,7 +111,7 @@ def random_resampling_matrices(batch: int, side: int) -> Tensor:
 
     Args:
         batch: B, number of pictures.
-        side: Of the pictures, in pixels.
+        side: Height and width of the pictures, in pixels.
 
     Returns:
         float32 [B, side, side], to apply along rows and along columns.

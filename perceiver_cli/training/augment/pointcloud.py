@@ -77,7 +77,7 @@ def drop_side(points: Tensor, share: float) -> Tensor:
 
     Args:
         points: float [B, N, 3].
-        share: Of the points that are dropped.
+        share: Share of the points that are dropped.
 
     Returns:
         [B, round((1 - share) N), 3], at least one point.

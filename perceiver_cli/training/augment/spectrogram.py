@@ -43,6 +43,9 @@ def warp_time_and_frequency(log: Tensor, stretch: float = 0.15, shift: float = 0
         log: float [B, mels, frames].
         stretch: Largest change of the duration, as a share of it.
         shift: Largest shift, as a share of the bands.
+
+    Returns:
+        The same shape.
     """
     batch = len(log)
     chosen = (torch.rand(batch) < 0.5).float()
@@ -59,6 +62,9 @@ def random_equaliser(log: Tensor, spread_db: float = 5.0) -> Tensor:
     Args:
         log: float [B, mels, frames].
         spread_db: Standard deviation of the gains in decibels.
+
+    Returns:
+        The same shape.
     """
     batch, mels, _ = log.shape
     gains = spread_db * _NATS_PER_DB * torch.randn(batch, 1, 6)
@@ -94,7 +100,7 @@ def limit_to_telephone_band(
         log: float [B, mels, frames].
         low_hz: Lower end of the lowest mel band.
         rate: Samples per second; the highest band ends at half of it.
-        probability: Of a change, for each sound.
+        probability: Probability of a change, for each sound.
 
     Returns:
         The same shape; -inf where nothing is left.
@@ -113,6 +119,9 @@ def add_noise(log: Tensor, widths: Tensor) -> Tensor:
     Args:
         log: float [B, mels, frames].
         widths: float [mels], the bands' widths, to which white noise's power is proportional.
+
+    Returns:
+        The same shape.
     """
     batch, mels, _ = log.shape
     colour = torch.empty(batch, 1).uniform_(-4, 2) * torch.linspace(-0.5, 0.5, mels)

@@ -91,7 +91,7 @@ def add_reverberation(wave: Tensor, rate: int, probability: float = 0.25) -> Ten
     Args:
         wave: [B, S].
         rate: Samples per second.
-        probability: Of a change, for each sound.
+        probability: Probability of a change, for each sound.
 
     Returns:
         The same shape.
@@ -120,7 +120,8 @@ def clip_peaks(wave: Tensor, probability: float = 0.1) -> Tensor:
 
     Args:
         wave: [B, S].
-        probability: Of a change, for each sound; the limit is 0 to 26 dB below the peak.
+        probability: Probability of a change, for each sound; the limit is 0 to 26 dB below
+            the peak.
 
     Returns:
         The same shape.
@@ -136,7 +137,7 @@ def mix_background(wave: Tensor, probability: float = 0.2) -> Tensor:
 
     Args:
         wave: [B, S].
-        probability: Of a change, for each sound.
+        probability: Probability of a change, for each sound.
 
     Returns:
         The same shape.

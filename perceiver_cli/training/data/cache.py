@@ -163,7 +163,13 @@ def _write_arrays(
 
 
 class _StreamFile:
-    """Writes one stream's rows into an .npy file; rows without the stream are zeros."""
+    """Writes one stream's rows into an .npy file; rows without the stream are zeros.
+
+    Args:
+        raw: The file that the values are written to at first.
+        first: The first array of the stream, whose shape and type all have.
+        rows_before: Number of rows before it, which lack the stream.
+    """
 
     def __init__(self, raw: Path, first: np.ndarray, rows_before: int) -> None:
         self._raw = raw

@@ -39,6 +39,9 @@ def read_folder(root: Path, split: str) -> LabelledFolder:
         root: The labelled folder.
         split: One of SPLITS.
 
+    Returns:
+        Its classes and files.
+
     Raises:
         UsageError: There are fewer than two classes, or a class has no files.
     """
@@ -73,6 +76,9 @@ def training_files(
         share: Otherwise, see hold_out.
         groups: See hold_out.
 
+    Returns:
+        The files to train on, and those that are held out.
+
     Raises:
         UsageError: As read_folder and hold_out, or held/ has other classes than train/.
     """
@@ -92,10 +98,10 @@ def hold_out(
 
     Args:
         folder: What is split.
-        share: Of each class's files; at least one file of a class with four or more.
+        share: Share of each class's files; at least one file of a class with four or more.
         groups: A regular expression. Files of a class whose names match with the same text (cut
             from one recording, say) stay together; a file without a match is a group of its own.
-        seed: Of the random choice.
+        seed: Seed of the random choice.
 
     Returns:
         The files that are kept, and those held out.

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from perceiver_cli.device import free_bytes, to_device
 
-# Of a GPU's free memory that the arrays may take.
+# Share of a GPU's free memory that the arrays may take.
 _SHARE = 0.5
 
 
@@ -17,10 +17,13 @@ class RandomRows:
 
     On a GPU they are copied to its memory once, if that leaves enough for the training. Copying
     every batch would take longer than the step that it is for.
+
+    Args:
+        arrays: Name -> array [rows, ...]; they may be memory-mapped.
+        device: Where the rows are wanted.
     """
 
     def __init__(self, arrays: dict[str, np.ndarray], device: torch.device) -> None:
-        """arrays: by name, [rows, ...]; they may be memory-mapped."""
         self._arrays = arrays
         self._device = device
         self._resident: dict[str, Tensor] | None = None
@@ -31,7 +34,14 @@ class RandomRows:
             }
 
     def __getitem__(self, rows: Tensor) -> dict[str, Tensor]:
-        """Some rows of every array, on the device. rows: int [B]."""
+        """Some rows of every array, on the device.
+
+        Args:
+            rows: int [B].
+
+        Returns:
+            Name -> [B, ...].
+        """
         if self._resident is not None:
             return {name: array[rows] for name, array in self._resident.items()}
         where = rows.cpu().numpy()

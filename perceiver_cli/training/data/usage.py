@@ -51,6 +51,9 @@ def left_out_by_error(source: Source, class_index: int, error: InputError) -> Le
         source: The file.
         class_index: Its class.
         error: Why it could not be decoded.
+
+    Returns:
+        The entry for it.
     """
     kind: LeftOutKind = "passed_over" if is_no_media(source, error) else "broken"
     return LeftOut(source.path, class_index, kind, error.message)
@@ -63,6 +66,9 @@ def left_out_without_signal(path: str, class_index: int, signal: str) -> LeftOut
         path: The file.
         class_index: Its class.
         signal: Why there is none: "silent", "blank", "blank_centre", "too_short" or "no_extent".
+
+    Returns:
+        The entry for it, "broken".
     """
     reason = f"holds nothing to classify ({signal.replace('_', ' ')})"
     return LeftOut(path, class_index, "broken", reason)
@@ -77,7 +83,7 @@ def usage_by_class(
     """Counts what becomes of the files of each class.
 
     Args:
-        labels: Of the classes, in order.
+        labels: The classes, in order.
         training: The class of every file that is trained on.
         held_out: The class of every usable file that is held out.
         left_out: The files that cannot be used.
