@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from perceiver_cli.cli.classify import classify
+from perceiver_cli.cli.commands import Commands
 from perceiver_cli.cli.demo import demo
 from perceiver_cli.cli.doctor import doctor
 from perceiver_cli.cli.evaluate import evaluate
@@ -16,7 +17,6 @@ from perceiver_cli.cli.inspect import inspect
 from perceiver_cli.cli.models import models
 from perceiver_cli.cli.process import set_environment
 from perceiver_cli.cli.report import report
-from perceiver_cli.cli.running import Commands
 from perceiver_cli.cli.train import train
 
 app = typer.Typer(

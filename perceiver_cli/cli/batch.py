@@ -16,11 +16,11 @@ from perceiver_cli.cli.destination import Destination
 from perceiver_cli.cli.explanation_outputs import ExplanationOutputs
 from perceiver_cli.cli.importing import importing
 from perceiver_cli.cli.interrupts import stop_on_interrupt
+from perceiver_cli.cli.messages import print_message
 from perceiver_cli.cli.options import AUTO
 from perceiver_cli.cli.output import open_output
 from perceiver_cli.cli.process import set_up
 from perceiver_cli.cli.progress import Bar
-from perceiver_cli.cli.running import print_message
 from perceiver_cli.cli.selection import Selection
 from perceiver_cli.cli.summary import (
     Counts,

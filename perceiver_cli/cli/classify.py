@@ -35,6 +35,7 @@ from perceiver_cli.cli.classify_options import (
     VerboseOption,
     WindowsOption,
 )
+from perceiver_cli.cli.messages import print_message
 from perceiver_cli.cli.options import (
     AUTO,
     DeviceOption,
@@ -50,7 +51,6 @@ from perceiver_cli.cli.options import (
     ThreadsOption,
     split_names,
 )
-from perceiver_cli.cli.running import print_message
 
 if TYPE_CHECKING:
     from perceiver_cli.inference.settings import ClassifierSettings

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from perceiver_cli.choices import TIMEOUT_S
+from perceiver_cli.cli.messages import print_message
 from perceiver_cli.cli.output import check_folder
-from perceiver_cli.cli.running import print_message
 from perceiver_cli.cli.summary import (
     Counts,
     print_classified,

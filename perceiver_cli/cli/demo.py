@@ -20,8 +20,9 @@ def demo() -> None:
     from dataclasses import replace
 
     from perceiver_cli.choices import Format
+    from perceiver_cli.cli.exit_codes import INPUT_FAILED
+    from perceiver_cli.cli.messages import print_message
     from perceiver_cli.cli.process import set_up
-    from perceiver_cli.cli.running import INPUT_FAILED, print_message
     from perceiver_cli.inference.classifier import Classifier
     from perceiver_cli.report import writer_for
 

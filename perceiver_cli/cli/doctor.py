@@ -22,7 +22,7 @@ def doctor() -> None:
 
     from perceiver_cli.checkpoints.registry import bundled_folder
     from perceiver_cli.cli import environment
-    from perceiver_cli.cli.running import BAD_WEIGHTS
+    from perceiver_cli.cli.exit_codes import BAD_WEIGHTS
     from perceiver_cli.inference.verification import check_all
     from perceiver_cli.report.terminal import console_for, show
 

@@ -111,7 +111,7 @@ def evaluate(
       perceiver evaluate shapes/ -m pointcloud --split test --robustness
       perceiver evaluate pets/ --model pets.safetensors --faithfulness
     """
-    from perceiver_cli.cli.running import print_message
+    from perceiver_cli.cli.messages import print_message
     from perceiver_cli.errors import UsageError
 
     if bool(model) == bool(modality):

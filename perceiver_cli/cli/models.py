@@ -11,13 +11,13 @@ import typer
 
 from perceiver_cli.choices import Format
 from perceiver_cli.cli.help import Command, Group
+from perceiver_cli.cli.messages import print_message
 from perceiver_cli.cli.options import (
     PlainFormatOption,
     check_checkpoint_name,
     modality_names,
     parse_modality,
 )
-from perceiver_cli.cli.running import print_message
 
 if TYPE_CHECKING:
     from perceiver_cli.checkpoints.summary import Summary
@@ -98,7 +98,7 @@ def verify(
         bad |= problem is not None
         print(f"FAILED  {problem}" if problem else f"ok      {name}  {digest}", flush=True)
     if bad:
-        from perceiver_cli.cli.running import BAD_WEIGHTS
+        from perceiver_cli.cli.exit_codes import BAD_WEIGHTS
 
         raise typer.Exit(BAD_WEIGHTS)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def one_source(path: str) -> Source:
     """The source that an argument names: what named_source takes, or "-" for standard input."""
-    from perceiver_cli.inputs.opening import named_source
+    from perceiver_cli.inputs.named_sources import named_source
     from perceiver_cli.inputs.paths import STDIN
     from perceiver_cli.media.types import Source
 

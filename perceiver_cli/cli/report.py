@@ -71,10 +71,10 @@ def report(
       perceiver report labels.jsonl -o labels.html
       perceiver classify -r holiday/ --report holiday.html
     """
+    from perceiver_cli.cli.messages import print_message
     from perceiver_cli.cli.process import set_up
     from perceiver_cli.cli.progress import Bar
     from perceiver_cli.cli.report_page import ReportPage
-    from perceiver_cli.cli.running import print_message
     from perceiver_cli.report.words import count
 
     results = _read(records)
@@ -124,7 +124,7 @@ class _Explainer:
         from perceiver_cli.explain.explanation import explain_item
         from perceiver_cli.inference.decoding.items import FailedItem, PreparedItem
         from perceiver_cli.inference.long_inputs import clearest_part
-        from perceiver_cli.inputs.opening import named_source
+        from perceiver_cli.inputs.named_sources import named_source
 
         classifier = self._classifier(result.model)
         if classifier is None:

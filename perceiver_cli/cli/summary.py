@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from perceiver_cli.cli.running import INPUT_FAILED, print_message
+from perceiver_cli.cli.exit_codes import INPUT_FAILED
+from perceiver_cli.cli.messages import print_message
 from perceiver_cli.report.words import count, seconds_in_words
 
 

@@ -87,8 +87,8 @@ def train(
       perceiver train sounds/ -m audio --minutes 60 -o sounds.safetensors
       perceiver train sounds/ -o sounds.safetensors --refit-familiar
     """
+    from perceiver_cli.cli.messages import print_message
     from perceiver_cli.cli.process import set_up
-    from perceiver_cli.cli.running import print_message
     from perceiver_cli.device import pick_device
     from perceiver_cli.errors import UsageError
 
@@ -186,7 +186,7 @@ def _refit(options: RefitOptions) -> None:
 
 def _print_measured(header: Header) -> None:
     """Figures of the held-out files."""
-    from perceiver_cli.cli.running import print_message
+    from perceiver_cli.cli.messages import print_message
     from perceiver_cli.report.evaluation import few_items_warning, share_in_words
     from perceiver_cli.training.calibration import HELD
 

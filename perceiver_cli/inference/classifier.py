@@ -27,7 +27,7 @@ from perceiver_cli.inference.long_inputs import Prepare, clearest_part, is_long,
 from perceiver_cli.inference.postprocess import PredictionOptions, failed_result, predict_batch
 from perceiver_cli.inference.scheduler import Scheduler
 from perceiver_cli.inference.threads import default_threads, use_threads
-from perceiver_cli.inputs.objects import as_source
+from perceiver_cli.inputs.python_values import as_source
 from perceiver_cli.media.types import Source
 from perceiver_cli.model.quantization.precision import precision_in_words
 from perceiver_cli.preparation.base import ReadOptions

@@ -7,7 +7,7 @@ import ipaddress
 import socket
 from typing import Any
 
-from perceiver_cli.inputs.failures import LocalAddressError
+from perceiver_cli.inputs.network_errors import LocalAddressError
 
 _CONNECT_S, _READ_S = 30, 60
 

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 from perceiver_cli.errors import UsageError
 from perceiver_cli.inputs.archives import FailedSource, members
 from perceiver_cli.inputs.filters import FileFilter
+from perceiver_cli.inputs.named_sources import named_source
 from perceiver_cli.inputs.names import ArchiveKind, archive_kind, is_url, scheme_of, split_member
-from perceiver_cli.inputs.opening import named_source
 from perceiver_cli.inputs.remote import RemoteSource
 from perceiver_cli.inputs.remote_folders import expand_url, is_remote_folder, walk_remote
 from perceiver_cli.media.limits import MAX_PIPE_BYTES

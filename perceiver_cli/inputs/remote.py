@@ -10,8 +10,8 @@ from typing import Any, BinaryIO, cast
 from urllib.parse import urlsplit
 
 from perceiver_cli.errors import InputError
-from perceiver_cli.inputs.failures import CHANGED, remote_errors, retrying
 from perceiver_cli.inputs.filesystems import filesystem
+from perceiver_cli.inputs.network_errors import CHANGED, remote_errors, retrying
 from perceiver_cli.media.limits import MAX_PIPE_BYTES
 from perceiver_cli.media.random_access import RandomAccessStream
 from perceiver_cli.media.types import Identity, Source

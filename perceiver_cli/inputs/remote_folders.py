@@ -9,10 +9,10 @@ from typing import Any
 
 from perceiver_cli.errors import InputError
 from perceiver_cli.inputs.archives import FailedSource
-from perceiver_cli.inputs.failures import remote_errors, retrying
 from perceiver_cli.inputs.filesystems import filesystem
 from perceiver_cli.inputs.filters import FileFilter
 from perceiver_cli.inputs.names import scheme_of
+from perceiver_cli.inputs.network_errors import remote_errors, retrying
 from perceiver_cli.inputs.remote import RemoteSource, version_in
 from perceiver_cli.media.types import Source
 

@@ -14,7 +14,7 @@ from perceiver_cli.errors import InputError
 from perceiver_cli.inputs import archives
 from perceiver_cli.inputs.archives import FailedSource, members
 from perceiver_cli.inputs.filters import FileFilter
-from perceiver_cli.inputs.opening import named_source
+from perceiver_cli.inputs.named_sources import named_source
 from perceiver_cli.inputs.paths import find_inputs
 from perceiver_cli.media.types import Source
 

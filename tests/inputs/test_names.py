@@ -6,13 +6,13 @@ import pytest
 
 from perceiver_cli.errors import InputError
 from perceiver_cli.inputs.archives import MemberSource
+from perceiver_cli.inputs.named_sources import named_source
 from perceiver_cli.inputs.names import (
     archive_kind,
     member_name,
     split_member,
     without_credentials,
 )
-from perceiver_cli.inputs.opening import named_source
 from perceiver_cli.inputs.remote import RemoteSource
 
 

@@ -11,7 +11,7 @@ from perceiver_cli.inference.decoding.decoders import FetchingDecoder, InProcess
 from perceiver_cli.inference.decoding.preparer import Preparer
 from perceiver_cli.inputs import http, remote
 from perceiver_cli.inputs.filters import FileFilter
-from perceiver_cli.inputs.opening import named_source
+from perceiver_cli.inputs.named_sources import named_source
 from perceiver_cli.inputs.paths import find_inputs
 from perceiver_cli.media.types import Source
 from tests.samples import make_av

@@ -9,7 +9,7 @@ from typing import Protocol
 from perceiver_cli.errors import InputError
 from perceiver_cli.inference.decoding.items import FailedItem, Item
 from perceiver_cli.inference.decoding.preparer import Preparer
-from perceiver_cli.inputs.failures import CHANGED
+from perceiver_cli.inputs.network_errors import CHANGED
 from perceiver_cli.media.large import one_large_input_at_a_time
 from perceiver_cli.media.types import Source
 

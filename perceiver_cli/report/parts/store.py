@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from perceiver_cli.atomic import atomic_write
-from perceiver_cli.inputs.failures import remote_errors, retrying
 from perceiver_cli.inputs.filesystems import filesystem
 from perceiver_cli.inputs.names import is_url
+from perceiver_cli.inputs.network_errors import remote_errors, retrying
 
 
 class Store(Protocol):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from perceiver_cli.inputs.opening import named_source
+from perceiver_cli.inputs.named_sources import named_source
 from perceiver_cli.inputs.paths import read_pipe
 from perceiver_cli.media.types import Source
 from perceiver_cli.modalities import find_modality

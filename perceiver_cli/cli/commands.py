@@ -1,0 +1,73 @@
+"""The group of all commands, and what is done before any of them runs."""
+
+from __future__ import annotations
+
+import difflib
+import glob
+import os
+import sys
+from typing import Any
+
+import typer
+
+from perceiver_cli.cli.exit_codes import USAGE, exit_on_errors
+from perceiver_cli.cli.help import Group
+from perceiver_cli.cli.messages import print_message
+from perceiver_cli.cli.usage import ClickError, in_plain_words, no_such_command
+from perceiver_cli.errors import UsageError
+
+
+class Commands(Group):
+    """The group of all commands; see exit_on_errors. A path in place of a command is classified."""
+
+    def main(
+        self, args: Any = None, prog_name: str | None = None, *rest: Any, **options: Any
+    ) -> Any:
+        """Runs a call; what is wrong with it is told in one line."""
+        alone = options.pop("standalone_mode", True)
+        options["standalone_mode"] = False
+        if not alone:
+            return super().main(args, prog_name, *rest, **options)
+        open_closed_streams()
+        try:
+            with exit_on_errors():  # of options that end the call, such as --version
+                code = super().main(args, prog_name, *rest, **options)
+        except typer.Exit as end:
+            sys.exit(end.exit_code)
+        except ClickError as error:
+            if type(error).__name__ == "NoArgsIsHelpError":
+                error.show()  # type: ignore[attr-defined]
+            else:
+                print_message(in_plain_words(error))
+            sys.exit(USAGE)
+        sys.exit(code if isinstance(code, int) else 0)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that the first word names; classify, if it is a path that exists."""
+        word = args[0]
+        if self.get_command(ctx, word) is None and (word == "-" or not word.startswith("-")):
+            if not _names_input(word):
+                near = difflib.get_close_matches(word, self.commands)
+                raise UsageError(no_such_command(word, near))
+            args = ["classify", *args]
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs a command."""
+        with exit_on_errors():
+            return super().invoke(ctx)
+
+
+def open_closed_streams() -> None:
+    """Opens standard streams that the caller has closed, as some daemons do, on nothing.
+
+    Otherwise the next file that is opened would take their place.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
+
+
+def _names_input(word: str) -> bool:
+    """Whether a word means something to classify: a path, a pattern, an address, standard input."""
+    return word == "-" or os.path.lexists(word) or glob.has_magic(word) or "://" in word
