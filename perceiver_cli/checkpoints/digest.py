@@ -49,7 +49,7 @@ def options_digest(settings: Mapping[str, Any]) -> str:
     return _digits(json.dumps(kept, sort_keys=True, default=str))
 
 
-def fingerprint(model: str | None, settings: Mapping[str, Any]) -> str:
+def run_fingerprint(model: str | None, settings: Mapping[str, Any]) -> str:
     """Digits that differ when weights, options or the package's version do.
 
     Args:

@@ -117,7 +117,7 @@ def classify(
     from perceiver_cli.cli.importing import importing
 
     with importing():
-        from perceiver_cli.cli.batch import Batch
+        from perceiver_cli.cli.classify_run import ClassifyRun
         from perceiver_cli.cli.destination import (
             OutputOptions,
             pick_cluster_destination,
@@ -125,6 +125,7 @@ def classify(
         )
         from perceiver_cli.cli.explanation_outputs import ExplanationOutputs
         from perceiver_cli.cli.selection import Selection
+        from perceiver_cli.cli.summary import exit_code
         from perceiver_cli.errors import UsageError
         from perceiver_cli.inputs.filters import FileFilter, parse_shard
         from perceiver_cli.report.words import display_path
@@ -180,7 +181,7 @@ def classify(
             quiet=quiet,
         )
         raise typer.Exit(code)
-    batch = Batch(
+    run = ClassifyRun(
         selection,
         destination,
         settings,
@@ -194,11 +195,11 @@ def classify(
         verbose=verbose,
         fail_fast=fail_fast,
     )
-    batch.run()
-    if batch.counts.nothing_found and not quiet:
+    run.run()
+    if run.counts.nothing_found and not quiet:
         for folder in selection.folders_of_folders():
             print_message(f"{display_path(folder)} holds folders: -r enters them")
-    raise typer.Exit(batch.counts.exit_code)
+    raise typer.Exit(exit_code(run.counts))
 
 
 def _class_names(options: list[str] | None) -> list[str]:

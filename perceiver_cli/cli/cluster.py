@@ -13,7 +13,7 @@ from perceiver_cli.choices import TIMEOUT_S
 from perceiver_cli.cli.messages import print_message
 from perceiver_cli.cli.output import check_folder
 from perceiver_cli.cli.summary import (
-    Counts,
+    exit_code,
     print_classified,
     print_done_before,
     print_passed_over,
@@ -24,8 +24,8 @@ from perceiver_cli.report.words import count
 if TYPE_CHECKING:
     from perceiver_cli.cli.destination import Destination
     from perceiver_cli.cli.selection import Selection
-    from perceiver_cli.distributed import Summary
     from perceiver_cli.inference.settings import ClassifierSettings
+    from perceiver_cli.report.run_counts import RunCounts
 
 # Seconds between two lines of progress.
 _EVERY_S = 30.0
@@ -66,7 +66,7 @@ def classify_on_cluster(
     from perceiver_cli.report.parts.store import store_at
 
     started = time.monotonic()
-    summary = run(
+    counts = run(
         selection.find(open_archives=False),
         PartFolder(store_at(where), str(destination.form)),
         address,
@@ -76,19 +76,12 @@ def classify_on_cluster(
         attention=bool(attention),
         settings=settings,
     )
-    counts = Counts(
-        classified=summary.inputs - summary.failed,
-        failed=summary.failed,
-        passed_over=summary.passed_over,
-        done_before=summary.done_before,
-        failed_before=summary.failed_before,
-    )
     if not quiet:
         print_passed_over(counts, "media")
         print_done_before(counts)
         print_classified(counts, time.monotonic() - started)
         print_message(f"written to {where}")
-    return counts.exit_code
+    return exit_code(counts)
 
 
 class _Progress:
@@ -98,10 +91,10 @@ class _Progress:
         self._quiet = quiet
         self._next = time.monotonic() + _EVERY_S
 
-    def __call__(self, summary: Summary) -> None:
+    def __call__(self, counts: RunCounts) -> None:
         if not self._quiet and time.monotonic() >= self._next:
             self._next = time.monotonic() + _EVERY_S
-            print_message(f"{count(summary.inputs, 'input')} done, {summary.failed:,} failed")
+            print_message(f"{count(counts.done, 'input')} done, {counts.failed:,} failed")
 
 
 def _as_typed(output: Path) -> str:

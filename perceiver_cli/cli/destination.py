@@ -82,7 +82,7 @@ class Destination:
         Raises:
             UsageError: What is there comes from other settings, or cannot be used.
         """
-        from perceiver_cli.checkpoints.digest import WeightsOf, fingerprint, options_digest
+        from perceiver_cli.checkpoints.digest import WeightsOf, options_digest, run_fingerprint
         from perceiver_cli.report.journal import Journal
         from perceiver_cli.report.parquet.folder import ParquetFolder
 
@@ -92,7 +92,7 @@ class Destination:
             return Journal(self.resume, WeightsOf(model), digits)
         if self.form is Format.parquet and self.output:
             options = {"attention": bool(attention), **settings}
-            return ParquetFolder(self.output, fingerprint(model, options))
+            return ParquetFolder(self.output, run_fingerprint(model, options))
         return None
 
 

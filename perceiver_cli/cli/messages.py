@@ -8,6 +8,6 @@ import sys
 def print_message(message: str) -> None:
     """One line on stderr, in one write: processes that share it do not write into each other's."""
     from perceiver_cli.inputs.names import without_credentials
-    from perceiver_cli.report.words import printable
+    from perceiver_cli.report.words import escape_controls
 
-    sys.stderr.write(f"perceiver: {printable(without_credentials(message))}\n")
+    sys.stderr.write(f"perceiver: {escape_controls(without_credentials(message))}\n")

@@ -20,7 +20,7 @@ from perceiver_cli.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from perceiver_cli.checkpoints.summary import Summary
+    from perceiver_cli.checkpoints.info import CheckpointInfo
 
 models = typer.Typer(
     cls=Group,
@@ -34,10 +34,10 @@ models = typer.Typer(
 def list_weights(form: PlainFormatOption = Format.table) -> None:
     """List the weights at hand, bundled and pulled, and how good they are."""
     from perceiver_cli.checkpoints import registry
-    from perceiver_cli.checkpoints.summary import summarise
+    from perceiver_cli.checkpoints.info import describe_checkpoint
     from perceiver_cli.errors import CheckpointError
 
-    records = [record_of(summarise(path)) for path in registry.known().values()]
+    records = [record_of(describe_checkpoint(path)) for path in registry.known().values()]
     if not records:
         raise CheckpointError(f"{registry.bundled_folder()}: no weights are there")
     if form is Format.json:
@@ -60,10 +60,11 @@ def info(
     Classes, training data and its licence, measured accuracy, settings.
     """
     from perceiver_cli.checkpoints import registry
-    from perceiver_cli.checkpoints.summary import summarise
+    from perceiver_cli.checkpoints.info import describe_checkpoint
 
-    summary = summarise(registry.find(name))
-    record = record_of(summary) | {"labels": [asdict(label) for label in summary.header.labels]}
+    checkpoint = describe_checkpoint(registry.find(name))
+    labels = [asdict(label) for label in checkpoint.header.labels]
+    record = record_of(checkpoint) | {"labels": labels}
     if form is Format.json:
         _print_json(record)
         return
@@ -223,18 +224,18 @@ def _name_published(names: set[str]) -> None:
         print_message(f"more with perceiver models pull: {', '.join(more)}")
 
 
-def record_of(summary: Summary) -> dict[str, Any]:
+def record_of(checkpoint: CheckpointInfo) -> dict[str, Any]:
     """A checkpoint as `models list` and `models info` print it: plain JSON types."""
-    header = summary.header
+    header = checkpoint.header
     return {
         "name": header.name,
         "modality": header.recipe.get("modality"),
         "classes": len(header.labels),
-        "parameters": summary.parameters,
-        "bytes": summary.bytes,
-        "path": str(summary.path),
-        "origin": summary.origin,
-        "default_for": summary.default_for,
+        "parameters": checkpoint.parameters,
+        "bytes": checkpoint.bytes,
+        "path": str(checkpoint.path),
+        "origin": checkpoint.origin,
+        "default_for": checkpoint.default_for,
         "temperature": header.temperature,
         "alone": header.stream_temperatures,
         "card": header.card,

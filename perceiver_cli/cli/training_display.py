@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from perceiver_cli.report.terminal import console_for, show
-from perceiver_cli.report.words import count, printable
+from perceiver_cli.report.words import count, escape_controls
 from perceiver_cli.training.data.usage import ClassUsage, LeftOut
 from perceiver_cli.training.loop import Progress
 from perceiver_cli.training.run import Listener
@@ -74,14 +74,14 @@ class TrainingDisplay(Listener):
         everything = len(usage) <= _CLASSES
         shown = [u for u in usage if everything or u.passed_over or u.broken or not u.training]
         for entry in shown[:_CLASSES]:
-            _add_row(table, Text(printable(entry.label)), [entry])
+            _add_row(table, Text(escape_controls(entry.label)), [entry])
         if not everything:
             _add_row(table, Text(f"all {len(usage):,} classes", style="bold"), usage)
         console = self._bar.console if self._live else console_for(sys.stderr)
         show(console, table)
         for left in left_out[:_NAMED]:
             verb = "broken" if left.kind == "broken" else "passed over"
-            sys.stderr.write(f"{verb}: {printable(left.path)}: {printable(left.reason)}\n")
+            sys.stderr.write(escape_controls(f"{verb}: {left.path}: {left.reason}") + "\n")
         if len(left_out) > _NAMED:
             sys.stderr.write(f"and {count(len(left_out) - _NAMED, 'more file')} left out\n")
 

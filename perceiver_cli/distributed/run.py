@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Unpack
 
-from perceiver_cli.checkpoints.digest import fingerprint
+from perceiver_cli.checkpoints.digest import run_fingerprint
 from perceiver_cli.choices import TIMEOUT_S
 from perceiver_cli.distributed.chunks import CHUNK_INPUTS, chunks
 from perceiver_cli.distributed.cluster import Resources, connected
@@ -21,25 +20,7 @@ from perceiver_cli.preparation.base import ReadOptions
 from perceiver_cli.report.done import DoneIndex
 from perceiver_cli.report.parts.folder import PartFolder, run_name
 from perceiver_cli.report.parts.store import store_at
-
-
-@dataclass
-class Summary:
-    """How a run went.
-
-    Attributes:
-        inputs: How many were done in this run, failures included.
-        failed: How many of these failed.
-        passed_over: Files of folders and archives that are no media.
-        done_before: How many were done by earlier runs.
-        failed_before: How many of those failed.
-    """
-
-    inputs: int = 0
-    failed: int = 0
-    passed_over: int = 0
-    done_before: int = 0
-    failed_before: int = 0
+from perceiver_cli.report.run_counts import RunCounts
 
 
 def classify(
@@ -52,9 +33,9 @@ def classify(
     timeout: float = TIMEOUT_S,
     attention: bool = False,
     chunk_inputs: int = CHUNK_INPUTS,
-    on_progress: Callable[[Summary], None] | None = None,
+    on_progress: Callable[[RunCounts], None] | None = None,
     **settings: Unpack[ClassifierSettings],
-) -> Summary:
+) -> RunCounts:
     """Classifies files on a Ray cluster. The same call again continues after any end.
 
     Args:
@@ -101,9 +82,9 @@ def run(
     timeout: float,
     attention: bool,
     chunk_inputs: int = CHUNK_INPUTS,
-    on_progress: Callable[[Summary], None] | None = None,
+    on_progress: Callable[[RunCounts], None] | None = None,
     settings: ClassifierSettings,
-) -> Summary:
+) -> RunCounts:
     """Classifies inputs that have been found, archives unopened.
 
     Args:
@@ -128,10 +109,10 @@ def run(
     strict = settings.get("strict", False)
     options = {"attention": attention, **settings, "modality": modality, "strict": strict}
     with connected(address) as resources:
-        output.prepare(fingerprint(model, options))
+        output.prepare(run_fingerprint(model, options))
         done = DoneIndex()
         output.read_done(done)
-        summary = Summary(done_before=len(done), failed_before=done.failed)
+        counts = RunCounts(done_before=len(done), failed_before=done.failed)
         made = chunks(inputs, run_name(), done, chunk_inputs)
         rows = [pickle.dumps(chunk, protocol=5) for chunk in made]
         if rows:
@@ -146,10 +127,10 @@ def run(
                 "threads": 1,
             }
             predict = (on_each, attention, output.format)
-            _execute(rows, decode, predict, Write(output), resources, summary, on_progress)
+            _execute(rows, decode, predict, Write(output), resources, counts, on_progress)
             output.drop_replaced()
         output.mark_complete()
-    return summary
+    return counts
 
 
 def _execute(
@@ -158,10 +139,10 @@ def _execute(
     predict: tuple[ClassifierSettings, bool, str],
     write: Write,
     resources: Resources,
-    summary: Summary,
-    on_progress: Callable[[Summary], None] | None,
+    counts: RunCounts,
+    on_progress: Callable[[RunCounts], None] | None,
 ) -> None:
-    """Runs the stages, and counts in `summary`. predict: the arguments of Predict."""
+    """Runs the stages, and counts in `counts`. predict: the arguments of Predict."""
     import ray.data
     from ray.data.exceptions import ExecutionTimeoutError
     from ray.exceptions import RayError
@@ -193,12 +174,12 @@ def _execute(
     )
     data = data.map_batches(write, batch_size=None, batch_format="pyarrow", num_cpus=0)
     try:
-        for counts in data.iter_rows():
-            summary.inputs += int(counts["inputs"])
-            summary.failed += int(counts["failed"])
-            summary.passed_over += int(counts["passed_over"])
+        for chunk in data.iter_rows():
+            counts.classified += int(chunk["classified"])
+            counts.failed += int(chunk["failed"])
+            counts.passed_over += int(chunk["passed_over"])
             if on_progress:
-                on_progress(summary)
+                on_progress(counts)
     except (RayError, ExecutionTimeoutError) as error:
         cause = getattr(error, "cause", None) or error
         said = [*str(cause).strip().splitlines(), type(cause).__name__][0]

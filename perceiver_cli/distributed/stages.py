@@ -107,7 +107,7 @@ class Predict:
             yield _table(
                 name=each["name"],
                 rows=pickle.dumps(records, protocol=5),
-                inputs=len(records),
+                classified=sum(record["status"] == "ok" for record in records),
                 failed=sum(record["status"] == "error" for record in records),
                 passed_over=passed_over,
             )

@@ -158,8 +158,8 @@ class Blocks:
             fs, path = filesystem(self.url)
             content = retrying(lambda: fs.cat_file(path, start=start, end=end))
         if len(content) == self.size != end - start:
-            told = "the server sends no parts of files, which are needed of files over 32 MiB"
-            raise InputError("unreadable", told)
+            message = "the server sends no parts of files, which are needed of files over 32 MiB"
+            raise InputError("unreadable", message)
         if len(content) != end - start:
             raise InputError("unreadable", CHANGED)
         for offset in range(0, len(content), BLOCK):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from perceiver_cli.report.articles import with_article
 from perceiver_cli.report.input_words import signal_in_words
-from perceiver_cli.report.words import printable
+from perceiver_cli.report.words import escape_controls
 from perceiver_cli.results import Classification, Prediction
 
 # A guess with this score is likelier than not.
@@ -20,7 +20,7 @@ def answer_in_words(result: Classification) -> str:
     if result.signal != "present":
         return signal_in_words(result.signal)
     if result.among == []:
-        return f"{printable(result.model)} knows none of the classes asked for"
+        return f"{escape_controls(result.model)} knows none of the classes asked for"
     guess = guessed(result)
     perhaps = f", perhaps {_scored(guess.label, guess.score)}" if guess else ""
     unlike = "; unlike anything it was trained on" if result.familiar is False else ""
@@ -67,4 +67,4 @@ def guess_style(score: float, is_answer: bool) -> str:
 
 
 def _scored(label: str, score: float) -> str:
-    return f"{printable(with_article(label))} ({100 * score:.0f} %)"
+    return f"{escape_controls(with_article(label))} ({100 * score:.0f} %)"

@@ -17,8 +17,8 @@ from perceiver_cli.report.terminal import bar, is_ascii, plain_table, show, show
 from perceiver_cli.report.words import (
     count,
     display_path,
+    escape_controls,
     fill,
-    printable,
     region_in_words,
     seconds_in_words,
 )
@@ -60,7 +60,7 @@ def show_heading(
 ) -> None:
     """The file, its type and why, and its facts: in one line, or in two if they do not fit."""
     name = Text(display_path(path), style="bold", overflow="fold")
-    kind = Text.assemble((modality, "cyan"), f" ({printable(detected_by)})")
+    kind = Text.assemble((modality, "cyan"), f" ({escape_controls(detected_by)})")
     kind += f": {input_in_words(modality, facts)}"
     if name.cell_len + _GAP + kind.cell_len <= console.width:
         show(console, name + " " * _GAP + kind)
@@ -85,7 +85,7 @@ def _show_predictions(console: Console, result: Classification, every: bool) -> 
         return
     best, *others = result.predictions
     shown = [best, *(p for p in others if every or p.score >= _LEAST)]
-    wide, bar_width = _widths(console.width, [printable(p.label) for p in shown])
+    wide, bar_width = _widths(console.width, [escape_controls(p.label) for p in shown])
     table = Table.grid(padding=_INDENT)
     table.add_column(width=wide, overflow="fold")
     if bar_width:
@@ -95,7 +95,7 @@ def _show_predictions(console: Console, result: Classification, every: bool) -> 
         style = guess_style(prediction.score, rank == 0 and bool(result.confident))
         drawn = bar(prediction.score, bar_width, is_ascii(console))
         table.add_row(
-            Text(printable(prediction.label), style="bold" if rank == 0 else ""),
+            Text(escape_controls(prediction.label), style="bold" if rank == 0 else ""),
             *[Text(drawn, style=style)] * bool(bar_width),
             f"{prediction.score:.2f}",
         )
@@ -120,7 +120,7 @@ def _show_segments(console: Console, segments: list[dict[str, Any]]) -> None:
     for segment in segments:
         label = segment["label"] or segment["signal"]
         if label != last:
-            merged.append(f"{seconds_in_words(segment['start_s'])} {printable(label)}")
+            merged.append(f"{seconds_in_words(segment['start_s'])} {escape_controls(label)}")
         last = label
     show_sentence(console, f"{len(segments)} windows: {'; '.join(merged)}")
 

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from perceiver_cli.report.terminal import plain_table, show, show_sentence
-from perceiver_cli.report.words import count, printable
+from perceiver_cli.report.words import count, escape_controls
 
 _OVERALL = {
     "top1": "top-1",
@@ -90,7 +90,7 @@ def _show_unknown(console: Console, unknown: dict[str, dict[str, Any]]) -> None:
     table = _table("folder", *columns)
     for name, found in unknown.items():
         shares = (found.get(key) for key in ("unsure", "unfamiliar", "a_class", "right", "wrong"))
-        table.add_row(Text(printable(name)), f"{found['items']:,}", *map(_percent, shares))
+        table.add_row(Text(escape_controls(name)), f"{found['items']:,}", *map(_percent, shares))
     show(console, table)
 
 
@@ -120,11 +120,11 @@ def _show_classes(console: Console, measured: dict[str, Any]) -> None:
     table.add_column("most often taken for", overflow="ellipsis", max_width=26)
     for entry in sorted(measured["classes"], key=lambda entry: entry["recall"]):
         table.add_row(
-            Text(printable(entry["label"])),
+            Text(escape_controls(entry["label"])),
             str(entry["items"]),
             *([str(entry["failed"])] if any_failed else []),
             f"{entry['recall']:.1%}",
-            Text(printable(entry["taken_for"] or "")),
+            Text(escape_controls(entry["taken_for"] or "")),
         )
     show(console, table)
 
@@ -132,7 +132,7 @@ def _show_classes(console: Console, measured: dict[str, Any]) -> None:
 def _show_failed(console: Console, failed: list[dict[str, str]]) -> None:
     for entry in failed[:_SHOWN]:
         line = f"not classified: {entry['path']}: {entry['message']}"
-        console.print(Text(printable(line)), soft_wrap=True)
+        console.print(Text(escape_controls(line)), soft_wrap=True)
     if len(failed) > _SHOWN:
         console.print(f"and {count(len(failed) - _SHOWN, 'more file')} not classified")
 

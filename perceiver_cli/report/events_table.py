@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from perceiver_cli.report.terminal import bar, is_ascii, show
-from perceiver_cli.report.words import count, printable, shorten
+from perceiver_cli.report.words import count, escape_controls, shorten
 
 # Further events are only counted, unless everything is asked for.
 _MOST = 20
@@ -25,7 +25,7 @@ def show_events(console: Console, events: list[dict[str, Any]], every: bool) -> 
     wide = max(map(len, times))
     bars = console.width >= _NARROW
     room = console.width - wide - _SCORE - 2 * _GAP - (_BAR + _GAP) * bars
-    labels = [shorten(printable(event["label"]), room) for event in shown]
+    labels = [shorten(escape_controls(event["label"]), room) for event in shown]
     table = Table.grid(padding=(0, _GAP, 0, 0))
     for column in (wide, max(map(len, labels)), *[_BAR] * bars, _SCORE):
         table.add_column(width=column, no_wrap=True)

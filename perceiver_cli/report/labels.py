@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import IO
 
-from perceiver_cli.report.words import printable
+from perceiver_cli.report.words import escape_controls
 from perceiver_cli.results import Result
 
 
@@ -26,7 +26,7 @@ class LabelsWriter:
         if not result.ok:
             return
         label, level = (result.answer.label, result.answer.level) if result.answer else ("", "")
-        self.stream.write(f"{printable(result.path)}\t{printable(label)}\t{level}\n")
+        self.stream.write(f"{escape_controls(result.path)}\t{escape_controls(label)}\t{level}\n")
         self.stream.flush()
 
     def end(self) -> None:

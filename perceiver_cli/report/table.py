@@ -11,7 +11,7 @@ from perceiver_cli.report.answer import answer_mark, answer_style, shown_label
 from perceiver_cli.report.detail import show_detail
 from perceiver_cli.report.overview import Overview
 from perceiver_cli.report.terminal import bar, console_for, is_ascii, show
-from perceiver_cli.report.words import count, display_path, fill, printable, shorten
+from perceiver_cli.report.words import count, display_path, escape_controls, fill, shorten
 from perceiver_cli.results import Result
 
 _BAR, _MODALITY, _SCORE, _MARK, _GAP = 6, 10, 4, 6, 2
@@ -107,7 +107,7 @@ class RowWriter:
         labels, others = self._overview.labels()
         if not labels:
             return
-        parts = [f"{number:,} {printable(label)}" for label, number in labels]
+        parts = [f"{number:,} {escape_controls(label)}" for label, number in labels]
         parts += [count(others, "other label")] * bool(others)
         print_line = self.console.file.write
         print_line("\nMost often:\n")
@@ -133,13 +133,11 @@ class RowWriter:
         score = f"{bar:<{self.bar}} {score:>{_SCORE}}" if self.bar else f"{score:>{_SCORE}}"
         figures = Text(score)
         figures.stylize(tint, 0, self.bar)
+        shown_label = shorten(escape_controls(label), self.label, gap)
         cells: list[tuple[int, Text]] = [
             (self.path, Text(shorten(path, self.path, gap))),
             (_MODALITY, Text(modality, style="" if style else "dim")),
-            (
-                self.label,
-                Text(shorten(printable(label), self.label, gap), style="" if style else "bold"),
-            ),
+            (self.label, Text(shown_label, style="" if style else "bold")),
             (self.score, figures),
             (_MARK if self.wide else 1, Text(mark if self.wide else _SIGNS.get(mark, ""))),
         ]

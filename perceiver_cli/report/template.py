@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import PurePath
 from typing import IO
 
-from perceiver_cli.report.words import printable
+from perceiver_cli.report.words import escape_controls
 from perceiver_cli.results import Classification, Result
 
 _Field = Callable[[Classification], str]
@@ -66,7 +66,7 @@ class TemplateWriter:
         def fill(found: re.Match[str]) -> str:
             if found[2]:
                 return _ESCAPES[found[2]]
-            return "%" if found[1] == "%" else printable(FIELDS[found[1]][1](classified))
+            return "%" if found[1] == "%" else escape_controls(FIELDS[found[1]][1](classified))
 
         self.stream.write(_PART.sub(fill, self._template) + "\n")
         self.stream.flush()

@@ -6,7 +6,7 @@ from typing import IO, Any
 
 from perceiver_cli.choices import Format
 from perceiver_cli.errors import UsageError
-from perceiver_cli.report.words import printable
+from perceiver_cli.report.words import escape_controls
 from perceiver_cli.results import Classification, Result
 
 # Formats that hold the events of a single file.
@@ -45,7 +45,7 @@ class TimelineWriter:
 def audacity_labels(result: Classification) -> str:
     """One line per event: start, end, label, separated by tabs, in seconds (Audacity's manual)."""
     return "".join(
-        f"{event['start_s']:.6f}\t{event['end_s']:.6f}\t{printable(event['label'])}\n"
+        f"{event['start_s']:.6f}\t{event['end_s']:.6f}\t{escape_controls(event['label'])}\n"
         for event in result.events
     )
 
@@ -63,7 +63,7 @@ def subrip(result: Classification) -> str:
     """Numbered subtitles with labels as text. Silence has none."""
     return "".join(
         f"{number}\n{_clock(event['start_s'], ',')} --> {_clock(event['end_s'], ',')}\n"
-        f"{printable(event['label'])}\n\n"
+        f"{escape_controls(event['label'])}\n\n"
         for number, event in enumerate(_heard(result), 1)
     )
 
@@ -73,7 +73,7 @@ def _heard(result: Classification) -> list[dict[str, Any]]:
 
 
 def _escaped(event: dict[str, Any]) -> str:
-    text = printable(event["label"])
+    text = escape_controls(event["label"])
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 

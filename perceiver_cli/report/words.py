@@ -23,7 +23,7 @@ _MISLEADING = frozenset(
 )
 
 
-def printable(text: str) -> str:
+def escape_controls(text: str) -> str:
     """Text on one line without terminal control sequences; bytes outside UTF-8 as \\xff.
 
     Control characters, and those that change the direction of text, are escaped: a file named
@@ -40,7 +40,7 @@ def without_stray_bytes(text: str) -> str:
 
 def display_path(path: str) -> str:
     """A path as people see it."""
-    return "standard input" if path == STDIN else printable(without_credentials(path))
+    return "standard input" if path == STDIN else escape_controls(without_credentials(path))
 
 
 def shorten(path: str, width: int, gap: str = "…") -> str:

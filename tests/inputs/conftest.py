@@ -7,14 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from perceiver_cli.inputs import failures, filesystems
+from perceiver_cli.inputs import filesystems, network_errors
 from tests.inputs.servers import S3Server, WebServer
 
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch) -> None:
     """Tries again at once; no file system of another test is used again."""
-    monkeypatch.setattr(failures, "WAITS_S", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(network_errors, "WAITS_S", (0.0, 0.0, 0.0))
     monkeypatch.setattr(filesystems, "_made", {})
 
 

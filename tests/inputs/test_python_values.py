@@ -75,7 +75,7 @@ def test_arrays(classifier):
 def test_a_source_says_what_it_has_to_be(classifier, media):
     result = classifier.classify(media["image"], modality="sound")
     assert result.error.kind == "unsupported"
-    assert result.error.message.endswith("not audio")
+    assert result.error.message.endswith("not a sound")
 
 
 def test_what_is_no_content_is_refused(classifier):

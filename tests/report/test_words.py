@@ -5,8 +5,8 @@ from rich.cells import cell_len
 
 from perceiver_cli.report.input_words import input_in_words
 from perceiver_cli.report.words import (
+    escape_controls,
     fill,
-    printable,
     region_in_words,
     seconds_in_words,
     shorten,
@@ -94,18 +94,18 @@ def test_seconds_in_words():
     ]
 
 
-def test_printable_keeps_readable_text_and_escapes_the_rest():
-    assert printable("née 日本 [bold].jpg") == "née 日本 [bold].jpg"
-    assert printable("a\nb\tc\x1b[31m\x9b") == "a\\nb\\tc\\x1b[31m\\x9b"
-    assert printable(os.fsdecode(b"caf\xe9.jpg")) == "caf\\xe9.jpg"
+def test_escape_controls_keeps_readable_text_and_escapes_the_rest():
+    assert escape_controls("née 日本 [bold].jpg") == "née 日本 [bold].jpg"
+    assert escape_controls("a\nb\tc\x1b[31m\x9b") == "a\\nb\\tc\\x1b[31m\\x9b"
+    assert escape_controls(os.fsdecode(b"caf\xe9.jpg")) == "caf\\xe9.jpg"
 
 
-def test_printable_escapes_what_turns_the_direction_of_text():
-    assert printable("photo\u202egpj.exe") == "photo\\u202egpj.exe"
+def test_escape_controls_escapes_what_turns_the_direction_of_text():
+    assert escape_controls("photo\u202egpj.exe") == "photo\\u202egpj.exe"
     marks = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-    assert printable(marks) == "".join(f"\\u{ord(mark):04x}" for mark in marks)
+    assert escape_controls(marks) == "".join(f"\\u{ord(mark):04x}" for mark in marks)
     # Joiners are part of words and of emoji.
-    assert printable("नी\u200d \u200c") == "नी\u200d \u200c"
+    assert escape_controls("नी\u200d \u200c") == "नी\u200d \u200c"
 
 
 @pytest.mark.parametrize("width", [1, 5, 12, 24, 80])

@@ -30,7 +30,7 @@ from perceiver_cli.report.sentence import attention_in_words
 from perceiver_cli.report.words import (
     count,
     display_path,
-    printable,
+    escape_controls,
     seconds_in_words,
 )
 from perceiver_cli.results import Classification, Result
@@ -103,7 +103,7 @@ def card(
         method: The explanation method of the thumbnails' heat; None: they have none.
     """
     if not result.ok:
-        message = printable(result.error.message)
+        message = escape_controls(result.error.message)
         return Card(number, display_path(result.path), "failed", message=message)
     state = "sure" if result.answer else "unsure" if result.signal == "present" else "empty"
     guess = guessed(result)
@@ -112,12 +112,12 @@ def card(
         path=display_path(result.path),
         state=state,
         modality=result.modality,
-        model=printable(result.model),
+        model=escape_controls(result.model),
         facts=input_in_words(result.modality, result.input),
-        label=printable(result.answer.label) if result.answer else _NO_ANSWER[state],
+        label=escape_controls(result.answer.label) if result.answer else _NO_ANSWER[state],
         answer=answer_in_words(result),
         score=result.answer.score if result.answer else guess.score if guess else 0.0,
-        predictions=[(printable(p.label), p.score) for p in result.predictions],
+        predictions=[(escape_controls(p.label), p.score) for p in result.predictions],
         # A line may not end between a number and its sign.
         caption=(_CAPTIONS.get(method) or attention_in_words(result)).replace(" %", "\xa0%"),
         segments=_segments(result),
@@ -198,7 +198,7 @@ def _segments(result: Classification) -> str:
     if result.events:  # they are on the time-line
         return ""
     return "; ".join(
-        f"{seconds_in_words(s['start_s'])} {printable(s['label'] or s['signal'])}"
+        f"{seconds_in_words(s['start_s'])} {escape_controls(s['label'] or s['signal'])}"
         for s in result.segments
     )
 

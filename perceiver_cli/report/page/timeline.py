@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from perceiver_cli.report.events_table import clock
-from perceiver_cli.report.words import STDIN, count, display_path, printable
+from perceiver_cli.report.words import STDIN, count, display_path, escape_controls
 from perceiver_cli.results import Classification
 
 # Maximum number of labels on a card's time-line, by total duration; and of events of each.
@@ -39,7 +39,7 @@ def timeline(result: Classification, folder: Path | None, render: Callable[..., 
         source=_address(result.path, folder),
         name=display_path(result.path),
         rows=[
-            (printable(label), [_event(event, duration) for event in events[:_EVENTS]])
+            (escape_controls(label), [_event(event, duration) for event in events[:_EVENTS]])
             for label, events in longest[:_LANES]
         ],
         end=clock(duration),
@@ -53,14 +53,14 @@ def _length(event: dict[str, Any]) -> float:
 
 def _event(event: dict[str, Any], duration: float) -> dict[str, Any]:
     score = event["score"]
-    told = "" if score is None else f", {score:.2f}"
+    score_in_words = "" if score is None else f", {score:.2f}"
     span = f"{clock(event['start_s'])} to {clock(event['end_s'])}"
     return {
         "start": event["start_s"],
         "left": round(100 * event["start_s"] / duration, 3),
         "width": round(100 * _length(event) / duration, 3),
         "opacity": 0.35 if score is None else round(0.4 + 0.6 * score, 2),
-        "words": f"{printable(event['label'])}: {span}{told}",
+        "words": f"{escape_controls(event['label'])}: {span}{score_in_words}",
     }
 
 

@@ -23,7 +23,6 @@ from perceiver_cli.cli.process import set_up
 from perceiver_cli.cli.progress import Bar
 from perceiver_cli.cli.selection import Selection
 from perceiver_cli.cli.summary import (
-    Counts,
     print_classified,
     print_done_before,
     print_passed_over,
@@ -34,6 +33,7 @@ from perceiver_cli.inputs.names import archive_kind
 from perceiver_cli.inputs.paths import Input
 from perceiver_cli.media.types import Source
 from perceiver_cli.report import Writer, writer_for
+from perceiver_cli.report.run_counts import RunCounts
 from perceiver_cli.report.words import display_path
 from perceiver_cli.results import Result
 
@@ -48,7 +48,7 @@ _WITH_ATTENTION = (Format.json, Format.jsonl)
 FEW = 4
 
 
-class Batch:
+class ClassifyRun:
     """Classifies inputs, writes their Results, and prints a summary.
 
     Args:
@@ -99,7 +99,7 @@ class Batch:
         self.verbose = verbose and not quiet
         self.tables = show_all or self.verbose or not self.many
         self.fail_fast = fail_fast
-        self.counts = Counts()
+        self.counts = RunCounts()
         few = len(first) <= FEW and selection.countable
         self.timeout = TIMEOUT_S if timeout is None and not few else timeout
         self.attention = self._shows_attention() if attention is None else attention
@@ -241,7 +241,7 @@ class Batch:
         written = list(self._written())
         # A script that only reads results from standard output gets no line about them.
         watched = self.destination.form is Format.table or written or sys.stderr.isatty()
-        if self.many and watched and counts.classified + counts.failed:
+        if self.many and watched and counts.done:
             print_classified(counts, seconds)
         for path in written:
             print_message(f"written to {display_path(str(path))}")

@@ -13,10 +13,16 @@ from perceiver_cli.checkpoints.format import Header, read_header
 
 
 @dataclass(frozen=True)
-class Summary:
-    """path, header, bytes on disk, parameters, and the modalities it is the default for.
+class CheckpointInfo:
+    """What is known of a checkpoint without its tensors.
 
-    origin: "bundled", "pulled" or "file".
+    Attributes:
+        path: The file.
+        header: Its header.
+        bytes: Its size on disk.
+        parameters: How many numbers its tensors have.
+        default_for: The modalities that it serves by default.
+        origin: "bundled", "pulled" or "file".
     """
 
     path: Path
@@ -27,7 +33,7 @@ class Summary:
     origin: str
 
 
-def summarise(path: Path) -> Summary:
+def describe_checkpoint(path: Path) -> CheckpointInfo:
     """What `models list` and `models info` show of a checkpoint.
 
     Args:
@@ -40,7 +46,7 @@ def summarise(path: Path) -> Summary:
     with safe_open(path, framework="numpy") as file:
         shapes = [file.get_slice(name).get_shape() for name in file.keys()]  # noqa: SIM118
     origin = _origin(path)
-    return Summary(
+    return CheckpointInfo(
         path=path,
         header=header,
         bytes=path.stat().st_size,
