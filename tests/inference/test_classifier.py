@@ -143,9 +143,9 @@ def test_a_model_is_loaded_once(weights, media):
 
 
 def test_a_file_that_disappears_or_changes_while_it_is_read(bundle, tmp_path, monkeypatch):
-    from perceiver_cli.inference.decoding import preparer
+    from perceiver_cli.inference.decoding import decode
 
-    detect = preparer.detect
+    detect = decode.detect
 
     def detect_and_change(source):
         detection = detect(source)
@@ -158,7 +158,7 @@ def test_a_file_that_disappears_or_changes_while_it_is_read(bundle, tmp_path, mo
             path.write_bytes(path.read_bytes()[:60])
         return detection
 
-    monkeypatch.setattr(preparer, "detect", detect_and_change)
+    monkeypatch.setattr(decode, "detect", detect_and_change)
     paths = [make_picture(tmp_path / f"{n}.png") for n in ("gone", "grown", "cut", "same")]
     results = list(Classifier(attention=False).stream(paths))
     assert [r.error and r.error.kind for r in results] == ["unreadable", None, "corrupt", None]
