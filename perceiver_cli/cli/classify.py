@@ -71,7 +71,7 @@ def classify(
     min_score: MinScoreOption = 0.0,
     sure: SureOption = SURE,
     classes: ClassesOption = None,
-    form: FormatOption = None,
+    format: FormatOption = None,
     as_json: JsonOption = False,
     as_jsonl: JsonlOption = False,
     output: OutputOption = None,
@@ -146,7 +146,7 @@ def classify(
         ),
     )
     options = OutputOptions(
-        form, as_json, as_jsonl, output, resume, explained, show, page, timeline
+        format, as_json, as_jsonl, output, resume, explained, show, page, timeline
     )
     if ray is None:
         destination = pick_destination(options, selection)

@@ -88,7 +88,7 @@ class ClassifyRun:
         self.many = len(first) > 1 or not selection.countable
         if self.many and destination.is_of_one_file:
             raise UsageError(
-                f"{destination.form} holds the events of one sound or film: name one file"
+                f"{destination.format} holds the events of one sound or film: name one file"
             )
         self.inputs: Iterator[Input] = chain(first, inputs)
         self.listable = selection.listable
@@ -140,10 +140,10 @@ class ClassifyRun:
 
     def _shows_attention(self) -> bool:
         """Whether the output has attention statistics."""
-        form = self.destination.form
-        in_tables = form is Format.table and self.tables
+        format = self.destination.format
+        in_tables = format is Format.table and self.tables
         on_page = bool(self.explanations and self.explanations.page)
-        return form in _WITH_ATTENTION or in_tables or on_page
+        return format in _WITH_ATTENTION or in_tables or on_page
 
     @contextmanager
     def _open(self) -> Iterator[tuple[Writer, IO[str] | None]]:
@@ -154,7 +154,7 @@ class ClassifyRun:
             return
         with open_output(self.destination.output) as stream:
             writer = writer_for(
-                self.destination.form,
+                self.destination.format,
                 stream,
                 many=not self.tables,
                 verbose=self.verbose,
@@ -240,7 +240,7 @@ class ClassifyRun:
         print_done_before(counts)
         written = list(self._written())
         # A script that only reads results from standard output gets no line about them.
-        watched = self.destination.form is Format.table or written or sys.stderr.isatty()
+        watched = self.destination.format is Format.table or written or sys.stderr.isatty()
         if self.many and watched and counts.done:
             print_classified(counts, seconds)
         for path in written:

@@ -68,7 +68,7 @@ def classify_on_cluster(
     started = time.monotonic()
     counts = run(
         selection.find(open_archives=False),
-        PartFolder(store_at(where), str(destination.form)),
+        PartFolder(store_at(where), str(destination.format)),
         address,
         file_filter=selection.file_filter,
         timeout=TIMEOUT_S if timeout is None else timeout,

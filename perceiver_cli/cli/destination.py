@@ -1,4 +1,4 @@
-"""Where the results of a call of classify go, and in which form."""
+"""Where the results of a call of classify go, and in which format."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class OutputOptions:
     """The options of a call that say where its results go, as they were given.
 
     Attributes:
-        form: --format, a format or a template.
+        format: --format, a format or a template.
         as_json: --json.
         as_jsonl: --jsonl.
         output: -o.
@@ -35,7 +35,7 @@ class OutputOptions:
         timeline: Whether all of each sound and film is read.
     """
 
-    form: str | None
+    format: str | None
     as_json: bool
     as_jsonl: bool
     output: Path | None
@@ -53,22 +53,22 @@ class OutputOptions:
 
 @dataclass(frozen=True)
 class Destination:
-    """Where results go: to a journal if there is one, else to `output` in `form`.
+    """Where results go: to a journal if there is one, else to `output` in `format`.
 
     Attributes:
-        form: A format, or a template.
+        format: A format, or a template.
         output: A file or folder; None is standard output.
         resume: A journal.
     """
 
-    form: Format | str
+    format: Format | str
     output: Path | None
     resume: Path | None
 
     @property
     def is_of_one_file(self) -> bool:
         """Whether the format holds the events of one sound or film."""
-        return self.form in OF_ONE_FILE
+        return self.format in OF_ONE_FILE
 
     def open_journal(
         self, attention: bool | None, settings: ClassifierSettings
@@ -90,7 +90,7 @@ class Destination:
         if self.resume:
             digits = options_digest({"attention": attention is not False, **settings})
             return Journal(self.resume, WeightsOf(model), digits)
-        if self.form is Format.parquet and self.output:
+        if self.format is Format.parquet and self.output:
             options = {"attention": bool(attention), **settings}
             return ParquetFolder(self.output, run_fingerprint(model, options))
         return None
@@ -107,23 +107,25 @@ def pick_destination(options: OutputOptions, selection: Selection) -> Destinatio
         UsageError: Options contradict each other, or the format or ending is unknown.
     """
     output = options.output
-    form = pick_format(options.form, options.as_json, options.as_jsonl, output, options.timeline)
+    format = pick_format(
+        options.format, options.as_json, options.as_jsonl, output, options.timeline
+    )
     if options.resume:
-        _check_resumable(form, output, selection)
-        form = Format.jsonl
+        _check_resumable(format, output, selection)
+        format = Format.jsonl
         if options.report or options.explain:
             raise UsageError(
                 "--report and --explain are of one run; perceiver report makes a page of a journal"
             )
-    form = form or Format.table
-    if form is Format.parquet:
+    format = format or Format.table
+    if format is Format.parquet:
         check_folder(output, "--format parquet")
         if options.report or options.explain:
             raise UsageError("--report and --explain are of one run, which parquet continues")
     check_replaces_no_input(output, selection.paths)
-    if options.show and (form is not Format.table or output):
+    if options.show and (format is not Format.table or output):
         raise UsageError("--show goes below tables on standard output")
-    return Destination(form, output, options.resume)
+    return Destination(format, output, options.resume)
 
 
 def pick_cluster_destination(options: OutputOptions, *, fail_fast: bool) -> Destination:
@@ -138,17 +140,17 @@ def pick_cluster_destination(options: OutputOptions, *, fail_fast: bool) -> Dest
     """
     if options.resume or options.explains or fail_fast:
         raise UsageError("--ray goes without --resume, --report, --explain, --show and --fail-fast")
-    named = options.form
+    named = options.format
     if not (named or options.as_json or options.as_jsonl):
         named = Format.parquet
-    form = pick_format(named, options.as_json, options.as_jsonl, options.output, options.timeline)
-    if form not in (Format.parquet, Format.jsonl):
+    format = pick_format(named, options.as_json, options.as_jsonl, options.output, options.timeline)
+    if format not in (Format.parquet, Format.jsonl):
         raise UsageError("--ray writes parquet or jsonl")
-    return Destination(form, options.output, None)
+    return Destination(format, options.output, None)
 
 
-def _check_resumable(form: str | None, output: Path | None, selection: Selection) -> None:
-    if output or form not in (None, Format.jsonl):
+def _check_resumable(format: str | None, output: Path | None, selection: Selection) -> None:
+    if output or format not in (None, Format.jsonl):
         raise UsageError("--resume names the output, and its format is jsonl")
     if selection.reads_stdin:
         raise UsageError("--resume is for files: standard input cannot be read again")

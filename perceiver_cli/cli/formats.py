@@ -10,7 +10,7 @@ from perceiver_cli.errors import UsageError
 
 def format_names(incomplete: str = "") -> list[str]:
     """Names of formats that begin so."""
-    return [form.value for form in Format if form.value.startswith(incomplete)]
+    return [format.value for format in Format if format.value.startswith(incomplete)]
 
 
 def pick_format(
@@ -40,13 +40,13 @@ def pick_format(
         return None
     from perceiver_cli.report import ENDINGS
 
-    form = ENDINGS.get(output.suffix.lower())
-    if timeline and form is Format.table:
+    format = ENDINGS.get(output.suffix.lower())
+    if timeline and format is Format.table:
         return Format.audacity
-    if form is None:
+    if format is None:
         endings = ", ".join(ENDINGS)
         raise UsageError(f"{output}: end it in one of {endings}, or say --format")
-    return form
+    return format
 
 
 def _format(name: str) -> Format | str:

@@ -15,7 +15,7 @@ def inspect(
     path: Annotated[str, typer.Argument(metavar="FILE", help="A file, or - for standard input.")],
     modality: ModalityOption = AUTO,
     model: ModelOption = None,
-    form: PlainFormatOption = Format.table,
+    format: PlainFormatOption = Format.table,
 ) -> None:
     """Show what a file is, and what the model reads.
 
@@ -34,7 +34,7 @@ def inspect(
     source = one_source(path)
     with naming(path):
         record = inspect_source(source, Classifier(model, modality)).to_dict()
-    if form is Format.json:
+    if format is Format.json:
         from perceiver_cli.report.jsonlines import dumps
 
         print(dumps(record, sys.stdout, indent=2))

@@ -31,7 +31,7 @@ models = typer.Typer(
 
 
 @models.command("list", cls=Command)
-def list_weights(form: PlainFormatOption = Format.table) -> None:
+def list_weights(format: PlainFormatOption = Format.table) -> None:
     """List the weights at hand, bundled and pulled, and how good they are."""
     from perceiver_cli.checkpoints import registry
     from perceiver_cli.checkpoints.info import describe_checkpoint
@@ -40,7 +40,7 @@ def list_weights(form: PlainFormatOption = Format.table) -> None:
     records = [record_of(describe_checkpoint(path)) for path in registry.known().values()]
     if not records:
         raise CheckpointError(f"{registry.bundled_folder()}: no weights are there")
-    if form is Format.json:
+    if format is Format.json:
         _print_json(records)
         return
     from perceiver_cli.report.terminal import console_for
@@ -53,7 +53,7 @@ def list_weights(form: PlainFormatOption = Format.table) -> None:
 @models.command("info", cls=Command)
 def info(
     name: Annotated[str, typer.Argument(metavar="NAME|FILE", help="Which weights.")],
-    form: PlainFormatOption = Format.table,
+    format: PlainFormatOption = Format.table,
 ) -> None:
     """Show a model card.
 
@@ -65,7 +65,7 @@ def info(
     checkpoint = describe_checkpoint(registry.find(name))
     labels = [asdict(label) for label in checkpoint.header.labels]
     record = record_of(checkpoint) | {"labels": labels}
-    if form is Format.json:
+    if format is Format.json:
         _print_json(record)
         return
     from perceiver_cli.report.terminal import console_for

@@ -46,8 +46,8 @@ def in_plain_words(error: Any) -> str:
     command = error.ctx.command_path if getattr(error, "ctx", None) else "perceiver"
     help_page = f"{command} -h shows what it takes"
     message = _plain(error.message if kind != "MissingParameter" else "")
-    if kind == "NoSuchOption" and (form := _format_meant(error)):
-        return f"{message}; did you mean --format {form}?"
+    if kind == "NoSuchOption" and (format := _format_meant(error)):
+        return f"{message}; did you mean --format {format}?"
     if kind == "MissingParameter" and error.param is not None:
         return f"{_name(error)} is missing; {help_page}"
     if possible := getattr(error, "possibilities", None):
@@ -71,11 +71,11 @@ def no_such_command(word: str, near: list[str]) -> str:
 
 def _format_meant(error: Any) -> str | None:
     """The format that an unknown option names, such as --csv, if the command writes it."""
-    form = error.option_name.lstrip("-")
+    format = error.option_name.lstrip("-")
     options = {name for option in error.ctx.command.params for name in option.opts}
     # Only the command that writes all formats has a short form of some.
     written = list(Format) if "--jsonl" in options else PLAIN
-    return form if "--format" in options and form in written else None
+    return format if "--format" in options and format in written else None
 
 
 def _name(error: Any) -> str:

@@ -32,8 +32,10 @@ _BLOCK = 2**16
 class Input(NamedTuple):
     """A file to classify.
 
-    named: whether the call names it; otherwise it was found in a folder. archive: its kind of
-    archive, if the caller has to open it for its members.
+    Attributes:
+        source: The file.
+        named: Whether the call or its list names it; otherwise it was found in a folder or archive.
+        archive: The kind of archive, if the caller has to open it for its members.
     """
 
     source: Source
@@ -144,10 +146,10 @@ def _find(
                 yield Input(Source(STDIN, read_pipe(sys.stdin.buffer)), named=True)
         else:
             for match in expand_url(path) if is_url(path) else _expand(path):
-                yield from _inputs_of(match, file_filter, named=True)
+                yield from _inputs_of(match, file_filter, from_list=False)
     if files_from is not None:
         for path in _read_list(files_from, null):
-            yield from _inputs_of(path, file_filter, named=False)
+            yield from _inputs_of(path, file_filter, from_list=True)
 
 
 def _expand(path: str) -> list[str]:
@@ -181,10 +183,10 @@ def _matches(names: list[str], pattern: list[str]) -> bool:
     return bool(names) and fnmatch(names[0], pattern[0]) and _matches(names[1:], pattern[1:])
 
 
-def _inputs_of(path: str, file_filter: FileFilter, *, named: bool) -> Iterator[Input]:
-    """The inputs of one name. named: by the call itself, not by a list."""
+def _inputs_of(path: str, file_filter: FileFilter, *, from_list: bool) -> Iterator[Input]:
+    """The inputs of one name, of the call itself or of its list."""
     if is_url(path) and scheme_of(path) != "file":
-        yield from _inputs_of_url(path, file_filter, named)
+        yield from _inputs_of_url(path, file_filter, from_list=from_list)
         return
     path = named_source(path).path
     try:
@@ -207,9 +209,12 @@ def _inputs_of(path: str, file_filter: FileFilter, *, named: bool) -> Iterator[I
         yield Input(Source(path), named=True)
 
 
-def _inputs_of_url(url: str, file_filter: FileFilter, named: bool) -> Iterator[Input]:
-    # To avoid a system call per name of a long list, names of folders end in a slash there.
-    if split_member(url) is None and (is_remote_folder(url) if named else url.endswith("/")):
+def _inputs_of_url(url: str, file_filter: FileFilter, *, from_list: bool) -> Iterator[Input]:
+    """The inputs of one URL. Names of a list are folders only if they end in a slash.
+
+    Otherwise each name of a long list would need a request to its server.
+    """
+    if split_member(url) is None and (url.endswith("/") if from_list else is_remote_folder(url)):
         for source in walk_remote(url, file_filter):
             yield from _found(source, file_filter)
         return

@@ -36,7 +36,7 @@ class Writer(Protocol):
 
 
 def writer_for(
-    form: Format | str,
+    format: Format | str,
     stream: IO[str],
     *,
     many: bool,
@@ -47,7 +47,7 @@ def writer_for(
     """The writer of a format.
 
     Args:
-        form: The format, or a template such as "%p: %l"; see template.py.
+        format: The format, or a template such as "%p: %l"; see template.py.
         stream: Where it writes.
         many: Whether there is more than one input, so that a table has one row for each.
         verbose: Whether a table shows everything about each input instead.
@@ -57,27 +57,27 @@ def writer_for(
     Raises:
         ValueError: The format, or a field of the template, is unknown.
     """
-    if form not in list(Format) and "%" in form:
+    if format not in list(Format) and "%" in format:
         from perceiver_cli.report.template import TemplateWriter
 
-        return TemplateWriter(stream, form)
-    form = Format(form)
-    if form is Format.table:
+        return TemplateWriter(stream, format)
+    format = Format(format)
+    if format is Format.table:
         from perceiver_cli.report.table import DetailWriter, RowWriter
 
         return RowWriter(stream) if many and not verbose else DetailWriter(stream, verbose)
-    if form in (Format.json, Format.jsonl):
+    if format in (Format.json, Format.jsonl):
         from perceiver_cli.report.jsonlines import JsonLinesWriter, JsonWriter
 
-        return JsonWriter(stream) if form is Format.json else JsonLinesWriter(stream)
-    if form is Format.csv:
+        return JsonWriter(stream) if format is Format.json else JsonLinesWriter(stream)
+    if format is Format.csv:
         from perceiver_cli.report.csv import events_writer, inputs_writer
 
         return events_writer(stream) if events else inputs_writer(stream, top)
-    if form in (Format.audacity, Format.vtt, Format.srt):
+    if format in (Format.audacity, Format.vtt, Format.srt):
         from perceiver_cli.report.timeline import TimelineWriter
 
-        return TimelineWriter(stream, form)
+        return TimelineWriter(stream, format)
     from perceiver_cli.report.labels import LabelsWriter
 
     return LabelsWriter(stream)

@@ -16,14 +16,14 @@ OF_ONE_FILE = (Format.audacity, Format.vtt, Format.srt)
 class TimelineWriter:
     """The events of one file, in one of the formats OF_ONE_FILE; none if it failed."""
 
-    def __init__(self, stream: IO[str], form: Format) -> None:
+    def __init__(self, stream: IO[str], format: Format) -> None:
         self.stream = stream
         self._lines = {
             Format.audacity: audacity_labels,
             Format.vtt: webvtt,
             Format.srt: subrip,
-        }[form]
-        self._form = form
+        }[format]
+        self._format = format
         self._written = False
 
     def begin(self) -> None:
@@ -32,7 +32,7 @@ class TimelineWriter:
     def write(self, result: Result) -> None:
         """The events. Raises UsageError for a second file."""
         if self._written:
-            raise UsageError(f"{self._form} is of one sound or film: name one file")
+            raise UsageError(f"{self._format} is of one sound or film: name one file")
         self._written = True
         if result.ok:
             self.stream.write(self._lines(result))
