@@ -146,9 +146,9 @@ class DecodingProcess:
         self._late = False
         self._timing = threading.Lock()
         # In a session of its own, so that Ctrl-C reaches the main process only.
-        apart: dict[str, Any] = {"start_new_session": True}
+        own_session: dict[str, Any] = {"start_new_session": True}
         if sys.platform == "win32":
-            apart = {
+            own_session = {
                 "creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
             }
         self._process = subprocess.Popen(
@@ -158,7 +158,7 @@ class DecodingProcess:
             stderr=subprocess.DEVNULL,
             env=os.environ | thread_settings(os.environ) | _ONE_THREAD,
             pipesize=2**20,
-            **apart,
+            **own_session,
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
