@@ -114,8 +114,7 @@ def _asf(stream: BinaryIO) -> Place | None:
     """The packets."""
     head = stream.read(24)
     at = int.from_bytes(head[16:], "little")
-    stream.seek(min(at, 2**32))
-    head = stream.read(24)
+    head = _read_at(stream, at, 24)
     return Place(at, int.from_bytes(head[16:], "little")) if head[:16] == _ASF_DATA else None
 
 
@@ -136,7 +135,7 @@ def _caf(stream: BinaryIO) -> Place | None:
         length = int.from_bytes(head[4:], "big")
         if head[:4] == b"data":
             return Place(position + 12, length)
-        position += 12 + min(length, 2**62)
+        position += 12 + length
     return None
 
 
@@ -149,6 +148,9 @@ def _dsf(stream: BinaryIO) -> Place | None:
 
 
 def _read_at(stream: BinaryIO, position: int, size: int) -> bytes:
+    """Bytes at a position, which may lie behind the end, however far."""
+    if position > stream.seek(0, os.SEEK_END):
+        return b""
     stream.seek(position)
     return stream.read(size)
 

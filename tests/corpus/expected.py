@@ -5,7 +5,7 @@ MODALITIES = {
     **dict.fromkeys(
         ("aac", "aiff", "au", "caf", "flac", "m4a", "mp3", "ogg", "sound.mkv", "wav"), "audio"
     ),
-    **dict.fromkeys(("avi", "flv", "mkv", "mov", "mp4", "ts"), "av"),
+    **dict.fromkeys(("avi", "flv", "mkv", "mov", "mp4", "mpg", "ts", "webm"), "av"),
     **dict.fromkeys(
         ("avif", "bmp", "gif", "jpg", "picture.npy", "png", "ppm", "tiff", "webp"), "image"
     ),

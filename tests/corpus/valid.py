@@ -81,6 +81,10 @@ MAKERS: dict[str, Callable[[Path], Path]] = {
     "m4a": lambda path: samples.make_av(path, 0.5, pictures=None, format="mp4"),
     "aac": lambda path: samples.make_av(path, 0.5, pictures=None, format="adts"),
     **dict.fromkeys(("mp4", "mkv", "mov", "ts", "flv"), _with_sound),
+    "webm": lambda path: samples.make_av(path, 0.5, pictures="libvpx-vp9", sound="libopus"),
+    "mpg": lambda path: samples.make_av(
+        path, 0.5, pictures="mpeg2video", sound="mp2", format="mpeg"
+    ),
     "avi": lambda path: samples.make_av(path, 0.5, pictures="mpeg4", sound="mp3"),
     "silent.mp4": _silent,
     "sound.mkv": _sound_only,

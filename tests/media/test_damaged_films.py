@@ -3,13 +3,16 @@
 import json
 import random
 import re
+from contextlib import suppress
 
 import numpy as np
 import pytest
 import soundfile
 
 from perceiver_cli.detect import detect
+from perceiver_cli.errors import InputError
 from perceiver_cli.media.audio import load_sound
+from perceiver_cli.media.cut_off import cut_off_note
 from perceiver_cli.media.specs import SoundSpec, VideoSpec
 from perceiver_cli.media.types import Source
 from perceiver_cli.media.video import load_video
@@ -160,6 +163,21 @@ def test_sounds_that_are_cut_off(tmp_path, name):
     assert notes(content, name) == ()
     (told, *_) = notes(half(content), name)
     assert is_half(told, "sound")
+
+
+@pytest.mark.parametrize(("name", "at"), [("a.caf", 12), ("a.wmv", 16), ("a.mov", 0)])
+def test_sizes_beyond_any_file(tmp_path, name, at):
+    if name == "a.caf":
+        path = samples.make_sound(tmp_path / name, 0.5)
+    else:
+        path = samples.make_av(tmp_path / name, 0.5, **FILMS[name])
+    content = bytearray(path.read_bytes())
+    content[at : at + 8] = b"\x7f" * 8
+    with suppress(InputError):
+        notes(bytes(content), name)
+    path.write_bytes(content)
+    format = {"wmv": "asf"}.get(path.suffix[1:], path.suffix[1:])
+    assert cut_off_note(Source(str(path)), format, "film") == ()
 
 
 @pytest.mark.parametrize("subtype", ["GSM610", "G721_32", "NMS_ADPCM_24", "IMA_ADPCM"])
