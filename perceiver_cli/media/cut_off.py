@@ -23,7 +23,9 @@ class Place(NamedTuple):
 
 
 # Sizes that programs write which do not know the length: none, or the largest.
-_UNKNOWN = frozenset({0, 2**31 - 1, 2**32 - 1, 2**56 - 1, 2**63 - 1, 2**64 - 1})
+_UNKNOWN = frozenset({0, 2**56 - 1, 2**63 - 1, 2**64 - 1})
+# Of those of 32 bits, some write the largest less the length of the headers.
+_NEARLY_LARGEST = frozenset({2**31 - 2**16, 2**32 - 2**16})
 # A few bytes are missing from many files that play well.
 _SLACK = 0.99
 
@@ -55,8 +57,7 @@ def cut_off_note(source: Source, format: str, kind: Literal["sound", "film"]) ->
 
 
 def _is_unknown(length: int) -> bool:
-    # Some write the largest size less the length of the headers.
-    return length in _UNKNOWN or length - length % 2**16 == 2**32 - 2**16
+    return length in _UNKNOWN or length - length % 2**16 in _NEARLY_LARGEST
 
 
 def _wave(stream: BinaryIO) -> Place | None:

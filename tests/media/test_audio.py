@@ -439,9 +439,10 @@ def test_a_wave_file_that_ends_before_its_header_says_has_a_note(tmp_path):
     assert sound.notes == ("the sound is cut off: 25% of it is there",)
     stream = bytearray(whole.read_bytes())
     place = stream.index(b"data") + 4
-    stream[place : place + 4] = b"\xff" * 4
-    (tmp_path / "stream.wav").write_bytes(stream)
-    assert load(tmp_path / "stream.wav").notes == ()
+    for size in (0, 2**32 - 1, 2**32 - 45, 2**31 - 1, 2**31 - 2**12 - 36):
+        stream[place : place + 4] = size.to_bytes(4, "little")
+        (tmp_path / "stream.wav").write_bytes(stream)
+        assert load(tmp_path / "stream.wav").notes == ()
 
 
 def test_samples_that_are_no_numbers_are_silence_with_a_note(tmp_path):
