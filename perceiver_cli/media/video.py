@@ -40,9 +40,9 @@ from perceiver_cli.media.windows import choose_windows
 
 # Decoders keep reference frames: 44 bytes per pixel were measured for the maximum of H.264 (16
 # frames of 1.5 bytes and those in progress), while a still picture takes 10. Other codecs permit 6
-# to 8 reference frames at sizes near the limit.
+# to 8 reference frames at sizes near the limit; the decoder of AV1 (dav1d) holds more.
 _LIMIT_SHARE, _LIMIT_BYTES = 5, 39
-_FRAMES_HELD_BY_H264, _FRAMES_HELD = 29, 12
+_FRAMES_HELD, _FRAMES_USUALLY_HELD = {"h264": 29, "libdav1d": 14}, 12
 _USUAL_BYTES = 1.5
 
 # Fewer frames, or a smaller share, may be missing from a whole AVI file.
@@ -139,8 +139,7 @@ def _bytes_a_pixel(stream: Any) -> float:
     """Of all frames that the decoder holds."""
     format = stream.codec_context.format
     bytes_a_pixel = max(_USUAL_BYTES, format.padded_bits_per_pixel / 8 if format else 0)
-    held = _FRAMES_HELD_BY_H264 if stream.codec_context.name == "h264" else _FRAMES_HELD
-    return held * bytes_a_pixel
+    return _FRAMES_HELD.get(stream.codec_context.name, _FRAMES_USUALLY_HELD) * bytes_a_pixel
 
 
 def _decode_sound(

@@ -227,6 +227,7 @@ MAKERS: dict[str, Callable[..., None]] = {
     "h264.mp4": _film("libx264", "yuv420p", 5.6, preset="ultrafast", refs="16"),
     "deep-h264.mp4": _film("libx264", "yuv420p10le", 11.2, preset="ultrafast", refs="16"),
     "deep-hevc.mp4": _film("libx265", "yuv420p10le", 5, 12, preset="ultrafast", refs="6"),
+    "deep-av1.mp4": _film("libsvtav1", "yuv420p10le", 5.4, 12, preset="12"),
     "vp9.webm": _film("libvpx-vp9", "yuv420p", 5, 12, deadline="realtime"),
     "strip.tiff": _picture("RGB", compression="tiff_adobe_deflate", strip_size=2**31 - 1),
     "alpha.npy": _array("|u1", 4, "MAX_PIXELS", 1),

@@ -6,7 +6,9 @@ from perceiver_cli.errors import InputError
 from perceiver_cli.media.animation import load_animation
 from perceiver_cli.media.specs import VideoSpec
 from perceiver_cli.media.types import Source
+from perceiver_cli.media.video import load_video
 from tests import samples
+from tests.media.test_camera_films import film
 
 
 @pytest.mark.parametrize("number", [1, 5])
@@ -52,3 +54,26 @@ def test_animations_may_be_less_large(tmp_path, monkeypatch, suffix, share):
         with pytest.raises(InputError) as caught:
             load_animation(Source(str(path)), suffix, spec)
         assert caught.value.kind == "too_large"
+
+
+@pytest.mark.parametrize(
+    ("codec", "pixels", "bytes_a_pixel"),
+    [
+        ("mpeg4", "yuv420p", 39),
+        ("libx264", "yuv420p", 29 * 1.5),
+        ("libx264", "yuv420p10le", 29 * 3),
+        ("libx265", "yuv444p10le", 12 * 6),
+        ("libsvtav1", "yuv420p", 39),
+        ("libsvtav1", "yuv420p10le", 14 * 3),
+    ],
+)
+def test_films_may_be_less_large(tmp_path, monkeypatch, codec, pixels, bytes_a_pixel):
+    source = film(tmp_path / "a.mp4", codec, pixels, None)
+    spec = VideoSpec(frames=2, window_s=1.0, max_windows=1, short_side=32, sound_rate=None)
+    least = 5 * 96 * 64 * bytes_a_pixel / 39
+    monkeypatch.setattr("perceiver_cli.media.video.MAX_PIXELS", int(least) + 6)
+    load_video(source, "mp4", spec)
+    monkeypatch.setattr("perceiver_cli.media.video.MAX_PIXELS", int(least) - 6)
+    with pytest.raises(InputError) as caught:
+        load_video(source, "mp4", spec)
+    assert caught.value.kind == "too_large"
