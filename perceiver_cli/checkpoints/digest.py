@@ -1,4 +1,4 @@
-"""What tells results from others: by the weights and by the options. Imports no torch."""
+"""Digests of weights and options, by which a resumed run recognises its own results."""
 
 from __future__ import annotations
 

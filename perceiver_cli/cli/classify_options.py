@@ -38,7 +38,7 @@ NullOption = Annotated[
     typer.Option(
         "--null",
         "-0",
-        help="That list is separated by NUL bytes (find -print0).",
+        help="Names in that list are separated by NUL (find -print0).",
         rich_help_panel=READING,
     ),
 ]
@@ -46,7 +46,7 @@ ArchivesOption = Annotated[
     bool,
     typer.Option(
         "--archives",
-        help="Of a folder, read the members of .tar and .zip files too.",
+        help="Also read the members of .tar and .zip files found in folders.",
         rich_help_panel=READING,
     ),
 ]
@@ -57,7 +57,7 @@ TopOption = Annotated[
         "-k",
         min=1,
         metavar="K",
-        help="Predictions for each input.",
+        help="Number of predictions for each input.",
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -68,7 +68,7 @@ MinScoreOption = Annotated[
         max=1.0,
         metavar="X",
         show_default=False,
-        help="Leave out predictions under this.",
+        help="Leave out predictions with a lower score.",
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -76,7 +76,7 @@ ClassesOption = Annotated[
     list[str] | None,
     typer.Option(
         metavar="A,B,...",
-        help="Choose among these classes, groups or kinds alone, which then share all of the "
+        help="Choose among these classes, groups or kinds only, which then share all of the "
         "score; repeatable.",
         rich_help_panel=OUTPUT,
     ),
@@ -140,29 +140,29 @@ ExplainOption = Annotated[
 ]
 ShowOption = Annotated[
     bool,
-    typer.Option("--show", help="A small heat map below each table.", rich_help_panel=OUTPUT),
+    typer.Option("--show", help="Print a small heat map below each table.", rich_help_panel=OUTPUT),
 ]
 ReportOption = Annotated[
     Path | None,
     typer.Option(
         "--report",
         metavar="FILE.html",
-        help="Make a page to look through, too.",
+        help="Also make an HTML page to look through.",
         show_default=False,
         rich_help_panel=OUTPUT,
     ),
 ]
 QuietOption = Annotated[
     bool,
-    typer.Option("--quiet", "-q", help="On stderr, nothing but errors.", rich_help_panel=OUTPUT),
+    typer.Option("--quiet", "-q", help="Print only errors on stderr.", rich_help_panel=OUTPUT),
 ]
 VerboseOption = Annotated[
     bool,
     typer.Option(
         "--verbose",
         "-v",
-        help="Full tables for several inputs too; name files passed over; what libraries "
-        "say of files that fail; times.",
+        help="Also print full tables for several inputs, files passed over, what libraries say "
+        "of files that fail, and times.",
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -202,7 +202,7 @@ TimeoutOption = Annotated[
     typer.Option(
         min=0.0,
         metavar="SECONDS",
-        help="For decoding one file; 0 is no limit.  "
+        help="Time limit for decoding one file; 0: no limit.  "
         "[default: 300, from 5 files on; fewer have none]",
         show_default=False,
         rich_help_panel=READING,
@@ -211,7 +211,7 @@ TimeoutOption = Annotated[
 BatchSizeOption = Annotated[
     int,
     typer.Option(
-        min=1, metavar="N", help="Inputs the model reads at once.", rich_help_panel=MACHINE
+        min=1, metavar="N", help="Inputs in one batch of the model.", rich_help_panel=MACHINE
     ),
 ]
 RayOption = Annotated[

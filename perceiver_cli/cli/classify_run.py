@@ -54,7 +54,7 @@ class ClassifyRun:
     Args:
         selection: The inputs.
         destination: Where Results go.
-        settings: Of the Classifier, without attention and timeout.
+        settings: The Classifier's, without attention and timeout.
         attention: Whether attention is measured; None: where the output shows it.
         timeout: Seconds for decoding one input; None limits, and isolates, the decoding of more
             than a few inputs.

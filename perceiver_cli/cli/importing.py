@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def importing() -> Iterator[None]:
-    """Inside the block nothing is searched for garbage, and what it makes never will be.
+    """Disables garbage collection in the block, then freezes the objects created in it.
 
     Modules stay; searching through all of torch's costs as much as some of the imports do.
     """

@@ -52,7 +52,7 @@ def list_weights(format: PlainFormatOption = Format.table) -> None:
 
 @models.command("info", cls=Command)
 def info(
-    name: Annotated[str, typer.Argument(metavar="NAME|FILE", help="Which weights.")],
+    name: Annotated[str, typer.Argument(metavar="NAME|FILE", help="The weights.")],
     format: PlainFormatOption = Format.table,
 ) -> None:
     """Show a model card.
@@ -80,7 +80,7 @@ def verify(
         list[str] | None,
         typer.Argument(
             metavar="[NAME|FILE]...",
-            help="Which weights.  [default: all at hand]",
+            help="The weights.  [default: all at hand]",
             show_default=False,
         ),
     ] = None,
@@ -106,7 +106,7 @@ def verify(
 
 @models.command("pull", cls=Command)
 def pull_weights(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Which published weights.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The published weights.")],
 ) -> None:
     """Fetch one of DeepMind's published classifiers and convert it.
 
@@ -176,13 +176,15 @@ def choose_default(
             metavar="MODALITY",
             parser=parse_modality,
             autocompletion=modality_names,
-            help="Whose default.",
+            help="The modality whose default is set.",
             show_default=False,
         ),
     ] = None,
     name: Annotated[
         str | None,
-        typer.Argument(metavar="NAME", help="Which weights, from now on.", show_default=False),
+        typer.Argument(
+            metavar="NAME", help="The weights that serve it from now on.", show_default=False
+        ),
     ] = None,
 ) -> None:
     """Choose which weights serve a modality.

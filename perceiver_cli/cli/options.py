@@ -108,7 +108,7 @@ IncludeOption = Annotated[
     list[str] | None,
     typer.Option(
         metavar="PATTERN",
-        help="Of a folder, take only files like '*.jpg' or 'trip/*'; repeatable.",
+        help="Take only files of folders that match, such as '*.jpg' or 'trip/*'; repeatable.",
         rich_help_panel=READING,
     ),
 ]
@@ -116,7 +116,7 @@ ExcludeOption = Annotated[
     list[str] | None,
     typer.Option(
         metavar="PATTERN",
-        help="Of a folder, leave out such files and folders; repeatable.",
+        help="Leave out files and subfolders that match; repeatable.",
         rich_help_panel=READING,
     ),
 ]
@@ -181,7 +181,7 @@ PlainFormatOption = Annotated[
         "--format",
         metavar="FORMAT",
         callback=_check_plain,
-        help="table or json.",
+        help="Format of the output: table or json.",
         rich_help_panel=OUTPUT,
     ),
 ]

@@ -35,7 +35,7 @@ def report(
     output: Annotated[
         Path,
         typer.Option(
-            "--output", "-o", metavar="FILE", help="The page, HTML.", rich_help_panel=OUTPUT
+            "--output", "-o", metavar="FILE", help="The HTML page to write.", rich_help_panel=OUTPUT
         ),
     ],
     method: MethodOption = None,

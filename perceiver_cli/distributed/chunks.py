@@ -42,7 +42,7 @@ def chunks(
     """The chunks of a run.
 
     Args:
-        inputs: In any order; archives unopened. A path that comes twice is taken once.
+        inputs: The inputs, in any order; archives unopened. A path that comes twice is taken once.
         run: What the names of its parts begin with.
         done: What needs no work.
         size: How many inputs are in a chunk.

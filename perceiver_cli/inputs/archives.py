@@ -61,9 +61,9 @@ class MemberSource(Source):
 
     Attributes:
         archive: The archive; None if the content is in memory.
-        kind: Of the archive.
+        kind: The kind of the archive.
         member: The member's own name.
-        size: In bytes, if known.
+        size: Its size in bytes, if known.
         version: Changes with the content: its checksum, or the time of modification.
     """
 

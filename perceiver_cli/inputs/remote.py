@@ -35,7 +35,7 @@ class RemoteSource(Source):
     """A remote object, named by a URL.
 
     Attributes:
-        size: In bytes, once known.
+        size: Its size in bytes, once known.
         version: Changes with the content: its ETag, or the time of modification.
         blocks: Its cached blocks, shared by all streams.
     """

@@ -20,7 +20,7 @@ def encode(rows: Iterable[Row], format: str) -> bytes:
     """The content of a part.
 
     Args:
-        rows: For parquet as `schema.row` makes them; for jsonl records.
+        rows: Rows as `schema.row` makes them for parquet; records for jsonl.
         format: "parquet" or "jsonl".
     """
     if format == "jsonl":
