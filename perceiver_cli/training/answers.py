@@ -1,4 +1,4 @@
-"""How good answers are, at the level that they are given at, and what unknown files are told."""
+"""How good answers are, at the level that they are given at, and what is said of unknown files."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class AnswerMeasures:
         """As cards and JSON have them: shares with four digits."""
         figures = {name: _rounded(value) for name, value in vars(self).items() if name != "levels"}
         levels = {
-            level: {name: _rounded(value) for name, value in found.items()}
-            for level, found in self.levels.items()
+            level: {name: _rounded(value) for name, value in shares.items()}
+            for level, shares in self.levels.items()
         }
         return figures | {"levels": levels}
 
@@ -103,9 +103,9 @@ def add_calibration(
     levels = {}
     for nodes in tree.levels:
         if nodes.level in measures.levels:
-            found = nodes.scores(scores)
-            right = found.argmax(1) == nodes.of_class[truth]
-            error = calibration_error(found.max(1), right)
+            node_scores = nodes.scores(scores)
+            right = node_scores.argmax(1) == nodes.of_class[truth]
+            error = calibration_error(node_scores.max(1), right)
             levels[str(nodes.level)] = measures.levels[nodes.level] | {"ece": error}
     return AnswerMeasures(**(vars(measures) | {"levels": levels}))
 
@@ -155,8 +155,8 @@ def is_right(answer: Answer | None, label: Label | None) -> bool:
     """
     if answer is None or label is None:
         return False
-    own = label.label if answer.level == "class" else getattr(label, answer.level)
-    return bool(answer.label == own)
+    true_label = label.label if answer.level == "class" else getattr(label, answer.level)
+    return bool(answer.label == true_label)
 
 
 def _share(right: np.ndarray) -> float | None:

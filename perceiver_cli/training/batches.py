@@ -115,9 +115,9 @@ class Batches:
         if self.device.type == "cpu":
             for number in steps:
                 yield self.draw(number, progress(number))
-        yield from one_ahead(self._draw_beside(number, progress) for number in steps)
+        yield from one_ahead(self._draw_in_own_stream(number, progress) for number in steps)
 
-    def _draw_beside(self, step: int, progress: ProgressAt) -> Batch:
+    def _draw_in_own_stream(self, step: int, progress: ProgressAt) -> Batch:
         """As `draw`. On CUDA in a stream of its own, which does not wait for the model's."""
         if self._stream is None:
             return self.draw(step, progress(step))

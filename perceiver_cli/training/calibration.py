@@ -83,7 +83,10 @@ def calibrate(
 
 
 def load_sample(
-    run: Path, train_files: LabelledFolder, adapter: Adapter, tell: Callable[[str, int, int], None]
+    run: Path,
+    train_files: LabelledFolder,
+    adapter: Adapter,
+    on_file: Callable[[str, int, int], None],
 ) -> Cache:
     """Some of the training files as inference reads them, in the run's folder.
 
@@ -91,7 +94,7 @@ def load_sample(
         run: The folder, in which they are kept decoded.
         train_files: The files that were trained on.
         adapter: Reads them, without augmentation.
-        tell: Called with (stage, done, total) after every file.
+        on_file: Called with (stage, done, total) after every file.
 
     Returns:
         At most FAMILIAR_FILES files, evenly spaced over the classes.
@@ -100,7 +103,7 @@ def load_sample(
         run / "known",
         evenly_spaced(train_files, FAMILIAR_FILES),
         adapter.recipe,
-        lambda done, total: tell("familiar files", done, total),
+        lambda done, total: on_file("familiar files", done, total),
     )
 
 
@@ -111,11 +114,11 @@ def _single_streams(adapter: Adapter) -> list[str]:
 
 def _level_temperature(nodes: Nodes, scores: FloatArray, out: Outputs) -> float:
     """What makes the true nodes of a level likeliest; a class in no node counts alone."""
-    own = nodes.of_class[out.classes]
+    true_nodes = nodes.of_class[out.classes]
     members = np.where(
-        (own < 0)[:, None],
+        (true_nodes < 0)[:, None],
         np.arange(scores.shape[1]) == out.classes[:, None],
-        nodes.of_class == own[:, None],
+        nodes.of_class == true_nodes[:, None],
     )
 
     def loss(temperature: float) -> float:

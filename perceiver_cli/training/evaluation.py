@@ -85,7 +85,9 @@ class Evaluation:
         figures: dict[str, Any] = self.measures.rounded() | {"failed": len(self.failed)}
         figures["answers"] = self.answers.rounded()
         if self.corrupted:
-            figures["robustness"] = {n: found.rounded() for n, found in self.corrupted.items()}
+            figures["robustness"] = {
+                name: measures.rounded() for name, measures in self.corrupted.items()
+            }
         if self.unknown:
             figures["unknown"] = self.unknown
         return figures
@@ -154,7 +156,7 @@ def evaluate(
             classified.
         InputError: A file is broken, and the options say to stop at one.
     """
-    found = _evaluate_files(options, classifier, on_file)
+    evaluation = _evaluate_files(options, classifier, on_file)
     if options.robustness:
         modality = classifier.header.recipe["modality"]
         corrupted = {
@@ -166,12 +168,13 @@ def evaluate(
             )
             for name, corruption in part(modality, "corruptions").items()
         }
-        found = replace(found, corrupted={n: each.measures for n, each in corrupted.items()})
+        measures = {name: each.measures for name, each in corrupted.items()}
+        evaluation = replace(evaluation, corrupted=measures)
     unknown = {
         folder.resolve().name: _evaluate_unknown(folder, classifier, on_file)
         for folder in options.unknown
     }
-    return replace(found, unknown=unknown)
+    return replace(evaluation, unknown=unknown)
 
 
 def _evaluate_unknown(
@@ -179,14 +182,14 @@ def _evaluate_unknown(
 ) -> dict[str, Any]:
     """What is said of a folder's files, at any depth."""
     labels = folder / "labels.tsv"
-    found = []
+    classified = []
     for result in classifier.stream(walk(str(folder), FileFilter(recursive=True))):
         if result.ok:
-            found.append(replace(result, predictions=[], attention=None))
+            classified.append(replace(result, predictions=[], attention=None))
         on_file()
-    if not found:
+    if not classified:
         raise UsageError(f"{folder}: nothing in it could be classified")
-    return measure_unknown(found, labels_by_id(labels) if labels.is_file() else {})
+    return measure_unknown(classified, labels_by_id(labels) if labels.is_file() else {})
 
 
 def _evaluate_files(
@@ -204,7 +207,7 @@ def _evaluate_files(
     scores, truth, answered = [], [], []
     failed: list[LeftOut] = []
     results = classifier.stream_items((path for path, _ in labelled.files), decoder)
-    for (path, own), (item, result) in zip(labelled.files, results, strict=True):
+    for (path, folder_class), (item, result) in zip(labelled.files, results, strict=True):
         on_file()
         if result.ok and result.signal == "present":
             row = np.zeros(len(header.labels))
@@ -212,17 +215,17 @@ def _evaluate_files(
                 row[prediction.index] = prediction.score
             scores.append(row)
             answered.append(replace(result, predictions=[], attention=None))
-            truth.append(classes[own])
+            truth.append(classes[folder_class])
             continue
         if result.ok:
-            failed.append(left_out_without_signal(str(path), classes[own], result.signal))
+            failed.append(left_out_without_signal(str(path), classes[folder_class], result.signal))
             continue
         assert isinstance(item, FailedItem)
-        entry = left_out_by_error(item.source, classes[own], item.error)
+        entry = left_out_by_error(item.source, classes[folder_class], item.error)
         failed.append(entry)
         if options.fail_fast and entry.kind == "broken":
             raise InputError(item.error.kind, f"{path}: {item.error.message}")
-    for missing in {classes[own] for _, own in labelled.files} - set(truth):
+    for missing in {classes[folder_class] for _, folder_class in labelled.files} - set(truth):
         first = next(entry for entry in failed if entry.class_index == missing)
         raise UsageError(
             f"no file of class {header.labels[missing].id} could be classified "

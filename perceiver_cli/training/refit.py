@@ -50,12 +50,12 @@ class RefitOptions:
     settings: dict[str, Any] = field(default_factory=dict)
 
 
-def refit(options: RefitOptions, tell: Callable[[str, int, int], None]) -> Header:
+def refit(options: RefitOptions, on_file: Callable[[str, int, int], None]) -> Header:
     """Fits temperatures and the statistics of familiar inputs, and writes them into the header.
 
     Args:
         options: What to fit to.
-        tell: Called with (stage, done, total) after every file.
+        on_file: Called with (stage, done, total) after every file.
 
     Returns:
         The new header.
@@ -78,11 +78,11 @@ def refit(options: RefitOptions, tell: Callable[[str, int, int], None]) -> Heade
         options.run / "held",
         held_files,
         adapter.recipe,
-        lambda done, total: tell("held-out files", done, total),
+        lambda done, total: on_file("held-out files", done, total),
     )
     if not len(held_cache):
         raise UsageError(f"{options.folder}: no file is held out to fit to (--hold-out)")
-    known = load_sample(options.run, train_files, adapter, tell)
+    known = load_sample(options.run, train_files, adapter, on_file)
     model = build_model(checkpoint, str(options.checkpoint)).to(torch.device(options.device))
     header = calibrate(header, model, adapter, held_cache, known)
     replace_header(options.checkpoint, header)

@@ -113,7 +113,7 @@ def train(options: TrainingOptions, listener: Listener) -> Header:
 
     Args:
         options: What to train on and into.
-        listener: Told of the progress.
+        listener: Its methods are called with the progress.
 
     Returns:
         The header of the checkpoint.

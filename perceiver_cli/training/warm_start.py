@@ -82,8 +82,10 @@ def load_matching_weights(model: Perceiver, adapter: Adapter, initial: Checkpoin
         projection = level_channels(sound, adapter.recipe)
         if projection is not None:
             tensors = tensors | widen_cross_attends(model, tensors, projection)
-    own = model.state_dict()
-    fitting = {n: t for n, t in tensors.items() if n in own and own[n].shape == t.shape}
+    new_tensors = model.state_dict()
+    fitting = {
+        n: t for n, t in tensors.items() if n in new_tensors and new_tensors[n].shape == t.shape
+    }
     model.load_state_dict(fitting, strict=False)
 
 
@@ -157,12 +159,12 @@ def widen_cross_attends(
         Tensors of the new cross-attends. The old query-key channels come first in every head; the
         new ones have zero queries and outputs, so that they add nothing at the start.
     """
-    own, heads = model.state_dict(), model.config.cross_heads
+    new_tensors, heads = model.state_dict(), model.config.cross_heads
     taken: dict[str, Tensor] = {}
     for name in {n.split(".norm_scale")[0] for n in tensors if n.endswith(".norm_scale")}:
         scale, shift = tensors[f"{name}.norm_scale"], tensors[f"{name}.norm_shift"]
         value = tensors[f"{name}.value.weight"]
-        few, many = (of[f"{name}.query.bias"].shape[0] // heads for of in (tensors, own))
+        few, many = (of[f"{name}.query.bias"].shape[0] // heads for of in (tensors, new_tensors))
         wider = {
             "query.weight": tensors[f"{name}.query.weight"] * (many / few) ** 0.5,
             "query.bias": tensors[f"{name}.query.bias"] * (many / few) ** 0.5,
@@ -172,11 +174,11 @@ def widen_cross_attends(
         }
         for part, tensor in wider.items():
             zero = part.startswith("query") or part.endswith("bias")
-            blank = own[f"{name}.{part}"].clone()
+            blank = new_tensors[f"{name}.{part}"].clone()
             blank = blank.zero_() if zero else blank
             blank.unflatten(0, (heads, -1))[:, :few] = tensor.unflatten(0, (heads, -1))
             taken[f"{name}.{part}"] = blank
-        out = torch.zeros_like(own[f"{name}.out.weight"])
+        out = torch.zeros_like(new_tensors[f"{name}.out.weight"])
         old = tensors[f"{name}.out.weight"].unflatten(1, (heads, -1))
         out.unflatten(1, (heads, -1))[:, :, :few] = old
         taken[f"{name}.out.weight"] = out

@@ -26,18 +26,18 @@ def pictures(tmp_path) -> Path:
 
 def test_files_are_decoded_once(pictures, tmp_path):
     folder, recipe = read_folder(pictures, "train"), ImageRecipe()
-    told = []
+    calls = []
     cache = load_or_decode(
-        tmp_path / "cache", folder, recipe, lambda done, total: told.append(done)
+        tmp_path / "cache", folder, recipe, lambda done, total: calls.append(done)
     )
     assert cache.streams["image"].shape == (6, 64, 64, 3)
     assert cache.classes.tolist() == [0, 0, 0, 1, 1, 1]
     (notes,) = cache.left_out
     assert (notes.class_index, notes.kind) == (0, "passed_over")
     assert notes.path.endswith("notes.txt")
-    assert told == list(range(1, 8))
-    again = load_or_decode(tmp_path / "cache", folder, recipe, lambda done, total: told.append(0))
-    assert 0 not in told
+    assert calls == list(range(1, 8))
+    again = load_or_decode(tmp_path / "cache", folder, recipe, lambda done, total: calls.append(0))
+    assert 0 not in calls
     np.testing.assert_array_equal(again.streams["image"], cache.streams["image"])
     assert again.left_out == cache.left_out
 

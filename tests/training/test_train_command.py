@@ -369,8 +369,8 @@ def test_evaluate_says_that_it_measures_on_the_training_files(pictures, tmp_path
     target = tmp_path / "own.safetensors"
     monkeypatch.setattr(sys, "argv", ["perceiver", "train", str(pictures / "train")])
     assert train(run, pictures / "train", target).exit_code == 0
-    told = f"perceiver: {pictures / 'train'}: the model was trained on these files"
-    assert told in run("evaluate", pictures / "train", "--model", target).stderr
+    message = f"perceiver: {pictures / 'train'}: the model was trained on these files"
+    assert message in run("evaluate", pictures / "train", "--model", target).stderr
     assert (
         "trained on" not in run("evaluate", pictures, "--model", target, "--split", "train").stderr
     )

@@ -84,6 +84,6 @@ def drop_side(points: Tensor, share: float) -> Tensor:
     """
     batch, count, _ = points.shape
     depth = (points @ torch.randn(batch, 3, 1)).squeeze(-1)
-    kept = depth.argsort(1)[:, : max(1, round((1 - share) * count))]
-    points = points.gather(1, kept.unsqueeze(-1).expand(-1, -1, 3))
+    nearest = depth.argsort(1)[:, : max(1, round((1 - share) * count))]
+    points = points.gather(1, nearest.unsqueeze(-1).expand(-1, -1, 3))
     return points - points.mean(1, keepdim=True)

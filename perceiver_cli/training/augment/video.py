@@ -40,8 +40,8 @@ class VideoAugmentation(Augmentation):
             order = shuffle_within_class(targets)
             wave = torch.roll(audio[order].float(), int(torch.randint(audio.shape[1], ())), 1)
             features["audio"] = augmented_features(self.adapter.audio, wave)
-            heard = arrays.get("teacher_audio")
-            logits.append(None if heard is None else heard[order])
+            audio_logits = arrays.get("teacher_audio")
+            logits.append(None if audio_logits is None else audio_logits[order])
         known = [array.mean((2, 3), keepdim=True) for array in logits if array is not None]
         if known and len(known) == len(features):
             targets = distil(targets, torch.stack(known).sum(0), self.teacher_share)

@@ -105,8 +105,8 @@ def _decode(
     try:
         detection = identify(source)
         if serving(detection.modality) != modality:
-            found = find_modality(detection.modality).one
-            return LeftOut(source.path, class_index, "other_modality", f"is {found}")
+            reason = f"is {find_modality(detection.modality).one}"
+            return LeftOut(source.path, class_index, "other_modality", reason)
         windows = decode(source, detection, preparation).windows
     except InputError as error:
         return left_out_by_error(source, class_index, error)

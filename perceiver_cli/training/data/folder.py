@@ -104,7 +104,7 @@ def hold_out(
         seed: Seed of the random choice.
 
     Returns:
-        The files that are kept, and those held out.
+        The files to train on, and those that are held out.
 
     Raises:
         UsageError: `groups` is no regular expression.
@@ -116,10 +116,10 @@ def hold_out(
     rng = random.Random(seed)
     by_class: dict[int, dict[str, list[tuple[Path, int]]]] = {}
     for path, index in folder.files:
-        found = pattern.search(path.name) if pattern else None
-        group = found.group() if found else str(path)
+        match = pattern.search(path.name) if pattern else None
+        group = match.group() if match else str(path)
         by_class.setdefault(index, {}).setdefault(group, []).append((path, index))
-    kept, held = [], []
+    train, held = [], []
     for members in by_class.values():
         total = sum(map(len, members.values()))
         wanted = max(1, round(share * total)) if share and total >= 4 and len(members) > 1 else 0
@@ -128,8 +128,8 @@ def hold_out(
         while len(taken) < wanted and len(order) > 1:
             taken += members[order.pop()]
         held += taken
-        kept += [entry for group in order for entry in members[group]]
-    return LabelledFolder(folder.labels, sorted(kept)), LabelledFolder(folder.labels, sorted(held))
+        train += [entry for group in order for entry in members[group]]
+    return LabelledFolder(folder.labels, sorted(train)), LabelledFolder(folder.labels, sorted(held))
 
 
 def evenly_spaced(folder: LabelledFolder, count: int) -> LabelledFolder:

@@ -71,10 +71,10 @@ def _with_music(samples: np.ndarray, rate: int, rng: np.random.Generator) -> np.
     return result
 
 
-def _at_10_db(samples: np.ndarray, beside: np.ndarray) -> np.ndarray:
-    """`beside`, 10 dB quieter than the samples."""
-    loudness = np.sqrt(np.mean(np.square(samples))) / max(1e-9, np.sqrt(np.mean(beside**2)))
-    result: np.ndarray = beside * loudness * 10 ** (-10 / 20)
+def _at_10_db(samples: np.ndarray, added: np.ndarray) -> np.ndarray:
+    """`added`, 10 dB quieter than the samples."""
+    loudness = np.sqrt(np.mean(np.square(samples))) / max(1e-9, np.sqrt(np.mean(added**2)))
+    result: np.ndarray = added * loudness * 10 ** (-10 / 20)
     return result
 
 
