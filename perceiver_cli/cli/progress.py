@@ -9,7 +9,10 @@ from typing import Any
 class Bar:
     """Counts what is done, on a terminal; elsewhere, or unwanted, it does nothing.
 
-    total: how many inputs there are, or None while nobody knows.
+    Args:
+        total: How many inputs there are; None while nobody knows.
+        wanted: Whether to show anything.
+        task: What is being done.
     """
 
     def __init__(

@@ -33,7 +33,7 @@ USUAL_READ_OPTIONS, ALL_FILES = ReadOptions(), FileFilter()
 class Decode:
     """Chunks -> prepared items, in a process apart: a decoder that crashes costs its file alone.
 
-    Args:
+    Attributes:
         model: The checkpoint for every input; None: each modality's default.
         modality: What every input has to be; "auto": whatever its content says.
         strict: Whether an input fails of which something was left out or repaired.
@@ -126,7 +126,11 @@ class Predict:
 
 @dataclass(frozen=True)
 class Write:
-    """Rows -> one part of the output each."""
+    """Rows -> one part of the output each.
+
+    Attributes:
+        output: The folder of the parts.
+    """
 
     output: PartFolder
 

@@ -42,7 +42,11 @@ _OPENERS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7z
 
 @dataclass(frozen=True)
 class FailedSource(Source):
-    """An input that cannot be read, and why."""
+    """An input that cannot be read.
+
+    Attributes:
+        error: Why not.
+    """
 
     error: InputError = field(default_factory=lambda: InputError("unreadable", ""))
 

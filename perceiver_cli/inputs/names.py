@@ -54,7 +54,13 @@ def archive_kind(name: str) -> ArchiveKind | None:
 
 
 def member_name(kind: ArchiveKind, member: str, archive: str) -> str:
-    """The name of a member; `split_member` is the inverse."""
+    """The name of a member; `split_member` is the inverse.
+
+    Args:
+        kind: The kind of the archive.
+        member: The member's own name.
+        archive: The name of the archive.
+    """
     return f"{kind}://{member}::{archive}"
 
 

@@ -16,10 +16,16 @@ _SHADES, _SHADES_ASCII = " ░▒▓█", " .:=#"
 
 
 def show_blocks(console: Console, pixels: np.ndarray, widest: int, tallest: int) -> None:
-    """Prints uint8 [h, w, 3] in at most `widest` columns and `tallest` rows.
+    """Prints a picture as block characters.
 
     In colour each half of a block is a pixel; without colour, denser characters stand for lighter
     pixels.
+
+    Args:
+        console: Where to print.
+        pixels: uint8 [height, width, 3].
+        widest: The most columns it may take.
+        tallest: The most rows it may take.
     """
     height, width = pixels.shape[:2]
     columns = max(1, min(widest, console.width, round(2 * tallest * width / height)))

@@ -37,7 +37,13 @@ _LEAST = 0.005
 
 
 def show_detail(console: Console, result: Classification, verbose: bool = False) -> None:
-    """Prints a Classification; verbose adds how long it took."""
+    """Prints a Classification.
+
+    Args:
+        console: Where to print.
+        result: The Classification.
+        verbose: Whether to print all events and cross-attends, and how long it took.
+    """
     show_heading(console, result.path, result.modality, result.detected_by, result.input)
     show_sentence(console, answer_in_words(result), f"bold {answer_style(result)}")
     if result.signal != "present":
@@ -58,7 +64,15 @@ def show_detail(console: Console, result: Classification, verbose: bool = False)
 def show_heading(
     console: Console, path: str, modality: str, detected_by: str, facts: dict[str, Any]
 ) -> None:
-    """The file, its type and why, and its facts: in one line, or in two if they do not fit."""
+    """Prints the file, its type and its facts: in one line, or in two if they do not fit.
+
+    Args:
+        console: Where to print.
+        path: The path of the file.
+        modality: Its modality.
+        detected_by: What the modality was detected by.
+        facts: The record's `input`.
+    """
     name = Text(display_path(path), style="bold", overflow="fold")
     kind = Text.assemble((modality, "cyan"), f" ({escape_controls(detected_by)})")
     kind += f": {input_in_words(modality, facts)}"

@@ -19,7 +19,13 @@ _NARROW = 50
 
 
 def show_events(console: Console, events: list[dict[str, Any]], every: bool) -> None:
-    """A row for each event of the record; every: without a limit on their number."""
+    """Prints a row for each event.
+
+    Args:
+        console: Where to print.
+        events: The record's `events`; at least one.
+        every: Whether to print all of them, however many there are.
+    """
     shown = events if every else events[:_MOST]
     times = [f"{clock(event['start_s'])}-{clock(event['end_s'])}" for event in shown]
     wide = max(map(len, times))

@@ -43,7 +43,13 @@ def plain_table() -> Table:
 
 
 def show_sentence(console: Console, text: str, style: str = "") -> None:
-    """Prints a sentence that stands alone, in lines of the console's width."""
+    """Prints a sentence that stands alone, in lines of the console's width.
+
+    Args:
+        console: Where to print.
+        text: The sentence.
+        style: A style of rich.
+    """
     show(console, Text(wrap(text, console.width), style=style))
 
 
@@ -53,7 +59,13 @@ def is_ascii(console: Console) -> bool:
 
 
 def bar(share: float, width: int, ascii_only: bool) -> str:
-    """A score in [0, 1] as a bar of at most `width` cells."""
+    """A score as a bar.
+
+    Args:
+        share: The score, [0, 1].
+        width: How many cells the bar of 1 has.
+        ascii_only: Whether the bar is of "#".
+    """
     share = min(1.0, max(0.0, share))
     if ascii_only:
         return "#" * round(share * width)

@@ -44,7 +44,13 @@ def display_path(path: str) -> str:
 
 
 def shorten(path: str, width: int, gap: str = "…") -> str:
-    """At most `width` terminal cells: folders are cut at the end, then the name in the middle."""
+    """Shortens a path: folders are cut at the end, then the name in the middle.
+
+    Args:
+        path: The path, or any other text.
+        width: How many terminal cells it may have.
+        gap: What stands for the part that is left out.
+    """
     from rich.cells import cell_len
 
     if cell_len(path) <= width:
@@ -89,7 +95,13 @@ def seconds_in_words(seconds: float) -> str:
 
 
 def count(number: int, noun: str, plural: str = "") -> str:
-    """ "1 file", "1,204 files"; plural: where it is not the noun with an s."""
+    """A number with its noun: "1 file", "1,204 files".
+
+    Args:
+        number: How many.
+        noun: What is counted, in the singular.
+        plural: Its plural; "": the noun with an s.
+    """
     return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
 
 

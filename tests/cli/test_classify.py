@@ -11,11 +11,6 @@ from tests.samples import make_picture, make_sound
 
 
 @pytest.fixture
-def model(weights) -> Path:
-    return weights["image"]
-
-
-@pytest.fixture
 def folder(tmp_path, monkeypatch) -> Path:
     """A folder, also the current one, with two pictures, one of them below, and a text."""
     monkeypatch.chdir(tmp_path)

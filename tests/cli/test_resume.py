@@ -19,11 +19,6 @@ FILES = 40
 
 
 @pytest.fixture
-def model(weights) -> Path:
-    return weights["image"]
-
-
-@pytest.fixture
 def folder(tmp_path, monkeypatch) -> Path:
     monkeypatch.chdir(tmp_path)
     place = tmp_path / "holiday"

@@ -53,12 +53,26 @@ _NO_ANSWER = {"unsure": "not sure", "empty": "nothing there"}
 
 @dataclass(frozen=True)
 class Card:
-    """One Result on the page: plain text and numbers, pictures of one size (width, height) as
-    data: URLs.
+    """One Result on the page, as plain text and numbers.
 
-    state: "sure" with an answer, "unsure" without one, "empty" without a signal, or "failed".
-    label: of the answer, or the reason why there is none; answer: the same with scores and a guess;
-    caption: what the heat shows, in words.
+    Attributes:
+        number: Its place on the page, from 1.
+        path: The file as people see it.
+        state: "sure" with an answer, "unsure" without one, "empty" without a signal, or "failed".
+        modality: Its modality.
+        model: The name of the weights.
+        facts: The facts of the file in words.
+        message: The error, if it failed.
+        label: The label of the answer, or the reason why there is none.
+        answer: The answer with its score, or a guess.
+        score: The score of the answer or of the best prediction.
+        predictions: (label, score), the best first.
+        caption: What the heat shows, in words.
+        segments: The segments in words.
+        plain: The thumbnail as a data: URL.
+        heat: The thumbnail under its heat map as a data: URL.
+        size: (width, height) of both thumbnails in pixels.
+        timeline: The events over time.
     """
 
     number: int

@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 
 
 def encode_film(pictures: list[np.ndarray], seconds: list[float], ending: str) -> bytes:
-    """uint8 [h, w, 3] each, all of one even size, shown for that long -> the film's bytes."""
+    """A film as the content of a file.
+
+    Args:
+        pictures: uint8 [height, width, 3] each, all of one size with even sides.
+        seconds: How long each is shown.
+        ending: ".mp4", ".webp" or ".gif".
+    """
     content = io.BytesIO()
     if ending == ".mp4":
         _encode_mp4(pictures, seconds, content)

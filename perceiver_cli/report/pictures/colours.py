@@ -60,10 +60,14 @@ _HEAT = _heat_colours()
 
 @dataclass(frozen=True)
 class Scale:
-    """From 0 to `top` times an even share; larger values have the last colour.
+    """A colour scale of attributions.
 
     The scale is that of the square root: attention is so uneven that on a linear one all but a
     few peaks would be black.
+
+    Attributes:
+        top: The value of the last colour, in multiples of an even share. Larger values have the
+            same colour.
     """
 
     top: float
@@ -92,7 +96,16 @@ class Scale:
         return np.asarray(mixed.round().astype(np.uint8))
 
     def legend(self, width: int, height: int, *, overlaid: bool) -> np.ndarray:
-        """The scale from left to right, plain or over middle grey: uint8 [h, w, 3]."""
+        """The scale from left to right.
+
+        Args:
+            width: In pixels.
+            height: In pixels.
+            overlaid: Whether the colours are laid over middle grey, as over a picture.
+
+        Returns:
+            uint8 [height, width, 3].
+        """
         values = np.broadcast_to(np.linspace(0, 1, width) ** 2 * self.top, (height, width))
         if not overlaid:
             return self.colours(values)
@@ -100,7 +113,16 @@ class Scale:
 
 
 def enlarge(values: np.ndarray, rows: int, columns: int) -> np.ndarray:
-    """A grid [r, c] enlarged to [rows, columns] without interpolation."""
+    """Enlarges a grid without interpolation.
+
+    Args:
+        values: [r, c].
+        rows: The rows of the result.
+        columns: The columns of the result.
+
+    Returns:
+        [rows, columns].
+    """
     row = np.arange(rows) * values.shape[0] // rows
     column = np.arange(columns) * values.shape[1] // columns
     cells: np.ndarray = values[row][:, column]
@@ -116,9 +138,15 @@ def heat_on_crop(
 ) -> tuple[np.ndarray, tuple[int, int, int, int]]:
     """Heat over the part of a picture that the model read; the rest is dark grey.
 
-    pixels: uint8 [H, W, 3], possibly a reduced copy of a picture of `size` (width, height); box:
-    left, top, width, height in that picture. Returns the picture and the box in its own pixels
-    (left, top, right, bottom).
+    Args:
+        scale: The colours.
+        pixels: uint8 [H, W, 3], possibly a reduced copy of the picture.
+        values: [rows, columns] of the part that was read.
+        box: Left, top, width and height of that part, in pixels of the picture itself.
+        size: (width, height) of the picture itself.
+
+    Returns:
+        The drawn picture, uint8 [H, W, 3], and the box in its pixels: left, top, right, bottom.
     """
     height, width = pixels.shape[:2]
     across, down = width / size[0], height / size[1]

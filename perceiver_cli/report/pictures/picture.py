@@ -53,7 +53,16 @@ def draw_picture(explanation: Explanation, ending: str) -> bytes:
 
 
 def fitted(pixels: np.ndarray, smallest: int, largest: int) -> np.ndarray:
-    """A picture whose longer side is within those bounds: uint8 [H, W, 3]."""
+    """Resizes a picture if its longer side is out of bounds.
+
+    Args:
+        pixels: uint8 [height, width, 3].
+        smallest: The least length of the longer side in pixels.
+        largest: The greatest length of the longer side in pixels.
+
+    Returns:
+        uint8 [H, W, 3].
+    """
     longer = max(pixels.shape[:2])
     factor = min(max(longer, smallest), largest) / longer
     if factor == 1:

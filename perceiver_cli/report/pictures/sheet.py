@@ -29,7 +29,13 @@ _SAVING: dict[str, dict[str, Any]] = {
 
 
 class Sheet:
-    """width, height: in pixels; unit: the height in pixels of ordinary text."""
+    """A page to draw on. All lengths and positions are in pixels, from the top left corner.
+
+    Args:
+        width: The width of the page.
+        height: The height of the page.
+        unit: The height of ordinary text.
+    """
 
     def __init__(self, width: int, height: int, unit: float = 14) -> None:
         self.width, self.height, self.unit = width, height, unit
@@ -37,18 +43,39 @@ class Sheet:
         self._canvas = FigureCanvasAgg(self.figure)
 
     def text(self, left: float, top: float, words: str, **style: Any) -> None:
-        """Text with its top left at that point. style: size (in units), color, weight, ha, va."""
+        """Writes text.
+
+        Args:
+            left: Where it begins, unless `ha` says otherwise.
+            top: Its upper edge, unless `va` says otherwise.
+            words: The text.
+            style: size (in units), color, weight, ha and va, as in matplotlib.
+        """
         size = style.pop("size", 1.0) * self.unit * 72 / _DPI
         style = dict[str, Any]({"color": INK, "va": "top", "parse_math": False} | style)
         self.figure.text(left / self.width, 1 - top / self.height, words, fontsize=size, **style)
 
     def image(self, left: float, top: float, pixels: np.ndarray) -> None:
-        """A picture uint8 [h, w, 3], without scaling."""
+        """Draws a picture, without scaling.
+
+        Args:
+            left: Its left edge.
+            top: Its upper edge.
+            pixels: uint8 [height, width, 3].
+        """
         below = self.height - round(top) - pixels.shape[0]
         self.figure.figimage(pixels, round(left), below, zorder=1)
 
     def frame(self, left: float, top: float, width: float, height: float, color: str) -> None:
-        """The outline of a rectangle."""
+        """Draws the outline of a rectangle.
+
+        Args:
+            left: Its left edge.
+            top: Its upper edge.
+            width: Its width; with 0 it is a line.
+            height: Its height; with 0 it is a line.
+            color: Its colour, "#rrggbb".
+        """
         corner = (left, self.height - top - height)
         self.figure.add_artist(
             Rectangle(
@@ -57,7 +84,15 @@ class Sheet:
         )
 
     def axes(self, left: float, top: float, width: float, height: float, **options: Any) -> Axes:
-        """Axes in that rectangle, in the page's colours."""
+        """Adds axes in the page's colours.
+
+        Args:
+            left: The left edge of the plot.
+            top: Its upper edge.
+            width: Its width.
+            height: Its height.
+            options: Arguments of matplotlib's add_axes.
+        """
         box = (
             left / self.width,
             1 - (top + height) / self.height,
@@ -71,7 +106,14 @@ class Sheet:
         return axes
 
     def legend(self, left: float, top: float, scale: Scale, *, overlaid: bool = True) -> None:
-        """The colour scale, 20 units wide, in multiples of an even share."""
+        """Draws the colour scale, 20 units wide, in multiples of an even share.
+
+        Args:
+            left: Its left edge.
+            top: Its upper edge.
+            scale: The scale.
+            overlaid: Whether its colours are laid over grey.
+        """
         wide, high = round(20 * self.unit), round(0.8 * self.unit)
         self.image(left, top, scale.legend(wide, high, overlaid=overlaid))
         ticks = [(0.0, "0", "left"), (1.0, "even share", "center")]
@@ -106,7 +148,17 @@ def encode(pixels: np.ndarray, ending: str) -> bytes:
 
 
 def heading(sheet: Sheet, explanation: Explanation, left: float, right: float) -> float:
-    """The answer, the file and what the method shows. Returns the top of what follows."""
+    """Writes the answer, the file and what the method shows.
+
+    Args:
+        sheet: The page.
+        explanation: What is drawn on it.
+        left: The left edge of the text in pixels.
+        right: The right edge of the text in pixels.
+
+    Returns:
+        The upper edge of what follows, in pixels.
+    """
     result, unit = explanation.result, sheet.unit
     answer = answer_in_words(result)
     file = f"{_name(display_path(result.path))}, read by {result.model}"
@@ -119,7 +171,16 @@ def heading(sheet: Sheet, explanation: Explanation, left: float, right: float) -
 
 
 def heading_height(explanation: Explanation, width: float, unit: float) -> float:
-    """The height that `heading` takes, for that width in pixels."""
+    """The height that `heading` takes.
+
+    Args:
+        explanation: What will be drawn.
+        width: The width of the text in pixels.
+        unit: The height of ordinary text in pixels.
+
+    Returns:
+        The height in pixels.
+    """
     lines = textwrap.wrap(explanation.about, max(24, int(width / (0.53 * unit))))
     return (5.4 + 1.35 * len(lines)) * unit
 

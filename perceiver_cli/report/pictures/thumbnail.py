@@ -28,7 +28,12 @@ _GREY = np.array((169, 175, 185), np.uint8)
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """plain: the file itself, uint8 [h, w, 3]; heat: the same with the last map as a heat map."""
+    """A small picture of a file.
+
+    Attributes:
+        plain: The file itself, uint8 [height, width, 3].
+        heat: The same with the last map as a heat map, uint8 [height, width, 3].
+    """
 
     plain: np.ndarray
     heat: np.ndarray
@@ -37,8 +42,11 @@ class Thumbnail:
 def thumbnail(explanation: Explanation, side: int) -> Thumbnail:
     """A picture, a waveform over its spectrogram, a shape, or some frames.
 
-    Of several windows it shows the one with the highest score of the answer. side: the longer side
-    of a picture or shape in pixels; sounds and videos are twice as wide.
+    If there are several windows, the one with the highest score of the answer is shown.
+
+    Args:
+        explanation: What is shown.
+        side: The longer side of a picture or shape in pixels; sounds and videos are twice as wide.
     """
     # The explanation of a long file has its clearest window only.
     several = len(explanation.windows) > 1
@@ -53,7 +61,14 @@ def thumbnail(explanation: Explanation, side: int) -> Thumbnail:
 def picture_thumbnail(
     explanation: Explanation, window: WindowMaps, scale: Scale, side: int
 ) -> Thumbnail:
-    """The picture, its longer side `side` pixels."""
+    """The picture.
+
+    Args:
+        explanation: What is shown.
+        window: The window that is shown.
+        scale: The colours of the heat.
+        side: The longer side of the thumbnail in pixels.
+    """
     return _pair(explanation, window, window.shown, window.maps["image"].values[-1], scale, side)
 
 
@@ -78,7 +93,14 @@ def _pair(
 def video_thumbnail(
     explanation: Explanation, window: WindowMaps, scale: Scale, side: int
 ) -> Thumbnail:
-    """The first, a middle and the last frame side by side; the track of the sound below."""
+    """The first, a middle and the last frame side by side; the waveform of the sound below.
+
+    Args:
+        explanation: What is shown.
+        window: The window that is shown.
+        scale: The colours of the heat.
+        side: Half the width of the thumbnail in pixels.
+    """
     count = len(window.shown)
     chosen = sorted({0, count // 2, count - 1})[:_FRAMES]
     each = 2 * side // _FRAMES
@@ -98,7 +120,14 @@ def video_thumbnail(
 def sound_thumbnail(
     explanation: Explanation, window: WindowMaps, scale: Scale, side: int
 ) -> Thumbnail:
-    """The waveform; for the heat, the spectrogram under it with low frequencies below."""
+    """The waveform; for the heat, the spectrogram under it with low frequencies below.
+
+    Args:
+        explanation: What is shown.
+        window: The window that is shown.
+        scale: The colours of the heat.
+        side: Half the width of the thumbnail in pixels.
+    """
     attribution, wide, high = window.map_of("audio", SoundMap), 2 * side, side * 2 // 3
     low, top = np.quantile(attribution.spectrum, [0.02, 0.995])
     grey = np.clip((attribution.spectrum - low) / max(top - low, 1e-6), 0, 1) * 255
@@ -126,7 +155,14 @@ def _wave(
 def shape_thumbnail(
     explanation: Explanation, window: WindowMaps, scale: Scale, side: int
 ) -> Thumbnail:
-    """The points from the front, a little from the right and above, near ones over far ones."""
+    """The points from the front, a little from the right and above, near ones over far ones.
+
+    Args:
+        explanation: What is shown.
+        window: The window that is shown.
+        scale: The colours of the heat.
+        side: The width and height of the thumbnail in pixels.
+    """
     attribution = window.map_of("pointcloud", ShapeMap)
     x, y, z = (attribution.points if attribution.up == "z" else to_z_up(attribution.points)).T
     across = x * np.cos(_TURN) + y * np.sin(_TURN)

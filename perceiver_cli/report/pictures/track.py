@@ -24,7 +24,13 @@ def draw_waveform(
 ) -> None:
     """The waveform as `wide` vertical lines, each with the colour of its time.
 
-    values: [bands, steps]; loudest: the amplitude that reaches the edge; None: the window's own.
+    Args:
+        axes: Where to draw.
+        sound: The window.
+        values: One map, [bands, steps].
+        scale: The colours.
+        wide: The number of lines: the width of the axes in pixels.
+        loudest: The amplitude that reaches the edge; None: the greatest of the window.
     """
     count = min(wide, len(sound.samples))
     edges = np.linspace(0, len(sound.samples), count + 1).astype(int)[:-1]
@@ -55,7 +61,12 @@ def draw_spectrogram(
 ) -> None:
     """The log-mel picture in grey under the heat of one map, low frequencies below.
 
-    values: [bands, steps]; greys: see grey_limits.
+    Args:
+        axes: Where to draw.
+        sound: The window.
+        values: One map, [bands, steps].
+        scale: The colours.
+        greys: The levels that are drawn black and white; see grey_limits.
     """
     mels, frames = sound.spectrum.shape
     low, high = greys

@@ -1,0 +1,11 @@
+"""What several tests of the command line use."""
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def model(weights) -> Path:
+    """The tiny checkpoint for pictures, for --model."""
+    return weights["image"]
