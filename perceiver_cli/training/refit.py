@@ -82,9 +82,9 @@ def refit(options: RefitOptions, on_file: Callable[[str, int, int], None]) -> He
     )
     if not len(held_cache):
         raise UsageError(f"{options.folder}: no file is held out to fit to (--hold-out)")
-    known = load_sample(options.run, train_files, adapter, on_file)
+    known_cache = load_sample(options.run, train_files, adapter, on_file)
     model = build_model(checkpoint, str(options.checkpoint)).to(torch.device(options.device))
-    header = calibrate(header, model, adapter, held_cache, known)
+    header = calibrate(header, model, adapter, held_cache, known_cache)
     replace_header(options.checkpoint, header)
     return header
 

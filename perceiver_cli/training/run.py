@@ -132,23 +132,23 @@ def train(options: TrainingOptions, listener: Listener) -> Header:
     adapter, config = _design(options, initial, len(train_files.labels))
 
     options.run.mkdir(parents=True, exist_ok=True)
-    data = load_or_decode(
+    train_cache = load_or_decode(
         options.run / "train",
         train_files,
         adapter.for_training().recipe,
         lambda done, total: listener.decoded("training files", done, total),
         fail_fast=options.fail_fast,
     )
-    held_out = load_or_decode(
+    held_cache = load_or_decode(
         options.run / "held",
         held_files,
         adapter.recipe,
         lambda done, total: listener.decoded("held-out files", done, total),
         fail_fast=options.fail_fast,
     )
-    left_out = data.left_out + held_out.left_out
+    left_out = train_cache.left_out + held_cache.left_out
     usage = usage_by_class(
-        train_files.labels, _used(train_files, data), _used(held_files, held_out), left_out
+        train_files.labels, _used(train_files, train_cache), _used(held_files, held_cache), left_out
     )
     listener.checked(usage, left_out)
     check_usage(usage, left_out, options.modality)
@@ -158,17 +158,17 @@ def train(options: TrainingOptions, listener: Listener) -> Header:
     if initial:
         load_matching_weights(model, adapter, initial)
     model.to(torch.device(options.device))
-    training = Training(model, adapter, data, options.hyperparameters, options.run, teacher)
+    training = Training(model, adapter, train_cache, options.hyperparameters, options.run, teacher)
     training.run(listener.stepped)
 
     weights = training.average.module.state_dict()
     model.load_state_dict(weights)
-    header = _header(options, adapter, config, train_files.labels, training, len(data))
+    header = _header(options, adapter, config, train_files.labels, training, len(train_cache))
     if initial:
         header = replace(header, card=header.card | {"from": _origin(initial.header)})
-    if len(held_out):
-        familiar = load_sample(options.run, train_files, adapter, listener.decoded)
-        header = calibrate(header, model.eval(), adapter, held_out, familiar)
+    if len(held_cache):
+        known_cache = load_sample(options.run, train_files, adapter, listener.decoded)
+        header = calibrate(header, model.eval(), adapter, held_cache, known_cache)
     options.output.parent.mkdir(parents=True, exist_ok=True)
     tensors = {name: value.cpu() for name, value in weights.items()}
     save_checkpoint(options.output, Checkpoint(header, tensors))
