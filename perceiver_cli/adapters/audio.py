@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from perceiver_cli.adapters.cosine_transform import spectrogram_transform
 from perceiver_cli.adapters.fourier import Bands, GridFeatures
 from perceiver_cli.adapters.patches import append_positions, check_divides, patchify
 from perceiver_cli.explanations import SoundMap
-from perceiver_cli.preparation.audio import AudioPreparation, AudioRecipe
+from perceiver_cli.preparation.audio import AudioRecipe
 from perceiver_cli.preparation.base import Window
 from perceiver_cli.results import Focus
 
@@ -39,11 +40,6 @@ class AudioAdapter(Adapter):
         self.filters = mel_filters(recipe.rate, 4 * self.hop, recipe.mels, recipe.low_hz)
 
     @property
-    def preparation(self) -> AudioPreparation:
-        """The preparation of the arrays that `features` takes."""
-        return AudioPreparation(self.recipe)
-
-    @property
     def channels(self) -> list[ChannelGroup]:
         """The byte array's channels, in order."""
         recipe = self.recipe
@@ -59,9 +55,9 @@ class AudioAdapter(Adapter):
             ChannelGroup("audio", "sin, cos of position", 4 * self.bands.count),
         ]
 
-    def for_training(self) -> AudioAdapter:
+    def training_recipe(self) -> Any:
         """See Adapter: windows of at least five seconds, from which shorter ones are drawn."""
-        return type(self)(replace(self.recipe, window_s=max(5.0, self.recipe.window_s)))
+        return replace(self.recipe, window_s=max(5.0, self.recipe.window_s))
 
     def features(self, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
         """float32 [B, samples] -> log-mel [B, 1, mels, frames], zero mean and unit variance."""

@@ -17,9 +17,8 @@ from torch import Tensor
 
 from perceiver_cli.adapters.fourier import GridFeatures
 from perceiver_cli.explanations import Map
-from perceiver_cli.media.types import Media
 from perceiver_cli.modalities import serving
-from perceiver_cli.preparation.base import Preparation, Window
+from perceiver_cli.preparation.base import Window
 from perceiver_cli.results import Focus
 
 
@@ -50,22 +49,6 @@ class Adapter(ABC):
     modality: str
     recipe: Any
     fixed_positions: GridFeatures | None = None
-
-    @property
-    @abstractmethod
-    def preparation(self) -> Preparation:
-        """The preparation of the arrays that `features` takes."""
-
-    def prepare(self, media: Media) -> list[Window]:
-        """Cuts an input into windows.
-
-        Args:
-            media: What the preparation loads.
-
-        Returns:
-            Arrays of a fixed shape for each window.
-        """
-        return self.preparation.windows(media)
 
     @property
     @abstractmethod
@@ -128,9 +111,9 @@ class Adapter(ABC):
         """
         return serving(modality) == self.modality
 
-    def for_training(self) -> Adapter:
-        """The adapter that decodes training files: its windows leave room for random crops."""
-        return self
+    def training_recipe(self) -> Any:
+        """The recipe for training files: its windows leave room for random crops."""
+        return self.recipe
 
     def element_values(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         """The byte arrays without the channels of `fixed_positions`, if there are any.

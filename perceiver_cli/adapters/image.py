@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from perceiver_cli.adapters.patches import append_positions, check_divides, patc
 from perceiver_cli.adapters.pixels import crop_box, normalise_pixels, pixel_box
 from perceiver_cli.explanations import PictureMap
 from perceiver_cli.preparation.base import Window
-from perceiver_cli.preparation.image import ImagePreparation, ImageRecipe
+from perceiver_cli.preparation.image import ImageRecipe
 from perceiver_cli.results import Focus
 
 
@@ -42,14 +43,9 @@ class ImageAdapter(Adapter):
         grid = (self.side, self.side)
         self.fixed_positions = GridFeatures(self.bands, *grid) if recipe.positions else None
 
-    def for_training(self) -> ImageAdapter:
+    def training_recipe(self) -> Any:
         """See Adapter: the whole centre square is decoded, and random crops are taken from it."""
-        return ImageAdapter(replace(self.recipe, crop=1.0))
-
-    @property
-    def preparation(self) -> ImagePreparation:
-        """What cuts inputs into the arrays that `features` takes."""
-        return ImagePreparation(self.recipe)
+        return replace(self.recipe, crop=1.0)
 
     @property
     def channels(self) -> list[ChannelGroup]:

@@ -10,7 +10,7 @@ from perceiver_cli.adapters.fourier import Bands, fourier_features
 from perceiver_cli.explanations import ShapeMap
 from perceiver_cli.media.axes import to_y_up
 from perceiver_cli.preparation.base import Window
-from perceiver_cli.preparation.pointcloud import PointCloudPreparation, PointCloudRecipe
+from perceiver_cli.preparation.pointcloud import PointCloudRecipe
 from perceiver_cli.results import Focus
 
 
@@ -22,11 +22,6 @@ class PointCloudAdapter(Adapter):
     def __init__(self, recipe: PointCloudRecipe) -> None:
         self.recipe = recipe
         self.bands = Bands(recipe.bands, recipe.highest, recipe.spacing)
-
-    @property
-    def preparation(self) -> PointCloudPreparation:
-        """What cuts inputs into the arrays that `features` takes."""
-        return PointCloudPreparation(self.recipe)
 
     @property
     def channels(self) -> list[ChannelGroup]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -16,7 +17,7 @@ from perceiver_cli.adapters.pixels import crop_box, normalise_pixels, pixel_box
 from perceiver_cli.adapters.samples import sound_adapter
 from perceiver_cli.explanations import SoundMap, VideoMap
 from perceiver_cli.preparation.base import Window
-from perceiver_cli.preparation.video import VideoPreparation, VideoRecipe
+from perceiver_cli.preparation.video import VideoRecipe
 from perceiver_cli.results import Focus
 
 
@@ -39,14 +40,9 @@ class VideoAdapter(Adapter):
         self.positions = GridFeatures(self.bands, *self.grid)
         self.audio = sound_adapter(recipe.audio) if recipe.audio else None
 
-    def for_training(self) -> VideoAdapter:
+    def training_recipe(self) -> Any:
         """See Adapter: whole centre squares are decoded, and random crops are taken from them."""
-        return VideoAdapter(replace(self.recipe, crop=1.0))
-
-    @property
-    def preparation(self) -> VideoPreparation:
-        """What cuts inputs into the arrays that `features` takes."""
-        return VideoPreparation(self.recipe)
+        return replace(self.recipe, crop=1.0)
 
     @property
     def channels(self) -> list[ChannelGroup]:

@@ -135,7 +135,7 @@ def train(options: TrainingOptions, listener: Listener) -> Header:
     train_cache = load_or_decode(
         options.run / "train",
         train_files,
-        adapter.for_training().recipe,
+        adapter.training_recipe(),
         lambda done, total: listener.decoded("training files", done, total),
         fail_fast=options.fail_fast,
     )

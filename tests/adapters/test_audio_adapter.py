@@ -7,19 +7,20 @@ import torch
 from perceiver_cli.adapters.audio import AudioAdapter, mel_filters
 from perceiver_cli.media.types import Sound, SoundWindow
 from perceiver_cli.preparation.audio import AudioRecipe, fit_samples
+from tests.windows import windows_of
 
 DEFAULT = AudioAdapter(AudioRecipe())
 
 
-def windows_of(adapter: AudioAdapter, samples: np.ndarray, start_s: float = 0.0):
+def windows_with(adapter: AudioAdapter, samples: np.ndarray, start_s: float = 0.0):
     rate = adapter.recipe.rate
     window = SoundWindow(samples.astype(np.float32), start_s)
-    return adapter.prepare(Sound((window,), rate, len(samples) / rate, rate, 1))
+    return windows_of(adapter, Sound((window,), rate, len(samples) / rate, rate, 1))
 
 
 def log_mel(adapter: AudioAdapter, samples: np.ndarray) -> torch.Tensor:
     """float32 [mels, frames]."""
-    window = windows_of(adapter, samples)[0]
+    window = windows_with(adapter, samples)[0]
     batch = {"audio": torch.from_numpy(window.arrays["audio"])[None]}
     return adapter.features(batch)["audio"][0, 0]
 
@@ -76,7 +77,7 @@ def test_a_click_leads_back_to_its_time(cell, start_s):
     at_s = 0.04 * cell + 0.015
     # In faint noise: silence around it would be cut off.
     samples = click(DEFAULT, 2.0, at_s) + np.random.default_rng(0).normal(0, 2e-4, 32000)
-    window = windows_of(DEFAULT, samples, start_s)[0]
+    window = windows_with(DEFAULT, samples, start_s)[0]
     mass = mass_of_loud_elements(DEFAULT, samples)
     found = DEFAULT.focus("audio", mass[None], window)[0][0]
     assert found.where["start_s"] <= start_s + at_s < found.where["end_s"]
@@ -89,7 +90,7 @@ def test_a_click_leads_back_to_its_time(cell, start_s):
 def test_a_click_in_a_short_sound_leads_back_to_the_one_original(length_s, part):
     at_s = 0.04 * int(part * length_s / 0.04) + 0.015
     samples = click(DEFAULT, length_s, at_s)
-    window = windows_of(DEFAULT, samples, 0.0)[0]
+    window = windows_with(DEFAULT, samples, 0.0)[0]
     mass = mass_of_loud_elements(DEFAULT, samples)
     assert (mass.reshape(DEFAULT.grid).sum(0) > 0).sum() >= int(1 / length_s)
     found = DEFAULT.focus("audio", mass[None], window)[0]
@@ -151,6 +152,6 @@ def test_a_short_sound_is_repeated_and_a_long_one_cut():
 
 def test_every_window_is_prepared_with_its_location():
     windows = tuple(SoundWindow(np.full(32000, i, np.float32), 5.0 * i) for i in range(3))
-    prepared = DEFAULT.prepare(Sound(windows, 16000, 15.0, 44100, 2))
+    prepared = windows_of(DEFAULT, Sound(windows, 16000, 15.0, 44100, 2))
     assert [w.location["start_s"] for w in prepared] == [0, 5, 10]
     assert [w.arrays["audio"][0] for w in prepared] == [0, 1, 2]

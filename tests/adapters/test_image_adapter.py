@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from perceiver_cli.adapters.image import ImageAdapter
 from perceiver_cli.adapters.patches import patchify
 from perceiver_cli.media.types import Picture
-from perceiver_cli.preparation.image import ImageRecipe
+from perceiver_cli.preparation.image import ImagePreparation, ImageRecipe
+from tests.windows import windows_of
 
 few = settings(max_examples=25, deadline=None)
 
@@ -17,7 +18,7 @@ few = settings(max_examples=25, deadline=None)
 def elements_of(adapter: ImageAdapter, pixels: np.ndarray) -> torch.Tensor:
     """The byte array [M, C] of a picture given as pixels [H, W, 3]."""
     picture = Picture(pixels, pixels.shape[1], pixels.shape[0])
-    array = adapter.prepare(picture)[0].arrays["image"]
+    array = windows_of(adapter, picture)[0].arrays["image"]
     return adapter.byte_array({"image": torch.from_numpy(array.copy())[None]})["image"][0]
 
 
@@ -85,7 +86,7 @@ def test_one_pixel_lights_one_element_and_leads_back(data):
     column, row = (x - (width - side) // 2) // patch, (y - (height - side) // 2) // patch
     assert element == row * (side // patch) + column
 
-    window = adapter.prepare(Picture(white, width * reduced, height * reduced))[0]
+    window = windows_of(adapter, Picture(white, width * reduced, height * reduced))[0]
     focus = adapter.focus("image", one_hot(len(changed), element)[None], window)[0]
     assert focus[0].mass == 1
     box = focus[0].where
@@ -108,7 +109,7 @@ def test_a_spot_in_a_large_picture_leads_back(crop, height, width):
         white = black.copy()
         white[y - 4 : y + 4, x - 4 : x + 4] = 255
         brighter = (elements_of(adapter, white) - elements_of(adapter, black)).sum(-1)
-        window = adapter.prepare(Picture(white, width, height))[0]
+        window = windows_of(adapter, Picture(white, width, height))[0]
         mass = one_hot(64, int(brighter.argmax()))
         box = adapter.focus("image", mass[None], window)[0][0].where
         # The heaviest element holds at least a quarter of the spot, so the box touches it.
@@ -121,7 +122,7 @@ def test_a_spot_in_a_large_picture_leads_back(crop, height, width):
 
 def test_regions_come_heaviest_first_and_disjoint():
     adapter = ImageAdapter(ImageRecipe(size=32, patch=4))
-    window = adapter.prepare(Picture(np.zeros((80, 80, 3), np.uint8), 80, 80))[0]
+    window = windows_of(adapter, Picture(np.zeros((80, 80, 3), np.uint8), 80, 80))[0]
     mass = np.zeros((8, 8))
     mass[0, 0], mass[4, 5], mass[7, 1] = 0.2, 0.5, 0.3
     found = adapter.focus("image", mass.reshape(1, -1), window)[0]
@@ -134,7 +135,7 @@ def test_regions_come_heaviest_first_and_disjoint():
 
 
 def test_the_loader_is_asked_for_more_than_the_crop_needs():
-    assert ImageAdapter(ImageRecipe(size=64, crop=0.5)).preparation.needs.at_least == 256
+    assert ImagePreparation(ImageRecipe(size=64, crop=0.5)).needs.at_least == 256
 
 
 @pytest.mark.parametrize(
@@ -159,7 +160,7 @@ def test_training_gets_the_whole_square():
     pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     picture = Picture(pixels, 64, 64)
     cropping = ImageAdapter(ImageRecipe(size=64, crop=0.5))
-    assert not np.array_equal(cropping.prepare(picture)[0].arrays["image"], pixels)
+    assert not np.array_equal(windows_of(cropping, picture)[0].arrays["image"], pixels)
     np.testing.assert_array_equal(
-        cropping.for_training().prepare(picture)[0].arrays["image"], pixels
+        windows_of(type(cropping)(cropping.training_recipe()), picture)[0].arrays["image"], pixels
     )

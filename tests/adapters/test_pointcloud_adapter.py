@@ -7,6 +7,7 @@ import torch
 from perceiver_cli.adapters.pointcloud import PointCloudAdapter
 from perceiver_cli.media.types import PointCloud
 from perceiver_cli.preparation.pointcloud import PointCloudRecipe, sample_indices
+from tests.windows import windows_of
 
 SMALL = PointCloudAdapter(PointCloudRecipe(points=64, bands=6))
 
@@ -22,7 +23,7 @@ def some_points(count: int = 200) -> np.ndarray:
 
 def elements_of(adapter: PointCloudAdapter, points: np.ndarray) -> torch.Tensor:
     """The byte array [M, C]."""
-    array = adapter.prepare(cloud(points))[0].arrays["pointcloud"]
+    array = windows_of(adapter, cloud(points))[0].arrays["pointcloud"]
     return adapter.byte_array({"pointcloud": torch.from_numpy(array)[None]})["pointcloud"][0]
 
 
@@ -85,7 +86,7 @@ def test_identical_points_are_finite():
 @pytest.mark.parametrize("have", [40, 64, 300])
 def test_a_point_leads_back_to_a_box_in_the_files_coordinates(have):
     points = some_points(have) * 7 + (100, -50, 3)
-    window = SMALL.prepare(cloud(points))[0]
+    window = windows_of(SMALL, cloud(points))[0]
     for element in (0, 11, 63):
         mass = np.zeros(64)
         mass[element] = 1
@@ -103,7 +104,7 @@ def test_a_point_leads_back_to_a_box_in_the_files_coordinates(have):
 def test_octants_come_heaviest_first():
     corners = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)])
     adapter = PointCloudAdapter(PointCloudRecipe(points=8))
-    window = adapter.prepare(cloud(corners * 5 + 10))[0]
+    window = windows_of(adapter, cloud(corners * 5 + 10))[0]
     points = window.arrays["pointcloud"]
     mass = np.zeros(8)
     for weight, corner in (

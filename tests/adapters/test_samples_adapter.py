@@ -6,6 +6,7 @@ from perceiver_cli.adapters import build_adapter
 from perceiver_cli.adapters.samples import SamplesAdapter, sound_adapter
 from perceiver_cli.media.types import Sound, SoundWindow
 from perceiver_cli.preparation.audio import AudioRecipe
+from tests.windows import windows_of
 
 RECIPE = AudioRecipe(
     rate=8000, window_s=0.64, mels=16, patch_frames=4, bands=3, highest=2560.0, patch_samples=16
@@ -15,7 +16,7 @@ RECIPE = AudioRecipe(
 def window(seconds: float = 1.0):
     samples = np.random.default_rng(0).uniform(-1, 1, int(8000 * seconds)).astype(np.float32)
     sound = Sound((SoundWindow(samples, 0.5),), 8000, seconds, 8000, 1)
-    return samples, SamplesAdapter(RECIPE).prepare(sound)[0]
+    return samples, windows_of(SamplesAdapter(RECIPE), sound)[0]
 
 
 def test_a_recipe_with_patches_of_samples_reads_them():

@@ -12,7 +12,8 @@ from perceiver_cli.adapters.audio import AudioAdapter
 from perceiver_cli.adapters.video import VideoAdapter
 from perceiver_cli.media.types import Video, VideoWindow
 from perceiver_cli.preparation.audio import AudioRecipe
-from perceiver_cli.preparation.video import VideoRecipe
+from perceiver_cli.preparation.video import VideoPreparation, VideoRecipe
+from tests.windows import windows_of
 
 SOUND = AudioRecipe(rate=8000, mels=32)
 SMALL = VideoRecipe(frames=8, size=32, patch_frames=2, patch=4, bands=4, audio=SOUND)
@@ -35,7 +36,7 @@ def video(
 
 def byte_array(adapter: VideoAdapter, media: Video) -> dict[str, torch.Tensor]:
     """stream -> [M, C]."""
-    arrays = adapter.prepare(media)[0].arrays
+    arrays = windows_of(adapter, media)[0].arrays
     batch = {name: torch.from_numpy(x.copy())[None] for name, x in arrays.items()}
     return {name: x[0] for name, x in adapter.byte_array(batch).items()}
 
@@ -103,7 +104,7 @@ def test_one_pixel_lights_one_element_and_leads_back(data):
 
     mass = np.zeros(len(changed))
     mass[element] = 1.0
-    window = ADAPTER.prepare(video(white, reduced=reduced))[0]
+    window = windows_of(ADAPTER, video(white, reduced=reduced))[0]
     found = ADAPTER.focus("video", mass[None], window)[0][0]
     assert found.mass == 1
     assert found.where["time_s"] == TIMES[frame // 2 * 2]
@@ -123,7 +124,7 @@ def test_a_click_in_the_sound_leads_back_to_the_time_in_the_file(at_s):
     x = byte_array(ADAPTER, media)["audio"]
     loudness = x[:, :16].mean(-1).numpy()
     mass = np.where(loudness > (loudness.max() + loudness.min()) / 2, 1.0, 0.0)
-    found = ADAPTER.focus("audio", (mass / mass.sum())[None], ADAPTER.prepare(media)[0])[0][0]
+    found = ADAPTER.focus("audio", (mass / mass.sum())[None], windows_of(ADAPTER, media)[0])[0][0]
     assert found.where["start_s"] <= TIMES[0] + at_s < found.where["end_s"]
     assert found.mass > 0.9
 
@@ -131,7 +132,7 @@ def test_a_click_in_the_sound_leads_back_to_the_time_in_the_file(at_s):
 def test_every_window_is_prepared_with_its_own_times():
     frames = noise_frames()
     windows = tuple(VideoWindow(frames, TIMES + shift, 3.0 + shift) for shift in (0.0, 10.0))
-    first, second = ADAPTER.prepare(Video(windows, 60, 40, 25.0, 20.0))
+    first, second = windows_of(ADAPTER, Video(windows, 60, 40, 25.0, 20.0))
     mass = np.zeros(256)
     mass[-1] = 1
     assert ADAPTER.focus("video", mass[None], first)[0][0].where["time_s"] == pytest.approx(4.3)
@@ -140,17 +141,17 @@ def test_every_window_is_prepared_with_its_own_times():
 
 
 def test_what_the_loader_is_asked_for():
-    needs = ADAPTER.preparation.needs
+    needs = VideoPreparation(ADAPTER.recipe).needs
     assert (needs.frames, needs.short_side, needs.sound_rate) == (8, 64, 8000)
-    assert VideoAdapter(VideoRecipe(audio=None)).preparation.needs.sound_rate is None
+    assert VideoPreparation(VideoRecipe(audio=None)).needs.sound_rate is None
 
 
 def test_a_crop_keeps_the_middle_and_training_gets_the_whole():
     cropping = VideoAdapter(replace(SMALL, crop=0.5))
-    assert cropping.preparation.needs.short_side == 128
+    assert VideoPreparation(cropping.recipe).needs.short_side == 128
     frames = noise_frames(64, 64)
-    middle = ADAPTER.prepare(video(frames[:, 16:48, 16:48].copy()))[0]
-    window = cropping.prepare(video(frames))[0]
+    middle = windows_of(ADAPTER, video(frames[:, 16:48, 16:48].copy()))[0]
+    window = windows_of(cropping, video(frames))[0]
     np.testing.assert_array_equal(window.arrays["video"], middle.arrays["video"])
     assert {n: window.location[n] for n in ("left", "top", "width", "height")} == {
         "left": 16,
@@ -158,6 +159,6 @@ def test_a_crop_keeps_the_middle_and_training_gets_the_whole():
         "width": 32,
         "height": 32,
     }
-    whole = cropping.for_training().prepare(video(frames))[0]
-    expected = ADAPTER.prepare(video(frames))[0]
+    whole = windows_of(type(cropping)(cropping.training_recipe()), video(frames))[0]
+    expected = windows_of(ADAPTER, video(frames))[0]
     np.testing.assert_array_equal(whole.arrays["video"], expected.arrays["video"])

@@ -7,6 +7,7 @@ import torch
 from perceiver_cli.adapters import build_adapter
 from perceiver_cli.adapters.audio import mel_filters, mel_row_edges
 from perceiver_cli.media.types import Picture, PointCloud, Sound, SoundWindow, Video, VideoWindow
+from tests.windows import windows_of
 
 
 def elements_of(adapter, window) -> dict[str, torch.Tensor]:
@@ -18,7 +19,7 @@ def test_a_picture_with_a_bright_corner():
     adapter = build_adapter({"modality": "image", "size": 16, "patch": 4, "bands": 2})
     pixels = np.zeros((48, 80, 3), np.uint8)
     pixels[:12, 16:28] = 255  # the top left of the crop
-    (window,) = adapter.prepare(Picture(pixels, 160, 96))
+    (window,) = windows_of(adapter, Picture(pixels, 160, 96))
     brightness = elements_of(adapter, window)["image"][0, :, :48].mean(-1).numpy()
     attribution = adapter.attribution_map("image", np.stack([brightness, -brightness]), window)
     assert attribution.values.shape == (2, 4, 4)
@@ -38,7 +39,7 @@ def test_a_sound_that_is_loud_at_one_moment_and_one_pitch():
     noise = np.random.default_rng(0).normal(0, 2e-3, 8000)
     samples = np.where((t > 0.5) & (t < 0.54), np.sin(2 * np.pi * 3000 * t), noise)
     media = Sound((SoundWindow(samples.astype(np.float32), 7.0),), 8000, 20.0, 8000, 1)
-    (window,) = adapter.prepare(media)
+    (window,) = windows_of(adapter, media)
     loudness = elements_of(adapter, window)["audio"][0, :, :16].mean(-1).numpy()
     attribution = adapter.attribution_map("audio", loudness[None], window)
     assert attribution.values.shape == (1, 4, 25)
@@ -53,7 +54,7 @@ def test_a_sound_that_is_loud_at_one_moment_and_one_pitch():
 def test_a_short_sound_is_folded_onto_itself():
     adapter = sound_adapter()
     samples = np.random.default_rng(0).normal(size=3200).astype(np.float32)
-    (window,) = adapter.prepare(Sound((SoundWindow(samples, 0.0),), 8000, 0.4, 8000, 1))
+    (window,) = windows_of(adapter, Sound((SoundWindow(samples, 0.0),), 8000, 0.4, 8000, 1))
     values = np.zeros((1, 4, 25))
     values[0, 0, [2, 12, 22]] = 3.0  # the same moment in all its repeats, 10 steps apart
     attribution = adapter.attribution_map("audio", values.reshape(1, -1), window)
@@ -77,7 +78,7 @@ def test_points_lie_where_the_file_has_them(up):
     in_file = np.random.default_rng(0).normal(size=(64, 3)) * (1, 2, 3) + 100
     z_up = in_file if up == "z" else np.stack([in_file[:, 0], -in_file[:, 2], in_file[:, 1]], 1)
     adapter = build_adapter({"modality": "pointcloud", "points": 64})
-    (window,) = adapter.prepare(PointCloud(z_up, "cloud", up, 64, 0))
+    (window,) = windows_of(adapter, PointCloud(z_up, "cloud", up, 64, 0))
     attribution = adapter.attribution_map("pointcloud", np.arange(64.0)[None], window)
     assert attribution.up == up
     nearest = np.linalg.norm(attribution.points[:, None] - in_file[None], axis=-1)
@@ -93,7 +94,7 @@ def test_a_video_that_lights_up_late_and_below():
     frames[2:, 24:, :8] = 255
     times = np.array([5.0, 5.5, 6.0, 6.5])
     media = Video((VideoWindow(frames, times, 5.0),), 64, 64, 2.0, 9.0)
-    (window,) = adapter.prepare(media)
+    (window,) = windows_of(adapter, media)
     brightness = elements_of(adapter, window)["video"][0, :, :96].mean(-1).numpy()
     attribution = adapter.attribution_map("video", brightness[None], window)
     assert attribution.values.shape == (1, 4, 4, 4)

@@ -33,6 +33,7 @@ from tests.golden.published import (
     picture,
     unpack,
 )
+from tests.windows import windows_of
 
 # The source's Fourier features are rounded at other places than torch's.
 PORT_BOUND, SOURCE_BOUND = 1e-5, 1e-4
@@ -125,7 +126,7 @@ def prepared(**settings) -> np.ndarray:
     pixels = picture()
     height, width = pixels.shape[:2]
     adapter = ImageAdapter(ImageRecipe(size=28, crop=28 / 32, crop_first=True, **settings))
-    return adapter.prepare(Picture(pixels, width, height))[0].arrays["image"]
+    return windows_of(adapter, Picture(pixels, width, height))[0].arrays["image"]
 
 
 def test_the_ports_pixels(golden):

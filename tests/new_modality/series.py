@@ -69,10 +69,6 @@ class SeriesAdapter(Adapter):
         self.fixed_positions = GridFeatures(Bands(recipe.bands, recipe.points / 2), recipe.points)
 
     @property
-    def preparation(self) -> SeriesPreparation:
-        return SeriesPreparation(self.recipe)
-
-    @property
     def channels(self) -> list[ChannelGroup]:
         return [
             ChannelGroup("series", "value", 1),

@@ -8,6 +8,7 @@ from perceiver_cli.adapters import build_adapter
 from perceiver_cli.media.types import Picture, PointCloud, Sound, SoundWindow, Video, VideoWindow
 from perceiver_cli.modalities import part
 from tests.training.test_train_command import make_folder, shape, sound
+from tests.windows import windows_of
 
 RATE = 16000
 
@@ -51,13 +52,13 @@ def test_every_change_gives_another_input_that_the_adapter_takes(kind, name):
     )
     for a, b in pairs:
         assert a.dtype == b.dtype
-    windows = build_adapter({"modality": kind}).prepare(after)
+    windows = windows_of(build_adapter({"modality": kind}), after)
     assert all(np.isfinite(array).all() for array in windows[0].arrays.values())
 
 
 def byte_array(kind, found):
     adapter = build_adapter({"modality": kind})
-    window = adapter.prepare(found)[0]
+    window = windows_of(adapter, found)[0]
     (stream,) = adapter.byte_array(
         {name: torch.from_numpy(array)[None] for name, array in window.arrays.items()}
     ).values()
