@@ -128,7 +128,7 @@ class ClassifyRun:
             # Rows on the terminal need no progress bar.
             wanted = self.many and not self.quiet and not (stream and stream.isatty())
             with (
-                self._told_how_to_go_on(),
+                self._resume_hint(),
                 Bar(self._total(), wanted=wanted) as bar,
                 stop_on_interrupt(classifier.stop),
             ):
@@ -164,7 +164,7 @@ class ClassifyRun:
             yield writer, stream
 
     @contextmanager
-    def _told_how_to_go_on(self) -> Iterator[None]:
+    def _resume_hint(self) -> Iterator[None]:
         """After Ctrl-C, what the next call does not have to do again."""
         try:
             yield

@@ -111,12 +111,12 @@ class ExplanationOutputs:
 
     def _name(self, path: str, ending: str) -> str:
         """A name for the picture, after the file's own; files of the same name are numbered."""
-        own = "standard-input" if path == "-" else display_path(Path(path).name)
-        own = own.encode()[:_LONGEST_NAME].decode(errors="ignore")
-        number, name = 1, f"{own}{ending}"
+        stem = "standard-input" if path == "-" else display_path(Path(path).name)
+        stem = stem.encode()[:_LONGEST_NAME].decode(errors="ignore")
+        number, name = 1, f"{stem}{ending}"
         while name.casefold() in self._names:
             number += 1
-            name = f"{own}-{number}{ending}"
+            name = f"{stem}-{number}{ending}"
         self._names.add(name.casefold())
         return name
 

@@ -143,10 +143,12 @@ class _Explainer:
 
         if name not in self._classifiers:
             model = self.model or (name if name in registry.known() else None)
-            found = None
+            classifier = None
             if model:
-                found = Classifier(
+                classifier = Classifier(
                     model, device=self.device, threads=self.threads, preview_sides=SMALL_PREVIEW
                 )
-            self._classifiers[name] = found if found and found.header.name == name else None
+                if classifier.header.name != name:
+                    classifier = None
+            self._classifiers[name] = classifier
         return self._classifiers[name]

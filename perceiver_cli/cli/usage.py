@@ -87,14 +87,14 @@ def _name(error: Any) -> str:
 def _value(error: Any) -> str:
     """What was given, where the message does not repeat it."""
     problems = getattr(error.__cause__ or error.__context__, "errors", None)
-    found = problems()[0] if problems else {}
-    value = str(found.get("input", ""))
+    problem = problems()[0] if problems else {}
+    value = str(problem.get("input", ""))
     return f"{value} " if value and repr(value) not in error.message else ""
 
 
 def _plain(message: str) -> str:
     text = " ".join(message.split())
     for pattern, words in _VALUES:
-        if found := re.fullmatch(pattern, text):
-            return found.expand(words).replace("'", "")
+        if match := re.fullmatch(pattern, text):
+            return match.expand(words).replace("'", "")
     return text.rstrip(".")

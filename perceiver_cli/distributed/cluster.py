@@ -67,15 +67,15 @@ def connected(address: str) -> Iterator[Resources]:
         _quiet(ray)
         total: dict[str, Any] = ray.cluster_resources()
         alive = sum(bool(node["Alive"]) for node in ray.nodes())
-        found = Resources(int(total.get("CPU", 0)), int(total.get("GPU", 0)), alive)
-        needed = 1 if found.gpus else 2
-        if found.cpus < needed:
+        resources = Resources(int(total.get("CPU", 0)), int(total.get("GPU", 0)), alive)
+        needed = 1 if resources.gpus else 2
+        if resources.cpus < needed:
             raise UsageError(
-                f"the cluster has {found.cpus} CPU, but decoding and the model need {needed}"
-                if not found.gpus
+                f"the cluster has {resources.cpus} CPU, but decoding and the model need {needed}"
+                if not resources.gpus
                 else "the cluster has no CPU for decoding"
             )
-        yield found
+        yield resources
     finally:
         if not was_connected:
             ray.shutdown()

@@ -59,9 +59,9 @@ def classify(
         CheckpointError: Weights are missing.
     """
     file_filter = file_filter or FileFilter()
-    found = find_inputs(paths, file_filter=file_filter, open_archives=False)
+    inputs = find_inputs(paths, file_filter=file_filter, open_archives=False)
     return run(
-        found,
+        inputs,
         PartFolder(store_at(os.fspath(output)), format),
         ray,
         file_filter=file_filter,
@@ -113,8 +113,8 @@ def run(
         done = DoneIndex()
         output.read_done(done)
         counts = RunCounts(done_before=len(done), failed_before=done.failed)
-        made = chunks(inputs, run_name(), done, chunk_inputs)
-        rows = [pickle.dumps(chunk, protocol=5) for chunk in made]
+        to_do = chunks(inputs, run_name(), done, chunk_inputs)
+        rows = [pickle.dumps(chunk, protocol=5) for chunk in to_do]
         if rows:
             output.mark_incomplete()
             read_options = ReadOptions(

@@ -76,12 +76,12 @@ class Decode:
                 items = list(threads.map(decoder.prepare, sources))
         finally:
             decoder.close()
-        found = [
+        kept = [
             (_without_content(item), identity)
             for item, identity in zip(items, identities, strict=True)
             if not _is_passed_over(item, chunk)
         ]
-        return pickle.dumps((found, len(items) - len(found)), protocol=5)
+        return pickle.dumps((kept, len(items) - len(kept)), protocol=5)
 
 
 class Predict:
@@ -102,8 +102,8 @@ class Predict:
     def __call__(self, block: Any) -> Iterator[Any]:
         """The same rows, with the items' records in place of the items."""
         for each in block.to_pylist():
-            found, passed_over = pickle.loads(each["items"])
-            records = self._records(found)
+            pairs, passed_over = pickle.loads(each["items"])
+            records = self._records(pairs)
             yield _table(
                 name=each["name"],
                 rows=pickle.dumps(records, protocol=5),
@@ -112,12 +112,12 @@ class Predict:
                 passed_over=passed_over,
             )
 
-    def _records(self, found: list[tuple[Item, Identity | None]]) -> list[dict[str, Any]]:
-        items = [_with_weights_here(item) for item, _ in found]
+    def _records(self, pairs: list[tuple[Item, Identity | None]]) -> list[dict[str, Any]]:
+        items = [_with_weights_here(item) for item, _ in pairs]
         size, records = self._classifier.batch_size, []
         for start in range(0, len(items), size):
             part = self._classifier.predict(items[start : start + size])
-            for result, (_, identity) in zip(part, found[start : start + size], strict=True):
+            for result, (_, identity) in zip(part, pairs[start : start + size], strict=True):
                 record = result.to_dict()
                 as_row = self._format == "parquet"
                 records.append(row(record, identity) if as_row else record | {"file": identity})

@@ -222,7 +222,7 @@ def _read_tar(
             cast(Any, tar).members = []  # which would all be kept
             if not entry.isreg() or only not in (None, entry.name):
                 continue
-            made = MemberSource(
+            source = MemberSource(
                 member_name("tar", entry.name, archive.path),
                 archive=archive,
                 member=entry.name,
@@ -230,12 +230,12 @@ def _read_tar(
                 version=str(entry.mtime),
             )
             if opener is None and entry.size > _HELD_BYTES:
-                yield _StoredMember(**vars(made), start=entry.offset_data)
+                yield _StoredMember(**vars(source), start=entry.offset_data)
             elif entry.size > MAX_PIPE_BYTES:
-                yield _too_large(made)
+                yield _too_large(source)
             else:
                 content = cast(IO[bytes], tar.extractfile(entry)).read()
-                yield replace(made, data=content, archive=None)
+                yield replace(source, data=content, archive=None)
 
 
 def _read_zip(
@@ -246,7 +246,7 @@ def _read_zip(
             link = stat.S_ISLNK(entry.external_attr >> 16)
             if entry.is_dir() or link or only not in (None, entry.filename):
                 continue
-            made = MemberSource(
+            source = MemberSource(
                 member_name("zip", entry.filename, archive.path),
                 archive=archive,
                 kind="zip",
@@ -255,27 +255,27 @@ def _read_zip(
                 version=f"{entry.CRC:08x}",
             )
             if entry.file_size > MAX_PIPE_BYTES:
-                yield _too_large(made)
+                yield _too_large(source)
             elif only is None and entry.file_size > _HELD_BYTES:
-                yield made  # unpacked when it is opened
+                yield source  # unpacked when it is opened
             else:
                 budget.take(entry.file_size)
-                yield _unpacked(packed, entry, made)
+                yield _unpacked(packed, entry, source)
 
 
-def _unpacked(packed: zipfile.ZipFile, entry: zipfile.ZipInfo, made: MemberSource) -> Source:
+def _unpacked(packed: zipfile.ZipFile, entry: zipfile.ZipInfo, source: MemberSource) -> Source:
     """A member with its content; a damaged one does not affect others."""
     try:
         with packed.open(entry) as member:
             content = member.read(entry.file_size + 1)
     except _DAMAGE as error:
-        return FailedSource(made.path, error=_damage(error))
+        return FailedSource(source.path, error=_damage(error))
     if len(content) != entry.file_size:
         return FailedSource(
-            made.path, error=InputError("corrupt", "is longer than its archive says")
+            source.path, error=InputError("corrupt", "is longer than its archive says")
         )
-    return replace(made, data=content, archive=None)
+    return replace(source, data=content, archive=None)
 
 
-def _too_large(made: MemberSource) -> FailedSource:
-    return FailedSource(made.path, error=InputError("too_large", limit_text("MAX_PIPE_BYTES")))
+def _too_large(source: MemberSource) -> FailedSource:
+    return FailedSource(source.path, error=InputError("too_large", limit_text("MAX_PIPE_BYTES")))

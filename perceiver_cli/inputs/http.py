@@ -40,8 +40,8 @@ async def _check_redirect(session: Any, context: Any, params: Any) -> None:
 async def _is_local(host: str) -> bool:
     """Whether any address of a host is one of this machine or of a private network."""
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        entries = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except OSError:
         return False
-    addresses = {str(entry[4][0]).partition("%")[0] for entry in found}
+    addresses = {str(entry[4][0]).partition("%")[0] for entry in entries}
     return any(not ipaddress.ip_address(address).is_global for address in addresses)

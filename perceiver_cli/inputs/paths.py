@@ -75,10 +75,10 @@ def find_inputs(
     if files_from is not None and files_from != STDIN and not os.path.exists(files_from):
         raise UsageError(f"--files-from {files_from}: no such file")
     file_filter = file_filter or FileFilter()
-    found = _find(paths, files_from, null, file_filter)
+    inputs = _find(paths, files_from, null, file_filter)
     if not open_archives:
-        return found
-    return (member for each in found for member in _opened(each, file_filter))
+        return inputs
+    return (member for each in inputs for member in _opened(each, file_filter))
 
 
 def walk(folder: str, file_filter: FileFilter) -> Iterator[str]:
@@ -157,21 +157,21 @@ def _expand(path: str) -> list[str]:
     if os.path.lexists(path) or not glob.has_magic(path):
         return [path]
     parts = path.replace(os.sep, "/").split("/")
-    found = _in_all_depths(parts) if "**" in parts else glob.glob(path)
-    return sorted(found, key=os.fsencode) or [path]
+    matches = _in_all_depths(parts) if "**" in parts else glob.glob(path)
+    return sorted(matches, key=os.fsencode) or [path]
 
 
 def _in_all_depths(parts: list[str]) -> list[str]:
     """The files that match a pattern with `**`, which glob would follow links in circles for."""
     first = parts.index("**")
     base = "/".join(parts[:first]) or ("/" if first else ".")
-    found = []
+    matches = []
     for folder in glob.glob(base):
         for file in walk(folder, FileFilter(recursive=True)):
             names = os.path.relpath(file, folder).split(os.sep)
             if _matches(names, parts[first:]):
-                found.append(os.path.normpath(file) if base == "." else file)
-    return found
+                matches.append(os.path.normpath(file) if base == "." else file)
+    return matches
 
 
 def _matches(names: list[str], pattern: list[str]) -> bool:
@@ -233,14 +233,14 @@ def _found(source: Source, file_filter: FileFilter) -> Iterator[Input]:
         yield Input(source, named=False, archive=kind)
 
 
-def _opened(found: Input, file_filter: FileFilter) -> Iterator[Input]:
+def _opened(listed: Input, file_filter: FileFilter) -> Iterator[Input]:
     """The members of an archive; any other input unchanged."""
-    if found.archive is None:
-        yield found
+    if listed.archive is None:
+        yield listed
         return
-    for member in members(found.source, found.archive, file_filter):
+    for member in members(listed.source, listed.archive, file_filter):
         # A named archive that cannot be read is always an error.
-        yield Input(member, named=found.named and isinstance(member, FailedSource))
+        yield Input(member, named=listed.named and isinstance(member, FailedSource))
 
 
 def read_pipe(stream: BinaryIO) -> bytes:

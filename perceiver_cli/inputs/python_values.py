@@ -63,8 +63,10 @@ def as_source(
         named = name or getattr(value, "filename", "") or "<picture>"
         return Source(os.fsdecode(named), _png(value), wanted)
     if hasattr(value, "read") and not isinstance(value, io.TextIOBase):
-        own = getattr(value, "name", None)
-        return Source(name or (own if isinstance(own, str) else "<file>"), read_pipe(value), wanted)
+        own_name = getattr(value, "name", None)
+        if not isinstance(own_name, str):
+            own_name = "<file>"
+        return Source(name or own_name, read_pipe(value), wanted)
     raise TypeError(
         "a path, bytes, an open binary file, a PIL image or a NumPy array is wanted, not "
         f"{type(value).__name__}"
@@ -104,6 +106,6 @@ def _png(picture: Image) -> bytes:
 
     upright = ImageOps.exif_transpose(picture)
     stream = io.BytesIO()
-    made = upright if upright.mode in _PNG_MODES else upright.convert("RGB")
-    made.save(stream, "PNG", compress_level=1)
+    storable = upright if upright.mode in _PNG_MODES else upright.convert("RGB")
+    storable.save(stream, "PNG", compress_level=1)
     return stream.getvalue()

@@ -26,8 +26,8 @@ def show_inspection(console: Console, record: dict[str, Any]) -> None:
     if len(streams) > 1:
         shares = " + ".join(f"{m:,} {name}" for name, m in streams.items())
         size += f"\nM = {shares}"
-    own = {name: _width(byte_array, name) for name in streams}
-    if any(width < byte_array["channels"] for width in own.values()):
+    widths = {name: _width(byte_array, name) for name in streams}
+    if any(width < byte_array["channels"] for width in widths.values()):
         size += "\nC: each stream is padded to the same width with learned values"
     show(console, Text(size))
     show(console, _channels(byte_array["groups"], several=len(streams) > 1))
