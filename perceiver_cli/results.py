@@ -139,6 +139,11 @@ class Classification:
     error: ClassVar[None] = None
 
     @property
+    def has_signal(self) -> bool:
+        """Whether there was anything to classify."""
+        return self.signal == "present"
+
+    @property
     def clearest_segment(self) -> int:
         """Index of the segment in which the best prediction has its highest score; 0 if in none."""
         best = self.predictions[0].label if self.predictions else None

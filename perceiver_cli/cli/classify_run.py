@@ -209,7 +209,7 @@ class ClassifyRun:
         source, named, _ = self._waiting.popleft()
         if result.ok:
             self.counts.classified += 1
-            self.counts.unsure += result.signal == "present" and result.answer is None
+            self.counts.unsure += result.has_signal and result.answer is None
             if not self.quiet:
                 for note in result.notes:
                     print_message(f"{display_path(result.path)}: {note}")

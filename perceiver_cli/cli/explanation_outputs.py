@@ -76,7 +76,7 @@ class ExplanationOutputs:
             The result, which names the picture if one was drawn, and its explanation; None if
             there is nothing to explain.
         """
-        if not result.ok or not isinstance(item, PreparedItem) or item.signal != "present":
+        if not result.ok or not isinstance(item, PreparedItem) or not item.has_signal:
             return result, None
         from perceiver_cli.explain.explanation import explain_item
 

@@ -132,7 +132,7 @@ class _Explainer:
         item = classifier.prepare(named_source(result.path))
         if isinstance(item, PreparedItem) and len(result.segments) > len(item.windows):
             item = classifier.prepare(clearest_part(item.source, result))
-        if isinstance(item, FailedItem) or item.signal != "present":
+        if isinstance(item, FailedItem) or not item.has_signal:
             return None
         return explain_item(item, result, classifier.engine_of(item), self.method)
 

@@ -46,7 +46,7 @@ def explain(source: Source, classifier: Classifier, method: Method | None = None
     item = preparer.prepare(source)
     if isinstance(item, FailedItem):
         raise item.error
-    if item.signal != "present":
+    if not item.has_signal:
         raise InputError("empty", f"there is nothing to explain ({item.signal.replace('_', ' ')})")
     (result,) = classifier.predict([item])
     assert result.ok  # as the item was prepared

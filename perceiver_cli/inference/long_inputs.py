@@ -18,7 +18,7 @@ from perceiver_cli.errors import InputError
 from perceiver_cli.inference.ahead import one_ahead
 from perceiver_cli.inference.decoding.items import FailedItem, Item, PreparedItem
 from perceiver_cli.inference.engine import Engine, WindowPrediction
-from perceiver_cli.inference.postprocess import PredictionOptions, result_of
+from perceiver_cli.inference.postprocess import PredictionOptions, predict_windows, result_of
 from perceiver_cli.media.types import Source, WindowRange
 from perceiver_cli.preparation import base
 from perceiver_cli.preparation.base import Window
@@ -51,7 +51,7 @@ def predict_long(
         options: What the Result contains.
     """
     source = _at_hand(item.source)
-    kept = _Kept(item.total)
+    store = _WindowStore(item.total)
     windows: list[Window] = []
     scores: list[WindowPrediction | None] = []
     notes: dict[str, None] = {}
@@ -63,11 +63,17 @@ def predict_long(
                 notes[f"some of it was left out: {part.error.message}"] = None
                 continue
             started = time.perf_counter()
-            found = predict_windows(part.windows, engine)
+            found = [
+                prediction
+                for first in range(0, len(part.windows), AT_ONCE)
+                for prediction in predict_windows(
+                    part.windows[first : first + AT_ONCE], engine, attention=False
+                )
+            ]
             model_s += time.perf_counter() - started
             for window, prediction in zip(part.windows, found, strict=True):
-                windows.append(kept.window(window))
-                scores.append(kept.prediction(prediction))
+                windows.append(store.window(window))
+                scores.append(store.prediction(prediction))
             notes |= dict.fromkeys(part.notes)
     whole = replace(item, windows=tuple(windows), notes=tuple(notes), seconds=load_s)
     result = result_of(whole, scores, engine, options, model_s)
@@ -87,8 +93,8 @@ def _parts(item: PreparedItem, source: Source, prepare: Prepare) -> Iterator[Ite
         yield prepare(replace(source, part=WindowRange(first, PART)))
 
 
-class _Kept:
-    """What is kept of windows, in few arrays.
+class _WindowStore:
+    """What stays in memory of windows, in few arrays.
 
     Thousands of small arrays among freed large ones would fragment the memory: an hour of sound
     took 60 MB more.
@@ -135,13 +141,3 @@ def _at_hand(source: Source) -> Source:
         return source.fetched()
     except InputError:  # preparing the parts reports the reason
         return source
-
-
-def predict_windows(windows: tuple[Window, ...], engine: Engine) -> list[WindowPrediction | None]:
-    """The prediction for each window; None if it has no signal."""
-    present = [window for window in windows if window.signal == "present"]
-    predicted: list[WindowPrediction] = []
-    for begin in range(0, len(present), AT_ONCE):
-        predicted += engine.predict(present[begin : begin + AT_ONCE], attention=False)
-    found = iter(predicted)
-    return [next(found) if window.signal == "present" else None for window in windows]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -46,15 +47,28 @@ def predict_batch(
 ) -> list[Classification]:
     """One Result per item; `engine` is the model for all of them."""
     started = time.perf_counter()
-    windows = [window for item in batch for window in item.windows if window.signal == "present"]
-    predicted = iter(engine.predict(windows, attention=options.attention))
+    windows = [window for item in batch for window in item.windows]
+    predicted = iter(predict_windows(windows, engine, attention=options.attention))
     each_s = (time.perf_counter() - started) / len(batch)
-    results = []
-    for item in batch:
-        # Windows without a signal do not vote.
-        own = [next(predicted) if w.signal == "present" else None for w in item.windows]
-        results.append(result_of(item, own, engine, options, each_s))
-    return results
+    return [
+        result_of(item, list(islice(predicted, len(item.windows))), engine, options, each_s)
+        for item in batch
+    ]
+
+
+def predict_windows(
+    windows: Sequence[Window], engine: Engine, *, attention: bool
+) -> list[WindowPrediction | None]:
+    """The prediction for each window; None if it has no signal, so that it does not vote.
+
+    Args:
+        windows: All that the model reads at once.
+        engine: The model.
+        attention: Whether attention statistics are measured.
+    """
+    present = [window for window in windows if window.has_signal]
+    predicted = iter(engine.predict(present, attention=attention))
+    return [next(predicted) if window.has_signal else None for window in windows]
 
 
 def failed_result(item: FailedItem) -> Failure:
@@ -160,7 +174,7 @@ def _familiar(item: PreparedItem, found: list[WindowPrediction], engine: Engine)
     distances = [window.distance for window in found if window.distance is not None]
     if engine.familiar is None or not distances:
         return None
-    read = next(window for window in item.windows if window.signal == "present")
+    read = next(window for window in item.windows if window.has_signal)
     key = engine.familiar.stream_key(read.arrays)
     return engine.familiar.includes(float(np.mean(distances)), key)
 

@@ -25,12 +25,17 @@ class Window:
         arrays: Stream -> array of a fixed shape, without batch dimension.
         location: Where the window lies in the input: what the adapter needs to map an element's
             index to natural coordinates.
-        signal: Whether the window holds anything to classify.
+        signal: "present", or why there is nothing to classify.
     """
 
     arrays: dict[str, np.ndarray]
     location: dict[str, Any] = field(default_factory=dict)
     signal: Signal = "present"
+
+    @property
+    def has_signal(self) -> bool:
+        """Whether the window holds anything to classify."""
+        return self.signal == "present"
 
     @property
     def shapes(self) -> Shapes:

@@ -17,7 +17,7 @@ def answer_in_words(result: Classification) -> str:
     Without an answer "not sure, perhaps a golden retriever (24 %)"; without a signal the reason. An
     input unlike the training data is marked.
     """
-    if result.signal != "present":
+    if not result.has_signal:
         return signal_in_words(result.signal)
     if result.among == []:
         return f"{escape_controls(result.model)} knows none of the classes asked for"

@@ -46,7 +46,7 @@ def show_detail(console: Console, result: Classification, verbose: bool = False)
     """
     show_heading(console, result.path, result.modality, result.detected_by, result.input)
     show_sentence(console, answer_in_words(result), f"bold {answer_style(result)}")
-    if result.signal != "present":
+    if not result.has_signal:
         return
     _show_predictions(console, result, verbose)
     if result.events:

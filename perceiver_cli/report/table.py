@@ -85,7 +85,7 @@ class RowWriter:
         if not result.ok:
             self._print(path, "-", result.error.kind, "", "failed", style="red")
         elif not result.predictions:
-            label = "-" if result.signal == "present" else f"({result.signal.replace('_', ' ')})"
+            label = "-" if result.has_signal else f"({result.signal.replace('_', ' ')})"
             self._print(path, result.modality, label)
         else:
             label, score = shown_label(result)

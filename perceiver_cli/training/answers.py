@@ -124,7 +124,7 @@ def measure_unknown(results: Sequence[Classification], labels: dict[str, Label])
         if the model cannot tell); a_class: the share that is answered with a class; and with labels
         right and wrong, the shares that a right wider term, or anything else, is answered for.
     """
-    signals = [result.signal == "present" for result in results]
+    signals = [result.has_signal for result in results]
     figures: dict[str, Any] = {
         "items": len(results),
         "unsure": _mean(result.answer is None for result in results),

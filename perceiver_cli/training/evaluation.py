@@ -209,7 +209,7 @@ def _evaluate_files(
     results = classifier.stream_items((path for path, _ in labelled.files), decoder)
     for (path, folder_class), (item, result) in zip(labelled.files, results, strict=True):
         on_file()
-        if result.ok and result.signal == "present":
+        if result.ok and result.has_signal:
             row = np.zeros(len(header.labels))
             for prediction in result.predictions:
                 row[prediction.index] = prediction.score

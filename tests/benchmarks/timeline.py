@@ -33,7 +33,7 @@ from perceiver_cli.inference.events import (
     settings_of,
     timeline_of,
 )
-from perceiver_cli.inference.long_inputs import predict_windows
+from perceiver_cli.inference.postprocess import predict_windows
 from perceiver_cli.media.types import Source, WindowRange
 from perceiver_cli.preparation.base import ReadOptions, Window
 from tests.benchmarks.mixes import RATE, Mix, make_mixes
@@ -90,7 +90,9 @@ def read_mixes(
             if scorer:
                 scores = scorer(item.windows)
             else:
-                predicted = predict_windows(item.windows, classifier.engine_of(item))
+                predicted = predict_windows(
+                    item.windows, classifier.engine_of(item), attention=False
+                )
                 scores = [None if p is None else p.scores for p in predicted]
             found.append(Read(mix, [replace(w, arrays={}) for w in item.windows], scores))
     return found

@@ -49,6 +49,11 @@ class PreparedItem:
         return "present" if "present" in windows else self.windows[0].signal
 
     @property
+    def has_signal(self) -> bool:
+        """Whether any of its windows holds something to classify."""
+        return self.signal == "present"
+
+    @property
     def kind(self) -> Hashable:
         """Items of the same kind fit into one batch: the same weights, the same shapes."""
         return self.weights, *self.windows[0].shapes

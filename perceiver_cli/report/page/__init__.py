@@ -119,7 +119,7 @@ def card(
     if not result.ok:
         message = escape_controls(result.error.message)
         return Card(number, display_path(result.path), "failed", message=message)
-    state = "sure" if result.answer else "unsure" if result.signal == "present" else "empty"
+    state = "sure" if result.answer else "unsure" if result.has_signal else "empty"
     guess = guessed(result)
     return Card(
         number=number,

@@ -110,7 +110,7 @@ def _decode(
         windows = decode(source, detection, preparation).windows
     except InputError as error:
         return left_out_by_error(source, class_index, error)
-    present = [window for window in windows if window.signal == "present"]
+    present = [window for window in windows if window.has_signal]
     return present or left_out_without_signal(source.path, class_index, windows[0].signal)
 
 
