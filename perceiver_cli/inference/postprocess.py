@@ -67,7 +67,7 @@ def predict_windows(
         attention: Whether attention statistics are measured.
     """
     present = [window for window in windows if window.has_signal]
-    predicted = iter(engine.predict(present, attention=attention))
+    predicted = iter(engine.predict(present, attention=attention) if present else ())
     return [next(predicted) if window.has_signal else None for window in windows]
 
 
