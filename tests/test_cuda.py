@@ -11,7 +11,7 @@ from perceiver_cli import Classifier
 from perceiver_cli.checkpoints.format import load_checkpoint
 from perceiver_cli.choices import Method
 from perceiver_cli.explain.methods import attribute
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 
 pytestmark = pytest.mark.cuda
 

@@ -31,7 +31,7 @@ from perceiver_cli.errors import UsageError
 from perceiver_cli.inference.decoding.items import FailedItem, Item
 from perceiver_cli.inputs.names import archive_kind
 from perceiver_cli.inputs.paths import Input
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 from perceiver_cli.report import Writer, writer_for
 from perceiver_cli.report.run_counts import RunCounts
 from perceiver_cli.report.words import display_path

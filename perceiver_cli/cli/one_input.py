@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from perceiver_cli.errors import InputError
 
 if TYPE_CHECKING:
-    from perceiver_cli.media.types import Source
+    from perceiver_cli.media.source import Source
 
 
 def one_source(path: str) -> Source:
     """The source that an argument names: what named_source takes, or "-" for standard input."""
     from perceiver_cli.inputs.named_sources import named_source
     from perceiver_cli.inputs.paths import STDIN
-    from perceiver_cli.media.types import Source
+    from perceiver_cli.media.source import Source
 
     return Source(path, sys.stdin.buffer.read()) if path == STDIN else named_source(path)
 

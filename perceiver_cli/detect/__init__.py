@@ -20,8 +20,8 @@ from perceiver_cli.detect.signatures import Family, find_signature
 from perceiver_cli.detect.text import text_kind
 from perceiver_cli.errors import InputError, NotMediaError
 from perceiver_cli.media.containers import DEMUXERS
+from perceiver_cli.media.source import Source
 from perceiver_cli.media.text import decoded_head
-from perceiver_cli.media.types import Source
 from perceiver_cli.modalities import MODALITIES, part
 
 __all__ = ["Detection", "detect"]

@@ -7,8 +7,8 @@ import zipfile
 from perceiver_cli.detect.detection import EXPORT_MODEL, MEDIA, OTHER, Detection, Kind, unread
 from perceiver_cli.errors import InputError, NotMediaError
 from perceiver_cli.media.arrays import choose_array
-from perceiver_cli.media.failures import wrap_errors
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.library_errors import wrap_errors
+from perceiver_cli.media.source import Source
 
 # A member that tells what a ZIP archive really is.
 _ZIP_KINDS = (

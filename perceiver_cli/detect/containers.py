@@ -13,7 +13,7 @@ from perceiver_cli.media.containers import (
     picture_stream,
     sound_stream,
 )
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 
 # Formats of one stream, whose name says already what it is.
 _SOUND = frozenset({"mp3", "aac", "ac3", "eac3"})

@@ -9,8 +9,8 @@ from perceiver_cli.detect.signatures import Family, Signature
 from perceiver_cli.detect.tiff import is_raw_photo
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.pillow import decoding, open_picture
-from perceiver_cli.media.quiet import quiet_pillow
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.pillow_settings import quiet_pillow
+from perceiver_cli.media.source import Source
 
 _ANIMATED = frozenset({"gif", "webp", "png", "avif"})
 

@@ -6,12 +6,12 @@ from typing import Literal
 
 from perceiver_cli.detect.detection import Detection
 from perceiver_cli.detect.signatures import Signature
-from perceiver_cli.media.failures import wrap_errors
+from perceiver_cli.media.library_errors import wrap_errors
 from perceiver_cli.media.pointcloud import folder_of
 from perceiver_cli.media.shapes.gltf import check_gltf
 from perceiver_cli.media.shapes.ply import check_header
 from perceiver_cli.media.shapes.stl import HEADER_BYTES, TRIANGLE_BYTES, triangle_count
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 
 
 def detect_binary_shape(source: Source, signature: Signature) -> Detection:

@@ -8,9 +8,9 @@ import re
 from perceiver_cli.detect.detection import EXPORT_MODEL, MEDIA, OTHER, Detection, Kind
 from perceiver_cli.detect.shapes import detect_gltf, detect_ply
 from perceiver_cli.media.shapes.ptx import is_ptx
+from perceiver_cli.media.shapes.text_layout import find_layout
+from perceiver_cli.media.source import Source
 from perceiver_cli.media.text import HEAD_BYTES, line_blocks
-from perceiver_cli.media.textlayout import find_layout
-from perceiver_cli.media.types import Source
 
 # The kind of a text is decided by its first characters.
 _BEGINNING = 4000

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from perceiver_cli.inputs.names import ArchiveKind
 from perceiver_cli.inputs.paths import Input
-from perceiver_cli.media.types import Identity, Source
+from perceiver_cli.media.source import Identity, Source
 from perceiver_cli.report.done import DoneIndex
 
 # What has to be done again when a machine is lost.

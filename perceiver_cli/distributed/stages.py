@@ -21,7 +21,7 @@ from perceiver_cli.inference.decoding.subprocess_decoder import DecodingPool, Su
 from perceiver_cli.inference.settings import ClassifierSettings
 from perceiver_cli.inputs.archives import FailedSource, members
 from perceiver_cli.inputs.filters import FileFilter
-from perceiver_cli.media.types import Identity, Source
+from perceiver_cli.media.source import Identity, Source
 from perceiver_cli.preparation.base import ReadOptions
 from perceiver_cli.report.parquet.schema import row
 from perceiver_cli.report.parts.folder import PartFolder

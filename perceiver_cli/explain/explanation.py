@@ -14,7 +14,7 @@ from perceiver_cli.explanations import Explanation, WindowMaps
 from perceiver_cli.inference.classifier import Classifier
 from perceiver_cli.inference.decoding.items import FailedItem, PreparedItem
 from perceiver_cli.inference.engine import Engine
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 from perceiver_cli.preparation.base import LARGE_PREVIEW, Window
 from perceiver_cli.results import Classification
 

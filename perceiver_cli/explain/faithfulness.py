@@ -21,7 +21,7 @@ from perceiver_cli.explain.methods import attribute
 from perceiver_cli.inference.classifier import Classifier
 from perceiver_cli.inference.decoding.items import PreparedItem
 from perceiver_cli.inference.engine import Engine
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 from perceiver_cli.preparation.base import Window
 
 # Shares of the elements that remain.

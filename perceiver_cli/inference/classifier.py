@@ -28,7 +28,7 @@ from perceiver_cli.inference.postprocess import PredictionOptions, failed_result
 from perceiver_cli.inference.scheduler import Scheduler
 from perceiver_cli.inference.threads import default_threads, use_threads
 from perceiver_cli.inputs.python_values import as_source
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 from perceiver_cli.model.quantization.precision import precision_in_words
 from perceiver_cli.preparation.base import ReadOptions
 from perceiver_cli.processor import usable_cores

@@ -11,7 +11,7 @@ from torch import Tensor
 from perceiver_cli.adapters.base import Adapter
 from perceiver_cli.inference.classifier import Classifier
 from perceiver_cli.inference.decoding.items import FailedItem
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 from perceiver_cli.preparation.base import Window
 
 

@@ -19,7 +19,7 @@ from perceiver_cli.inference.ahead import one_ahead
 from perceiver_cli.inference.decoding.items import FailedItem, Item, PreparedItem
 from perceiver_cli.inference.engine import Engine, WindowPrediction
 from perceiver_cli.inference.postprocess import PredictionOptions, predict_windows, result_of
-from perceiver_cli.media.types import Source, WindowRange
+from perceiver_cli.media.source import Source, WindowRange
 from perceiver_cli.preparation import base
 from perceiver_cli.preparation.base import Window
 from perceiver_cli.results import Classification

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from perceiver_cli.inference.decoding.items import FailedItem, Item
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 from perceiver_cli.results import Result
 
 # Limit, in bytes, of the content that queued sources hold, such as members of archives.

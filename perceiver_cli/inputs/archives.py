@@ -24,7 +24,7 @@ from perceiver_cli.inputs.filters import FileFilter
 from perceiver_cli.inputs.names import ArchiveKind, member_name
 from perceiver_cli.media.limits import MAX_PIPE_BYTES, limit_text
 from perceiver_cli.media.parts import SourcePart
-from perceiver_cli.media.types import Identity, Source
+from perceiver_cli.media.source import Identity, Source
 
 # Larger members are not held in memory if the archive permits random access.
 _HELD_BYTES = 2**25

@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 from perceiver_cli.inputs.archives import MemberSource
 from perceiver_cli.inputs.names import is_url, scheme_of, split_member
 from perceiver_cli.inputs.remote import RemoteSource
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 
 
 def named_source(name: str, modality: str | None = None) -> Source:

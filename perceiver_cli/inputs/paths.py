@@ -19,7 +19,7 @@ from perceiver_cli.inputs.names import ArchiveKind, archive_kind, is_url, scheme
 from perceiver_cli.inputs.remote import RemoteSource
 from perceiver_cli.inputs.remote_folders import expand_url, is_remote_folder, walk_remote
 from perceiver_cli.media.limits import MAX_PIPE_BYTES
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 
 STDIN = "-"
 

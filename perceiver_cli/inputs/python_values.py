@@ -12,7 +12,7 @@ import numpy as np
 
 from perceiver_cli.inputs.named_sources import named_source
 from perceiver_cli.inputs.paths import read_pipe
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 from perceiver_cli.modalities import find_modality
 
 if TYPE_CHECKING:

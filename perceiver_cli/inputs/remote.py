@@ -14,7 +14,7 @@ from perceiver_cli.inputs.filesystems import filesystem
 from perceiver_cli.inputs.network_errors import CHANGED, remote_errors, retrying
 from perceiver_cli.media.limits import MAX_PIPE_BYTES
 from perceiver_cli.media.random_access import RandomAccessStream
-from perceiver_cli.media.types import Identity, Source
+from perceiver_cli.media.source import Identity, Source
 
 # Objects up to this size are fetched whole.
 WHOLE_BYTES = 2**25

@@ -14,7 +14,7 @@ from perceiver_cli.inputs.filters import FileFilter
 from perceiver_cli.inputs.names import scheme_of
 from perceiver_cli.inputs.network_errors import remote_errors, retrying
 from perceiver_cli.inputs.remote import RemoteSource, version_in
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 
 # A URL of these schemes is one file: links in a page are not followed.
 _NO_FOLDERS = ("http", "https")

@@ -10,13 +10,14 @@ import numpy as np
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.frames import frame_times, reduced_size
 from perceiver_cli.media.image import exif_orientation
-from perceiver_cli.media.large import take_memory
+from perceiver_cli.media.large_inputs import take_memory
 from perceiver_cli.media.limits import MAX_FRAMES, limit_text
 from perceiver_cli.media.pillow import check_memory, decoding, open_picture, peak_bytes
+from perceiver_cli.media.pillow_settings import quiet_pillow
 from perceiver_cli.media.pixels import apply_orientation, reduction_of, to_rgb_array
-from perceiver_cli.media.quiet import quiet_pillow
+from perceiver_cli.media.source import Source
 from perceiver_cli.media.specs import VideoSpec
-from perceiver_cli.media.types import Source, Video, VideoWindow
+from perceiver_cli.media.types import Video, VideoWindow
 from perceiver_cli.media.windows import choose_windows
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from perceiver_cli.errors import InputError
-from perceiver_cli.media.failures import wrap_errors
-from perceiver_cli.media.large import take_memory
+from perceiver_cli.media.large_inputs import take_memory
+from perceiver_cli.media.library_errors import wrap_errors
 from perceiver_cli.media.limits import MAX_ARRAY_BYTES, limit_text
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 
 Meaning = Literal["image", "pointcloud"]
 

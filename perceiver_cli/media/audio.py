@@ -12,14 +12,15 @@ from perceiver_cli.errors import InputError
 from perceiver_cli.media.codecs import undecodable
 from perceiver_cli.media.containers import has_pictures, open_container, picture_stream
 from perceiver_cli.media.cut_off import cut_off_note
-from perceiver_cli.media.failures import wrap_errors
+from perceiver_cli.media.library_errors import wrap_errors
 from perceiver_cli.media.mixing import full_scale, to_mono
 from perceiver_cli.media.ogg import chain_links
 from perceiver_cli.media.riff import with_padding
 from perceiver_cli.media.samplebuffer import Samples
-from perceiver_cli.media.soundfiles import AvReader, SndfileReader, SoundReader
+from perceiver_cli.media.sound_readers import AvReader, SndfileReader, SoundReader
+from perceiver_cli.media.source import Source
 from perceiver_cli.media.specs import SoundSpec
-from perceiver_cli.media.types import Sound, SoundWindow, Source
+from perceiver_cli.media.types import Sound, SoundWindow
 from perceiver_cli.media.windows import choose_windows
 
 Mono = npt.NDArray[np.float32]

@@ -6,7 +6,7 @@ import re
 from typing import BinaryIO, Literal
 
 from perceiver_cli.media.boxes import find_box, placed_boxes
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 
 Kind = Literal["pictures", "sound"]
 

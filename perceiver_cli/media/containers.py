@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from perceiver_cli.errors import InputError
-from perceiver_cli.media.failures import SafeSeekStream, to_input_error
+from perceiver_cli.media.library_errors import SafeSeekStream, to_input_error
 from perceiver_cli.media.limits import MAX_RATE
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream

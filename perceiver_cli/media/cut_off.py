@@ -8,7 +8,7 @@ from typing import BinaryIO, Literal, NamedTuple
 
 from perceiver_cli.media.boxes import placed_boxes
 from perceiver_cli.media.riff import riff_chunks
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 
 
 class Place(NamedTuple):

@@ -11,11 +11,12 @@ from perceiver_cli.errors import InputError
 from perceiver_cli.media.arrays import choose_array, read_array
 from perceiver_cli.media.jpeg import note_missing_rows
 from perceiver_cli.media.jpeg2000 import REPAIRED
-from perceiver_cli.media.large import take_memory
+from perceiver_cli.media.large_inputs import take_memory
 from perceiver_cli.media.pillow import check_memory, decoding, open_picture, peak_bytes
+from perceiver_cli.media.pillow_settings import quiet_pillow
 from perceiver_cli.media.pixels import check_size, reduction_of, to_8_bit, to_rgb_array
-from perceiver_cli.media.quiet import quiet_pillow
-from perceiver_cli.media.types import Picture, Source
+from perceiver_cli.media.source import Source
+from perceiver_cli.media.types import Picture
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -18,7 +18,8 @@ variable of the environment changes it: PERCEIVER_MAX_PIXELS=400000000.
 | a decoding process, on Linux | MAX_WORKER_BYTES | address space, everything included |
 
 An input within all limits takes less than 2 GiB, the program included
-(`python -m tests.benchmarks.limits`). Inputs that take much are decoded one at a time (large.py).
+(`python -m tests.benchmarks.limits`). Inputs that take much are decoded one at a time
+(large_inputs.py).
 
 Duration has no limit: of long sounds and videos only the windows that a model reads are decoded.
 """

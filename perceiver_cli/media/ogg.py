@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from perceiver_cli.media.parts import SourcePart
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 
 _CAPTURE = b"OggS"
 _HEADER = 27

@@ -10,7 +10,7 @@ from itertools import accumulate
 from typing import BinaryIO, cast
 
 from perceiver_cli.media.random_access import RandomAccessStream
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 
 Part = tuple[int, int] | bytes
 """(start, length) of the stream below, or bytes of its own."""

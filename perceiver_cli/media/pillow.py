@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from perceiver_cli.errors import InputError
 from perceiver_cli.media import jpeg2000
-from perceiver_cli.media.failures import to_input_error
 from perceiver_cli.media.heif import unsupported_coding
 from perceiver_cli.media.jpeg import append_end_marker, unsupported_process
+from perceiver_cli.media.library_errors import to_input_error
 from perceiver_cli.media.libtiff import unpacks
 from perceiver_cli.media.limits import MAX_PIXELS, limit_text
 from perceiver_cli.media.pixels import check_size

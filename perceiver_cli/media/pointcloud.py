@@ -11,8 +11,8 @@ import numpy as np
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.arrays import read_array_points
 from perceiver_cli.media.axes import to_z_up
-from perceiver_cli.media.failures import wrap_errors
-from perceiver_cli.media.large import take_memory
+from perceiver_cli.media.large_inputs import take_memory
+from perceiver_cli.media.library_errors import wrap_errors
 from perceiver_cli.media.limits import MAX_SHAPE_BYTES, limit_text
 from perceiver_cli.media.sampling import sample_cloud, sample_surface
 from perceiver_cli.media.shapes.gltf import read_gltf
@@ -23,8 +23,9 @@ from perceiver_cli.media.shapes.ply import read_ply
 from perceiver_cli.media.shapes.ptx import read_ptx
 from perceiver_cli.media.shapes.shape import Floats, Shape
 from perceiver_cli.media.shapes.stl import read_stl
-from perceiver_cli.media.textpoints import read_text_points
-from perceiver_cli.media.types import PointCloud, Source
+from perceiver_cli.media.shapes.text_points import read_text_points
+from perceiver_cli.media.source import Source
+from perceiver_cli.media.types import PointCloud
 
 # Clouds are returned whole up to max(CLOUD_FACTOR * points, CLOUD_FLOOR) points.
 CLOUD_FACTOR, CLOUD_FLOOR = 4, 20_000

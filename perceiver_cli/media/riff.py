@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
 from perceiver_cli.media.parts import Part, join_parts
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 
 _HEAD = 12
 _MAGICS = frozenset({b"RIFF", b"RF64", b"BW64"})

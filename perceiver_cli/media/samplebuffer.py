@@ -10,7 +10,7 @@ import numpy.typing as npt
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.decoding import frames_from
 from perceiver_cli.media.extents import Extent
-from perceiver_cli.media.failures import wrap_errors
+from perceiver_cli.media.library_errors import wrap_errors
 from perceiver_cli.media.limits import MAX_RATE, limit_text
 from perceiver_cli.media.packets import Damage
 

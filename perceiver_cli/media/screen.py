@@ -13,13 +13,13 @@ import numpy.typing as npt
 from perceiver_cli.media.containers import open_container, picture_stream
 from perceiver_cli.media.decoding import frames_from
 from perceiver_cli.media.extents import Extent
-from perceiver_cli.media.failures import wrap_errors
 from perceiver_cli.media.frames import reduced_size
 from perceiver_cli.media.hdr import is_high_range, to_standard_range
+from perceiver_cli.media.library_errors import wrap_errors
 from perceiver_cli.media.orientation import frame_orientation
 from perceiver_cli.media.packets import Damage
 from perceiver_cli.media.pixels import apply_orientation
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 
 # Containers round timestamps to as little as a millisecond. Frames that lie closer are told apart
 # by a share of the interval between the requested times.

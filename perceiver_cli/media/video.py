@@ -27,15 +27,16 @@ from perceiver_cli.media.extents import (
     stated_extent,
 )
 from perceiver_cli.media.frames import frame_times
-from perceiver_cli.media.large import take_memory
+from perceiver_cli.media.large_inputs import take_memory
 from perceiver_cli.media.limits import MAX_PIXELS
 from perceiver_cli.media.mixing import to_mono
 from perceiver_cli.media.packets import Damage
 from perceiver_cli.media.pixels import check_size
 from perceiver_cli.media.samplebuffer import decode_samples
 from perceiver_cli.media.screen import decode_frames
+from perceiver_cli.media.source import Source
 from perceiver_cli.media.specs import VideoSpec
-from perceiver_cli.media.types import Source, Video, VideoWindow
+from perceiver_cli.media.types import Video, VideoWindow
 from perceiver_cli.media.windows import choose_windows
 
 # Decoders keep reference frames: 44 bytes per pixel were measured for the maximum of H.264 (16

@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 
 import numpy as np
 
+from perceiver_cli.media.source import Source, WindowRange
 from perceiver_cli.media.specs import SoundSpec
-from perceiver_cli.media.types import Media, Sound, SoundWindow, Source, WindowRange
+from perceiver_cli.media.types import Media, Sound, SoundWindow
 from perceiver_cli.media.windows import Coverage
 from perceiver_cli.preparation.base import WHOLE_S, Preparation, ReadOptions, Window
 from perceiver_cli.preparation.signal import frame_levels, non_silent_part, sound_signal

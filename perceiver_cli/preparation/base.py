@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from perceiver_cli.media.types import Media, Source, WindowRange
+from perceiver_cli.media.source import Source, WindowRange
+from perceiver_cli.media.types import Media
 from perceiver_cli.media.windows import Coverage
 from perceiver_cli.preparation.signal import Signal
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from perceiver_cli.media.source import Source
 from perceiver_cli.media.specs import PictureSpec
-from perceiver_cli.media.types import Media, Picture, Source
+from perceiver_cli.media.types import Media, Picture
 from perceiver_cli.preparation.base import Preparation, Preview, Window
 from perceiver_cli.preparation.resampling import (
     Resample,

@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from perceiver_cli.media.types import Media, PointCloud, Source
+from perceiver_cli.media.source import Source
+from perceiver_cli.media.types import Media, PointCloud
 from perceiver_cli.preparation.base import Preparation, Window
 from perceiver_cli.preparation.signal import shape_signal
 from perceiver_cli.settings import Count, CountOrZero, Positive

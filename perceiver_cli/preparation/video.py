@@ -7,8 +7,9 @@ from typing import Literal
 
 import numpy as np
 
+from perceiver_cli.media.source import Source, WindowRange
 from perceiver_cli.media.specs import VideoSpec
-from perceiver_cli.media.types import Media, Source, Video, VideoWindow, WindowRange
+from perceiver_cli.media.types import Media, Video, VideoWindow
 from perceiver_cli.media.windows import Coverage
 from perceiver_cli.preparation.audio import AudioRecipe, fit_samples
 from perceiver_cli.preparation.base import Preparation, Preview, ReadOptions, Window

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from perceiver_cli.inputs.names import split_member
-from perceiver_cli.media.types import Identity, Source
+from perceiver_cli.media.source import Identity, Source
 
 # Failures that may not occur again although the file is unchanged.
 _TRANSIENT = frozenset({"unreadable", "timeout"})

@@ -17,7 +17,7 @@ from typing import Any
 
 from perceiver_cli.atomic import atomic_write
 from perceiver_cli.errors import UsageError
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 from perceiver_cli.report.done import DoneIndex, Entry, entry_of
 from perceiver_cli.report.jsonlines import dumps
 from perceiver_cli.report.lock import lock_file, release

@@ -18,7 +18,7 @@ from pathlib import Path
 from perceiver_cli import Classifier
 from perceiver_cli.inference.decoding.items import FailedItem
 from perceiver_cli.inference.threads import use_threads
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 
 BATCH = 32
 

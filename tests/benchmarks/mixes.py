@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from perceiver_cli.media.audio import load_sound
+from perceiver_cli.media.source import Source
 from perceiver_cli.media.specs import SoundSpec
-from perceiver_cli.media.types import Source
 
 RATE = 16000
 SHORTEST_S, LONGEST_S = 30, 120

@@ -28,7 +28,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 from tests.benchmarks.media import make_folder
 
 # So many files are enough for the rows that need no steady stream.

@@ -34,7 +34,7 @@ from perceiver_cli.inference.events import (
     timeline_of,
 )
 from perceiver_cli.inference.postprocess import predict_windows
-from perceiver_cli.media.types import Source, WindowRange
+from perceiver_cli.media.source import Source, WindowRange
 from perceiver_cli.preparation.base import ReadOptions, Window
 from tests.benchmarks.mixes import RATE, Mix, make_mixes
 

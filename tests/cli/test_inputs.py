@@ -12,7 +12,7 @@ import pytest
 from perceiver_cli.errors import InputError, UsageError
 from perceiver_cli.inputs.filters import FileFilter, parse_shard
 from perceiver_cli.inputs.paths import find_inputs
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 
 
 @pytest.fixture

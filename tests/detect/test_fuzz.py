@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from perceiver_cli.detect import detect
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.pointcloud import load_points
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 
 SUFFIXES = ("", "jpg", "mp3", "ts", "stl", "xyz", "csv", "npy", "obj", "h264")
 BEGINNINGS = (

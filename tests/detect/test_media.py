@@ -8,7 +8,7 @@ import pytest
 from perceiver_cli.detect import detect
 from perceiver_cli.detect.signatures import Family, find_signature
 from perceiver_cli.errors import InputError
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 from tests import samples
 
 

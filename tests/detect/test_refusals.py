@@ -12,7 +12,7 @@ import pytest
 
 from perceiver_cli.detect import detect
 from perceiver_cli.errors import InputError, NotMediaError
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 from tests import samples
 
 

@@ -90,7 +90,7 @@ def test_shapes_that_viewers_open(run, bundle, media, tmp_path, ending):
 def test_attention_is_what_the_record_says(run, bundle, media):
     from perceiver_cli.explain.explanation import explain
     from perceiver_cli.inference.classifier import Classifier
-    from perceiver_cli.media.types import Source
+    from perceiver_cli.media.source import Source
 
     found = explain(Source(str(media["av"])), Classifier(precision="float32"), "attention")
     assert found.names == ("cross-attend 1", "cross-attend 2", "all cross-attends")

@@ -18,7 +18,7 @@ from perceiver_cli.checkpoints.format import load_checkpoint, save_checkpoint
 from perceiver_cli.errors import CheckpointError, UsageError
 from perceiver_cli.inference import engine
 from perceiver_cli.inference.settings import ClassifierSettings
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 from perceiver_cli.model.quantization import kernels, precision
 from perceiver_cli.preparation.image import ImageRecipe
 from tests.conftest import make_weights

@@ -8,7 +8,7 @@ from perceiver_cli.errors import InputError
 from perceiver_cli.inference.decoding.decoders import FetchingDecoder, InProcessDecoder
 from perceiver_cli.inference.decoding.items import FailedItem, PreparedItem
 from perceiver_cli.inference.decoding.preparer import Preparer
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from perceiver_cli.errors import UsageError
 from perceiver_cli.inference import engine as engines
 from perceiver_cli.inference.attention_statistics import AttentionRecorder
 from perceiver_cli.inference.engine import Engine
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 from perceiver_cli.model.perceiver import MeanLatent
 from tests.conftest import make_weights
 

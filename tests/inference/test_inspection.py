@@ -7,7 +7,7 @@ from PIL import Image
 from perceiver_cli import Classifier
 from perceiver_cli.errors import InputError
 from perceiver_cli.inference.inspection import inspect_source
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 from perceiver_cli.preparation.image import ImageRecipe
 from tests.conftest import make_weights
 

@@ -17,7 +17,7 @@ from perceiver_cli.inference.decoding.items import FailedItem, PreparedItem
 from perceiver_cli.inference.engine import WindowPrediction
 from perceiver_cli.inference.long_inputs import is_long, predict_long
 from perceiver_cli.inference.postprocess import PredictionOptions
-from perceiver_cli.media.types import Source, WindowRange
+from perceiver_cli.media.source import Source, WindowRange
 from perceiver_cli.preparation.base import FIRST_WINDOWS, Window
 from perceiver_cli.results import AttentionStats
 

@@ -14,7 +14,7 @@ from perceiver_cli.errors import InputError
 from perceiver_cli.inference.decoding.items import FailedItem, PreparedItem
 from perceiver_cli.inference.engine import WindowPrediction
 from perceiver_cli.inference.postprocess import PredictionOptions, failed_result, predict_batch
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 from perceiver_cli.preparation.base import Window
 from perceiver_cli.results import AttentionStats
 

@@ -8,7 +8,7 @@ import pytest
 from perceiver_cli.checkpoints.format import load_checkpoint, save_checkpoint
 from perceiver_cli.inference.decoding import preparer
 from perceiver_cli.inference.decoding.items import FailedItem, PreparedItem
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 from perceiver_cli.preparation.base import Preview, ReadOptions
 from tests.samples import make_animation, make_av, make_picture
 

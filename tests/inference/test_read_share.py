@@ -6,7 +6,7 @@ from perceiver_cli.detect import Detection
 from perceiver_cli.inference.classifier import Classifier
 from perceiver_cli.inference.decoding.items import PreparedItem
 from perceiver_cli.inference.read_share import read_share
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 from perceiver_cli.preparation.base import Window
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from perceiver_cli.inference import scheduler as scheduling
 from perceiver_cli.inference.scheduler import Scheduler
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 from perceiver_cli.results import Classification
 
 

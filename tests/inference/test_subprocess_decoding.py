@@ -19,7 +19,7 @@ from perceiver_cli.inference.decoding.decoders import InProcessDecoder
 from perceiver_cli.inference.decoding.items import FailedItem
 from perceiver_cli.inference.decoding.preparer import Preparer
 from perceiver_cli.inference.decoding.subprocess_decoder import DecodingPool, SubprocessDecoder
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 from tests.samples import make_picture, make_sound
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="signals")

@@ -16,7 +16,7 @@ from perceiver_cli.inputs.archives import FailedSource, members
 from perceiver_cli.inputs.filters import FileFilter
 from perceiver_cli.inputs.named_sources import named_source
 from perceiver_cli.inputs.paths import find_inputs
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 
 CONTENT = {"b.jpg": b"second" * 50, "sub/a.jpg": b"first", "empty.jpg": b"", ".hidden": b"x"}
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from perceiver_cli import Classifier
 from perceiver_cli.inputs.python_values import as_source
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 from tests.samples import cloud_array, make_picture, picture_array, sweep
 
 

@@ -13,7 +13,7 @@ from perceiver_cli.inputs import http, remote
 from perceiver_cli.inputs.filters import FileFilter
 from perceiver_cli.inputs.named_sources import named_source
 from perceiver_cli.inputs.paths import find_inputs
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 from tests.samples import make_av
 
 

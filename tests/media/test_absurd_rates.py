@@ -9,8 +9,8 @@ from perceiver_cli.detect import detect
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.boxes import boxes
 from perceiver_cli.media.codecs import is_encrypted
+from perceiver_cli.media.source import Source
 from perceiver_cli.media.specs import VideoSpec
-from perceiver_cli.media.types import Source
 from perceiver_cli.media.video import load_video
 from tests import samples
 

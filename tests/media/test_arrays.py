@@ -11,7 +11,7 @@ from perceiver_cli.errors import InputError
 from perceiver_cli.media.arrays import choose_array
 from perceiver_cli.media.image import load_picture
 from perceiver_cli.media.pointcloud import load_points
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 
 rng = np.random.default_rng(0)
 

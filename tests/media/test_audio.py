@@ -7,8 +7,8 @@ import soundfile
 from perceiver_cli.detect import detect
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.audio import load_sound, resample
+from perceiver_cli.media.source import Source
 from perceiver_cli.media.specs import SoundSpec
-from perceiver_cli.media.types import Source
 from tests import samples
 
 SPEC = SoundSpec(rate=16000, window_s=2.0, max_windows=3)

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from perceiver_cli.detect import detect
+from perceiver_cli.media.source import Source
 from perceiver_cli.media.specs import VideoSpec
-from perceiver_cli.media.types import Source, Video
+from perceiver_cli.media.types import Video
 from perceiver_cli.media.video import load_video
 from tests import samples
 

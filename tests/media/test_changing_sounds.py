@@ -7,8 +7,8 @@ import pytest
 
 from perceiver_cli.detect import detect
 from perceiver_cli.media.audio import load_sound
+from perceiver_cli.media.source import Source
 from perceiver_cli.media.specs import SoundSpec
-from perceiver_cli.media.types import Source
 from tests import samples
 
 SPEC = SoundSpec(16000, 10.0, 3)

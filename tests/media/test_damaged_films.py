@@ -13,8 +13,8 @@ from perceiver_cli.detect import detect
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.audio import load_sound
 from perceiver_cli.media.cut_off import cut_off_note
+from perceiver_cli.media.source import Source
 from perceiver_cli.media.specs import SoundSpec, VideoSpec
-from perceiver_cli.media.types import Source
 from perceiver_cli.media.video import load_video
 from tests import samples
 

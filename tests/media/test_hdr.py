@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from perceiver_cli.media.hdr import to_standard_range
+from perceiver_cli.media.source import Source
 from perceiver_cli.media.specs import VideoSpec
-from perceiver_cli.media.types import Source
 from perceiver_cli.media.video import load_video
 
 PQ, HLG, BT2020, BT709 = 16, 18, 9, 1

@@ -11,7 +11,7 @@ from PIL import Image
 from perceiver_cli.detect import detect
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.image import load_picture
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 from tests import samples
 from tests.heif_tiles import heic_of_tiles, heic_tile
 

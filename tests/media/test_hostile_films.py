@@ -6,8 +6,8 @@ import pytest
 from perceiver_cli.detect import detect
 from perceiver_cli.errors import InputError
 from perceiver_cli.media import video as video_module
+from perceiver_cli.media.source import Source
 from perceiver_cli.media.specs import VideoSpec
-from perceiver_cli.media.types import Source
 from perceiver_cli.media.video import load_video
 from tests import samples
 

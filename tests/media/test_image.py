@@ -10,7 +10,7 @@ from perceiver_cli.detect import detect
 from perceiver_cli.errors import InputError
 from perceiver_cli.media import pixels
 from perceiver_cli.media.image import load_picture
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 from tests import samples
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)

@@ -8,7 +8,7 @@ from PIL import Image
 
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.image import load_picture
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 
 
 def noise(height: int = 160, width: int = 120) -> np.ndarray:

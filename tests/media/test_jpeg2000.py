@@ -9,7 +9,7 @@ from PIL import Image
 
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.image import load_picture
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 from tests import samples
 
 CODE_STREAM = b"\xff\x4f\xff\x51"

@@ -4,8 +4,8 @@ import pytest
 
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.animation import load_animation
+from perceiver_cli.media.source import Source
 from perceiver_cli.media.specs import VideoSpec
-from perceiver_cli.media.types import Source
 from perceiver_cli.media.video import load_video
 from tests import samples
 from tests.media.test_camera_films import film

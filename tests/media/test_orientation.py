@@ -7,8 +7,8 @@ import pytest
 
 from perceiver_cli.media.orientation import orientation_of
 from perceiver_cli.media.pixels import apply_orientation, stored_view
+from perceiver_cli.media.source import Source
 from perceiver_cli.media.specs import VideoSpec
-from perceiver_cli.media.types import Source
 from perceiver_cli.media.video import load_video
 from tests import samples
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from perceiver_cli.detect import detect
 from perceiver_cli.media.image import load_picture
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 from tests import samples
 
 PIXELS = samples.picture_array(256, 192)

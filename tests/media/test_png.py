@@ -10,7 +10,7 @@ from PIL import Image
 
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.image import load_picture
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 from tests import samples
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"

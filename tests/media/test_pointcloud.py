@@ -12,7 +12,7 @@ from perceiver_cli.errors import InputError
 from perceiver_cli.media.pointcloud import load_points
 from perceiver_cli.media.sampling import sample_cloud, sample_surface
 from perceiver_cli.media.shapes.obj import read_obj
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 from perceiver_cli.preparation.pointcloud import PointCloudPreparation, PointCloudRecipe
 from tests import samples
 

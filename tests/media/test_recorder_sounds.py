@@ -10,8 +10,9 @@ from PIL import Image
 
 from perceiver_cli.detect import detect
 from perceiver_cli.media.audio import load_sound
+from perceiver_cli.media.source import Source
 from perceiver_cli.media.specs import SoundSpec
-from perceiver_cli.media.types import Sound, Source
+from perceiver_cli.media.types import Sound
 from tests import samples
 
 SPEC = SoundSpec(16000, 20.0, 4)

@@ -8,8 +8,8 @@ import soundfile
 
 from perceiver_cli.media.audio import load_sound
 from perceiver_cli.media.riff import riff_chunks, with_padding
+from perceiver_cli.media.source import Source
 from perceiver_cli.media.specs import SoundSpec
-from perceiver_cli.media.types import Source
 from tests import samples
 
 INFO = b"INFOISFT\x05\0\0\0Lavf1"

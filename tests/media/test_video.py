@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from perceiver_cli.errors import InputError
+from perceiver_cli.media.source import Source
 from perceiver_cli.media.specs import VideoSpec
-from perceiver_cli.media.types import Source
 from perceiver_cli.media.video import load_video
 from tests import samples
 

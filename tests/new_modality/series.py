@@ -14,7 +14,8 @@ from perceiver_cli.adapters.fourier import Bands, GridFeatures
 from perceiver_cli.adapters.patches import append_positions
 from perceiver_cli.detect import Detection
 from perceiver_cli.explanations import Explanation, WindowMaps
-from perceiver_cli.media.types import Media, Source
+from perceiver_cli.media.source import Source
+from perceiver_cli.media.types import Media
 from perceiver_cli.modalities import Modality
 from perceiver_cli.preparation.base import Preparation, Window
 from perceiver_cli.report.pictures.colours import Scale

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from perceiver_cli.errors import UsageError
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 from perceiver_cli.results import Classification, Failure, InputFailure, Prediction
 from tests.samples import make_picture
 

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from perceiver_cli.detect import Detection, detect
-from perceiver_cli.media.failures import UNREADABLE_CONTENT, wrap_errors
-from perceiver_cli.media.types import Media, Source
+from perceiver_cli.media.library_errors import UNREADABLE_CONTENT, wrap_errors
+from perceiver_cli.media.source import Source
+from perceiver_cli.media.types import Media
 from perceiver_cli.preparation.base import Preparation, Preview, Window
 
 # From what was loaded to a changed form of it, see training/robustness/.

@@ -10,8 +10,8 @@ from perceiver_cli.errors import InputError
 from perceiver_cli.inference.decoding.items import FailedItem, Item
 from perceiver_cli.inference.decoding.preparer import Preparer
 from perceiver_cli.inputs.network_errors import CHANGED
-from perceiver_cli.media.large import one_large_input_at_a_time
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.large_inputs import one_large_input_at_a_time
+from perceiver_cli.media.source import Source
 
 # Remote inputs that are fetched at a time: most of that time is waiting.
 FETCHED_AT_ONCE = 16

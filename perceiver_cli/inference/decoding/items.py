@@ -9,7 +9,7 @@ from typing import Any
 
 from perceiver_cli.detect import Detection
 from perceiver_cli.errors import InputError, NotMediaError
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 from perceiver_cli.preparation.base import Preview, Window
 from perceiver_cli.preparation.signal import Signal
 

@@ -16,7 +16,7 @@ from perceiver_cli.detect import Detection
 from perceiver_cli.errors import CheckpointError, InputError, NotMediaError
 from perceiver_cli.inference.decoding.decode import Corruption, decode, identify
 from perceiver_cli.inference.decoding.items import FailedItem, Item, PreparedItem
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 from perceiver_cli.modalities import MODALITIES, serving
 from perceiver_cli.preparation.base import Preparation, ReadOptions
 from perceiver_cli.preparation.recipes import preparation_for

@@ -25,7 +25,7 @@ from perceiver_cli.inference.decoding.items import FailedItem, Item
 from perceiver_cli.inference.decoding.messages import receive, send
 from perceiver_cli.inference.decoding.preparer import Preparer
 from perceiver_cli.inference.decoding.worker import LARGE, READY
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 from perceiver_cli.processor import thread_settings
 
 # sys.path is passed on: a new interpreter would search the current folder first.

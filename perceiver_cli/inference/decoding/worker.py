@@ -20,9 +20,9 @@ from perceiver_cli.inference.allocator import keep_freed_memory
 from perceiver_cli.inference.decoding.items import FailedItem, Item
 from perceiver_cli.inference.decoding.messages import receive, send
 from perceiver_cli.inference.decoding.preparer import Preparer
-from perceiver_cli.media.large import one_large_input_at_a_time
+from perceiver_cli.media.large_inputs import one_large_input_at_a_time
 from perceiver_cli.media.limits import MAX_WORKER_BYTES
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 
 READY, LARGE = "ready", "large"
 
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 class _Turn:
-    """The lock of the process that started this one; see media/large.py."""
+    """The lock of the process that started this one; see media/large_inputs.py."""
 
     def __init__(self, answers: BinaryIO, limit_s: float) -> None:
         self._answers, self._limit_s = answers, limit_s

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 from perceiver_cli.report.done import DoneIndex, Entry, entry_of, path_of
 from perceiver_cli.report.lock import lock_file, release
 from perceiver_cli.report.parquet import schema

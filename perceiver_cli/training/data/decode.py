@@ -12,7 +12,7 @@ from typing import Any
 
 from perceiver_cli.errors import InputError
 from perceiver_cli.inference.decoding.decode import decode, identify
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 from perceiver_cli.modalities import find_modality, serving
 from perceiver_cli.preparation.base import Preparation, Window
 from perceiver_cli.preparation.recipes import preparation_for

@@ -10,7 +10,7 @@ from typing import Literal
 from perceiver_cli.checkpoints.format import Label
 from perceiver_cli.errors import InputError, UsageError
 from perceiver_cli.inference.decoding.items import is_no_media
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 
 LeftOutKind = Literal["passed_over", "other_modality", "broken"]
 

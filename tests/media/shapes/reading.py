@@ -9,7 +9,8 @@ import trimesh
 from perceiver_cli.detect import detect
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.pointcloud import load_points
-from perceiver_cli.media.types import PointCloud, Source
+from perceiver_cli.media.source import Source
+from perceiver_cli.media.types import PointCloud
 
 SPHERE = trimesh.creation.uv_sphere(radius=1, count=(8, 16))
 VERTICES, FACES = np.asarray(SPHERE.vertices), np.asarray(SPHERE.faces)

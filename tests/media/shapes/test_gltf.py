@@ -10,7 +10,7 @@ import pytest
 from perceiver_cli.detect import detect
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.pointcloud import load_points
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 from tests.media.shapes.reading import (
     FACES,
     SPHERE,

@@ -10,7 +10,8 @@ from PIL import Image
 
 from perceiver_cli.detect import detect
 from perceiver_cli.media.pointcloud import load_points
-from perceiver_cli.media.types import PointCloud, Source
+from perceiver_cli.media.source import Source
+from perceiver_cli.media.types import PointCloud
 from tests import samples
 
 CORNERS = np.array([[x, y, z] for x in (0, 1) for y in (0, 2) for z in (0, 3)], np.float64)

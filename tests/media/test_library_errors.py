@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from perceiver_cli.errors import InputError
-from perceiver_cli.media import failures
-from perceiver_cli.media.failures import wrap_errors
+from perceiver_cli.media import library_errors
+from perceiver_cli.media.library_errors import wrap_errors
 
 
 def failure(act) -> InputError:
@@ -19,7 +19,7 @@ def failure(act) -> InputError:
 
 def in_our_code(source: str):
     """A function that runs as if its source stood in the package."""
-    return lambda: exec(compile(source, failures.__file__, "exec"), {"np": np})
+    return lambda: exec(compile(source, library_errors.__file__, "exec"), {"np": np})
 
 
 def test_a_library_that_fails_means_damage():
@@ -34,7 +34,7 @@ def test_a_library_that_fails_means_damage():
 def test_a_mistake_of_ours_is_internal_and_says_where(source):
     error = failure(in_our_code(source))
     assert error.kind == "internal"
-    assert "perceiver_cli/media/failures.py, line 1" in error.message.replace("\\", "/")
+    assert "perceiver_cli/media/library_errors.py, line 1" in error.message.replace("\\", "/")
 
 
 @pytest.mark.parametrize("source", ["{}['x']", "[][3]", "int('x')", "b'\\xff'.decode()", "1 / 0"])

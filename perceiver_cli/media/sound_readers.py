@@ -13,10 +13,10 @@ from perceiver_cli.errors import InputError
 from perceiver_cli.media.containers import open_container, sound_stream
 from perceiver_cli.media.decoding import frames_from
 from perceiver_cli.media.extents import Extent, measured_extent, stated_extent
-from perceiver_cli.media.failures import SafeSeekStream, wrap_errors
+from perceiver_cli.media.library_errors import SafeSeekStream, wrap_errors
 from perceiver_cli.media.packets import Damage, packets_of
 from perceiver_cli.media.samplebuffer import Samples, check_rate, decode_samples
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.source import Source
 
 if TYPE_CHECKING:
     from av.container import InputContainer

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from perceiver_cli.media.textlayout import find_layout
+from perceiver_cli.media.shapes.text_layout import find_layout
 from tests.media.shapes.reading import VERTICES, read, refusal
 
 COUNT = len(VERTICES)

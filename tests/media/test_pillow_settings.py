@@ -14,8 +14,8 @@ from perceiver_cli import Classifier
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.image import load_picture
 from perceiver_cli.media.libtiff import unpacks
-from perceiver_cli.media.quiet import quiet_pillow
-from perceiver_cli.media.types import Source
+from perceiver_cli.media.pillow_settings import quiet_pillow
+from perceiver_cli.media.source import Source
 from tests import samples
 
 

@@ -8,13 +8,13 @@ from PIL import Image
 
 from perceiver_cli.detect import detect
 from perceiver_cli.errors import InputError
-from perceiver_cli.media import large
+from perceiver_cli.media import large_inputs
 from perceiver_cli.media.animation import load_animation
 from perceiver_cli.media.image import load_picture
-from perceiver_cli.media.large import one_large_input_at_a_time, take_memory
+from perceiver_cli.media.large_inputs import one_large_input_at_a_time, take_memory
 from perceiver_cli.media.pointcloud import load_points
+from perceiver_cli.media.source import Source
 from perceiver_cli.media.specs import VideoSpec
-from perceiver_cli.media.types import Source
 from perceiver_cli.media.video import load_video
 from tests import samples
 
@@ -92,7 +92,7 @@ def test_every_loader_says_what_it_takes(tmp_path, monkeypatch, make):
     with one_large_input_at_a_time(lock):
         load(path)
         assert not lock.locked()
-        monkeypatch.setattr(large, "_MUCH", 100)
+        monkeypatch.setattr(large_inputs, "_MUCH", 100)
         load(path)
         assert lock.locked()
 
@@ -100,7 +100,7 @@ def test_every_loader_says_what_it_takes(tmp_path, monkeypatch, make):
 def test_a_reduced_decode_of_a_photo_takes_little(tmp_path, monkeypatch):
     path = tmp_path / "a.jpg"
     Image.new("RGB", (800, 600)).save(path)
-    monkeypatch.setattr(large, "_MUCH", 800 * 600)
+    monkeypatch.setattr(large_inputs, "_MUCH", 800 * 600)
     lock = threading.Lock()
     with one_large_input_at_a_time(lock):
         load_picture(Source(str(path)), "jpeg", at_least=60)

@@ -1,4 +1,4 @@
-"""Reading of text tables of points (XYZ, PTS, CSV, TSV); see textlayout for their layout."""
+"""Reading of text tables of points (XYZ, PTS, CSV, TSV); see text_layout.py for their layout."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.shapes.rows import read_rows
 from perceiver_cli.media.shapes.shape import Floats, GrowingArray, Shape
+from perceiver_cli.media.shapes.text_layout import TextLayout, content_lines, find_layout
 from perceiver_cli.media.text import decoded_head, line_blocks
-from perceiver_cli.media.textlayout import TextLayout, content_lines, find_layout
 
 _HEAD = 2**16 + 1
 
