@@ -14,8 +14,8 @@ def add_to_card(path: Path, section: str, name: str, entry: dict[str, Any], **mo
 
     Args:
         path: The checkpoint.
-        section: Of the card, such as "measured".
-        name: Of the entry in the section.
+        section: A section of the card, such as "measured".
+        name: The name of the entry in the section.
         entry: What it says, as JSON types.
         more: Further entries, beside the section.
 

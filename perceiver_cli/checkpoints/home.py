@@ -26,7 +26,7 @@ def pulled_path(name: str) -> Path:
     """Where pulled weights lie. The file need not exist.
 
     Args:
-        name: Of the weights.
+        name: The name of the weights.
     """
     return home() / "weights" / f"{name}.safetensors"
 
@@ -82,7 +82,7 @@ def choose_default(modality: str, name: str) -> Path | None:
 
     Args:
         modality: Its name.
-        name: Of the weights.
+        name: The name of the weights.
 
     Returns:
         The file in which earlier choices stood, if it was broken and they are lost.

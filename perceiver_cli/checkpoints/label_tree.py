@@ -51,7 +51,7 @@ class Nodes:
         """Scores of the nodes: sums over their classes.
 
         Args:
-            scores: Of the classes, calibrated, [..., classes].
+            scores: Calibrated scores of the classes, [..., classes].
 
         Returns:
             [..., nodes].
@@ -82,7 +82,7 @@ class LabelTree:
         """The most specific node that is sure enough.
 
         Args:
-            scores: Of the classes, calibrated, [classes].
+            scores: Calibrated scores of the classes, [classes].
             sure: The least score of an answer.
 
         Returns:

@@ -48,7 +48,7 @@ def find(name: str) -> Path:
     """The file of a checkpoint given by name or by path.
 
     Args:
-        name: Of bundled or pulled weights, or a path.
+        name: The name of bundled or pulled weights, or a path.
 
     Raises:
         UsageError: There is no such thing; names the nearest.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from perceiver_cli.inference.classifier import Classifier
     from perceiver_cli.results import Result
 
-# Of the heat map in a terminal, at most.
+# The largest heat map in a terminal.
 _COLUMNS, _ROWS = 64, 16
 
 # Bytes that leave room for a number and an ending in the 255 that file systems take.

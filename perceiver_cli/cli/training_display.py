@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # More classes than this are summed up, except for those with files that are left out.
 _CLASSES = 20
 
-# Of the files that are left out, so many are named.
+# How many of the files that are left out are named.
 _NAMED = 10
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from perceiver_cli.errors import UsageError
 
-# Of a task on a machine that cannot do it at the moment.
+# How often a task is tried on a machine that cannot do it at the moment.
 _TRIES = 3
 
 # Ray takes several minutes by default to find that nobody answers.

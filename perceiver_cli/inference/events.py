@@ -119,7 +119,7 @@ def find_events(
 
     Args:
         timeline: The file.
-        labels: Of the classes.
+        labels: The labels of the classes.
         settings: Thresholds.
 
     Returns:

@@ -69,7 +69,7 @@ def load_sound(source: Source, format: str, spec: SoundSpec) -> Sound:
         # PyAV reads more of truncated files and rare codecs. If it fails, libsndfile's error is
         # more precise, except for codecs that neither supports.
         try:
-            # Of these formats, FLAC has checksums: libsndfile reads it to the first damaged block.
+            # FLAC has checksums: libsndfile reads it to the first damaged block.
             damaged = format == "flac" and bool(readers)
             return _load([AvReader(link, format) for link in links], spec, notes, damaged)
         except InputError as second:

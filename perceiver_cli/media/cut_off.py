@@ -24,7 +24,7 @@ class Place(NamedTuple):
 
 # Sizes that programs write which do not know the length: none, or the largest.
 _UNKNOWN = frozenset({0, 2**56 - 1, 2**63 - 1, 2**64 - 1})
-# Of those of 32 bits, some write the largest less the length of the headers.
+# Some programs write the largest number of 32 bits less the length of the headers.
 _NEARLY_LARGEST = frozenset({2**31 - 2**16, 2**32 - 2**16})
 # A few bytes are missing from many files that play well.
 _SLACK = 0.99

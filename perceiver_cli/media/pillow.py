@@ -49,7 +49,7 @@ _MANY_VARIANTS = frozenset({"tiff", "psd", "sgi", "tga"})
 # Measured; libraries hold their own planes beside Pillow's picture (4 bytes) and ours (3).
 _USUAL_BYTES, _RESULT_BYTES = 10, 7
 _BYTES_A_PIXEL = {"jp2": 27, "webp": 17, "avif": 17}
-# Of animations: the frame before, and the one that is drawn on it. AV1 keeps up to eight.
+# Animations hold the frame before, and the one that is drawn on it. AV1 keeps up to eight.
 _MOVING_BYTES, _MOVING_AVIF_BYTES = 20, 52
 _HEIC_BYTES, _FULL_COLOUR_HEIC_BYTES = 10, 12  # full: not 4:2:0, or with transparency
 _BITS_A_SAMPLE, _COMPRESSION, _PLANES, _SEPARATE = 258, 259, 284, 2

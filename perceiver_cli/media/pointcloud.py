@@ -64,7 +64,7 @@ def load_points(source: Source, format: str, points: int, seed: int = 0) -> Poin
         source: The file.
         format: As `detect` names it, such as "ply".
         points: How many are sampled from a mesh.
-        seed: Of the random choices.
+        seed: The seed of the random choices.
 
     Raises:
         InputError: "corrupt" for damage or no finite coordinates, "empty" without vertices,

@@ -137,7 +137,7 @@ def _most_pixels(stream: Any) -> int:
 
 
 def _bytes_a_pixel(stream: Any) -> float:
-    """Of all frames that the decoder holds."""
+    """Bytes that all frames take for each pixel of one, while the decoder holds them."""
     format = stream.codec_context.format
     bytes_a_pixel = max(_USUAL_BYTES, format.padded_bits_per_pixel / 8 if format else 0)
     return _FRAMES_HELD.get(stream.codec_context.name, _FRAMES_USUALLY_HELD) * bytes_a_pixel

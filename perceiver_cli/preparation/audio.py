@@ -35,7 +35,7 @@ class AudioRecipe:
             adapters/cosine_transform.py).
         bands: See fourier.Bands, as for the two that follow.
         highest: Highest frequency.
-        spacing: Of the frequencies.
+        spacing: How the frequencies are spaced.
         patch_samples: 0, or the samples in one element of raw audio (see adapters/samples.py).
     """
 

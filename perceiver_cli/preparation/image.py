@@ -36,7 +36,7 @@ class ImageRecipe:
             adapters/cosine_transform.py).
         bands: See fourier.Bands, as for the two that follow; over the grid of elements.
         highest: Highest frequency.
-        spacing: Of the frequencies.
+        spacing: How the frequencies are spaced.
         positions: Whether elements have position features. Without, the model has learned ones.
         windows: "none" for patches. Otherwise an element holds the nine windows that a 7x7
             convolution with stride 2 and a 3x3 max pooling with stride 2 read for one output:

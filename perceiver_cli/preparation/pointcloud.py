@@ -26,7 +26,7 @@ class PointCloudRecipe:
         points: Elements M of the byte array.
         bands: See fourier.Bands, as for the two that follow.
         highest: Highest frequency.
-        spacing: Of the frequencies.
+        spacing: How the frequencies are spaced.
     """
 
     modality: Literal["pointcloud"] = "pointcloud"

@@ -23,8 +23,8 @@ def centre_square(height: int, width: int, share: float, *, round_up: bool) -> S
     """The centre square of a picture.
 
     Args:
-        height: Of the picture, in pixels.
-        width: Of the picture, in pixels.
+        height: The height of the picture in pixels.
+        width: The width of the picture in pixels.
         share: The square's side as a share of the shorter side.
         round_up: Whether an odd margin's extra pixel lies to the left and the top.
 
@@ -102,7 +102,7 @@ def as_small_jpeg(
         pixels: uint8 [H, W, 3].
         size: Side of the file and of the result.
         how: See resample.
-        quality: Of the file, 1 to 95.
+        quality: The quality of the JPEG file, 1 to 95.
         crop: Share of the square's side that is kept, and enlarged again.
 
     Returns:
@@ -137,7 +137,7 @@ def enlarge_centre(pixels: np.ndarray, share: float) -> np.ndarray:
 
     Args:
         pixels: uint8 [S, S, 3].
-        share: Of the side that the centre has.
+        share: The side of the centre, as a share of the whole side.
 
     Returns:
         uint8 [S, S, 3].

@@ -42,7 +42,7 @@ class VideoRecipe:
         values: See ImageRecipe.
         bands: See fourier.Bands, as for the two that follow.
         highest: Highest frequency.
-        spacing: Of the frequencies.
+        spacing: How the frequencies are spaced.
         resample: See resampling.resample.
         jpeg: See ImageRecipe.
         audio: The recipe of the window's sound; None for video alone.

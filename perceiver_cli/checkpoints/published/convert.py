@@ -50,8 +50,8 @@ def convert(path: Path, name: str, labels: list[Label] | None = None) -> Checkpo
 
     Args:
         path: A folder or file, see read_foreign.
-        name: Of the new checkpoint.
-        labels: Of the classes; None: those that config.json has.
+        name: The name of the new checkpoint.
+        labels: The labels of the classes; None: those that config.json has.
 
     Returns:
         The checkpoint, whose tensors stay float32.

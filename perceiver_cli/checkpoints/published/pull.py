@@ -72,7 +72,7 @@ def _fetch(entry: Published) -> Path:
         except EntryNotFoundError:
             return fetch(WEIGHTS[1])
     except Exception as error:
-        # Of a network's ways to fail there are more than the library's own errors.
+        # A network fails in more ways than the library has errors for.
         raise CheckpointError(_unreachable(entry, offline or error)) from error
 
 

@@ -48,7 +48,7 @@ class GltfFile:
 
         Args:
             stream: At the beginning of the file; it has to stay open for `read`.
-            folder: Of the other files; None if there are none.
+            folder: The folder of the other files; None if there are none.
 
         Raises:
             InputError: "corrupt", "too_large", or "unsupported" for version 1 and for extensions

@@ -25,7 +25,7 @@ class Placement:
         matrices: float64 [1, 4, 4], from the mesh's coordinates to the scene's; [joints, 4, 4] for
             a mesh whose vertices follow several joints.
         follows_joints: Whether the mesh is skinned.
-        weights: Of its morph targets.
+        weights: The weights of its morph targets.
     """
 
     mesh: int

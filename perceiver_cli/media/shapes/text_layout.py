@@ -47,7 +47,7 @@ class TextLayout:
     """Which cells of a line are x, y and z.
 
     Attributes:
-        separator: Of the cells of a line; None: any white space.
+        separator: What separates the cells of a line; None: any white space.
         columns: The indices of x, y and z.
         decimal_comma: Whether the decimal sign is a comma.
         named: Whether a header names the columns.
