@@ -23,7 +23,7 @@ class Commands(Group):
     def main(
         self, args: Any = None, prog_name: str | None = None, *rest: Any, **options: Any
     ) -> Any:
-        """Runs a call; what is wrong with it is told in one line."""
+        """Runs a call. A wrong one gets one line on stderr."""
         alone = options.pop("standalone_mode", True)
         options["standalone_mode"] = False
         if not alone:

@@ -56,7 +56,7 @@ def detect_picture(source: Source, signature: Signature) -> Detection:
 
 
 def find_loose_picture(stream: BinaryIO, head: bytes, size: int, suffix: str) -> Signature | None:
-    """A picture of a format that begins with too little to be told by that alone.
+    """A picture whose format has no signature of its own.
 
     Args:
         stream: The file, at any position.

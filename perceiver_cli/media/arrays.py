@@ -153,8 +153,8 @@ def _meaning(source: Source, format: str, header: ArrayHeader) -> Meaning:
         return _meaning_of_2d(header)
     if len(shape) == 1:
         raise _no_sound(header)
-    told = "a batch or video: save one picture [height, width, 3] or cloud [N, 3]"
-    raise InputError("unsupported", f"an {header}, {told}" if len(shape) > 3 else f"an {header}")
+    message = "a batch or video: save one picture [height, width, 3] or cloud [N, 3]"
+    raise InputError("unsupported", f"an {header}, {message}" if len(shape) > 3 else f"an {header}")
 
 
 def _could_be(wanted: str, shape: tuple[int, ...]) -> bool:
@@ -173,11 +173,11 @@ def _meaning_of_2d(header: ArrayHeader) -> Meaning:
     if header.dtype.itemsize > 1 and columns in _POINT_WIDTHS and rows > max(columns, 4):
         return "pointcloud"
     if 3 <= columns <= 16 and rows > columns:
-        told = f"an {header}, which may be points or something else; {_SAY}"
-        raise InputError("unsupported", told)
+        message = f"an {header}, which may be points or something else; {_SAY}"
+        raise InputError("unsupported", message)
     way = f"; save [{columns}, {rows}] if these are points" if rows in _POINT_WIDTHS else ""
-    told = f"points are [N, 3] and pictures are [height, width, 3]{way}"
-    raise InputError("unsupported", f"an {header}; {told}")
+    message = f"points are [N, 3] and pictures are [height, width, 3]{way}"
+    raise InputError("unsupported", f"an {header}; {message}")
 
 
 def _meaning_of_3d(header: ArrayHeader, sample: Callable[[], npt.NDArray[Any]]) -> Meaning:
@@ -185,21 +185,21 @@ def _meaning_of_3d(header: ArrayHeader, sample: Callable[[], npt.NDArray[Any]]) 
     if channels not in (1, 3, 4):
         if first == 1 and channels in _POINT_WIDTHS and second > channels:
             return "pointcloud"
-        told = "points are [N, 3] and pictures are [height, width, 3]"
+        message = "points are [N, 3] and pictures are [height, width, 3]"
         if first in (1, 3, 4) and second > 4:
-            told = "the channels of a picture come last: [height, width, 3]"
+            message = "the channels of a picture come last: [height, width, 3]"
         elif channels in _POINT_WIDTHS:
-            told = f"a batch of {first} clouds? Save each on its own, as [{second}, {channels}]"
-        raise InputError("unsupported", f"an {header}: {told}")
+            message = f"a batch of {first} clouds? Save each on its own, as [{second}, {channels}]"
+        raise InputError("unsupported", f"an {header}: {message}")
     negative = header.dtype.kind != "u" and bool((sample() < 0).any())
     if negative and channels > 1:
         if first == 1:
             return "pointcloud"
-        told = (
+        message = (
             f"an {header} with values below zero: a batch of {first} clouds, which have to be "
             f"saved each on its own as [{second}, {channels}], or a picture ({_SAY})"
         )
-        raise InputError("unsupported", told)
+        raise InputError("unsupported", message)
     longer, shorter = max(first, second), min(first, second)
     if channels > 1 and shorter < _LEAST_SIDE and longer >= _LONGEST * shorter:
         batch = f"a batch of {first} clouds [{second}, {channels}]"
@@ -209,8 +209,8 @@ def _meaning_of_3d(header: ArrayHeader, sample: Callable[[], npt.NDArray[Any]]) 
 
 
 def _no_sound(header: ArrayHeader) -> InputError:
-    told = f"an {header}: if it is a sound its sample rate is unknown, so save it as WAV"
-    return InputError("unsupported", told)
+    message = f"an {header}: if it is a sound its sample rate is unknown, so save it as WAV"
+    return InputError("unsupported", message)
 
 
 def _axes(dtype: np.dtype[Any]) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ def frames_from(
     """Decoded frames with their times on the container's clock, from start_s or somewhat before.
 
     Frames without a timestamp follow the one before at the average rate. Damaged packets are
-    left out, of which `damage` is told; the iteration ends where nothing more can be read.
+    left out, which `damage` counts; the iteration ends where nothing more can be read.
     """
     damage = damage or Damage()
     damage.begin()

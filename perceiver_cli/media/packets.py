@@ -71,7 +71,7 @@ def ignore_damage(damage: Damage | None = None, lack_of_memory: bool = True) -> 
     """Ignores damage.
 
     Args:
-        damage: Is told of it.
+        damage: Counts it.
         lack_of_memory: Whether FFmpeg's is reported.
     """
     import av

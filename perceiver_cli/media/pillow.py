@@ -94,8 +94,8 @@ def open_picture(stream: BinaryIO, format: str, repaired: bool = False) -> Image
     if format == "jp2":
         coding = jpeg2000.unsupported_coding(stream)
         if coding:
-            told = f"a JPEG 2000 picture {coding}, which cannot be read; save it as PNG"
-            raise InputError("unsupported", told)
+            message = f"a JPEG 2000 picture {coding}, which cannot be read; save it as PNG"
+            raise InputError("unsupported", message)
         stream = jpeg2000.repair(stream) if repaired else stream
     if format == "png":
         stream = strip_ancillary_chunks(stream)

@@ -117,8 +117,8 @@ def _read(source: Source, format: str) -> Shape:
         with source.open() as stream:
             size = stream.seek(0, os.SEEK_END)
             if size > MAX_SHAPE_BYTES:
-                told = f"the shape's file is too large: {limit_text('MAX_SHAPE_BYTES')}"
-                raise InputError("too_large", told)
+                message = f"the shape's file is too large: {limit_text('MAX_SHAPE_BYTES')}"
+                raise InputError("too_large", message)
             take_memory(_BYTES_FOR_EACH * size)
             stream.seek(0)
             if format in ("gltf", "glb"):

@@ -111,7 +111,7 @@ def decode_samples(
         extent: The extent of that stream.
         start_s: The time of sample 0 of the result.
         length_s: Length of the result; gaps are silent.
-        damage: Is told of what cannot be decoded.
+        damage: Counts what cannot be decoded.
 
     Returns:
         The decoded samples, fewer if the sound ends earlier.

@@ -119,8 +119,8 @@ def sample_cloud(
     found = points[chosen].astype(np.float64)
     if not left_out:
         return found, ()
-    told = f"{left_out:,} of {len(points):,} points have no {_wanted(points)}; left out"
-    return found, (told,)
+    message = f"{left_out:,} of {len(points):,} points have no {_wanted(points)}; left out"
+    return found, (message,)
 
 
 def _blocks(vertices: npt.NDArray[Any], faces: Integers) -> Iterator[tuple[int, Floats]]:

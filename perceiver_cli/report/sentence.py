@@ -10,7 +10,7 @@ from perceiver_cli.results import Classification, CrossAttendStats
 
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 
-# A smaller change of the effective elements, from one cross-attend to the next, is not told.
+# A smaller change of the effective elements from one cross-attend to the next is not mentioned.
 _CHANGED = 1.25
 
 

@@ -62,8 +62,8 @@ def _read(file: GltfFile) -> Shape:
                 vertices.check_room(count)
                 for block in _placed(file, primitive, placement):
                     vertices.append(block)
-            corners, told = valid_faces(_triangles(file, primitive, count), count)
-            notes |= dict.fromkeys(told)
+            corners, new_notes = valid_faces(_triangles(file, primitive, count), count)
+            notes |= dict.fromkeys(new_notes)
             faces.append(corners.astype(np.int64) + begins[key])
     return Shape(vertices.rows(), faces.rows(), tuple(notes))
 

@@ -158,15 +158,15 @@ class GltfFile:
         name = unquote(uri).removeprefix("./")
         shown = printable(name[:80])
         if self._folder is None:
-            told = f"a glTF whose geometry is in another file ({shown}); save it as .glb"
-            raise InputError("unsupported", told)
+            message = f"a glTF whose geometry is in another file ({shown}); save it as .glb"
+            raise InputError("unsupported", message)
         if name in ("", "..") or re.search(r"[/\\:\0]", name):
-            told = f"a glTF whose geometry is not in its own folder ({shown}); save it as .glb"
-            raise InputError("unsupported", told)
+            message = f"a glTF whose geometry is not in its own folder ({shown}); save it as .glb"
+            raise InputError("unsupported", message)
         path = self._folder / name
         if not path.is_file():
-            told = f"a glTF whose geometry is in a file that is missing: {shown}"
-            raise InputError("unreadable", told)
+            message = f"a glTF whose geometry is in a file that is missing: {shown}"
+            raise InputError("unreadable", message)
         return path
 
 
@@ -183,8 +183,10 @@ def check_version(document: Any) -> None:
         if name in _COMPRESSIONS:
             raise compressed(name)
         if not _HARMLESS.fullmatch(str(name)):
-            told = f"a glTF that needs the extension {printable(str(name)[:60])}, which is not read"
-            raise InputError("unsupported", told)
+            message = (
+                f"a glTF that needs the extension {printable(str(name)[:60])}, which is not read"
+            )
+            raise InputError("unsupported", message)
 
 
 def compressed(extension: str) -> InputError:

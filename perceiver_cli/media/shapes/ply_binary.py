@@ -143,8 +143,8 @@ class BinaryReader:
 
     def _check(self, end: int, element: Element) -> None:
         if end > len(self._content):
-            told = f"cut off: fewer {element.name} records than the PLY header states"
-            raise InputError("corrupt", f"{told} ({element.count:,})")
+            message = f"cut off: fewer {element.name} records than the PLY header states"
+            raise InputError("corrupt", f"{message} ({element.count:,})")
 
 
 def _uneven_lists(

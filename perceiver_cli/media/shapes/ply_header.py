@@ -107,8 +107,8 @@ def _parse(text: str) -> Header:
                 case ["property"]:
                     found[-1][2].append(_property(words[1:], order))
         except (IndexError, KeyError, ValueError):
-            told = f"the PLY header is damaged: {line.strip()[:60]!r}"
-            raise InputError("corrupt", told) from None
+            message = f"the PLY header is damaged: {line.strip()[:60]!r}"
+            raise InputError("corrupt", message) from None
     if not order:
         raise InputError("corrupt", "the PLY header does not say how the data are stored")
     elements = tuple(Element(name, count, tuple(each)) for name, count, each in found)

@@ -127,15 +127,15 @@ def valid_faces(faces: Integers, vertices: int) -> tuple[Integers, tuple[str, ..
     masks = [((block >= 0) & (block < vertices)).all(axis=1) for block in blocks]
     kept = sum(int(mask.sum()) for mask in masks)
     wrong = len(faces) - kept
-    told = f"{wrong:,} of {len(faces):,} faces name vertices that do not exist"
+    message = f"{wrong:,} of {len(faces):,} faces name vertices that do not exist"
     if 2 * wrong > len(faces):
-        raise InputError("corrupt", told)
+        raise InputError("corrupt", message)
     found, begin = np.empty((kept, 3), faces.dtype), 0
     for block, mask in zip(blocks, masks, strict=True):
         chosen = block[mask]
         found[begin : begin + len(chosen)] = chosen
         begin += len(chosen)
-    return found, (f"{told}; left out",)
+    return found, (f"{message}; left out",)
 
 
 def read_exactly(stream: BinaryIO, size: int, what: str) -> bytes:

@@ -48,8 +48,8 @@ def read_text_points(stream: BinaryIO) -> Shape:
         rows += len(found)
         points.append(found[np.isfinite(found).all(axis=1)])
     left_out = rows - points.count
-    told = f"{left_out:,} of {rows:,} rows hold no point; left out"
-    return Shape(points.rows(), notes=(told,) if left_out else ())
+    message = f"{left_out:,} of {rows:,} rows hold no point; left out"
+    return Shape(points.rows(), notes=(message,) if left_out else ())
 
 
 def _points_of(lines: list[str], layout: TextLayout) -> Floats:
