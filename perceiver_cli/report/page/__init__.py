@@ -133,7 +133,9 @@ def card(
         score=result.answer.score if result.answer else guess.score if guess else 0.0,
         predictions=[(escape_controls(p.label), p.score) for p in result.predictions],
         # A line may not end between a number and its sign.
-        caption=(_CAPTIONS.get(method) or attention_in_words(result)).replace(" %", "\xa0%"),
+        caption=(_CAPTIONS.get(method) or attention_in_words(result, every=False)).replace(
+            " %", "\xa0%"
+        ),
         segments=_segments(result),
         plain=_address(pictures.plain) if pictures else "",
         heat=_address(pictures.heat) if pictures else "",
