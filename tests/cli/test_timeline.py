@@ -56,13 +56,13 @@ def test_a_sound_is_read_whole_and_a_short_one_as_before(run, eager, long_sound,
     assert short["events"] == []
 
 
-def test_stretches_come_to_the_same_as_all_at_once(run, bundle, long_sound, monkeypatch):
+def test_parts_come_to_the_same_as_all_at_once(run, bundle, long_sound, monkeypatch):
     from perceiver_cli.preparation import base
 
     records = []
     for first, stretch in ((16, 32), (5, 7), (1000, 1)):
         monkeypatch.setattr(base, "FIRST_WINDOWS", first)
-        monkeypatch.setattr(long_inputs, "STRETCH", stretch)
+        monkeypatch.setattr(long_inputs, "PART", stretch)
         records.append(record_of(run, long_sound) | {"seconds": None})
     one, other, whole = records
     for part in (one, other):
