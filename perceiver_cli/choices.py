@@ -13,6 +13,9 @@ SURE = 0.8
 # The time limit for decoding one of many inputs, in seconds.
 TIMEOUT_S = 300.0
 
+# The most processor threads: with some thousands more, OpenMP crashes.
+MOST_THREADS = 1024
+
 
 class Device(StrEnum):
     """Where a model runs; auto is the first of cuda, mps and cpu that works."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from perceiver_cli.checkpoints import home
 from perceiver_cli.checkpoints.published.catalogue import PUBLISHED
 from perceiver_cli.errors import CheckpointError, UsageError
-from perceiver_cli.modalities import MODALITIES, serving
+from perceiver_cli.modalities import MODALITIES, find_modality, serving
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -51,7 +51,7 @@ def find(name: str) -> Path:
         name: The name of bundled or pulled weights, or a path.
 
     Raises:
-        UsageError: There is no such thing; names the nearest.
+        UsageError: There is no such thing; names the nearest, or the weights of a modality.
         CheckpointError: It has to be pulled first, or the file is missing.
     """
     at_hand = known()
@@ -65,9 +65,7 @@ def find(name: str) -> Path:
             return path
         raise CheckpointError(f"{path}: no such file")
     names = dict.fromkeys([*at_hand, *PUBLISHED])
-    near = difflib.get_close_matches(name, names, 1, 0.4)
-    hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(names)}"
-    raise UsageError(f"no model called {name}; {hint}")
+    raise UsageError(f"no model called {name}; {_hint(name, list(names))}")
 
 
 def default_for(modality: str) -> Path:
@@ -87,3 +85,15 @@ def default_for(modality: str) -> Path:
         missing = bundled_folder() / f"{name}.safetensors"
         raise CheckpointError(f"{missing}: the weights for {modality} are missing")
     return path
+
+
+def _hint(name: str, known_names: list[str]) -> str:
+    """What may have been meant by the name of a model that does not exist."""
+    try:
+        modality = find_modality(name).name
+    except ValueError:
+        near = difflib.get_close_matches(name, known_names, 1, 0.4)
+        return f"did you mean {near[0]}?" if near else f"known: {', '.join(known_names)}"
+    weights = defaults().get(modality)
+    or_weights = f", or its weights, {weights}" if weights else ""
+    return f"{name} is a modality: use --modality {name}{or_weights}"

@@ -83,7 +83,8 @@ def evaluate(
         typer.Option(
             "--record",
             metavar="NAME",
-            help="Write the figures into the checkpoint's card under this name.",
+            help="Write the figures into the checkpoint's card under this name; needs --model "
+            "FILE.safetensors.",
             rich_help_panel=OUTPUT,
         ),
     ] = None,
@@ -102,7 +103,7 @@ def evaluate(
 
     With --faithfulness, how the score falls as elements are taken out, heaviest first and lightest
     first by each method of `perceiver explain`, against a random order. Recorded on the card, the
-    method that wins is the one that `explain` uses.
+    best of the methods that are better than random is the one that `explain` uses.
 
     \b
     Examples:
@@ -118,6 +119,9 @@ def evaluate(
         raise UsageError("say which weights to evaluate: --model or --modality")
     if faithfulness and (robustness or unknown):
         raise UsageError("--faithfulness is measured by itself, without --robustness and --unknown")
+    for each in unknown or ():
+        if not each.is_dir():
+            raise UsageError(f"--unknown {each}: no such folder")
 
     from perceiver_cli.checkpoints import registry
     from perceiver_cli.cli.command_line import own_command
@@ -129,6 +133,10 @@ def evaluate(
     from perceiver_cli.training import evaluation
     from perceiver_cli.training.data.folder import evenly_spaced, read_folder
 
+    if record and (model is None or model in registry.known()):
+        raise UsageError(
+            "--record writes into the checkpoint: name its file, --model FILE.safetensors"
+        )
     path = registry.find(model) if model else registry.default_for(modality or "")
     labelled = read_folder(folder, split)
     if files:
@@ -160,6 +168,7 @@ def evaluate(
             measured = evaluation.evaluate(options, classifier, bar.advance)
     if record:
         measured.record(path, record, own_command())
+        print_message(f"wrote {path}")
     if warning := few_items_warning(split, measured.to_dict()["items"]):
         print_message(warning)
     if form is Format.json:

@@ -203,10 +203,15 @@ def _print_measured(header: Header) -> None:
 
 def _find_weights(name: str | None) -> Path | None:
     from perceiver_cli.checkpoints import registry
+    from perceiver_cli.modalities import find_modality
 
     if name is None:
         return None
-    return registry.default_for(name) if name in registry.defaults() else registry.find(name)
+    try:
+        modality = find_modality(name)
+    except ValueError:
+        return registry.find(name)
+    return registry.default_for(modality.name)
 
 
 def _read_settings(pairs: list[str]) -> dict[str, Any]:

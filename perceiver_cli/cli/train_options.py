@@ -138,6 +138,7 @@ RateOption = Annotated[
     float,
     typer.Option(
         metavar="X",
+        min=0,
         callback=_check_finite,
         help="Peak learning rate.",
         rich_help_panel=_MANNER,
@@ -147,6 +148,7 @@ DecayOption = Annotated[
     float,
     typer.Option(
         metavar="X",
+        min=0,
         callback=_check_finite,
         help="Weight decay.",
         rich_help_panel=_MANNER,
@@ -227,7 +229,7 @@ SetOption = Annotated[
 ]
 SeedOption = Annotated[
     int,
-    typer.Option(metavar="N", help="Random seed.", rich_help_panel=_MANNER),
+    typer.Option(metavar="N", min=0, max=2**32 - 1, help="Random seed.", rich_help_panel=_MANNER),
 ]
 TrainingPrecisionOption = Annotated[
     Precision,

@@ -78,6 +78,7 @@ def test_train_evaluate_classify(modality, tmp_path, run):
     assert weights.is_file()
 
     outcome = run("evaluate", data, "--model", weights, "--format", "json", "--record", "val")
+    assert f"perceiver: wrote {weights}\n" in outcome.stderr
     measured = json.loads(outcome.stdout)
     assert measured["items"] == counts["val"] * 2
     assert measured["failed"] == 0
@@ -210,9 +211,23 @@ def test_another_modality_gives_its_latent_transformers(pictures, tmp_path, run,
         ),
         (["--steps", 1, "--set", "model.width=30"], "self_heads (4) must divide width (30)"),
         (["--steps", 1, "--from", "no-such-model"], "no model called no-such-model"),
-        (["--steps", 1, "--rate", "nan"], "perceiver: --rate nan is no finite number\n"),
+        (["--steps", 1, "--rate", "nan"], "perceiver: --rate nan is no number\n"),
         (["--minutes", "inf"], "perceiver: --minutes inf is no finite number\n"),
         (["--steps", 1, "--mixup", "nan"], "perceiver: --mixup nan is no number\n"),
+        (["--steps", 1, "--rate", "-1"], "perceiver: --rate -1 is too small: at least 0 is wanted"),
+        (["--steps", 1, "--decay", "-1"], "perceiver: --decay -1 is too small"),
+        (
+            ["--steps", 1, "--seed", "99999999999999999999"],
+            "is too large: at most 4294967295 is wanted\n",
+        ),
+        (
+            ["--steps", 1, "--seed", "-1"],
+            "perceiver: --seed -1 is too small: at least 0 is wanted\n",
+        ),
+        (
+            ["--steps", 1, "--threads", "100000"],
+            "--threads 100000 is too large: at most 1024 is wanted\n",
+        ),
     ],
 )
 def test_calls_that_make_no_sense(pictures, tmp_path, run, options, words):
@@ -373,6 +388,36 @@ def test_evaluate_says_that_it_measures_on_the_training_files(pictures, tmp_path
     assert message in run("evaluate", pictures / "train", "--model", target).stderr
     assert (
         "trained on" not in run("evaluate", pictures, "--model", target, "--split", "train").stderr
+    )
+
+
+@pytest.mark.parametrize("weights_named", [("-m", "image"), ("--model", "tiny-image")])
+def test_figures_are_recorded_in_a_file_that_was_named_alone(
+    pictures, run, bundle, weights, weights_named
+):
+    before = weights["image"].read_bytes()
+    outcome = run("evaluate", pictures, *weights_named, "--record", "val")
+    assert outcome.exit_code == 2
+    assert outcome.stderr == (
+        "perceiver: --record writes into the checkpoint: name its file, --model FILE.safetensors\n"
+    )
+    assert weights["image"].read_bytes() == before
+
+
+def test_a_folder_of_unknown_files_has_to_exist(pictures, tmp_path, run, weights):
+    nowhere = tmp_path / "nowhere"
+    outcome = run("evaluate", pictures, "--model", weights["image"], "--unknown", nowhere)
+    assert outcome.exit_code == 2
+    assert outcome.stderr == f"perceiver: --unknown {nowhere}: no such folder\n"
+
+
+@pytest.mark.parametrize("name", ["image", "picture"])
+def test_a_modality_is_no_model(pictures, run, bundle, name):
+    outcome = run("evaluate", pictures, "--model", name)
+    assert outcome.exit_code == 2
+    assert outcome.stderr == (
+        f"perceiver: no model called {name}; {name} is a modality: use --modality {name}, "
+        "or its weights, tiny-image\n"
     )
 
 
