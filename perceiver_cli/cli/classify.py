@@ -188,7 +188,9 @@ def classify(
         attention=attention,
         timeout=timeout,
         explanations=(
-            ExplanationOutputs(explained, show, page, method) if options.explains else None
+            ExplanationOutputs(explained, show, page, method, selection)
+            if options.explains
+            else None
         ),
         show_all=show,
         quiet=quiet,

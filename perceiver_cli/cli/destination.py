@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from perceiver_cli.choices import Format
 from perceiver_cli.cli.formats import pick_format
-from perceiver_cli.cli.output import check_folder, check_replaces_no_input
+from perceiver_cli.cli.output import check_different, check_folder
+from perceiver_cli.cli.replaced_inputs import check_replaces_no_input_of
 from perceiver_cli.errors import UsageError
 from perceiver_cli.report.timeline import OF_ONE_FILE
 
@@ -122,7 +123,9 @@ def pick_destination(options: OutputOptions, selection: Selection) -> Destinatio
         check_folder(output, "--format parquet")
         if options.report or options.explain:
             raise UsageError("--report and --explain are of one run, which parquet continues")
-    check_replaces_no_input(output, selection.paths)
+    check_different(output, "-o", options.report, "--report")
+    for path in (output, options.report):
+        check_replaces_no_input_of(path, selection)
     if options.show and (format is not Format.table or output):
         raise UsageError("--show goes below tables on standard output")
     return Destination(format, output, options.resume)

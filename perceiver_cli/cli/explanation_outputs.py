@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from perceiver_cli.cli.replaced_inputs import InputFiles
 from perceiver_cli.cli.report_page import ReportPage
 from perceiver_cli.errors import UsageError
 from perceiver_cli.inference.decoding.items import Item, PreparedItem
@@ -16,6 +17,7 @@ from perceiver_cli.report.words import display_path
 
 if TYPE_CHECKING:
     from perceiver_cli.choices import Method
+    from perceiver_cli.cli.selection import Selection
     from perceiver_cli.explanations import Explanation
     from perceiver_cli.inference.classifier import Classifier
     from perceiver_cli.results import Result
@@ -35,17 +37,24 @@ class ExplanationOutputs:
         show: Whether to print a heat map after each table.
         page: The file of the report; None: no report.
         method: How answers are explained; None is each model's own.
+        selection: The inputs, none of which a picture replaces.
 
     Raises:
         UsageError: The folder cannot be made.
     """
 
     def __init__(
-        self, folder: Path | None, show: bool, page: Path | None, method: Method | None
+        self,
+        folder: Path | None,
+        show: bool,
+        page: Path | None,
+        method: Method | None,
+        selection: Selection,
     ) -> None:
         self.folder, self.show, self.method = folder, show, method
         self.page = ReportPage(page) if page else None
         self._names: set[str] = set()
+        self._inputs = InputFiles(selection)
         if folder:
             _make_folder(folder)
 
@@ -105,16 +114,16 @@ class ExplanationOutputs:
     def _draw(self, explanation: Explanation, folder: Path) -> Path:
         from perceiver_cli.report.pictures.overlay import ENDING, overlay
 
-        path = folder / self._name(explanation.result.path, ENDING)
+        path = folder / self._name(explanation.result.path, ENDING, folder)
         path.write_bytes(overlay(explanation))
         return path
 
-    def _name(self, path: str, ending: str) -> str:
-        """A name for the picture, after the file's own; files of the same name are numbered."""
+    def _name(self, path: str, ending: str, folder: Path) -> str:
+        """A name for the picture, after the file's own; numbered if a picture or input has it."""
         stem = "standard-input" if path == "-" else display_path(Path(path).name)
         stem = stem.encode()[:_LONGEST_NAME].decode(errors="ignore")
         number, name = 1, f"{stem}{ending}"
-        while name.casefold() in self._names:
+        while name.casefold() in self._names or (folder / name) in self._inputs:
             number += 1
             name = f"{stem}-{number}{ending}"
         self._names.add(name.casefold())

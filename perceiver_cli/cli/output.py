@@ -23,6 +23,12 @@ def check_replaces_no_input(output: Path | None, inputs: Iterable[str]) -> None:
             raise UsageError(f"{output} is an input, which the output would replace")
 
 
+def check_different(one: Path | None, its_option: str, other: Path | None, option: str) -> None:
+    """Raises UsageError if two options name the same file."""
+    if one and other and one.resolve() == other.resolve():
+        raise UsageError(f"{its_option} and {option} are both {one}: name two files")
+
+
 def check_folder(output: Path | None, option: str) -> Path:
     """The folder that -o names, where results need one.
 

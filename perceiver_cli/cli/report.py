@@ -72,11 +72,15 @@ def report(
       perceiver classify -r holiday/ --report holiday.html
     """
     from perceiver_cli.cli.messages import print_message
+    from perceiver_cli.cli.output import check_replaces_no_input
     from perceiver_cli.cli.process import set_up
     from perceiver_cli.cli.progress import Bar
     from perceiver_cli.cli.report_page import ReportPage
+    from perceiver_cli.inputs.paths import STDIN
     from perceiver_cli.report.words import count
 
+    if records != STDIN:
+        check_replaces_no_input(output, [records])
     results = _read(records)
     if pictures:
         set_up(threads)

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from perceiver_cli.results import Result
 
 
+_ENDINGS = (".html", ".htm")
+
+
 class ReportPage:
     """A report in the making: its cards are kept, and written at the end.
 
@@ -22,11 +25,15 @@ class ReportPage:
         path: The file of the page.
 
     Raises:
-        UsageError: The folder of the file does not exist, or is not writable.
+        UsageError: The name is not that of a page, or its folder does not exist or is not
+            writable.
     """
 
     def __init__(self, path: Path) -> None:
         # Checked now, not after an hour of work.
+        is_file = path.is_file() or not path.exists()
+        if is_file and str(path) != "-" and path.suffix.lower() not in _ENDINGS:
+            raise UsageError(f"{path}: end it in one of {', '.join(_ENDINGS)}")
         if not os.access(path.resolve().parent, os.W_OK):
             raise UsageError(f"cannot write {path}: no such folder, or no permission")
         self.path = path

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from perceiver_cli.inputs.filters import FileFilter
 from perceiver_cli.inputs.names import archive_kind, is_url
-from perceiver_cli.inputs.paths import STDIN, Input, find_inputs, folders_in
+from perceiver_cli.inputs.paths import (
+    STDIN,
+    Input,
+    find_inputs,
+    folders_in,
+    found_files,
+    named_files,
+)
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,21 @@ class Selection:
         """
         slow = any(is_url(path) or archive_kind(path) for path in self.paths)
         return self.countable and not self.file_filter.archives and not slow
+
+    @property
+    def listed_in_file(self) -> bool:
+        """Whether the list, if there is one, can be read beforehand."""
+        return self.files_from is None or os.path.isfile(self.files_from)
+
+    def named_files(self) -> Iterator[str]:
+        """The files on this machine that the call itself names, the list included."""
+        yield from named_files(self.paths)
+        if self.files_from not in (None, STDIN):
+            yield str(self.files_from)
+
+    def found_files(self) -> Iterator[str]:
+        """The files on this machine that are in the list or in a folder that is read."""
+        yield from found_files(self.paths, self.files_from, self.null, self.file_filter)
 
     def folders_of_folders(self) -> Iterator[str]:
         """The folders that hold folders, which are not entered."""

@@ -8,6 +8,7 @@ import stat
 import sys
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatch
+from itertools import chain
 from typing import BinaryIO, Literal, NamedTuple
 from urllib.parse import urlsplit
 
@@ -72,13 +73,54 @@ def find_inputs(
         raise UsageError("-0 says how a list is separated: it needs --files-from")
     if [*paths, files_from].count(STDIN) > 1:
         raise UsageError("standard input can be read only once: '-' is there twice")
-    if files_from is not None and files_from != STDIN and not os.path.exists(files_from):
-        raise UsageError(f"--files-from {files_from}: no such file")
+    if files_from is not None and files_from != STDIN:
+        if not os.path.exists(files_from):
+            raise UsageError(f"--files-from {files_from}: no such file")
+        if os.path.isdir(files_from):
+            raise UsageError(f"--files-from {files_from}: a folder; it takes a list of names")
     file_filter = file_filter or FileFilter()
     inputs = _find(paths, files_from, null, file_filter)
     if not open_archives:
         return inputs
     return (member for each in inputs for member in _opened(each, file_filter))
+
+
+def named_files(paths: Iterable[str]) -> Iterator[str]:
+    """Paths on this machine that a call names: a pattern's matches, an archive for its members.
+
+    Args:
+        paths: As for find_inputs.
+    """
+    for path in paths:
+        if path != STDIN:
+            for match in [path] if is_url(path) else _expand(path):
+                yield from _local(match)
+
+
+def found_files(
+    paths: Iterable[str], files_from: str | None, null: bool, file_filter: FileFilter
+) -> Iterator[str]:
+    """Paths on this machine that a call's list names, and the files of all its folders.
+
+    Nothing is read from pipes or servers. The arguments are those of find_inputs.
+    """
+    folders = (path for path in named_files(paths) if os.path.isdir(path))
+    listed: Iterable[str] = ()
+    if files_from is not None and os.path.isfile(files_from):
+        listed = (path for name in _read_list(files_from, null) for path in _local(name))
+    for path in chain(folders, listed):
+        if os.path.isdir(path):
+            yield from walk(path, file_filter)
+        else:
+            yield path
+
+
+def _local(name: str) -> Iterator[str]:
+    """The path of a name on this machine; none for what is on a server."""
+    if not is_url(name) or scheme_of(name) == "file":
+        yield named_source(name).path
+    elif parts := split_member(name):
+        yield from _local(parts.archive)
 
 
 def walk(folder: str, file_filter: FileFilter) -> Iterator[str]:
