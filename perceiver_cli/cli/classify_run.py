@@ -29,7 +29,7 @@ from perceiver_cli.cli.summary import (
 )
 from perceiver_cli.errors import UsageError
 from perceiver_cli.inference.decoding.items import FailedItem, Item
-from perceiver_cli.inputs.names import archive_kind
+from perceiver_cli.inputs.names import archive_kind, split_member
 from perceiver_cli.inputs.paths import Input
 from perceiver_cli.media.source import Source
 from perceiver_cli.report import Writer, writer_for
@@ -215,7 +215,8 @@ class ClassifyRun:
                     print_message(f"{display_path(result.path)}: {note}")
         elif not named and isinstance(item, FailedItem) and item.is_no_media:
             self.counts.passed_over += 1
-            self.counts.archives += archive_kind(source.path) is not None
+            in_archive = split_member(source.path) is not None
+            self.counts.archives += not in_archive and archive_kind(source.path) is not None
             if self.verbose:
                 print_message(f"passed over {display_path(result.path)}: {result.error.message}")
             return

@@ -19,7 +19,7 @@ from perceiver_cli.inference.decoding.items import FailedItem, Item, PreparedIte
 from perceiver_cli.inference.decoding.preparer import Preparer, default_weights
 from perceiver_cli.inference.decoding.subprocess_decoder import DecodingPool, SubprocessDecoder
 from perceiver_cli.inference.settings import ClassifierSettings
-from perceiver_cli.inputs.archives import FailedSource, members
+from perceiver_cli.inputs.archives import members
 from perceiver_cli.inputs.filters import FileFilter
 from perceiver_cli.media.source import Identity, Source
 from perceiver_cli.preparation.base import ReadOptions
@@ -172,7 +172,7 @@ def _is_passed_over(item: Item, chunk: Chunk) -> bool:
     """Whether a file that was found in a folder or an archive is no media."""
     if not isinstance(item, FailedItem) or item.source.path in chunk.named:
         return False
-    return not isinstance(item.source, FailedSource) and item.is_no_media
+    return item.is_no_media
 
 
 def _with_weights_here(item: Item) -> Item:

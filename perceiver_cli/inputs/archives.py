@@ -1,7 +1,8 @@
 """Members of .tar and .zip archives, read in order without unpacking.
 
-Nothing is written to disk, so names of members are only labels. Links and devices in an archive are
-skipped. The unpacked sizes of a member and of an archive are limited.
+Nothing is written to disk, so names of members are only labels, also such as "../a.jpg". Links are
+followed to other members of the archive, never out of it. The unpacked sizes of a member and of an
+archive are limited.
 """
 
 from __future__ import annotations
@@ -10,16 +11,17 @@ import bz2
 import gzip
 import io
 import lzma
+import posixpath
 import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import IO, Any, BinaryIO, cast
 
-from perceiver_cli.errors import InputError
+from perceiver_cli.errors import InputError, NotMediaError
 from perceiver_cli.inputs.filters import FileFilter
 from perceiver_cli.inputs.names import ArchiveKind, member_name
 from perceiver_cli.media.limits import MAX_PIPE_BYTES, limit_text
@@ -32,10 +34,18 @@ _HELD_BYTES = 2**25
 # Limit of an archive's unpacked size: a multiple of its size, plus a constant.
 _RATIO, _MORE_BYTES = 200, 2**28
 
+# A link that leads to more links than this leads back to itself.
+_MOST_LINKS = 8
+
+# The longest target of a link that is read in a zip, in bytes.
+_MOST_LINK_BYTES = 4096
+
 _DAMAGE = (
     *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
     *(EOFError, OSError, ValueError, NotImplementedError, RuntimeError),
 )
+
+_NO_FILE = NotMediaError("unsupported", "is a device or a pipe, not a file")
 
 _OPENERS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 
@@ -110,8 +120,9 @@ class MemberSource(Source):
     def _found(self) -> Source:
         """The member found in the archive, with its content or its position."""
         assert self.archive is not None
-        for source in _read(self.archive, self.kind, only=self.member):
-            return replace(source, path=self.path, modality=self.modality)
+        for source in _read(self.archive, self.kind, lambda name: name == self.member):
+            found = source._found() if isinstance(source, _LinkedMember) else source
+            return replace(found, path=self.path, modality=self.modality)
         raise InputError("unreadable", f"the archive has no member {self.member}")
 
 
@@ -130,6 +141,48 @@ class _StoredMember(MemberSource):
         return self
 
 
+@dataclass(frozen=True)
+class _LinkedMember(MemberSource):
+    """A link to another member, which is looked up in the archive when it is opened.
+
+    Attributes:
+        target: The name of that member, normalised.
+    """
+
+    target: str = ""
+
+    def has_no_bytes(self) -> bool:
+        """See Source."""
+        return (self.identity() or {}).get("size") == 0
+
+    def _found(self) -> Source:
+        """The member that the link leads to. Raises InputError; NotMediaError for a folder."""
+        assert self.archive is not None
+        target = self.target
+        for _ in range(_MOST_LINKS):
+            source = next(_read(self.archive, self.kind, _name_or_folder(target)), None)
+            if source is None:
+                problem = f"is a link to {target}, which the archive does not hold"
+                raise InputError("unreadable", problem)
+            if isinstance(source, MemberSource) and posixpath.normpath(source.member) != target:
+                raise NotMediaError("unsupported", f"is a link to the folder {target}")
+            if not isinstance(source, _LinkedMember):
+                return replace(source, path=self.path, modality=self.modality)
+            target = source.target
+        raise InputError("unreadable", "is a link that leads back to itself")
+
+
+def _name_or_folder(target: str) -> Callable[[str], bool]:
+    """Which members' names are a normalised name or lie in the folder of that name."""
+    within = "" if target == "." else f"{target}/"
+
+    def is_wanted(name: str) -> bool:
+        name = posixpath.normpath(name)
+        return name == target or name.startswith(within)
+
+    return is_wanted
+
+
 def members(archive: Source, kind: ArchiveKind, file_filter: FileFilter) -> Iterator[Source]:
     """The files in an archive, in order; what cannot be read is a FailedSource.
 
@@ -145,8 +198,9 @@ def members(archive: Source, kind: ArchiveKind, file_filter: FileFilter) -> Iter
 
 
 def _accepted(source: Source, file_filter: FileFilter) -> bool:
-    member = getattr(source, "member", "")
-    folders = member.split("/")[:-1]
+    # "./a.jpg" and "../a.jpg" are not hidden.
+    parts = [p for p in getattr(source, "member", "").split("/") if p not in ("", ".", "..")]
+    member, folders = "/".join(parts), parts[:-1]
     inside = FileFilter(True, file_filter.hidden, (), file_filter.exclude)
     return (
         all(inside.accepts_folder("/".join(folders[: i + 1])) for i in range(len(folders)))
@@ -155,13 +209,15 @@ def _accepted(source: Source, file_filter: FileFilter) -> bool:
     )
 
 
-def _read(archive: Source, kind: ArchiveKind, only: str | None = None) -> Iterator[Source]:
-    """Members as sources. only: the name of a single one. Raises InputError."""
+def _read(
+    archive: Source, kind: ArchiveKind, wanted: Callable[[str], bool] | None = None
+) -> Iterator[Source]:
+    """Members as sources. wanted: which names, if not all. Raises InputError."""
     with _failing(), archive.open() as stream:
         size = stream.seek(0, io.SEEK_END)
         stream.seek(0)
         reader = _read_zip if kind == "zip" else _read_tar
-        yield from reader(archive, stream, _Budget(_RATIO * size + _MORE_BYTES), only)
+        yield from reader(archive, stream, _Budget(_RATIO * size + _MORE_BYTES), wanted)
 
 
 @contextmanager
@@ -211,7 +267,7 @@ class _Unpacked:
 
 
 def _read_tar(
-    archive: Source, stream: BinaryIO, budget: _Budget, only: str | None
+    archive: Source, stream: BinaryIO, budget: _Budget, wanted: Callable[[str], bool] | None
 ) -> Iterator[Source]:
     head = stream.read(8)
     stream.seek(0)
@@ -220,7 +276,7 @@ def _read_tar(
     with tarfile.open(fileobj=unpacked, mode="r|" if opener else "r:", bufsize=2**18) as tar:
         while (entry := tar.next()) is not None:
             cast(Any, tar).members = []  # which would all be kept
-            if not entry.isreg() or only not in (None, entry.name):
+            if entry.isdir() or (wanted and not wanted(entry.name)):
                 continue
             source = MemberSource(
                 member_name("tar", entry.name, archive.path),
@@ -229,7 +285,12 @@ def _read_tar(
                 size=entry.size,
                 version=str(entry.mtime),
             )
-            if opener is None and entry.size > _HELD_BYTES:
+            if entry.islnk() or entry.issym():
+                folder = posixpath.dirname(entry.name) if entry.issym() else ""
+                yield _linked(source, posixpath.join(folder, entry.linkname))
+            elif not entry.isreg():
+                yield FailedSource(source.path, error=_NO_FILE)
+            elif opener is None and entry.size > _HELD_BYTES:
                 yield _StoredMember(**vars(source), start=entry.offset_data)
             elif entry.size > MAX_PIPE_BYTES:
                 yield _too_large(source)
@@ -238,13 +299,17 @@ def _read_tar(
                 yield replace(source, data=content, archive=None)
 
 
+def _linked(link: MemberSource, target: str) -> Source:
+    known = {**vars(link), "size": None, "version": None}
+    return _LinkedMember(**known, target=posixpath.normpath(target))
+
+
 def _read_zip(
-    archive: Source, stream: BinaryIO, budget: _Budget, only: str | None
+    archive: Source, stream: BinaryIO, budget: _Budget, wanted: Callable[[str], bool] | None
 ) -> Iterator[Source]:
     with zipfile.ZipFile(stream) as packed:
         for entry in sorted(packed.infolist(), key=lambda each: each.header_offset):
-            link = stat.S_ISLNK(entry.external_attr >> 16)
-            if entry.is_dir() or link or only not in (None, entry.filename):
+            if entry.is_dir() or (wanted and not wanted(entry.filename)):
                 continue
             source = MemberSource(
                 member_name("zip", entry.filename, archive.path),
@@ -254,13 +319,25 @@ def _read_zip(
                 size=entry.file_size,
                 version=f"{entry.CRC:08x}",
             )
-            if entry.file_size > MAX_PIPE_BYTES:
+            link = stat.S_ISLNK(entry.external_attr >> 16)
+            if link and entry.file_size <= _MOST_LINK_BYTES:
+                budget.take(entry.file_size)
+                yield _zip_link(_unpacked(packed, entry, source), source)
+            elif entry.file_size > MAX_PIPE_BYTES:
                 yield _too_large(source)
-            elif only is None and entry.file_size > _HELD_BYTES:
+            elif wanted is None and entry.file_size > _HELD_BYTES:
                 yield source  # unpacked when it is opened
             else:
                 budget.take(entry.file_size)
                 yield _unpacked(packed, entry, source)
+
+
+def _zip_link(unpacked: Source, source: MemberSource) -> Source:
+    """A link of a zip, whose content is the path that it leads to."""
+    if unpacked.data is None:
+        return unpacked
+    target = unpacked.data.decode(errors="surrogateescape")
+    return _linked(source, posixpath.join(posixpath.dirname(source.member), target))
 
 
 def _unpacked(packed: zipfile.ZipFile, entry: zipfile.ZipInfo, source: MemberSource) -> Source:

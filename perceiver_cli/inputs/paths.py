@@ -281,8 +281,7 @@ def _opened(listed: Input, file_filter: FileFilter) -> Iterator[Input]:
         yield listed
         return
     for member in members(listed.source, listed.archive, file_filter):
-        # A named archive that cannot be read is always an error.
-        yield Input(member, named=listed.named and isinstance(member, FailedSource))
+        yield Input(member, named=False)
 
 
 def read_pipe(stream: BinaryIO) -> bytes:

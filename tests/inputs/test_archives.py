@@ -4,13 +4,14 @@ import gzip
 import io
 import json
 import os
+import stat
 import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from perceiver_cli.errors import InputError
+from perceiver_cli.errors import InputError, NotMediaError
 from perceiver_cli.inputs import archives
 from perceiver_cli.inputs.archives import FailedSource, members
 from perceiver_cli.inputs.filters import FileFilter
@@ -91,21 +92,119 @@ def test_an_archive_in_a_folder_is_read_only_when_asked_for(tmp_path):
     assert [i.source.path for i in named] == found[True]
 
 
-def test_links_devices_and_ways_out_are_no_members(tmp_path):
-    path = tmp_path / "a.tar"
-    with tarfile.open(path, "w") as tar:
-        for name, kind in (("l", tarfile.SYMTYPE), ("h", tarfile.LNKTYPE), ("d", tarfile.CHRTYPE)):
+ANY_NAMES = ("./coffee.jpg", "a/./b.jpg", "../x.jpg", "/y.jpg", "a//c.jpg", "./.hid", ".git/d.jpg")
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_members_may_have_any_name(tmp_path, monkeypatch, name):
+    make = make_zip if name.endswith(".zip") else make_tar
+    modes = {"a.tar": "w", "a.tar.gz": "w:gz", "a.tar.bz2": "w:bz2", "a.tar.xz": "w:xz"}
+    options = {"mode": modes[name]} if name in modes else {}
+    monkeypatch.chdir(tmp_path)
+    before = sorted(os.listdir(tmp_path.parent))
+    make(Path(name), {each: each.encode() for each in ANY_NAMES}, **options)
+    sources = listed(Path(name))
+    assert [s.member for s in sources] == list(ANY_NAMES[:-2])
+    for source in sources:
+        assert source.open().read() == source.member.encode()
+        assert named_source(source.path).open().read() == source.member.encode()
+    assert [s.member for s in listed(Path(name), include=("a/*",))] == [
+        *("a/./b.jpg", "a//c.jpg"),
+    ]
+    assert [s.member for s in listed(Path(name), exclude=("a",))] == [
+        *("./coffee.jpg", "../x.jpg", "/y.jpg"),
+    ]
+    assert sorted(os.listdir(tmp_path.parent)) == before
+
+
+def make_links(path: Path, mode: str = "w") -> Path:
+    """A tar with links: (name, type, target)."""
+    with tarfile.open(path, mode) as tar:
+        for name in ("./sub/a.jpg", "b.jpg", "empty"):
             entry = tarfile.TarInfo(name)
-            entry.type, entry.linkname = kind, "/etc/passwd"
+            entry.size = 0 if name == "empty" else len(name)
+            tar.addfile(entry, io.BytesIO(name.encode()))
+        for name, kind, target in (
+            ("hard.jpg", tarfile.LNKTYPE, "./sub/a.jpg"),
+            ("sub/soft.jpg", tarfile.SYMTYPE, "../b.jpg"),
+            ("twice.jpg", tarfile.SYMTYPE, "sub/soft.jpg"),
+            ("to-later.jpg", tarfile.SYMTYPE, "last.jpg"),
+            ("to-empty", tarfile.LNKTYPE, "empty"),
+            ("to-folder", tarfile.SYMTYPE, "sub"),
+            ("here", tarfile.SYMTYPE, "."),
+            ("out.jpg", tarfile.SYMTYPE, "/etc/passwd"),
+            ("round.jpg", tarfile.SYMTYPE, "round.jpg"),
+            ("pipe", tarfile.FIFOTYPE, ""),
+        ):
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.linkname = kind, target
             tar.addfile(entry)
-        entry = tarfile.TarInfo("../../etc/passwd")
+        entry = tarfile.TarInfo("last.jpg")
         entry.size = 4
-        tar.addfile(entry, io.BytesIO(b"mine"))
-    before = sorted(os.listdir(tmp_path))
-    (source,) = listed(path, hidden=True)
-    assert source.open().read() == b"mine"
-    assert named_source(source.path).open().read() == b"mine"
-    assert sorted(os.listdir(tmp_path)) == before
+        tar.addfile(entry, io.BytesIO(b"last"))
+    return path
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+@pytest.mark.parametrize("held", [archives._HELD_BYTES, 2])
+def test_links_lead_to_members_of_the_same_tar(tmp_path, monkeypatch, mode, held):
+    monkeypatch.setattr(archives, "_HELD_BYTES", held)
+    path = make_links(tmp_path / "a.tar", mode)
+    sources = {s.path.removeprefix("tar://").partition("::")[0]: s for s in listed(path)}
+    for name, content in (
+        ("hard.jpg", b"./sub/a.jpg"),
+        ("sub/soft.jpg", b"b.jpg"),
+        ("twice.jpg", b"b.jpg"),
+        ("to-later.jpg", b"last"),
+        ("to-empty", b""),
+    ):
+        again = named_source(sources[name].path)
+        for source in (sources[name], again, again.fetched()):
+            assert source.open().read() == content
+            assert source.path == f"tar://{name}::{path}"
+            assert source.identity() in (None, {"size": len(content), "version": "0"})
+        assert sources[name].has_no_bytes() == (content == b"")
+    for name, reason in (
+        ("out.jpg", "is a link to /etc/passwd, which the archive does not hold"),
+        ("round.jpg", "is a link that leads back to itself"),
+    ):
+        with pytest.raises(InputError, match=reason) as caught:
+            sources[name].open()
+        assert caught.value.kind == "unreadable"
+    for name, reason in (
+        ("to-folder", "is a link to the folder sub"),
+        ("here", "is a link to the folder ."),
+        ("pipe", "is a device or a pipe, not a file"),
+    ):
+        with pytest.raises(NotMediaError, match=reason):
+            sources[name].open()
+
+
+def test_links_lead_to_members_of_the_same_zip(tmp_path):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("a.jpg", b"mine")
+        for name, target in (("sub/soft.jpg", "../a.jpg"), ("out.jpg", "../../etc/passwd")):
+            entry = zipfile.ZipInfo(name)
+            entry.external_attr = (stat.S_IFLNK | 0o777) << 16
+            packed.writestr(entry, target)
+    _, soft, out = listed(path)
+    assert soft.open().read() == named_source(soft.path).open().read() == b"mine"
+    with pytest.raises(InputError, match=r"link to ../../etc/passwd, which the archive does not"):
+        out.open()
+
+
+def test_verbose_names_what_is_passed_over_in_an_archive(run, bundle, media, tmp_path):
+    path = make_links(tmp_path / "a.tgz", "w:gz")
+    outcome = run("classify", path, "-v", "--format", "labels", "--exclude", "*.jpg")
+    assert outcome.exit_code == 0
+    assert "passed over 5 files that are not media\n" in outcome.stderr
+    for name, reason in (
+        ("to-empty", "the file is empty"),
+        ("to-folder", "is a link to the folder sub"),
+        ("pipe", "is a device or a pipe, not a file"),
+    ):
+        assert f"passed over tar://{name}::{path}: {reason}" in outcome.stderr
 
 
 def test_a_bomb_that_says_so_is_not_unpacked(tmp_path, monkeypatch):
