@@ -55,6 +55,7 @@ class Commands(Group):
     def invoke(self, ctx: Any) -> Any:
         """Runs a command."""
         with exit_on_errors():
+            _check_working_directory()
             return super().invoke(ctx)
 
 
@@ -66,6 +67,14 @@ def open_closed_streams() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
+
+
+def _check_working_directory() -> None:
+    """Raises UsageError if it was deleted: torch's libraries end the process then."""
+    try:
+        os.getcwd()
+    except OSError:
+        raise UsageError("the working directory no longer exists: change to another") from None
 
 
 def _names_input(word: str) -> bool:

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import BinaryIO, Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from perceiver_cli.errors import UsageError
+from perceiver_cli.errors import InputError, UsageError
 from perceiver_cli.inputs.archives import FailedSource, members
 from perceiver_cli.inputs.filters import FileFilter
 from perceiver_cli.inputs.named_sources import named_source
@@ -187,20 +187,24 @@ def _find(
             if file_filter.in_shard(path):
                 yield Input(Source(STDIN, read_pipe(sys.stdin.buffer)), named=True)
         else:
-            for match in expand_url(path) if is_url(path) else _expand(path):
+            matches = expand_url(path) if is_url(path) else _expand(path)
+            for match in matches:
                 yield from _inputs_of(match, file_filter, from_list=False)
+            if not matches and file_filter.in_shard(path):
+                error = InputError("unreadable", "no file matches this pattern")
+                yield Input(FailedSource(path, error=error), named=True)
     if files_from is not None:
         for path in _read_list(files_from, null):
             yield from _inputs_of(path, file_filter, from_list=True)
 
 
 def _expand(path: str) -> list[str]:
-    """The matches of a pattern; an existing path, or one without a match, is returned as it is."""
+    """The matches of a pattern, if any; what is no pattern, or exists, is returned as it is."""
     if os.path.lexists(path) or not glob.has_magic(path):
         return [path]
     parts = path.replace(os.sep, "/").split("/")
     matches = _in_all_depths(parts) if "**" in parts else glob.glob(path)
-    return sorted(matches, key=os.fsencode) or [path]
+    return sorted(matches, key=os.fsencode)
 
 
 def _in_all_depths(parts: list[str]) -> list[str]:

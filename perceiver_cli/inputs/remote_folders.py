@@ -21,13 +21,13 @@ _NO_FOLDERS = ("http", "https")
 
 
 def expand_url(url: str) -> list[str]:
-    """The matches of a pattern; a URL without a match is returned as it is."""
+    """The matches of a pattern, if any; what is no pattern is returned as it is."""
     if scheme_of(url) in _NO_FOLDERS or not glob.has_magic(url):
         return [url]
     try:
         with remote_errors():
             fs, path = filesystem(url)
-            return [_named(url, fs, each) for each in sorted(fs.glob(path))] or [url]
+            return [_named(url, fs, each) for each in sorted(fs.glob(path))]
     except InputError:  # opening it raises the reason
         return [url]
 

@@ -61,7 +61,13 @@ def test_patterns_are_expanded_unless_a_file_has_that_very_name(tree):
     assert found("top/*.jpg") == [("top/a.jpg", True), ("top/b.jpg", True)]
     Path("top/[a].jpg").write_bytes(b"x")
     assert found("top/[a].jpg") == [("top/[a].jpg", True)]
-    assert found("top/*.png") == [("top/*.png", True)]
+    ((missing, named, _),) = find_inputs(["top/*.png"])
+    assert (missing.path, named) == ("top/*.png", True)
+    with pytest.raises(InputError, match="no file matches this pattern"):
+        missing.open()
+    assert found("top/*.png", shard=(1, 2)) + found("top/*.png", shard=(2, 2)) == [
+        ("top/*.png", True)
+    ]
 
 
 def test_a_pattern_of_all_depths_does_not_follow_links_in_circles(tree):
@@ -163,6 +169,17 @@ def test_shards_share_everything_out_whatever_else_there_is(tree):
     for number, shard in enumerate(shards, 1):
         now = names("top", "top/a.jpg", recursive=True, shard=(number, 3))
         assert [name for name in now if name != "new.png"] == shard
+
+
+def test_a_shard_of_a_small_folder_is_as_large_as_chance_has_it():
+    half = FileFilter(shard=(1, 2))
+    taken = [
+        sum(half.in_shard(f"folder {folder}/IMG_{number}.jpg") for number in range(1, 7))
+        for folder in range(1000)
+    ]
+    # Of 1,000 folders of 6, a fair coin takes 0, 1, ... 6 of so many.
+    for number, expected in enumerate((16, 94, 234, 313, 234, 94, 16)):
+        assert abs(taken.count(number) - expected) < 4 * expected**0.5
 
 
 @pytest.mark.parametrize("text", ["0/4", "5/4", "1", "1/0", "a/b", "1/4/2", "-1/4"])

@@ -7,6 +7,16 @@ import sys
 
 import pytest
 
+
+def test_a_deleted_working_directory_is_told_in_one_line(tmp_path):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    call = f"rmdir '{gone}'; exec '{sys.executable}' -m perceiver_cli classify /photo.jpg"
+    done = subprocess.run(["sh", "-c", call], cwd=gone, capture_output=True, text=True)
+    told = "perceiver: the working directory no longer exists: change to another\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", told)
+
+
 # The command's start, with a command in place of the real ones that shows what it finds.
 SHOWN = """
 import json, os, sys
