@@ -23,6 +23,7 @@ from perceiver_cli.inference.decoding.items import PreparedItem
 from perceiver_cli.inference.engine import Engine
 from perceiver_cli.media.source import Source
 from perceiver_cli.preparation.base import Window
+from perceiver_cli.report.faithfulness import better_than_random
 
 # Shares of the elements that remain.
 LEFT = (1.0, 0.95, 0.9, 0.8, 0.65, 0.5, 0.35, 0.2, 0.1, 0.05)
@@ -63,14 +64,15 @@ class Faithfulness:
             "deletion" and "insertion" of each method: areas under the curves of the score over the
             share of elements; a faithful method has a low deletion and a high insertion. "gain":
             the mean of both differences to a random order, with its standard error; 0 is no better
-            than random. "winner": the method with the largest gain.
+            than random. "winner": the method with the largest gain of those whose gain exceeds
+            twice its standard error; None: none does.
         """
         chance = self.curves["random"]
         methods = {}
         for name, curves in self.curves.items():
             deletion, insertion = area(curves.heaviest_first), area(curves.lightest_first)
-            better = area(chance.heaviest_first) - deletion
-            gain = (better + insertion - area(chance.lightest_first)) / 2
+            lower = area(chance.heaviest_first) - deletion
+            gain = (lower + insertion - area(chance.lightest_first)) / 2
             spread = gain.std(ddof=1) / len(gain) ** 0.5 if len(gain) > 1 else 0.0
             methods[name] = {
                 "deletion": round(float(deletion.mean()), 4),
@@ -80,18 +82,19 @@ class Faithfulness:
                 "deletion_curve": curves.heaviest_first.mean(0).round(4).tolist(),
                 "insertion_curve": curves.lightest_first.mean(0).round(4).tolist(),
             }
+        better = [name for name in Method if better_than_random(methods[name])]
         return {
             "model": self.model,
             "items": self.items,
             "elements_left": list(LEFT),
             "methods": methods,
-            "winner": max(Method, key=lambda name: methods[name]["gain"]),
+            "winner": max(better, key=lambda name: methods[name]["gain"], default=None),
         }
 
     def record(self, path: Path, name: str, command: str) -> None:
         """Writes the figures into the checkpoint's card.
 
-        The winner becomes the default method of `perceiver explain`.
+        The winner becomes the default method of `perceiver explain`; without one, that stays.
 
         Args:
             path: The checkpoint.
@@ -106,7 +109,9 @@ class Faithfulness:
         kept = ("deletion", "insertion", "gain", "gain_error")
         figures = {m: {k: v[k] for k in kept} for m, v in measured["methods"].items()}
         entry = {"items": self.items, "methods": figures, "command": command}
-        add_to_card(path, "faithfulness", name, entry, explain_with=measured["winner"])
+        winner = measured["winner"]
+        more = {"explain_with": winner} if winner else {}
+        add_to_card(path, "faithfulness", name, entry, **more)
 
 
 def area(curve: np.ndarray) -> np.ndarray:

@@ -45,10 +45,20 @@ def verdict(methods: dict[str, dict[str, Any]]) -> str:
     return f"{words} No better than random: {', '.join(beaten)}." if beaten else words
 
 
+def better_than_random(entry: dict[str, Any]) -> bool:
+    """Whether a method's gain exceeds twice its standard error.
+
+    Args:
+        entry: The figures of the method, see Faithfulness.to_dict.
+    """
+    better: bool = entry["gain"] > 2 * entry["gain_error"]
+    return better
+
+
 def _best_first(methods: dict[str, dict[str, Any]]) -> list[str]:
     return sorted(methods.keys() - {"random"}, key=lambda name: -methods[name]["gain"])
 
 
 def _beaten(methods: dict[str, dict[str, Any]]) -> list[str]:
-    """Methods whose gain is less than twice its standard error."""
-    return [n for n in _best_first(methods) if methods[n]["gain"] <= 2 * methods[n]["gain_error"]]
+    """Methods that are no better than a random order."""
+    return [name for name in _best_first(methods) if not better_than_random(methods[name])]

@@ -1,9 +1,11 @@
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from perceiver_cli.checkpoints.format import read_header
 from perceiver_cli.explain.faithfulness import LEFT, Curves, Faithfulness, area
 from perceiver_cli.report.faithfulness import verdict
 from tests.samples import make_picture
@@ -40,6 +42,35 @@ def test_gain_is_how_much_better_than_random(measured):
     assert figures["methods"]["gradient"]["insertion"] == 0.9
 
 
+def varying(*gains):
+    """Curves whose gains over MIDDLE are these, an item each."""
+    change = np.array(gains)[:, None] * np.ones(len(LEFT))
+    return Curves(MIDDLE - change, MIDDLE + change)
+
+
+def test_the_winner_is_better_than_random_by_its_interval(measured, weights, tmp_path):
+    # Rollout has the largest gain, but one that chance explains as well.
+    measured.curves["rollout"] = varying(0.3, -0.1, 0.1)
+    measured.curves["gradient"] = varying(0.05, 0.06, 0.07)
+    figures = measured.to_dict()
+    assert figures["methods"]["rollout"]["gain"] > figures["methods"]["gradient"]["gain"] > 0
+    assert "No better than random: rollout, attention." in verdict(figures["methods"])
+    assert figures["winner"] == "gradient"
+    own = Path(shutil.copy(weights["image"], tmp_path / "own.safetensors"))
+    measured.record(own, "val", "perceiver evaluate")
+    assert read_header(own).card["explain_with"] == "gradient"
+
+
+def test_without_a_winner_the_default_method_stays(measured, weights, tmp_path):
+    measured.curves["gradient"] = varying(0.3, -0.1, 0.1)
+    assert measured.to_dict()["winner"] is None
+    own = Path(shutil.copy(weights["image"], tmp_path / "own.safetensors"))
+    measured.record(own, "val", "perceiver evaluate")
+    card = read_header(own).card
+    assert "explain_with" not in card
+    assert card["faithfulness"]["val"]["items"] == 3
+
+
 def test_the_verdict_names_what_loses(measured):
     assert verdict(measured.to_dict()["methods"]) == (
         "Gain over random: gradient +0.350 ± 0.000, rollout +0.000 ± 0.000, attention -0.350 ± "
@@ -69,7 +100,7 @@ def test_evaluate_measures_and_records_it(run, weights, media, pets, tmp_path):
     starts = {entry[curve][0] for entry in methods.values() for curve in entry if "curve" in curve}
     assert len(starts) == 1  # with all elements left, every order gives the answer's own score
     card = json.loads(run("models", "info", own, "--format", "json").stdout)["card"]
-    assert card["explain_with"] == found["winner"]
+    assert card.get("explain_with") == found["winner"]
     assert card["faithfulness"]["val"]["items"] == 6
     assert card["faithfulness"]["val"]["command"].startswith("perceiver")
     assert card["measured"]["val"]["items"] == 1200  # what was there stays
