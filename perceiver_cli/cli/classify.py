@@ -49,7 +49,6 @@ from perceiver_cli.cli.options import (
     ShardOption,
     SureOption,
     ThreadsOption,
-    split_names,
 )
 
 if TYPE_CHECKING:
@@ -158,7 +157,7 @@ def classify(
         "top": top,
         "min_score": min_score,
         "sure": sure,
-        "classes": _class_names(classes),
+        "classes": _class_names(classes or [], model),
         "batch_size": batch_size,
         "device": device.value,
         "precision": precision.value,
@@ -204,11 +203,16 @@ def classify(
     raise typer.Exit(exit_code(run.counts))
 
 
-def _class_names(options: list[str] | None) -> list[str]:
+def _class_names(options: list[str], model: str | None) -> list[str]:
     """The classes of --classes, which may be repeated and holds several between commas."""
+    if not options:
+        return []
+    from perceiver_cli.checkpoints import registry
     from perceiver_cli.errors import UsageError
+    from perceiver_cli.inference.chosen_classes import split_classes
+    from perceiver_cli.inference.decoding.preparer import default_weights
 
-    names = [name for names in options or () for name in split_names(names)]
-    if options and not names:
+    names = split_classes(options, registry.find(model) if model else default_weights())
+    if not names:
         raise UsageError("--classes names no class")
     return names

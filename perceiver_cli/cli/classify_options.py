@@ -77,7 +77,7 @@ ClassesOption = Annotated[
     typer.Option(
         metavar="A,B,...",
         help="Choose among these classes, groups or kinds only, which then share all of the "
-        "score; repeatable.",
+        "score; repeatable. Names of the model that contain commas are understood.",
         rich_help_panel=OUTPUT,
     ),
 ]

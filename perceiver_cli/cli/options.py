@@ -51,11 +51,6 @@ def modality_option(help: str, panel: str) -> Any:
     )
 
 
-def split_names(text: str) -> list[str]:
-    """["dog", "cat"] from "dog, cat"."""
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-
 def check_checkpoint_name(path: Path) -> Path:
     """The path of a checkpoint to write, which has to end as others are found by."""
     if path.suffix != ".safetensors":

@@ -1,8 +1,8 @@
-"""Checks that the classes named by --classes exist in the weights."""
+"""The classes named by --classes, looked up in the weights."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -10,10 +10,26 @@ from perceiver_cli.checkpoints.format import read_header
 from perceiver_cli.checkpoints.label_tree import LabelTree
 from perceiver_cli.errors import CheckpointError, UsageError
 
+# The one checkpoint in use, or that of each modality.
+Weights = Path | Mapping[str, Path | CheckpointError]
 
-def check_classes(
-    names: Sequence[str], weights: Path | Mapping[str, Path | CheckpointError]
-) -> None:
+
+def split_classes(texts: Sequence[str], weights: Weights) -> list[str]:
+    """Names from texts that hold several between commas.
+
+    Args:
+        texts: What --classes says. A name may contain commas: the longest one that a checkpoint
+            knows is taken.
+        weights: The one checkpoint in use, or that of each modality.
+
+    Returns:
+        The names, known or not, without empty ones.
+    """
+    known = {name.casefold() for tree in _trees(weights) for name in tree.names()}
+    return [name for text in texts for name in _split(text, known)]
+
+
+def check_classes(names: Sequence[str], weights: Weights) -> None:
     """Looks each name up among the labels, ids, groups and kinds.
 
     Args:
@@ -25,9 +41,7 @@ def check_classes(
     """
     if not names:
         return
-    checkpoints = [weights] if isinstance(weights, Path) else list(weights.values())
-    paths = {path for path in checkpoints if isinstance(path, Path)}
-    trees = [LabelTree(read_header(path).labels) for path in sorted(paths)]
+    trees = _trees(weights)
     for name in names:
         if any(tree.classes_of(name) for tree in trees):
             continue
@@ -35,3 +49,19 @@ def check_classes(
         close = [known[text] for text in get_close_matches(name.casefold(), known, 3)]
         hint = f": did you mean {' or '.join(close)}?" if close else ""
         raise UsageError(f"no class, group or kind is called {name!r}{hint}")
+
+
+def _split(text: str, known: Collection[str]) -> Iterator[str]:
+    parts = text.split(",")
+    while parts:
+        starts = {n: ",".join(parts[:n]).strip() for n in range(len(parts), 0, -1)}
+        size = next((n for n, name in starts.items() if name.casefold() in known), 1)
+        if starts[size]:
+            yield starts[size]
+        parts = parts[size:]
+
+
+def _trees(weights: Weights) -> list[LabelTree]:
+    checkpoints = [weights] if isinstance(weights, Path) else list(weights.values())
+    paths = {path for path in checkpoints if isinstance(path, Path)}
+    return [LabelTree(read_header(path).labels) for path in sorted(paths)]

@@ -78,6 +78,28 @@ def test_some_classes_share_all_of_the_score(run, model, media):
     )
 
 
+@pytest.mark.parametrize(
+    ("value", "among"),
+    [
+        ("zebra, with stripes", ["n05"]),
+        ("Zebra, with Stripes, cat", ["n00", "n05"]),
+        ("wave,zebra, with stripes,,dog", ["n01", "n04", "n05"]),
+    ],
+)
+@pytest.mark.parametrize("named", [True, False])
+def test_names_of_classes_may_contain_commas(run, bundle, model, media, value, among, named):
+    options = ("--model", model) if named else ()
+    outcome = run("classify", media["image"], *options, "--classes", value, "--jsonl")
+    assert outcome.exit_code == 0, outcome.stderr
+    assert json.loads(outcome.stdout)["among"] == among
+
+
+def test_part_of_a_name_with_a_comma_is_unknown(run, model, media):
+    outcome = run("classify", media["image"], "--model", model, "--classes", "cat, with stripes")
+    assert outcome.exit_code == 2
+    assert "no class, group or kind is called 'with stripes'" in outcome.stderr
+
+
 def test_top_and_min_score(run, model, media):
     def predictions(*options):
         outcome = run("classify", media["image"], "--model", model, "--format", "json", *options)
