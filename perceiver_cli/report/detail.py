@@ -13,7 +13,7 @@ from perceiver_cli.report.answer import answer_in_words, answer_style, guess_sty
 from perceiver_cli.report.events_table import show_events
 from perceiver_cli.report.input_words import input_in_words, read_in_words
 from perceiver_cli.report.sentence import attention_in_words, share_seen
-from perceiver_cli.report.terminal import bar, is_ascii, plain_table, show, show_sentence
+from perceiver_cli.report.terminal import bar, is_ascii, plain_table, room_for, show, show_sentence
 from perceiver_cli.report.words import (
     count,
     display_path,
@@ -79,7 +79,8 @@ def show_heading(
     if name.cell_len + _GAP + kind.cell_len <= console.width:
         show(console, name + " " * _GAP + kind)
     else:
-        show(console, name)
+        with room_for(console, name.cell_len):
+            show(console, name)
         show(console, kind)
 
 

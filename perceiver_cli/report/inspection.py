@@ -12,6 +12,11 @@ from perceiver_cli.report.detail import show_heading
 from perceiver_cli.report.terminal import plain_table, show
 from perceiver_cli.report.words import count
 
+# Columns of figures: all of them, and those of narrower terminals.
+_FIGURES = (("min", "mean", "max"), ("min", "max"))
+# Widths with the gap: of a figure, of the channels, of the stream.
+_FIGURE, _CHANNELS, _STREAM = 8, 10, 8
+
 
 def show_inspection(console: Console, record: dict[str, Any]) -> None:
     """Prints the record that Inspection.to_dict gives."""
@@ -30,26 +35,31 @@ def show_inspection(console: Console, record: dict[str, Any]) -> None:
     if any(width < byte_array["channels"] for width in widths.values()):
         size += "\nC: each stream is padded to the same width with learned values"
     show(console, Text(size))
-    show(console, _channels(byte_array["groups"], several=len(streams) > 1))
+    show(console, _channels(byte_array["groups"], len(streams) > 1, console.width))
 
 
 def _width(byte_array: dict[str, Any], stream: str) -> int:
     return sum(group["count"] for group in byte_array["groups"] if group["stream"] == stream)
 
 
-def _channels(groups: list[dict[str, Any]], several: bool) -> Table:
+def _channels(groups: list[dict[str, Any]], several: bool, width: int) -> Table:
+    """The table of channels. Figures are left out before a word of the meaning is broken."""
+    words = [word for group in groups for word in group["name"].split()]
+    room = width - max(map(len, words)) - _CHANNELS - (_STREAM if several else 0)
+    fitting = [names for names in _FIGURES if room >= len(names) * _FIGURE]
+    shown = fitting[0] if fitting else ()
     table = plain_table()
     if several:
         table.add_column("stream")
     table.add_column("channels", justify="right")
     table.add_column("meaning", overflow="fold")
-    for name in ("min", "mean", "max"):
+    for name in shown:
         table.add_column(name, justify="right", no_wrap=True)
     start: dict[str, int] = {}
     for group in groups:
         first = start.get(group["stream"], 0)
         last = start[group["stream"]] = first + group["count"]
-        figures = [f"{group[name]:.2f}" for name in ("min", "mean", "max")]
+        figures = [f"{group[name]:.2f}" for name in shown]
         stream = [group["stream"]] if several else []
         table.add_row(*stream, f"{first}-{last - 1}", group["name"], *figures)
     return table

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import IO
 
+from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
 from perceiver_cli.report.answer import answer_mark, answer_style, shown_label
 from perceiver_cli.report.detail import show_detail
 from perceiver_cli.report.overview import Overview
-from perceiver_cli.report.terminal import bar, console_for, is_ascii, show
+from perceiver_cli.report.terminal import bar, console_for, is_ascii, is_fitted, room_for, show
 from perceiver_cli.report.words import count, display_path, escape_controls, fill, shorten
 from perceiver_cli.results import Result
 
@@ -53,12 +54,15 @@ class DetailWriter:
 class RowWriter:
     """A row for each Result, in columns of fixed width, so that each is written at once.
 
+    In a file or pipe no path is shortened: its row is longer.
+
     Many rows are followed by the most frequent labels and the least sure answers.
     """
 
     def __init__(self, stream: IO[str]) -> None:
         self.console = console_for(stream)
         self.ascii = is_ascii(self.console)
+        self.fitted = is_fitted(self.console)
         width = self.console.width
         self.bar = _BAR if width >= _WIDTH_OF_BAR else 0
         self.wide = width >= _WIDTH_OF_MODALITY
@@ -134,8 +138,9 @@ class RowWriter:
         figures = Text(score)
         figures.stylize(tint, 0, self.bar)
         shown_label = shorten(escape_controls(label), self.label, gap)
+        shown_path = shorten(path, self.path, gap) if self.fitted else path
         cells: list[tuple[int, Text]] = [
-            (self.path, Text(shorten(path, self.path, gap))),
+            (max(self.path, cell_len(shown_path)), Text(shown_path)),
             (_MODALITY, Text(modality, style="" if style else "dim")),
             (self.label, Text(shown_label, style="" if style else "bold")),
             (self.score, figures),
@@ -148,4 +153,5 @@ class RowWriter:
         for width, _ in cells:
             table.add_column(width=width, no_wrap=True, overflow="crop")
         table.add_row(*(text for _, text in cells), style=style)
-        show(self.console, table)
+        with room_for(self.console, sum(width + _GAP for width, _ in cells)):
+            show(self.console, table)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO
 
 from rich.console import Console, RenderableType
@@ -11,20 +14,56 @@ from rich.text import Text
 from perceiver_cli.report.words import wrap
 
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
-_WIDEST = 100
+
+# Columns: the least and the most that tables are made for, and those of what is no terminal.
+_LEAST, _WIDEST, _USUAL = 30, 100, 80
 
 
 def console_for(stream: IO[str], width: int | None = None) -> Console:
     """A Rich console on a stream: colour only on a terminal and without NO_COLOR.
 
     Markup and emoji codes in file names are printed as they are.
+
+    Args:
+        stream: Where it prints.
+        width: Columns; None: as many as COLUMNS or the terminal says, from 30 to 100.
     """
-    console = Console(
+    if width is None:
+        width = min(max(_columns_asked() or _columns_of(stream), _LEAST), _WIDEST)
+    return Console(
         file=stream, width=width, markup=False, emoji=False, highlight=False, soft_wrap=False
     )
-    if console.width > _WIDEST:
-        console.width = _WIDEST
-    return console
+
+
+def is_fitted(console: Console) -> bool:
+    """Whether lines have to fit a width: on a terminal or with COLUMNS, not in a file or pipe."""
+    return console.file.isatty() or _columns_asked() > 0
+
+
+@contextmanager
+def room_for(console: Console, columns: int) -> Iterator[None]:
+    """Inside the block lines may be as long as this, unless they have to fit a width."""
+    before = console.width
+    if not is_fitted(console):
+        console.width = max(before, columns)
+    try:
+        yield
+    finally:
+        console.width = before
+
+
+def _columns_asked() -> int:
+    """The number in COLUMNS; 0 if it is none that makes sense."""
+    columns = os.environ.get("COLUMNS", "")
+    return int(columns) if columns.isascii() and columns.isdecimal() else 0
+
+
+def _columns_of(stream: IO[str]) -> int:
+    """The columns of a terminal, or the usual ones."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or _USUAL
+    except (OSError, ValueError):
+        return _USUAL
 
 
 def show(console: Console, table: RenderableType) -> None:

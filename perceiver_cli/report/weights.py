@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from perceiver_cli.report.faithfulness import verdict
-from perceiver_cli.report.terminal import plain_table, show
+from perceiver_cli.report.terminal import is_fitted, plain_table, room_for, show
 
 _FIGURES = (
     ("top1", "top-1"),
@@ -20,32 +21,53 @@ _FIGURES = (
     ("kept", "confident"),
 )
 _SHOWN_LABELS = 12
+# Columns of the list, those that a narrow terminal does without first.
+_LEFT_OUT_FIRST = ("on disk", "parameters", "from", "classes", "default for", "reads")
+_FIGURE_COLUMNS = ("classes", "parameters", "on disk", "top-1")
+_GAP = 2
 
 
 def show_weights(console: Console, records: list[dict[str, Any]]) -> None:
-    """One row per checkpoint. records: see record_of in cli/models.py."""
+    """One row per checkpoint; where columns do not fit, name and accuracy stay.
+
+    Args:
+        console: Where to print.
+        records: See record_of in cli/models.py.
+    """
+    columns = {
+        "name": [record["name"] for record in records],
+        "reads": [record["modality"] for record in records],
+        "classes": [str(record["classes"]) for record in records],
+        "parameters": [f"{record['parameters'] / 1e6:.1f} M" for record in records],
+        "on disk": [f"{record['bytes'] / 1e6:.1f} MB" for record in records],
+        "top-1": [_best_figure(record["card"]) for record in records],
+        "from": [record["origin"] for record in records],
+        "default for": [", ".join(record["default_for"]) for record in records],
+    }
+    if set(columns["from"]) == {"bundled"}:
+        del columns["from"]
+    for name in _LEFT_OUT_FIRST:
+        if is_fitted(console) and _width(columns) > console.width:
+            columns.pop(name, None)
     table = plain_table()
-    table.add_column("name", style="bold", overflow="fold")
-    table.add_column("reads")
-    for name in ("classes", "parameters", "on disk"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("top-1", justify="right", no_wrap=True)
-    pulled = any(record["origin"] != "bundled" for record in records)
-    if pulled:
-        table.add_column("from", no_wrap=True)
-    table.add_column("default for", overflow="fold")
-    for record in records:
-        table.add_row(
-            record["name"],
-            record["modality"],
-            str(record["classes"]),
-            f"{record['parameters'] / 1e6:.1f} M",
-            f"{record['bytes'] / 1e6:.1f} MB",
-            _best_figure(record["card"]),
-            *([record["origin"]] if pulled else []),
-            ", ".join(record["default_for"]),
+    for name in columns:
+        table.add_column(
+            name,
+            style="bold" if name == "name" else None,
+            justify="right" if name in _FIGURE_COLUMNS else "left",
+            no_wrap=name != "name",
+            overflow="fold",
         )
-    show(console, table)
+    for row in zip(*columns.values(), strict=True):
+        table.add_row(*row)
+    with room_for(console, _width(columns)):
+        show(console, table)
+
+
+def _width(columns: dict[str, list[str]]) -> int:
+    """How wide a table of these columns is."""
+    widest = (max(map(cell_len, [name, *cells])) for name, cells in columns.items())
+    return sum(widest) + _GAP * (len(columns) - 1)
 
 
 def show_defaults(console: Console, names: dict[str, str]) -> None:
@@ -90,7 +112,9 @@ def show_card(console: Console, record: dict[str, Any]) -> None:
     for name, value in rows:
         if value:
             table.add_row(name, Text(value))
-    show(console, table)
+    names = max(len(name) for name, value in rows if value)
+    with room_for(console, names + _GAP + cell_len(record["path"])):
+        show(console, table)
 
 
 def _wider(labels: list[dict[str, str]], level: str) -> str:

@@ -63,6 +63,30 @@ def test_models_list(run, bundle):
     ]
 
 
+@pytest.mark.parametrize("columns", [30, 40, 50, 60, 70])
+def test_names_and_accuracy_stay_on_narrow_terminals(run, bundle, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    heading, *lines = run("models", "list").stdout.splitlines()
+    assert heading.split()[0] == "name"
+    assert [line.split()[0] for line in lines] == [
+        "tiny-audio",
+        "tiny-av",
+        "tiny-image",
+        "tiny-pointcloud",
+    ]
+    assert all("12.5%" in line and len(line) <= columns for line in lines)
+
+
+@pytest.mark.parametrize("modality", ["image", "av"])
+def test_inspect_breaks_no_word_at_thirty_columns(run, bundle, media, monkeypatch, modality):
+    monkeypatch.setenv("COLUMNS", "30")
+    narrow = run("inspect", media[modality]).stdout
+    assert max(map(len, narrow.splitlines())) <= 30
+    monkeypatch.delenv("COLUMNS")
+    table = narrow[narrow.index("Byte array") :]
+    assert set(table.split()) <= set(run("inspect", media[modality]).stdout.split())
+
+
 def test_models_info(run, bundle, weights):
     for name in ("tiny-image", weights["image"]):
         outcome = run("models", "info", name)

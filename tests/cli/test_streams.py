@@ -182,3 +182,25 @@ def _read(terminal: int) -> bytes:
         return os.read(terminal, 65536)
     except OSError:  # the other end is closed
         return b""
+
+
+@pytest.mark.parametrize(("columns", "widest"), [("0", 80), ("-3", 80), ("wide", 80), ("1", 30)])
+def test_a_width_that_makes_no_sense(pictures, perceiver, weights, columns, widest):
+    call = ("classify", "0.png", "--model", weights["image"])
+    lines = perceiver(*call, env={"COLUMNS": columns}).stdout.decode().splitlines()
+    assert lines[0].startswith("0.png")
+    assert "" not in lines
+    assert widest - 15 <= max(map(len, lines)) <= widest
+
+
+@pytest.mark.parametrize("name", ["0.png", "."])
+def test_paths_are_whole_in_a_pipe(pictures, perceiver, weights, tmp_path, name):
+    folder = tmp_path / ("long name " * 8) / ("of a folder " * 8)
+    folder.mkdir(parents=True)
+    os.rename("0.png", folder / "0.png")
+    make_picture(folder / "1.png")
+    call = ("classify", folder / name, "--model", weights["image"])
+    lines = perceiver(*call, env={"COLUMNS": ""}).stdout.decode().splitlines()
+    assert [line for line in lines if line.startswith(str(folder / "0.png"))]
+    narrow = perceiver(*call, env={"COLUMNS": "60"}).stdout.decode().splitlines()
+    assert max(map(len, narrow)) <= 60
