@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from perceiver_cli.inference.classifier import Classifier
-    from perceiver_cli.results import Result
+    from perceiver_cli.results import Classification, Failure, Result
 
     __version__: str
 
-__all__ = ["Classifier", "Result", "__version__"]
+__all__ = ["Classification", "Classifier", "Failure", "Result", "__version__"]
 
 
 def __getattr__(name: str) -> Any:
@@ -24,10 +24,10 @@ def __getattr__(name: str) -> Any:
         from perceiver_cli.inference.classifier import Classifier
 
         return Classifier
-    if name == "Result":
-        from perceiver_cli.results import Result
+    if name in ("Classification", "Failure", "Result"):
+        from perceiver_cli import results
 
-        return Result
+        return getattr(results, name)
     if name == "__version__":
         from perceiver_cli.version import package_version
 

@@ -157,15 +157,40 @@ class Classification:
 
 @dataclass(frozen=True)
 class Failure:
-    """An input that could not be classified."""
+    """An input that could not be classified.
+
+    It has all attributes of a Classification, without values, so that both can be read alike.
+
+    Attributes:
+        path: As the call named it.
+        error: Why it could not be classified.
+        seconds: "load".
+    """
 
     path: str
     error: InputFailure
     seconds: dict[str, float] = field(default_factory=dict)
+    predictions: list[Prediction] = field(default_factory=list, init=False, repr=False)
+    input: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
+    read: dict[str, float] = field(default_factory=dict, init=False, repr=False)
+    segments: list[dict[str, Any]] = field(default_factory=list, init=False, repr=False)
+    events: list[dict[str, Any]] = field(default_factory=list, init=False, repr=False)
+    notes: list[str] = field(default_factory=list, init=False, repr=False)
 
     ok: ClassVar[Literal[False]] = False
     status: ClassVar[str] = "error"
     modality: ClassVar[None] = None
+    detected_by: ClassVar[None] = None
+    model: ClassVar[None] = None
+    signal: ClassVar[None] = None
+    has_signal: ClassVar[Literal[False]] = False
+    answer: ClassVar[None] = None
+    confident: ClassVar[None] = None
+    familiar: ClassVar[None] = None
+    among: ClassVar[None] = None
+    byte_array: ClassVar[None] = None
+    attention: ClassVar[None] = None
+    explained: ClassVar[None] = None
 
     def to_dict(self) -> dict[str, Any]:
         """The record as plain JSON types; it has the keys of a Classification's."""
@@ -173,16 +198,6 @@ class Failure:
 
 
 Result = Classification | Failure
-
-# Values of a record without a Classification.
-_EMPTY: dict[str, Any] = {
-    "predictions": [],
-    "input": {},
-    "read": {},
-    "segments": [],
-    "events": [],
-    "notes": [],
-}
 
 
 def read_result(record: dict[str, Any]) -> Result:
@@ -205,10 +220,9 @@ def read_result(record: dict[str, Any]) -> Result:
 
 def _record(result: Result) -> dict[str, Any]:
     """Every key of a record, in its order."""
-    values = vars(result)
     record = {"path": result.path, "status": result.status, "error": _plain(result.error)}
     for each in fields(Classification):
-        record[each.name] = _plain(values.get(each.name, _EMPTY.get(each.name)))
+        record[each.name] = _plain(getattr(result, each.name))
     return record
 
 

@@ -9,9 +9,10 @@ from typing import Any
 
 from perceiver_cli.checkpoints import registry
 from perceiver_cli.checkpoints.format import Header
-from perceiver_cli.choices import SURE
+from perceiver_cli.choices import MOST_THREADS, SURE
 from perceiver_cli.device import pick_device
 from perceiver_cli.errors import UsageError
+from perceiver_cli.inference.arguments import check_number, check_whole
 from perceiver_cli.inference.chosen_classes import check_classes
 from perceiver_cli.inference.decoding.decoders import (
     FETCHED_AT_ONCE,
@@ -27,7 +28,7 @@ from perceiver_cli.inference.long_inputs import Prepare, clearest_part, is_long,
 from perceiver_cli.inference.postprocess import PredictionOptions, failed_result, predict_batch
 from perceiver_cli.inference.scheduler import Scheduler
 from perceiver_cli.inference.threads import default_threads, use_threads
-from perceiver_cli.inputs.python_values import as_source
+from perceiver_cli.inputs.python_values import as_source, check_is_several
 from perceiver_cli.media.source import Source
 from perceiver_cli.model.quantization.precision import precision_in_words
 from perceiver_cli.preparation.base import ReadOptions
@@ -64,7 +65,7 @@ class Classifier:
         batch_size: Maximum number of inputs in a batch.
         device: "auto", "cpu", "cuda" or "mps".
         precision: "auto", "float32", "bfloat16" or "int8".
-        threads: Processor threads for the model; None: one per usable core.
+        threads: Processor threads for the model, at most 1,024; None: one per usable core.
         decoders: Maximum number of inputs decoded at a time; None: one per usable core.
         timeout: Seconds for decoding one input, 0: no limit. Decoding then runs in subprocesses,
             which are replaced when they hang or crash, and kept until `close`. None: decoding runs
@@ -76,8 +77,8 @@ class Classifier:
         preview_sides: Items also hold a preview: see Preparer.
 
     Raises:
-        UsageError: The model or a class is unknown, the device or precision is not available, or
-            both timeline and windows are given.
+        UsageError: The model or a class is unknown, the device or precision is not available, a
+            number is out of range, or both timeline and windows are given.
         CheckpointError: The weights cannot be used.
     """
 
@@ -102,6 +103,16 @@ class Classifier:
         windows: int | None = None,
         preview_sides: tuple[int, int] | None = None,
     ) -> None:
+        check_number("min_score", min_score, 0, 1)
+        check_number("sure", sure, 0, 1)
+        check_number("timeout", timeout, 0)
+        check_whole("top", top, 1)
+        check_whole("batch_size", batch_size, 1)
+        check_whole("threads", threads, 1, MOST_THREADS)
+        check_whole("decoders", decoders, 1)
+        check_whole("windows", windows, 1)
+        if isinstance(classes, str):
+            raise UsageError(f"classes is a list of names, such as [{classes!r}]")
         if timeline and windows:
             raise UsageError("timeline reads all of a file, windows a part: choose one")
         self.batch_size = batch_size
@@ -144,18 +155,20 @@ class Classifier:
         return self._named.header
 
     def classify(
-        self, value: Any, *, rate: int | None = None, modality: str | None = None
+        self, value: Any, *, rate: float | None = None, modality: str | None = None
     ) -> Result:
         """The Result for one input; its status is "error" if the input cannot be classified.
 
         Args:
             value: A path, bytes, an open binary file, a PIL image, a NumPy array, or a Source; see
                 `as_source`.
-            rate: Samples per second, for an array that is a sound.
+            rate: Samples per second, a whole number, for an array that is a sound.
             modality: What the input is, for an array that could be several things.
 
         Raises:
             TypeError: The value is of another type.
+            ValueError: The modality is unknown, the rate is no whole number above 0, or an array
+                cannot be a sound.
             CheckpointError: The weights for it are missing or damaged.
         """
         return next(self.stream([as_source(value, rate=rate, modality=modality)]))
@@ -171,8 +184,10 @@ class Classifier:
             decoder: Prepares the items, and is closed with the stream; None: follows `timeout`.
 
         Raises:
+            TypeError: The inputs are one path, or the content of one file.
             CheckpointError: The weights for an input are missing or damaged.
         """
+        check_is_several(inputs)
         return (result for _, result in self.stream_items(inputs, decoder))
 
     def stream_items(

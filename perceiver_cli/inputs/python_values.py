@@ -6,6 +6,7 @@ import io
 import os
 import sys
 from dataclasses import replace
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,9 +25,12 @@ _PNG_MODES = ("1", "L", "LA", "I;16", "P", "RGB", "RGBA")
 # With more channels, the axes of the array are taken to be exchanged.
 _MOST_CHANNELS = 64
 
+# The highest sample rate that libsndfile writes.
+_HIGHEST_RATE = 2**31 - 1
+
 
 def as_source(
-    value: Any, *, rate: int | None = None, modality: str | None = None, name: str | None = None
+    value: Any, *, rate: float | None = None, modality: str | None = None, name: str | None = None
 ) -> Source:
     """A Source of anything that holds the content of one file.
 
@@ -39,13 +43,14 @@ def as_source(
             - a NumPy array: a sound [samples] or [samples, channels] if there is a `rate`, else a
               picture [height, width], [height, width, 3 or 4] or points [N, 3 or more];
             - a Source.
-        rate: Samples per second of an array that is a sound.
+        rate: Samples per second of an array that is a sound, a whole number.
         modality: What the input is; needed where an array could be a picture or points.
         name: The Result's path; None: the file's own name, or the type of the value.
 
     Raises:
         TypeError: The value is of another type.
-        ValueError: The modality is unknown, or an array cannot be a sound.
+        ValueError: The modality is unknown, the rate is no whole number above 0, or an array
+            cannot be a sound.
     """
     wanted = find_modality(modality).name if modality else None
     if rate is not None and not isinstance(value, np.ndarray):
@@ -57,8 +62,8 @@ def as_source(
     if isinstance(value, bytes | bytearray | memoryview):
         return Source(name or "<bytes>", bytes(value), wanted)
     if isinstance(value, np.ndarray):
-        content = _npy(value) if rate is None else _wav(value, rate)
-        return Source(name or "<array>", content, wanted)
+        content = _npy(value) if rate is None else _wav(value, _whole_rate(rate))
+        return Source(name or "<array>", content, wanted, is_array=True)
     if _is_picture(value):
         named = name or getattr(value, "filename", "") or "<picture>"
         return Source(os.fsdecode(named), _png(value), wanted)
@@ -71,6 +76,31 @@ def as_source(
         "a path, bytes, an open binary file, a PIL image or a NumPy array is wanted, not "
         f"{type(value).__name__}"
     )
+
+
+def check_is_several(inputs: object) -> None:
+    """Refuses one file's path or content where several inputs are wanted.
+
+    Args:
+        inputs: What a caller gave.
+
+    Raises:
+        TypeError: It is a path, bytes or an open file, in which a loop would find letters, numbers
+            or lines.
+    """
+    one_file = (str, bytes, bytearray, memoryview, os.PathLike)
+    if isinstance(inputs, one_file) or hasattr(inputs, "read"):
+        raise TypeError(
+            f"several inputs are wanted, such as a list, not {type(inputs).__name__}; "
+            "classify takes one"
+        )
+
+
+def _whole_rate(rate: float) -> int:
+    whole = isinstance(rate, Real) and float(rate).is_integer()
+    if not whole or not 1 <= rate <= _HIGHEST_RATE:
+        raise ValueError(f"a rate is a whole number of samples per second, not {rate!r}")
+    return int(rate)
 
 
 def _npy(array: np.ndarray) -> bytes:

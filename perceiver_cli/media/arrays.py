@@ -36,8 +36,6 @@ _SAMPLE = 2**20
 # Names of members of an .npz that are preferred if several are suitable.
 _USUAL_NAMES = ("points", "xyz", "pos", "vertices", "pointcloud", "pc", "image", "img", "arr_0")
 
-_SAY = "say which with --modality image or --modality pointcloud"
-
 
 @dataclass(frozen=True)
 class ArrayHeader:
@@ -148,11 +146,11 @@ def _meaning(source: Source, format: str, header: ArrayHeader) -> Meaning:
     if source.modality in ("image", "pointcloud") and _could_be(source.modality, shape):
         return "image" if source.modality == "image" else "pointcloud"
     if len(shape) == 3:
-        return _meaning_of_3d(header, partial(_sample, source, format, header))
+        return _meaning_of_3d(source, header, partial(_sample, source, format, header))
     if len(shape) == 2:
-        return _meaning_of_2d(header)
+        return _meaning_of_2d(source, header)
     if len(shape) == 1:
-        raise _no_sound(header)
+        raise _no_sound(source, header)
     message = "a batch or video: save one picture [height, width, 3] or cloud [N, 3]"
     raise InputError("unsupported", f"an {header}, {message}" if len(shape) > 3 else f"an {header}")
 
@@ -163,24 +161,26 @@ def _could_be(wanted: str, shape: tuple[int, ...]) -> bool:
     return shape[-1] >= 3 and (len(shape) == 2 or (len(shape) == 3 and shape[0] == 1))
 
 
-def _meaning_of_2d(header: ArrayHeader) -> Meaning:
+def _meaning_of_2d(source: Source, header: ArrayHeader) -> Meaning:
     (rows, columns), kind = header.shape, header.dtype.kind
     small = header.dtype.itemsize <= 2 and kind == "u"
     if small and rows >= _LEAST_SIDE and columns >= _LEAST_SIDE and columns not in _POINT_WIDTHS:
         return "image"
     if min(rows, columns) <= 2:
-        raise _no_sound(header)
+        raise _no_sound(source, header)
     if header.dtype.itemsize > 1 and columns in _POINT_WIDTHS and rows > max(columns, 4):
         return "pointcloud"
     if 3 <= columns <= 16 and rows > columns:
-        message = f"an {header}, which may be points or something else; {_SAY}"
+        message = f"an {header}, which may be points or something else; {_say_which(source)}"
         raise InputError("unsupported", message)
     way = f"; save [{columns}, {rows}] if these are points" if rows in _POINT_WIDTHS else ""
     message = f"points are [N, 3] and pictures are [height, width, 3]{way}"
     raise InputError("unsupported", f"an {header}; {message}")
 
 
-def _meaning_of_3d(header: ArrayHeader, sample: Callable[[], npt.NDArray[Any]]) -> Meaning:
+def _meaning_of_3d(
+    source: Source, header: ArrayHeader, sample: Callable[[], npt.NDArray[Any]]
+) -> Meaning:
     first, second, channels = header.shape
     if channels not in (1, 3, 4):
         if first == 1 and channels in _POINT_WIDTHS and second > channels:
@@ -197,19 +197,28 @@ def _meaning_of_3d(header: ArrayHeader, sample: Callable[[], npt.NDArray[Any]]) 
             return "pointcloud"
         message = (
             f"an {header} with values below zero: a batch of {first} clouds, which have to be "
-            f"saved each on its own as [{second}, {channels}], or a picture ({_SAY})"
+            f"saved each on its own as [{second}, {channels}], or a picture ({_say_which(source)})"
         )
         raise InputError("unsupported", message)
     longer, shorter = max(first, second), min(first, second)
     if channels > 1 and shorter < _LEAST_SIDE and longer >= _LONGEST * shorter:
         batch = f"a batch of {first} clouds [{second}, {channels}]"
         what = "a cloud" if first == 1 else batch if first == shorter else "points"
-        raise InputError("unsupported", f"an {header}: {what}, or a narrow picture; {_SAY}")
+        raise InputError(
+            "unsupported", f"an {header}: {what}, or a narrow picture; {_say_which(source)}"
+        )
     return "image"
 
 
-def _no_sound(header: ArrayHeader) -> InputError:
-    message = f"an {header}: if it is a sound its sample rate is unknown, so save it as WAV"
+def _say_which(source: Source) -> str:
+    if source.is_array:
+        return 'say which with modality="image" or modality="pointcloud"'
+    return "say which with --modality image or --modality pointcloud"
+
+
+def _no_sound(source: Source, header: ArrayHeader) -> InputError:
+    way = "say it with rate=" if source.is_array else "so save it as WAV"
+    message = f"an {header}: if it is a sound its sample rate is unknown, {way}"
     return InputError("unsupported", message)
 
 

@@ -40,12 +40,15 @@ class Source:
         data: The content, if it is not on disk, such as from standard input; else None.
         modality: As given by the caller.
         part: Which windows of a long sound or film to load; None: the first ones.
+        is_array: Whether it is an array of a Python program: advice then names arguments of the
+            Python API, not options of the command.
     """
 
     path: str
     data: bytes | None = None
     modality: str | None = None
     part: WindowRange | None = None
+    is_array: bool = False
 
     def open(self) -> BinaryIO:
         """A fresh, seekable binary stream at the beginning of the content.

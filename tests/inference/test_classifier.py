@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 from PIL import Image, ImageChops
 
-from perceiver_cli import Classifier
+from perceiver_cli import Classification, Classifier, Failure
 from perceiver_cli.checkpoints import registry
 from perceiver_cli.checkpoints.format import load_checkpoint, save_checkpoint
 from perceiver_cli.errors import CheckpointError, UsageError
@@ -211,6 +211,45 @@ def test_scores_are_shared_by_the_classes_asked_for(weights, media):
 def test_classes_that_no_weights_know_are_refused(bundle, weights):
     with pytest.raises(UsageError, match="'tea pot': did you mean teapot"):
         Classifier(classes=["cat", "tea pot"])
+
+
+@pytest.mark.parametrize(
+    ("argument", "words"),
+    [
+        ({"top": 0}, "top is at least 1, not 0"),
+        ({"top": -3}, "top is at least 1, not -3"),
+        ({"top": 2.5}, "top is a whole number, not 2.5"),
+        ({"top": "5"}, "top is a number, at least 1, not '5'"),
+        ({"sure": 2}, "sure is from 0 to 1, not 2"),
+        ({"sure": -1}, "sure is from 0 to 1, not -1"),
+        ({"min_score": 1.5}, "min_score is from 0 to 1, not 1.5"),
+        ({"min_score": float("nan")}, "min_score is from 0 to 1, not nan"),
+        ({"batch_size": 0}, "batch_size is at least 1, not 0"),
+        ({"threads": 100_000}, "threads is from 1 to 1024, not 100000"),
+        ({"threads": 0}, "threads is from 1 to 1024, not 0"),
+        ({"decoders": 0}, "decoders is at least 1, not 0"),
+        ({"windows": 0}, "windows is at least 1, not 0"),
+        ({"timeout": -1}, "timeout is at least 0, not -1"),
+        ({"classes": "cat"}, "classes is a list of names, such as ['cat']"),
+    ],
+)
+def test_arguments_out_of_range_are_refused(bundle, argument, words):
+    with pytest.raises(UsageError) as caught:
+        Classifier(**argument)
+    assert str(caught.value) == words
+
+
+def test_a_failure_is_read_like_a_classification(bundle, media, tmp_path):
+    good, bad = Classifier().stream([media["image"], tmp_path / "missing.jpg"])
+    assert isinstance(good, Classification)
+    assert isinstance(bad, Failure)
+    assert bad.predictions == bad.segments == bad.events == bad.notes == []
+    assert bad.input == bad.read == {}
+    assert bad.has_signal is False
+    assert bad.answer is bad.confident is bad.familiar is bad.attention is bad.model is None
+    record = bad.to_dict()
+    assert record.keys() == good.to_dict().keys()
+    assert all(getattr(bad, name) == record[name] for name in record if name != "error")
 
 
 def test_three_names_at_most_are_suggested(tmp_path):

@@ -5,6 +5,7 @@ PyAV reads the sound instead.
 """
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -281,6 +282,31 @@ def test_processes_outlive_a_stream_and_end_with_the_classifier(bundle, media):
         process = classifier._pool._idle[0]
     assert [first.ok, *(r.ok for r in results)] == [True] * 3
     assert not process.alive
+
+
+def test_pipes_of_decoding_processes_are_closed(weights, media, bad):
+    program = """
+import sys
+from perceiver_cli import Classifier
+model, hang, *paths = sys.argv[1:]
+with Classifier(model, timeout=60) as classifier:
+    assert all(result.ok for result in classifier.stream(paths))
+with Classifier(model, timeout=0.5) as classifier:
+    assert classifier.classify(hang).error.kind == "timeout"
+left = Classifier(model, timeout=60)
+next(left.stream(paths))
+"""
+    call = [sys.executable, "-W", "always::ResourceWarning", "-c", program]
+    done = subprocess.run(
+        [*call, weights["audio"], bad("hang"), *[media["audio"]] * 6],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert done.returncode == 0, done.stderr
+    assert "ResourceWarning" not in done.stderr
 
 
 def test_a_stream_that_is_left_ends_what_it_has_at_work_alone(bundle, bad, media):

@@ -91,3 +91,41 @@ def test_what_is_no_content_is_refused(classifier):
     with pytest.raises(ValueError, match="no modality smell"):
         as_source(b"", modality="smell")
     assert as_source(source := Source("a.png")) is source
+
+
+@pytest.mark.parametrize("rate", [0, -1, 2.5, float("nan"), float("inf"), 2**31, "8000"])
+def test_a_rate_is_a_whole_number_of_samples(classifier, rate):
+    with pytest.raises(ValueError, match="a rate is a whole number of samples per second, not"):
+        classifier.classify(np.zeros(9000, np.float32), rate=rate)
+
+
+@pytest.mark.parametrize("rate", [16000.0, np.float32(16000), np.int64(16000)])
+def test_a_whole_rate_may_be_of_any_type(classifier, rate):
+    result = classifier.classify(sweep(1.5, 16000, 1), rate=rate)
+    assert result.input["sample_rate"] == 16000
+
+
+def test_one_file_is_not_several(classifier, media):
+    path = media["image"]
+    with open(path, "rb") as stream:
+        for one in (path, str(path), path.read_bytes(), bytearray(b"ab"), stream):
+            with pytest.raises(TypeError, match=r"several inputs are wanted.*classify takes one"):
+                classifier.stream(one)
+
+
+@pytest.mark.parametrize(
+    ("shape", "file_advice", "array_advice"),
+    [
+        ((9000,), "so save it as WAV", "say it with rate="),
+        (
+            (3, 400, 3),
+            "say which with --modality image or --modality pointcloud",
+            'say which with modality="image" or modality="pointcloud"',
+        ),
+    ],
+)
+def test_advice_on_an_array_names_arguments(classifier, tmp_path, shape, file_advice, array_advice):
+    array = np.ones(shape, np.float32)
+    np.save(tmp_path / "array.npy", array)
+    assert classifier.classify(tmp_path / "array.npy").error.message.endswith(file_advice)
+    assert classifier.classify(array).error.message.endswith(array_advice)

@@ -15,7 +15,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -62,6 +62,7 @@ class DecodingPool:
                 process = self._idle.pop()
                 if process.alive:
                     return process
+                process.end()
         process = DecodingProcess()
         process.begin(self.preparer)
         return process
@@ -113,7 +114,7 @@ class SubprocessDecoder:
         with self._lock:
             self._closed.set()
             for process in self._busy:
-                process.end()
+                process.kill()
 
     @contextmanager
     def _process(self) -> Iterator[DecodingProcess]:
@@ -220,10 +221,17 @@ class DecodingProcess:
             self._due = math.inf
         return answer
 
-    def end(self) -> None:
-        """Ends the process at once."""
+    def kill(self) -> None:
+        """Ends the process at once; who waits for its answer sees that and has to call `end`."""
         self._process.kill()
         self._process.wait()
+
+    def end(self) -> None:
+        """Ends the process at once and closes its pipes, which no other thread may be using."""
+        self.kill()
+        self._stdout.close()
+        with suppress(OSError):  # what was not yet sent
+            self._stdin.close()
 
     def end_if_late(self) -> None:
         """Ends the process if it exceeds its time limit."""
