@@ -85,6 +85,20 @@ class WindowMaps:
         return found
 
     @property
+    def stretch(self) -> tuple[float, float] | None:
+        """Start and end of the window in seconds; None for what has no time.
+
+        Without sound, those of a video's first and last frame.
+        """
+        for kind in self.maps.values():
+            if isinstance(kind, SoundMap):
+                return kind.start_s, kind.start_s + kind.length_s
+        for kind in self.maps.values():
+            if isinstance(kind, VideoMap):
+                return float(kind.times_s[0]), float(kind.times_s[-1])
+        return None
+
+    @property
     def shown(self) -> np.ndarray:
         """The frames. Raises ValueError if there are none, as of a sound."""
         if self.frames is None:

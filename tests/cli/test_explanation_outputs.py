@@ -6,9 +6,10 @@ import sys
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
-from tests.samples import make_picture
+from perceiver_cli.results import read_result
+from tests.samples import make_picture, make_sound
 
 
 def without_matplotlib(monkeypatch):
@@ -50,6 +51,35 @@ def test_the_picture_of_a_photo_has_its_size(run, bundle, tmp_path, size, drawn)
     assert run("classify", photo, "--explain", tmp_path / "seen").exit_code == 0
     with Image.open(tmp_path / "seen" / "photo.png.jpg") as picture:
         assert picture.size == drawn
+
+
+def test_the_picture_of_a_sound_says_which_seconds_it_shows(
+    run, bundle, media, tmp_path, monkeypatch
+):
+    written = []
+    draw = ImageDraw.ImageDraw.text
+
+    def text(self, place, words, *more, **options):
+        written.append(words)
+        draw(self, place, words, *more, **options)
+
+    monkeypatch.setattr(ImageDraw.ImageDraw, "text", text)
+    sound = make_sound(tmp_path / "long.wav", 2.5)
+    outcome = run("classify", sound, "--explain", tmp_path, "--jsonl")
+    result = read_result(json.loads(outcome.stdout))
+    assert len(result.segments) > 1
+    shown = result.segments[result.clearest_segment]
+    start, end = f"{shown['start_s']:g}", f"{shown['end_s']:g}"
+    assert written == [f"{start} s to {end} s of 2.5 s: the window with the clearest answer"]
+    with Image.open(tmp_path / "long.wav.jpg") as picture:
+        line = np.asarray(picture.convert("L"))[-32:]
+    assert line.std() > 5
+    written.clear()
+    make_sound(tmp_path / "short.wav", 0.5)
+    films = (media["video"], media["pointcloud"], media["image"])
+    assert run("classify", tmp_path / "short.wav", *films, "--explain", tmp_path).exit_code == 0
+    assert [words.partition(" of ")[2] for words in written] == ["0.5 s", "1 s"]
+    assert written[0] == "0 s to 0.5 s of 0.5 s"
 
 
 def test_every_modality_has_a_picture(run, bundle, media, tmp_path, monkeypatch):

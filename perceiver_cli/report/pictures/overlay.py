@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from perceiver_cli.explanations import Explanation, PictureMap
-from perceiver_cli.report.pictures.colours import Scale, heat_on_crop
-from perceiver_cli.report.pictures.thumbnail import thumbnail
+from perceiver_cli.report.pictures.colours import BACKGROUND, INK, Scale, heat_on_crop
+from perceiver_cli.report.pictures.thumbnail import shown_window, thumbnail
 
 ENDING = ".jpg"
 
@@ -23,11 +23,15 @@ _QUALITIES = (85, 70, 55, 40, 25)
 # The side of pictures of other modalities; sounds and films are twice as wide.
 _SIDE = 480
 
+# Heights of a line of text and of its letters, in pixels.
+_LINE, _LETTERS = 32, 18
+
 
 def overlay(explanation: Explanation) -> bytes:
     """A JPEG file: the photo at its own size under its heat map, or the file above its heat map.
 
-    Photos of more than LARGEST_SIDE pixels are reduced to that.
+    Of a sound or film, it is one window, whose time is written below. Photos of more than
+    LARGEST_SIDE pixels are reduced to that.
     """
     window = explanation.windows[0]
     attribution = window.maps.get("image")
@@ -40,6 +44,8 @@ def overlay(explanation: Explanation) -> bytes:
     else:
         both = thumbnail(explanation, _SIDE)
         drawn = np.concatenate([both.plain, both.heat], _direction(both.plain))
+        if words := _time_in_words(explanation):
+            drawn = np.concatenate([drawn, _line_of_text(words, drawn.shape[1])])
     return _small_jpeg(drawn)
 
 
@@ -50,6 +56,27 @@ def _own_size(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     if wanted == pixels.shape[1::-1]:
         return pixels
     return np.asarray(Image.fromarray(pixels).resize(wanted, Image.Resampling.BILINEAR))
+
+
+def _time_in_words(explanation: Explanation) -> str:
+    """Which seconds of a sound or film are shown; empty for what has no time."""
+    stretch = shown_window(explanation).stretch
+    if stretch is None:
+        return ""
+    start, end = (f"{second:.2f}".rstrip("0").rstrip(".") for second in stretch)
+    total = explanation.result.input.get("duration_s")
+    of_all = f" of {total:g} s" if total else ""
+    several = len(explanation.result.segments) > 1
+    why = ": the window with the clearest answer" if several else ""
+    return f"{start} s to {end} s{of_all}{why}"
+
+
+def _line_of_text(words: str, width: int) -> np.ndarray:
+    """uint8 [_LINE, width, 3]."""
+    line = Image.new("RGB", (width, _LINE), BACKGROUND)
+    place = (_LINE // 4, _LINE // 2)
+    ImageDraw.Draw(line).text(place, words, INK, ImageFont.load_default(_LETTERS), anchor="lm")
+    return np.asarray(line)
 
 
 def _direction(pixels: np.ndarray) -> int:

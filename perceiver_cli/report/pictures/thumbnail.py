@@ -48,14 +48,23 @@ def thumbnail(explanation: Explanation, side: int) -> Thumbnail:
         explanation: What is shown.
         side: The longer side of a picture or shape in pixels; sounds and videos are twice as wide.
     """
-    # The explanation of a long file has its clearest window only.
-    several = len(explanation.windows) > 1
-    window = explanation.windows[explanation.result.clearest_segment if several else 0]
+    window = shown_window(explanation)
     scale = Scale.over(attribution.values[-1] for attribution in window.maps.values())
     drawn: Thumbnail = modalities.part(explanation.result.modality, "thumbnail")(
         explanation, window, scale, side
     )
     return drawn
+
+
+def shown_window(explanation: Explanation) -> WindowMaps:
+    """The window that a thumbnail shows.
+
+    Args:
+        explanation: What is shown.
+    """
+    # The explanation of a long file has its clearest window only.
+    several = len(explanation.windows) > 1
+    return explanation.windows[explanation.result.clearest_segment if several else 0]
 
 
 def picture_thumbnail(
