@@ -6,7 +6,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -18,7 +18,7 @@ from perceiver_cli.cli.importing import importing
 from perceiver_cli.cli.interrupts import stop_on_interrupt
 from perceiver_cli.cli.messages import print_message
 from perceiver_cli.cli.options import AUTO
-from perceiver_cli.cli.output import open_output
+from perceiver_cli.cli.output import is_file, open_output
 from perceiver_cli.cli.process import set_up
 from perceiver_cli.cli.progress import Bar
 from perceiver_cli.cli.selection import Selection
@@ -46,6 +46,10 @@ _WITH_ATTENTION = (Format.json, Format.jsonl)
 
 # More inputs than this are decoded in subprocesses, with a time limit for each.
 FEW = 4
+
+
+class _NoEventsError(Exception):
+    """The one input failed: its events get no file."""
 
 
 class ClassifyRun:
@@ -111,7 +115,7 @@ class ClassifyRun:
 
         Raises KeyboardInterrupt after the batch in which it was interrupted.
         """
-        with self._open() as (writer, stream):
+        with suppress(_NoEventsError), self._open() as (writer, stream):
             with importing():
                 from perceiver_cli.inference.classifier import Classifier
 
@@ -133,6 +137,8 @@ class ClassifyRun:
                 stop_on_interrupt(classifier.stop),
             ):
                 self._write_all(classifier, writer, bar)
+            if self.destination.is_of_one_file and not self.counts.classified:
+                raise _NoEventsError
             if self.journal and not (self.fail_fast and self.counts.failed):
                 self.journal.complete()
         if not self.quiet:
@@ -251,7 +257,9 @@ class ClassifyRun:
         """The files that the run wrote, for its last line."""
         if self.journal:
             yield self.journal.named
-        elif (output := self.destination.output) and output.is_file():
+        elif self.destination.is_of_one_file and not self.counts.classified:
+            pass
+        elif (output := self.destination.output) and is_file(output):
             yield output
         if self.explanations:
             yield from self.explanations.written

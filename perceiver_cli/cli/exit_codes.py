@@ -15,6 +15,7 @@ from perceiver_cli.cli.messages import print_message
 from perceiver_cli.errors import CheckpointError, InputError, UsageError
 
 INPUT_FAILED, USAGE, BAD_WEIGHTS, DISK_FULL, INTERRUPTED, CLOSED_PIPE = 1, 2, 3, 4, 130, 141
+TERMINATED = 143
 
 # No room on the disk, beyond a quota, or beyond the largest file that may be written.
 _NO_ROOM = frozenset(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from perceiver_cli.choices import Format
+from perceiver_cli.cli.output import is_file
 from perceiver_cli.errors import UsageError
 
 
@@ -36,7 +37,7 @@ def pick_format(
         raise UsageError(f"one format, please, not {' and '.join(asked)}")
     if asked:
         return _format(asked[0])
-    if output is None or str(output) == "-" or (output.exists() and not output.is_file()):
+    if output is None or not is_file(output):
         return None
     from perceiver_cli.report import ENDINGS
 

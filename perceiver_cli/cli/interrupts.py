@@ -1,4 +1,4 @@
-"""Ctrl-C in a long run: the first ends it in good order, the second at once."""
+"""Signals in a long run: the first Ctrl-C ends it in good order, the second and SIGTERM at once."""
 
 from __future__ import annotations
 
@@ -8,9 +8,49 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+from perceiver_cli.cli.exit_codes import TERMINATED
+
 _HINT = b"perceiver: ending after the batch in hand; Ctrl-C again to leave at once\n"
+
+
+@contextmanager
+def removed_on_termination(path: Path) -> Iterator[None]:
+    """Inside the block SIGTERM removes a file and ends the process at once, with exit code 143.
+
+    A thread does it, because the main thread may be in a library that does not come back. Does
+    nothing outside the main thread, which signals do not reach, where the caller ignores or
+    handles SIGTERM, and on Windows, which has none.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    default = signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    if not main or not default or sys.platform == "win32":
+        yield
+        return
+    signals, arrivals = os.pipe()
+    os.set_blocking(arrivals, False)
+
+    def wait() -> None:
+        while number := os.read(signals, 1):
+            if number[0] == signal.SIGTERM:
+                path.unlink(missing_ok=True)
+                os._exit(TERMINATED)
+
+    thread = threading.Thread(target=wait, daemon=True)
+    thread.start()
+    # Python writes the number of a signal to `arrivals` if there is any handler for it.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    before = signal.set_wakeup_fd(arrivals, warn_on_full_buffer=False)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.close(arrivals)
+        thread.join()
+        os.close(signals)
 
 
 @contextmanager

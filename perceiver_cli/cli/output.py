@@ -11,7 +11,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from perceiver_cli.atomic import atomic_write
+from perceiver_cli.cli.interrupts import removed_on_termination
 from perceiver_cli.errors import UsageError
+
+# Folders of what the process has open: writing to a name there is writing to what is open.
+_OPEN_FILES = ("/dev/fd/", "/proc/self/fd/")
 
 
 def check_replaces_no_input(output: Path | None, inputs: Iterable[str]) -> None:
@@ -27,6 +31,18 @@ def check_different(one: Path | None, its_option: str, other: Path | None, optio
     """Raises UsageError if two options name the same file."""
     if one and other and one.resolve() == other.resolve():
         raise UsageError(f"{its_option} and {option} are both {one}: name two files")
+
+
+def is_stdout(path: Path) -> bool:
+    """Whether an output is standard output: "-" or /dev/stdout."""
+    return str(path) in ("-", "/dev/stdout")
+
+
+def is_file(path: Path) -> bool:
+    """Whether an output is a file, or will be: no stream, pipe, device or folder."""
+    if is_stdout(path) or str(path).startswith(_OPEN_FILES):
+        return False
+    return path.is_file() or not path.exists()
 
 
 def check_folder(output: Path | None, option: str) -> Path:
@@ -46,7 +62,7 @@ def check_folder(output: Path | None, option: str) -> Path:
 
 @contextmanager
 def open_output(path: Path | None, *, binary: bool = False) -> Iterator[IO[Any]]:
-    """A stream for results, of text unless binary; None or "-" is standard output.
+    """A stream for results, of text unless binary; None, "-" and /dev/stdout are standard output.
 
     A file appears when the block ends; if the block fails, what was there before stays. A link
     stays a link, and a device or pipe is written to directly.
@@ -54,19 +70,22 @@ def open_output(path: Path | None, *, binary: bool = False) -> Iterator[IO[Any]]
     Raises:
         UsageError: The file cannot be written, or standard output is closed.
     """
-    if path is None or str(path) == "-":
+    if path is None or is_stdout(path):
         if sys.__stdout__ is None:
             raise UsageError("standard output is closed: name a file with -o")
         yield sys.stdout.buffer if binary else sys.stdout
         return
-    target = path.resolve()
     try:
-        if target.exists() and not target.is_file():
-            with _open(path, target, binary) as stream:
+        if not is_file(path):
+            with _open(path, path, binary) as stream:
                 yield stream
-        else:
-            with atomic_write(target) as part, _open(path, part, binary) as stream:
-                yield stream
+            return
+        with (
+            atomic_write(path.resolve()) as part,
+            removed_on_termination(part),
+            _open(path, part, binary) as stream,
+        ):
+            yield stream
     except OSError as error:
         if error.errno == errno.ENOSPC:
             error.filename = str(path)

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from perceiver_cli.cli.output import open_output
+from perceiver_cli.cli.output import is_file, open_output
 from perceiver_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,10 +31,9 @@ class ReportPage:
 
     def __init__(self, path: Path) -> None:
         # Checked now, not after an hour of work.
-        is_file = path.is_file() or not path.exists()
-        if is_file and str(path) != "-" and path.suffix.lower() not in _ENDINGS:
+        if is_file(path) and path.suffix.lower() not in _ENDINGS:
             raise UsageError(f"{path}: end it in one of {', '.join(_ENDINGS)}")
-        if not os.access(path.resolve().parent, os.W_OK):
+        if is_file(path) and not os.access(path.resolve().parent, os.W_OK):
             raise UsageError(f"cannot write {path}: no such folder, or no permission")
         self.path = path
         self._cards: list[Card] = []

@@ -6,7 +6,8 @@ from typing import IO, Any
 
 from perceiver_cli.choices import Format
 from perceiver_cli.errors import UsageError
-from perceiver_cli.report.words import escape_controls
+from perceiver_cli.modalities import MODALITIES
+from perceiver_cli.report.words import display_path, escape_controls
 from perceiver_cli.results import Classification, Result
 
 # Formats that hold the events of a single file.
@@ -30,11 +31,17 @@ class TimelineWriter:
         """Nothing is written before the events."""
 
     def write(self, result: Result) -> None:
-        """The events. Raises UsageError for a second file."""
+        """The events. Raises UsageError for a second file, or one without time."""
         if self._written:
             raise UsageError(f"{self._format} is of one sound or film: name one file")
         self._written = True
         if result.ok:
+            if "duration_s" not in result.input:
+                noun = MODALITIES[result.modality].noun
+                raise UsageError(
+                    f"{self._format} holds the events of a sound or film; "
+                    f"{display_path(result.path)} is a {noun}"
+                )
             self.stream.write(self._lines(result))
             self.stream.flush()
 

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -82,6 +83,64 @@ def test_an_interrupt_is_exit_code_130(pictures, weights):
         assert ended == b"perceiver: interrupted"
     assert process.returncode == 130
     assert not [name for name in os.listdir() if name.endswith((".part", ".json"))]
+
+
+def test_termination_leaves_no_part_of_an_output(pictures, weights):
+    os.mkfifo("names")
+    call = [*COMMAND, "classify", "--files-from", "names", "-o", "out.json"]
+    call += ["--model", str(weights["image"])]
+    before = set(os.listdir())
+    process = subprocess.Popen(call, stderr=subprocess.PIPE)
+    with process, open("names", "wb") as names:
+        names.write(b"0.png\n")
+        names.flush()
+        while set(os.listdir()) == before:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        assert process.stderr.read() == b""
+    assert process.returncode == 143
+    assert set(os.listdir()) == before
+
+
+def test_termination_does_not_wait_for_what_hangs(pictures, weights):
+    os.mkfifo("names")
+    (modules := Path("modules")).mkdir()
+    hangs = "import ctypes\nopen('decoding', 'w').close()\nctypes.CDLL(None).sleep(600)\n"
+    (modules / "soundfile.py").write_text(hangs)
+    make_sound(Path("a.wav"))
+    call = [*COMMAND, "classify", "a.wav", "-o", "out.json", "--model", weights["audio"]]
+    environment = os.environ | {"PYTHONPATH": f"modules:{os.environ.get('PYTHONPATH', '')}"}
+    with subprocess.Popen(call, stderr=subprocess.PIPE, env=environment) as process:
+        while not os.path.exists("decoding"):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 143
+    assert not [name for name in os.listdir() if name.endswith((".part", ".json"))]
+
+
+@pytest.mark.parametrize(
+    "output",
+    ["-o /dev/stdout | cat", "-o /dev/fd/1 | cat", "-o >(cat)", "-o /dev/stdout", "-o /dev/fd/1"],
+)
+def test_an_output_that_is_open_is_written_to(pictures, weights, output):
+    options = f"--model {weights['image']} --format labels"
+    call = f"echo before; {' '.join(COMMAND)} classify 0.png {options} {output}"
+    with open("out", "wb") as out:
+        outcome = subprocess.run(
+            ["bash", "-c", f"set -o pipefail; {call}; wait $!"],
+            stdout=out, stderr=subprocess.PIPE, check=False, timeout=60,
+        )  # fmt: skip
+    assert (outcome.returncode, outcome.stderr) == (0, b"")
+    assert Path("out").read_text().endswith("\n")
+    assert "0.png\t" in Path("out").read_text()
+
+
+def test_a_page_to_a_pipe(pictures, weights):
+    call = f"{' '.join(COMMAND)} classify 0.png -q --model {weights['image']} -o labels.jsonl"
+    report = f"{' '.join(COMMAND)} report labels.jsonl --no-pictures -o /dev/stdout"
+    outcome = subprocess.run(["bash", "-c", f"{call}; {report} | cat"], capture_output=True)
+    assert outcome.stdout.startswith(b"<!doctype html>")
+    assert outcome.stderr == b""
 
 
 def test_a_second_interrupt_leaves_at_once(tmp_path, monkeypatch, weights):

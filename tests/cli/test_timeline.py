@@ -185,6 +185,32 @@ def test_subtitles_are_of_one_file(run, bundle, media, tmp_path):
     assert not (tmp_path / "out.srt").exists()
 
 
+@pytest.mark.parametrize("ending", ["srt", "vtt"])
+@pytest.mark.parametrize(("modality", "noun"), [("image", "picture"), ("pointcloud", "shape")])
+def test_what_has_no_time_has_no_subtitles(run, bundle, media, tmp_path, ending, modality, noun):
+    out = tmp_path / f"out.{ending}"
+    outcome = run("classify", media[modality], "-o", out)
+    assert outcome.exit_code == 2
+    assert outcome.stderr == (
+        f"perceiver: {ending} holds the events of a sound or film; {media[modality]} is a {noun}\n"
+    )
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_failed_input_has_no_subtitles(run, bundle, tmp_path, named):
+    (folder := tmp_path / "sounds").mkdir()
+    (file := folder / "notes.txt").write_text("what we did\nand where\n")
+    out = tmp_path / "out.srt"
+    out.write_text("old")
+    outcome = run("classify", file if named else folder, "-o", out)
+    assert outcome.exit_code == (1 if named else 0)
+    assert "notes.txt: " in outcome.stderr or not named
+    assert "written" not in outcome.stderr
+    assert out.read_text() == "old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.srt", "sounds"]
+
+
 def test_the_table_lists_events(run, eager, long_sound, monkeypatch):
     text = run("classify", long_sound, "--no-attention").stdout
     assert "0:20.0-0:25.0  silence" in text
