@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from perceiver_cli.media.packets import packets_of
@@ -71,10 +71,15 @@ def start_of(stream: Any) -> float:
     return float(stream.start_time * stream.time_base) if stream.start_time else 0.0
 
 
+def states_length(container: InputContainer, stream: Any) -> bool:
+    """Whether the header states the duration of the stream itself, not only of the whole file."""
+    return bool(stream.duration) and container.format.name not in _STREAM_LENGTH_GUESSED
+
+
 def stated_extent(container: InputContainer, stream: Any) -> Extent | None:
     """The extent stated in the header; None without a plausible one."""
     start = start_of(stream)
-    if stream.duration and container.format.name not in _STREAM_LENGTH_GUESSED:
+    if states_length(container, stream):
         duration = float(stream.duration * stream.time_base)
     elif container.duration:
         duration = container.duration / 1e6
@@ -84,6 +89,15 @@ def stated_extent(container: InputContainer, stream: Any) -> Extent | None:
         return None
     length = frame_length(stream) if stream.type == "video" else 0.0
     return Extent(start, start + max(0.0, duration - length), start + duration)
+
+
+def extended_to(pictures: Extent, sound: Extent) -> Extent:
+    """The extent of the pictures with the last frame on screen until the sound ends."""
+    longer = sound.end_s - pictures.end_s
+    is_known = pictures.timed and sound.timed and sound.end_s - pictures.start_s <= _LONGEST_S
+    if longer <= 0 or not is_known:
+        return pictures
+    return replace(pictures, last_s=pictures.last_s + longer, end_s=sound.end_s)
 
 
 def measured_extent(container: InputContainer, stream: Any) -> Extent | None:

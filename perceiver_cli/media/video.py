@@ -20,11 +20,13 @@ from perceiver_cli.media.containers import (
 from perceiver_cli.media.cut_off import cut_off_note
 from perceiver_cli.media.extents import (
     Extent,
+    extended_to,
     frame_length,
     frame_rate,
     measured_extent,
     start_of,
     stated_extent,
+    states_length,
 )
 from perceiver_cli.media.frames import frame_times
 from perceiver_cli.media.large_inputs import take_memory
@@ -54,9 +56,10 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
     """Windows of a video or an animated picture; see VideoSpec for which and VideoWindow for what.
 
     A video longer than spec.window_s gives evenly spaced windows, reached by seeking; a shorter one
-    gives one window from its first to its last frame. The frames of a window are those on screen
-    at evenly spaced times, at any frame rate; if there are fewer frames, they repeat. Sound is mono
-    at spec.sound_rate, exactly as long as the window, silent if the file has none.
+    gives one window. A video ends with its pictures or its sound, whichever is longer; the last
+    frame stays on screen. The frames of a window are those on screen at evenly spaced times, at any
+    frame rate; if there are fewer frames, they repeat. Sound is mono at spec.sound_rate, exactly as
+    long as the window, silent if the file has none.
 
     Args:
         source: The file.
@@ -81,11 +84,11 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
         take_memory(int(stream.width * stream.height * _bytes_a_pixel(stream)))
         length = frame_length(stream)
         fps = frame_rate(stream)
-        extent = stated = stated_extent(container, stream)
+        pictures = stated = stated_extent(container, stream)
         # Short files are measured: it is cheap, and the exact last frame matters.
-        if extent is None or extent.duration_s <= spec.window_s:
-            extent = measured_extent(container, stream)
-    if extent is None:
+        if pictures is None or pictures.duration_s <= spec.window_s:
+            pictures = measured_extent(container, stream)
+    if pictures is None:
         raise InputError("corrupt", "no frame of the video can be decoded")
     windows, width, height = [], 0, 0
     damage = {"pictures": Damage(), "sound": Damage()}
@@ -93,10 +96,11 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
     if (
         format == "avi"
         and stated
-        and stated.duration_s - extent.duration_s
+        and stated.duration_s - pictures.duration_s
         > max(_FEWEST_LOST * length, _LEAST_LOST * stated.duration_s)
     ):
         damage["pictures"].found = True
+    extent = _to_end_of_sound(source, format, pictures, measured=pictures is not stated)
     chosen = choose_windows(extent.duration_s, spec.window_s, spec.max_windows, spec.coverage)
     for start in chosen.starts:
         span = min(spec.window_s, extent.duration_s)
@@ -129,6 +133,19 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
         chosen.total,
         chosen.read_whole,
     )
+
+
+def _to_end_of_sound(source: Source, format: str, pictures: Extent, measured: bool) -> Extent:
+    """The extent of the pictures, extended to the end of the sound; measured: theirs was."""
+    with open_container(source, format) as container:
+        stream = sound_stream(container)
+        if stream is None:
+            return pictures
+        if measured:
+            sound = measured_extent(container, stream)
+        else:  # a duration of the whole file is already that of the pictures
+            sound = stated_extent(container, stream) if states_length(container, stream) else None
+    return extended_to(pictures, sound) if sound else pictures
 
 
 def _most_pixels(stream: Any) -> int:

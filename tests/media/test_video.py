@@ -120,6 +120,27 @@ def test_sound_shorter_than_the_pictures_is_padded_with_silence(tmp_path):
     assert np.abs(window.sound[17500:]).max() == 0
 
 
+@pytest.mark.parametrize(("name", "format", "options"), samples.AV_CONTAINERS)
+def test_a_film_is_as_long_as_the_longer_of_its_streams(tmp_path, name, format, options):
+    path = samples.make_av(tmp_path / name, 1, sound_seconds=4, **options)
+    film = load(path, format, VideoSpec(4, 2.0, 4, 32, 16000))
+    assert film.duration_s == pytest.approx(4, abs=0.1)
+    assert film.notes == ()
+    first, second = film.windows
+    assert second.start_s == pytest.approx(2, abs=0.1)
+    assert first.times_s == pytest.approx([0, 0.65, 0.96, 0.96], abs=0.07)
+    assert second.times_s == pytest.approx([0.96] * 4, abs=0.07)
+    for window in film.windows:
+        middle = window.start_s + 1
+        assert samples.pitch(window.sound, 16000) == pytest.approx(200 + 100 * middle, abs=110)
+    (short,) = load(path, format, VideoSpec(4, 5.0, 4, 32, 16000)).windows
+    assert len(short.sound) == pytest.approx(4 * 16000, abs=1600)
+    assert short.times_s == pytest.approx([0, 0.96, 0.96, 0.96], abs=0.07)
+    longer = samples.make_av(tmp_path / f"b{name}", 4, sound_seconds=1, **options)
+    film = load(longer, format, VideoSpec(4, 2.0, 4, 32, 16000))
+    assert film.duration_s == pytest.approx(4, abs=0.1)
+
+
 def test_sound_is_not_decoded_unless_wanted(tmp_path):
     assert load(samples.make_av(tmp_path / "a.mp4", 0.4)).windows[0].sound is None
 
