@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Callable
 from typing import BinaryIO, Literal, NamedTuple
 
 from perceiver_cli.media.boxes import placed_boxes
+from perceiver_cli.media.ogg import is_ended
 from perceiver_cli.media.riff import riff_chunks
 from perceiver_cli.media.source import Source
+from perceiver_cli.media.xing import stated_size
 
 
 class Place(NamedTuple):
@@ -30,6 +33,7 @@ _NEARLY_LARGEST = frozenset({2**31 - 2**16, 2**32 - 2**16})
 _SLACK = 0.99
 
 _ASF_DATA = bytes.fromhex("3626b2758e66cf11a6d900aa0062ce6c")
+_FLV_METADATA, _FLV_SIZE = 2**16, b"\x00\x08filesize\x00"
 _MATROSKA_SEGMENT = b"\x18\x53\x80\x67"
 
 
@@ -41,6 +45,9 @@ def cut_off_note(source: Source, format: str, kind: Literal["sound", "film"]) ->
         format: detect's name for its format; of one that states no length there is no note.
         kind: What it is called.
     """
+    if format == "ogg":
+        with source.open() as stream:
+            return () if is_ended(stream) else (f"the {kind} is cut off: its end is missing",)
     if format not in _PLACES:
         return ()
     with source.open() as stream:
@@ -148,6 +155,22 @@ def _dsf(stream: BinaryIO) -> Place | None:
     return Place(0, int.from_bytes(stream.read(20)[12:], "little"))
 
 
+def _mp3(stream: BinaryIO) -> Place | None:
+    """The frames, tags left out."""
+    stated = stated_size(stream)
+    return Place(*stated) if stated else None
+
+
+def _flv(stream: BinaryIO) -> Place | None:
+    """The whole file, of which programs that know its size write it as a number of 64 bits."""
+    head = stream.read(_FLV_METADATA)
+    at = head.find(_FLV_SIZE) + len(_FLV_SIZE)
+    if at < len(_FLV_SIZE) or at + 8 > len(head):
+        return None
+    (size,) = struct.unpack(">d", head[at : at + 8])
+    return Place(0, int(size)) if 0 < size < 2**53 else None
+
+
 def _read_at(stream: BinaryIO, position: int, size: int) -> bytes:
     """Bytes at a position, which may lie behind the end, however far."""
     if position > stream.seek(0, os.SEEK_END):
@@ -167,4 +190,6 @@ _PLACES: dict[str, Callable[[BinaryIO], Place | None]] = {
     "caf": _caf,
     "w64": _wave64,
     "dsf": _dsf,
+    "mp3": _mp3,
+    "flv": _flv,
 }

@@ -1,6 +1,8 @@
-"""Chained Ogg files: several concatenated ones, as in recordings of radio streams."""
+"""The pages of Ogg files: whether the last one is there, and where concatenated files begin."""
 
 from __future__ import annotations
+
+from typing import BinaryIO
 
 from perceiver_cli.media.parts import SourcePart
 from perceiver_cli.media.source import Source
@@ -8,7 +10,27 @@ from perceiver_cli.media.source import Source
 _CAPTURE = b"OggS"
 _HEADER = 27
 _BEGINS = 2  # flag of a logical stream's first page
+_ENDS = 4  # flag of its last page
 _SEARCH = 2**17
+
+
+def is_ended(stream: BinaryIO) -> bool:
+    """Whether the last page is whole and says that it is the last, or cannot be found.
+
+    Args:
+        stream: An Ogg file.
+    """
+    size = stream.seek(0, 2)
+    stream.seek(max(0, size - _SEARCH))
+    tail = stream.read()
+    at = tail.rfind(_CAPTURE + b"\0")
+    if at < 0:
+        return True
+    head = tail[at : at + _HEADER]
+    sizes = tail[at + _HEADER :][: head[26]] if len(head) == _HEADER else b""
+    end = at + _HEADER + len(sizes) + sum(sizes)
+    is_whole = len(head) == _HEADER and len(sizes) == head[26] and end <= len(tail)
+    return is_whole and bool(head[5] & _ENDS)
 
 
 def chain_links(source: Source) -> list[Source]:

@@ -78,7 +78,9 @@ def test_whole_films_have_no_note(tmp_path, name, window_s):
     assert notes(content, name, spec) == ()
 
 
-@pytest.mark.parametrize("name", ["a.mkv", "a.webm", "a.avi", "a.wmv", "first.mp4", "parts.mp4"])
+@pytest.mark.parametrize(
+    "name", ["a.mkv", "a.webm", "a.avi", "a.wmv", "a.flv", "first.mp4", "parts.mp4"]
+)
 def test_films_that_are_cut_off(tmp_path, name):
     content = samples.make_av(tmp_path / name, 6, **FILMS[name]).read_bytes()
     (told, *_) = notes(half(content), name)
@@ -162,6 +164,43 @@ def test_sounds_that_are_cut_off(tmp_path, name):
     content = path.read_bytes()
     assert notes(content, name) == ()
     (told, *_) = notes(half(content), name)
+    assert is_half(told, "sound")
+
+
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+def test_ogg_whose_last_page_is_missing(tmp_path, noisy, subtype):
+    path = tmp_path / "a.ogg"
+    soundfile.write(path, noisy, 16000, subtype=subtype)
+    content = path.read_bytes()
+    pages = [found.start() for found in re.finditer(b"OggS\0", content)]
+    for whole in (content, content * 2, content + b"TAG".ljust(128, b"\0"), content + bytes(2**18)):
+        assert notes(whole, "a.ogg") == ()
+    for end in (len(content) // 2, len(content) - 100, pages[-1], pages[-2], pages[-1] + 20):
+        (told, *_) = notes(content[:end], "a.ogg")
+        assert told == "the sound is cut off: its end is missing"
+
+
+@pytest.mark.parametrize("rate", [44100, 22050])
+@pytest.mark.parametrize("tag", [0, 300_000])
+def test_mp3_that_is_shorter_than_its_first_frame_says(tmp_path, rate, tag):
+    path = samples.make_av(tmp_path / "a.mp3", 6, pictures=None, sound="mp3", sound_rate=rate)
+    content = path.read_bytes()
+    start = content.index(b"\xff\xfb" if rate == 44100 else b"\xff\xf3")
+    assert b"Info" in content[start : start + 200] or b"Xing" in content[start : start + 200]
+    frames = content[start:]
+    padded = bytes((tag >> shift) & 0x7F for shift in (21, 14, 7, 0))
+    front = b"ID3\4\0\0" + padded + bytes(tag)
+    for whole in (front + frames, front + frames + b"TAG".ljust(128, b"\0"), frames + frames[500:]):
+        assert notes(whole, "a.mp3") == ()
+    (told, *_) = notes(front + half(frames), "a.mp3")
+    assert is_half(told, "sound")
+    # Fraunhofer's form of the same: version, delay, quality, bytes.
+    frame = bytearray(frames)
+    frame[4:200] = bytes(196)
+    assert notes(bytes(frame), "a.mp3") == ()
+    frame[36:50] = b"VBRI" + bytes(6) + len(frames).to_bytes(4, "big")
+    assert notes(bytes(frame), "a.mp3") == ()
+    (told, *_) = notes(half(bytes(frame)), "a.mp3")
     assert is_half(told, "sound")
 
 
