@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 from perceiver_cli.atomic import atomic_write
-from perceiver_cli.errors import CheckpointError
+from perceiver_cli.errors import CheckpointError, UsageError
 
 
 def home() -> Path:
@@ -88,14 +88,19 @@ def choose_default(modality: str, name: str) -> Path | None:
         The file in which earlier choices stood, if it was broken and they are lost.
 
     Raises:
-        OSError: It cannot be written.
+        UsageError: It cannot be written.
     """
     path = _defaults_file()
-    path.parent.mkdir(parents=True, exist_ok=True)
     before = _read_defaults(path)
     text = json.dumps((before or {}) | {modality: name}, indent=2)
-    with atomic_write(path) as part:
-        part.write_text(text, encoding="utf-8")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(path) as part:
+            part.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"cannot write {path}: {error.strerror}; PERCEIVER_HOME names the folder"
+        ) from None
     return path if before is None else None
 
 

@@ -96,6 +96,7 @@ class ClassifyRun:
             )
         self.inputs: Iterator[Input] = chain(first, inputs)
         self.listable = selection.listable
+        self.archives_closed = not selection.file_filter.archives
         self.destination = destination
         self.settings = settings
         self.explanations = explanations
@@ -221,8 +222,8 @@ class ClassifyRun:
                     print_message(f"{display_path(result.path)}: {note}")
         elif not named and isinstance(item, FailedItem) and item.is_no_media:
             self.counts.passed_over += 1
-            in_archive = split_member(source.path) is not None
-            self.counts.archives += not in_archive and archive_kind(source.path) is not None
+            if self.archives_closed and split_member(source.path) is None:
+                self.counts.archives += archive_kind(source.path) is not None
             if self.verbose:
                 print_message(f"passed over {display_path(result.path)}: {result.error.message}")
             return

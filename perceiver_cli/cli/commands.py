@@ -45,11 +45,12 @@ class Commands(Group):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command that the first word names; classify, if it is a path that exists."""
         word = args[0]
-        if self.get_command(ctx, word) is None and (word == "-" or not word.startswith("-")):
+        # A word that begins with a dash comes here only after "--".
+        if self.get_command(ctx, word) is None:
             if not _names_input(word):
                 near = difflib.get_close_matches(word, self.commands)
                 raise UsageError(no_such_command(word, near))
-            args = ["classify", *args]
+            args = ["classify", *(["--"] if word.startswith("-") and word != "-" else []), *args]
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:

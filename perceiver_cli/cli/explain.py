@@ -62,12 +62,19 @@ def explain(
     pictures.check_drawing()
 
     from perceiver_cli.cli.one_input import naming, one_source
-    from perceiver_cli.cli.output import check_replaces_no_input, open_output
+    from perceiver_cli.cli.output import (
+        check_replaces_no_input,
+        check_writable,
+        is_file,
+        open_output,
+    )
     from perceiver_cli.cli.process import set_up
     from perceiver_cli.explain.explanation import explain as explain_source
     from perceiver_cli.inference.classifier import Classifier
 
     check_replaces_no_input(output, [path])
+    if is_file(output):
+        check_writable(output)
     source = one_source(path)
     set_up(threads)
     classifier = Classifier(model, modality, device=device.value, threads=threads)

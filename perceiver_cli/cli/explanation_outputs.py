@@ -65,8 +65,8 @@ class ExplanationOutputs:
 
     @property
     def written(self) -> Iterator[Path]:
-        """The folder of pictures and the report, where there are any."""
-        if self.folder:
+        """The folder of pictures, if any was drawn, and the report."""
+        if self.folder and self._names:
             yield self.folder
         if self.page:
             yield self.page.path

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from perceiver_cli.choices import MOST_THREADS, Device, Format, Method, Precision
+from perceiver_cli.cli.output import check_writable
 from perceiver_cli.errors import UsageError
 from perceiver_cli.modalities import MODALITIES, find_modality
 
@@ -52,16 +53,17 @@ def modality_option(help: str, panel: str) -> Any:
 
 
 def check_checkpoint_name(path: Path) -> Path:
-    """The path of a checkpoint to write, which has to end as others are found by."""
+    """The path of a checkpoint to write: its ending is as others have it, its folder exists."""
     if path.suffix != ".safetensors":
         raise UsageError(f"{path}: the name of a checkpoint ends in .safetensors")
+    check_writable(path)
     return path
 
 
-def _check_plain(value: Format) -> Format:
-    if value not in PLAIN:
-        raise UsageError(f"--format {value}: this command writes table or json")
-    return value
+def _parse_plain(name: str) -> Format:
+    if name not in PLAIN:
+        raise UsageError(f"--format {name}: this command writes table or json")
+    return Format(name)
 
 
 def _bundled_names(incomplete: str) -> list[str]:
@@ -176,7 +178,7 @@ PlainFormatOption = Annotated[
     typer.Option(
         "--format",
         metavar="FORMAT",
-        callback=_check_plain,
+        parser=_parse_plain,
         help="Format of the output: table or json.",
         rich_help_panel=OUTPUT,
     ),

@@ -45,6 +45,12 @@ def is_file(path: Path) -> bool:
     return path.is_file() or not path.exists()
 
 
+def check_writable(path: Path) -> None:
+    """Raises UsageError, before the work, if the folder of a file is missing or not writable."""
+    if not os.access(path.resolve().parent, os.W_OK):
+        raise UsageError(f"cannot write {path}: no such folder, or no permission")
+
+
 def check_folder(output: Path | None, option: str) -> Path:
     """The folder that -o names, where results need one.
 
@@ -80,6 +86,7 @@ def open_output(path: Path | None, *, binary: bool = False) -> Iterator[IO[Any]]
             with _open(path, path, binary) as stream:
                 yield stream
             return
+        check_writable(path)
         with (
             atomic_write(path.resolve()) as part,
             removed_on_termination(part),

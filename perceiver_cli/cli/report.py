@@ -72,16 +72,19 @@ def report(
       perceiver classify -r holiday/ --report holiday.html
     """
     from perceiver_cli.cli.messages import print_message
-    from perceiver_cli.cli.output import check_replaces_no_input
+    from perceiver_cli.cli.output import check_replaces_no_input, is_file
     from perceiver_cli.cli.process import set_up
     from perceiver_cli.cli.progress import Bar
     from perceiver_cli.cli.report_page import ReportPage
+    from perceiver_cli.errors import UsageError
     from perceiver_cli.inputs.paths import STDIN
-    from perceiver_cli.report.words import count
+    from perceiver_cli.report.words import count, display_path
 
     if records != STDIN:
         check_replaces_no_input(output, [records])
     results = _read(records)
+    if not results:
+        raise UsageError(f"{display_path(records)}: no record is in it")
     if pictures:
         set_up(threads)
     explainer = _Explainer(model, method, device.value, threads)
@@ -98,6 +101,8 @@ def report(
         print_message(
             f"{count(missing, 'file')} without a picture: moved, changed, or of other weights"
         )
+    if is_file(output):
+        print_message(f"written to {display_path(str(output))}")
 
 
 def _read(records: str) -> list[Result]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from perceiver_cli.cli.output import is_file, open_output
+from perceiver_cli.cli.output import check_writable, is_file, open_output
 from perceiver_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,8 +32,8 @@ class ReportPage:
         # Checked now, not after an hour of work.
         if is_file(path) and path.suffix.lower() not in _ENDINGS:
             raise UsageError(f"{path}: end it in one of {', '.join(_ENDINGS)}")
-        if is_file(path) and not os.access(path.resolve().parent, os.W_OK):
-            raise UsageError(f"cannot write {path}: no such folder, or no permission")
+        if is_file(path):
+            check_writable(path)
         self.path = path
         self._cards: list[Card] = []
         self._about: set[str] = set()

@@ -166,7 +166,8 @@ def test_what_is_no_classifier(run, port, tmp_path):
     refused(run, port, "config.json: no such file; it belongs beside the weights")
     (tmp_path / "empty").mkdir()
     refused(run, tmp_path / "empty", "neither model.safetensors nor pytorch_model.bin is there")
-    refused(run, tmp_path / "nothing.pystate", "no such file")
+    refused(run, tmp_path / "nothing.pystate", "no such file", code=2)
+    refused(run, tmp_path / "nodir", "nodir: no such folder", code=2)
     (tmp_path / "notes.txt").write_text("words")
     refused(run, tmp_path / "notes.txt", "neither .safetensors nor .bin", code=2)
 

@@ -445,3 +445,44 @@ def test_weights_that_are_missing_or_corrupt_are_exit_code_3(run, weights, media
         assert outcome.exit_code == 3
         assert outcome.stderr.startswith(f"perceiver: {path}: ")
         assert len(outcome.stderr.splitlines()) == 1
+
+
+def test_a_name_that_begins_with_a_dash(run, bundle, folder):
+    shutil.copy(folder / "a.jpg", "-dash.jpg")
+    outcome = run("--", "-dash.jpg")
+    assert outcome.exit_code == 0
+    assert outcome.stdout.startswith("-dash.jpg  image")
+    assert run("-dash.jpg").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        ("classify", "holiday/a.jpg", "-o", "o/x.json"),
+        ("classify", "holiday/a.jpg", "--report", "o/x.html"),
+        ("explain", "holiday/a.jpg", "-o", "o/x.png"),
+        ("train", "holiday", "-m", "image", "--steps", "1", "-o", "o/x.safetensors"),
+        ("models", "convert", "holiday", "-o", "o/x.safetensors"),
+    ],
+)
+def test_an_output_needs_its_folder(run, bundle, folder, call):
+    outcome = run(*call)
+    assert outcome.exit_code == 2
+    told = f"perceiver: cannot write {call[-1]}: no such folder, or no permission\n"
+    assert outcome.stderr == told
+    assert os.listdir() == ["holiday"]
+
+
+def test_a_folder_is_no_list(run, bundle, folder):
+    outcome = run("classify", "--files-from", "holiday")
+    assert outcome.exit_code == 2
+    assert outcome.stderr == (
+        "perceiver: --files-from holiday: a folder; it takes a list of names\n"
+    )
+
+
+def test_archives_are_named_where_they_could_be_read(run, bundle, folder):
+    (folder / "broken.zip").write_text("no archive")
+    for options in ((), ("--archives",)):
+        outcome = run("classify", "holiday", *options)
+        assert ("--archives reads them" in outcome.stderr) == (not options)

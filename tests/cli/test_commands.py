@@ -206,3 +206,23 @@ def test_the_first_page_names_every_command(run):
     known = "classify explain report inspect demo train evaluate models doctor"
     for command in known.split():
         assert re.search(rf"^  {command} ", page, re.M)
+
+
+@pytest.mark.parametrize(
+    "call", [("models", "list"), ("models", "info", "x"), ("inspect", "x"), ("evaluate", "x")]
+)
+@pytest.mark.parametrize("name", ["xml", "csv"])
+def test_formats_that_a_command_does_not_write(run, bundle, call, name):
+    outcome = run(*call, "--format", name)
+    assert outcome.exit_code == 2
+    assert outcome.stderr == f"perceiver: --format {name}: this command writes table or json\n"
+
+
+def test_a_home_that_cannot_be_written_is_named(run, bundle, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("PERCEIVER_HOME", str(tmp_path / "file" / "home"))
+    outcome = run("models", "default", "image", "tiny-image")
+    assert outcome.exit_code == 2
+    (line,) = outcome.stderr.splitlines()
+    assert line.startswith(f"perceiver: cannot write {tmp_path / 'file' / 'home'}")
+    assert "PERCEIVER_HOME" in line

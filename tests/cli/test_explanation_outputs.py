@@ -155,7 +155,7 @@ def test_a_report_of_records_is_the_same(run, bundle, holiday, media, tmp_path):
     inputs = ("-r", holiday, media["av"])
     run("classify", *inputs, "--report", first, "-o", records)
     outcome = run("report", records, "-o", second)
-    assert (outcome.exit_code, outcome.stderr) == (0, "")
+    assert (outcome.exit_code, outcome.stderr) == (0, f"perceiver: written to {second}\n")
     made = [page.read_text(encoding="utf-8").partition("<h1>")[2] for page in (first, second)]
     assert made[0].partition("Made by")[0] == made[1].partition("Made by")[0]
     assert made[0].partition("<main>")[2] == made[1].partition("<main>")[2]
@@ -172,7 +172,7 @@ def test_a_report_of_records_by_pulled_weights_has_pictures(
     records, page = tmp_path / "out.jsonl", tmp_path / "page.html"
     run("classify", media["image"], "--model", "tiny-image", "-o", records)
     outcome = run("report", records, "-o", page)
-    assert (outcome.exit_code, outcome.stderr) == (0, "")
+    assert (outcome.exit_code, outcome.stderr) == (0, f"perceiver: written to {page}\n")
     assert page.read_text(encoding="utf-8").count("data:image/webp") == 2
 
 
@@ -188,12 +188,13 @@ def test_a_report_of_files_that_are_gone(run, bundle, media, tmp_path):
     assert outcome.exit_code == 0
     assert outcome.stderr == (
         "perceiver: 2 files without a picture: moved, changed, or of other weights\n"
+        f"perceiver: written to {page}\n"
     )
     text = page.read_text(encoding="utf-8")
     assert text.count('<li id="item-') == 3
     assert text.count("data:image/webp") == 2
     outcome = run("report", records, "-o", page, "--no-pictures")
-    assert outcome.stderr == ""
+    assert outcome.stderr == f"perceiver: written to {page}\n"
     assert "data:image/webp" not in page.read_text(encoding="utf-8")
 
 
@@ -225,3 +226,23 @@ def test_a_resumed_run_is_reported_from_its_journal(run, bundle, media, tmp_path
     run("classify", media["image"], "--resume", journal)
     assert run("report", journal, "-o", page).exit_code == 0
     assert page.read_text(encoding="utf-8").count("data:image/webp") == 2
+
+
+@pytest.mark.parametrize("text", ["", "\n", "[]"])
+def test_a_report_of_no_record(run, tmp_path, text):
+    (path := tmp_path / "none.jsonl").write_text(text)
+    outcome = run("report", path, "-o", tmp_path / "page.html")
+    assert outcome.exit_code == 2
+    assert outcome.stderr == f"perceiver: {path}: no record is in it\n"
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_what_was_written_is_named(run, bundle, media, tmp_path):
+    records, page, seen = tmp_path / "out.jsonl", tmp_path / "page.html", tmp_path / "seen"
+    (tmp_path / "notes.txt").write_text("just words\n")
+    outcome = run("classify", tmp_path / "notes.txt", "--explain", seen)
+    assert "written to" not in outcome.stderr
+    outcome = run("classify", media["image"], "--explain", seen, "-o", records)
+    assert outcome.stderr.endswith(f"written to {records}\nperceiver: written to {seen}\n")
+    outcome = run("report", records, "-o", page)
+    assert (outcome.exit_code, outcome.stderr) == (0, f"perceiver: written to {page}\n")

@@ -48,6 +48,8 @@ def read_foreign(path: Path) -> Foreign:
         CheckpointError: A file is missing or damaged; in one line that names it.
         UsageError: It is none of these.
     """
+    if not path.exists():
+        raise UsageError(f"{path}: no such {'file' if path.suffix else 'folder'}")
     weights = _weights_in(path) if path.is_dir() else path
     if not weights.is_file():
         raise CheckpointError(f"{weights}: no such file")
