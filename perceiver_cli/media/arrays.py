@@ -151,8 +151,9 @@ def _meaning(source: Source, format: str, header: ArrayHeader) -> Meaning:
         return _meaning_of_2d(source, header)
     if len(shape) == 1:
         raise _no_sound(source, header)
-    message = "a batch or video: save one picture [height, width, 3] or cloud [N, 3]"
-    raise InputError("unsupported", f"an {header}, {message}" if len(shape) > 3 else f"an {header}")
+    what = "a batch or video" if shape else "a single number"
+    message = f"{what}: save one picture [height, width, 3] or cloud [N, 3]"
+    raise InputError("unsupported", f"an {header}, {message}")
 
 
 def _could_be(wanted: str, shape: tuple[int, ...]) -> bool:
@@ -166,11 +167,12 @@ def _meaning_of_2d(source: Source, header: ArrayHeader) -> Meaning:
     small = header.dtype.itemsize <= 2 and kind == "u"
     if small and rows >= _LEAST_SIDE and columns >= _LEAST_SIDE and columns not in _POINT_WIDTHS:
         return "image"
-    if min(rows, columns) <= 2:
+    few_points = rows <= 2 and columns in _POINT_WIDTHS
+    if min(rows, columns) <= 2 and not few_points:
         raise _no_sound(source, header)
     if header.dtype.itemsize > 1 and columns in _POINT_WIDTHS and rows > max(columns, 4):
         return "pointcloud"
-    if 3 <= columns <= 16 and rows > columns:
+    if few_points or (3 <= columns <= 16 and rows > columns):
         message = f"an {header}, which may be points or something else; {_say_which(source)}"
         raise InputError("unsupported", message)
     way = f"; save [{columns}, {rows}] if these are points" if rows in _POINT_WIDTHS else ""

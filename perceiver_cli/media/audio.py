@@ -13,7 +13,7 @@ from perceiver_cli.media.codecs import undecodable
 from perceiver_cli.media.containers import has_pictures, open_container, picture_stream
 from perceiver_cli.media.cut_off import cut_off_note
 from perceiver_cli.media.library_errors import wrap_errors
-from perceiver_cli.media.mixing import full_scale, to_mono
+from perceiver_cli.media.mixing import full_scale, scale_note, to_mono
 from perceiver_cli.media.ogg import chain_links
 from perceiver_cli.media.riff import with_padding
 from perceiver_cli.media.samplebuffer import Samples
@@ -138,8 +138,7 @@ def _load(
     if heard.peak is None:
         raise InputError("corrupt", "no sample of the sound is a finite number")
     scale = full_scale(heard.peak)
-    if scale != 1:
-        notes += (f"samples reach {heard.peak:.4g} where 1 is full scale: divided by {scale:.4g}",)
+    notes += scale_note(heard.peak)
     if heard.gaps:
         notes += ("some samples are not finite numbers: they are read as silence",)
     if len(windows) < len(chosen.starts):

@@ -13,7 +13,9 @@ _OPPOSED = -0.5
 
 # Larger peaks are not a loud recording, but integers stored as floating-point numbers.
 _HIGHEST = 16.0
-_FULL_SCALES = (2.0**15, 2.0**23, 2.0**31)
+# Larger numbers are written with an exponent.
+_LONGEST = 1e10
+_FULL_SCALES = {2.0**15: 16, 2.0**23: 24, 2.0**31: 32}  # by bits
 
 
 def to_mono(samples: npt.NDArray[np.float32], bass: int | None = None) -> npt.NDArray[np.float32]:
@@ -46,6 +48,19 @@ def to_mono(samples: npt.NDArray[np.float32], bass: int | None = None) -> npt.ND
         weights = np.where(heard, np.where(opposed, -1.0, 1.0), 0.0)
     weights /= np.abs(weights).sum()
     return samples @ weights.astype(np.float32)
+
+
+def scale_note(peak: float) -> tuple[str, ...]:
+    """A note if the full scale of samples with that peak is not 1."""
+    scale = full_scale(peak)
+    if scale == 1:
+        return ()
+    reached = f"samples reach {f'{peak:,.1f}' if peak < _LONGEST else f'{peak:.3g}'}"
+    if bits := _FULL_SCALES.get(scale):
+        why = f"taken for {bits}-bit whole numbers and divided by {scale:,.0f}"
+    else:
+        why = "divided by that"
+    return (f"{reached} where 1 is full scale: {why}",)
 
 
 def full_scale(peak: float) -> float:

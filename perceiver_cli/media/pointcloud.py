@@ -83,11 +83,11 @@ def _load(source: Source, format: str, points: int, rng: np.random.Generator) ->
     notes = shape.notes
     kind: Literal["mesh", "cloud"] = "mesh" if faces else "cloud"
     if kind == "mesh":
-        found = sample_surface(shape.vertices, shape.faces, points, rng)
+        found, left_out = sample_surface(shape.vertices, shape.faces, points, rng)
     else:
         most_points = max(CLOUD_FACTOR * points, CLOUD_FLOOR)
         found, left_out = sample_cloud(shape.vertices, most_points, rng)
-        notes += left_out
+    notes += left_out
     notes += _precision_note(found, shape.vertices.dtype)
     up: Literal["y", "z"] = "y" if format in _Y_UP else "z"
     if up == "y":

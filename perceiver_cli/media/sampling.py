@@ -20,30 +20,35 @@ _AT_ONCE = 2**18
 
 def sample_surface(
     vertices: npt.NDArray[Any], faces: Integers, count: int, rng: np.random.Generator
-) -> Floats:
+) -> tuple[Floats, tuple[str, ...]]:
     """Points sampled uniformly by area on the faces of a mesh.
 
     Args:
         vertices: Numbers [V, 3] of any type.
         faces: Triangles [F, 3] as indices into the vertices; those with coordinates that are not
-            finite, or beyond 1e100, get no points.
+            finite, or beyond 1e100, are left out.
         count: How many points.
         rng: Draws them.
 
     Returns:
-        float64 [count, 3].
+        float64 [count, 3], and a note on faces that were left out.
 
     Raises:
-        InputError: "corrupt" for a mesh without any others.
+        InputError: "corrupt" if all are left out.
     """
-    lows, highs = [], []
+    lows, highs, left_out = [], [], 0
     for _, triangles in _blocks(vertices, faces):
         usable = triangles[_usable(triangles).all(axis=1)]
+        left_out += len(triangles) - len(usable)
         if len(usable):
             lows.append(usable.min(axis=(0, 1)))
             highs.append(usable.max(axis=(0, 1)))
     if not lows:
-        raise InputError("corrupt", f"no vertex of the mesh has {_wanted(vertices)}")
+        raise InputError("corrupt", f"every face has a vertex without {_wanted(vertices)}")
+    notes: tuple[str, ...] = ()
+    if left_out:
+        which = f"{left_out:,} of {len(faces):,} faces have a vertex"
+        notes = (f"{which} without {_wanted(vertices)}; left out",)
     low, high = np.min(lows, axis=0), np.max(highs, axis=0)
     # Areas are computed at the scale of the shape, so that tiny and distant shapes keep them.
     scale = (high - low).max() or 1.0
@@ -56,7 +61,7 @@ def sample_surface(
         areas[begin : begin + len(found)] = found
     totals = np.cumsum(areas, out=areas)
     if not totals[-1] > 0:  # a line or a point
-        return _corners(vertices, faces, count)
+        return _corners(vertices, faces, count), notes
     face = np.searchsorted(totals, rng.random(count) * totals[-1], side="right")
     # The last face may have no area: rounding must not choose it.
     face = np.minimum(face, np.searchsorted(totals, totals[-1]))
@@ -64,7 +69,7 @@ def sample_surface(
     along = np.where(along.sum(axis=1, keepdims=True) > 1, 1 - along, along)
     corner = vertices[faces[face]].astype(np.float64)
     sampled: Floats = corner[:, 0] + np.einsum("nk,nkd->nd", along, corner[:, 1:] - corner[:, :1])
-    return sampled
+    return sampled, notes
 
 
 def _corners(vertices: npt.NDArray[Any], faces: Integers, most: int) -> Floats:

@@ -136,12 +136,17 @@ def test_without_matplotlib_it_says_what_to_install(run, bundle, media, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("modality", "name"), [("image", "seen.mp4"), ("audio", "seen.ply"), ("image", "seen.txt")]
+    ("modality", "name", "told"),
+    [
+        ("image", "seen.mp4", "the explanation of a picture cannot be written as .mp4: use .png"),
+        ("audio", "seen.ply", "the explanation of a sound cannot be written as .ply: use .png"),
+        ("image", "seen.txt", "name a file that ends in .png"),
+    ],
 )
-def test_endings_that_do_not_fit(run, bundle, media, tmp_path, modality, name):
+def test_endings_that_do_not_fit(run, bundle, media, tmp_path, modality, name, told):
     outcome = run("explain", media[modality], "-o", tmp_path / name)
     assert outcome.exit_code == 2
-    assert ".png" in outcome.stderr
+    assert told in outcome.stderr
     assert len(outcome.stderr.splitlines()) == 1
     assert not list(tmp_path.iterdir())
 

@@ -119,6 +119,10 @@ REFUSED = {
     "pictures": (integers(8, 48, 64, 3), "a batch or video"),
     "grid": (np.zeros((32, 32, 32), bool), "neither picture nor points"),
     "samples": (floats(500), "sample rate"),
+    "one point": (floats(1, 3), "which may be points or something else; say which with --modality"),
+    "two points": (floats(2, 6), "which may be points or something else"),
+    "short stereo": (floats(2, 8), "sample rate"),
+    "a number": (np.array(0.5), "a single number: save one picture [height, width, 3] or cloud"),
     "fields without axes": (np.zeros(9, [("a", "f4"), ("b", "f4")]), "neither"),
 }
 

@@ -204,6 +204,21 @@ def test_not_finite_samples_of_one_channel_spare_the_other(tmp_path):
     assert made == pytest.approx(tone(), abs=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("peak", "told"),
+    [
+        (16.0, None),
+        (63.3, "63.3 where 1 is full scale: taken for 16-bit whole numbers and divided by 32,768"),
+        (2.0**22, "4,194,304.0 where 1 is full scale: taken for 24-bit whole numbers and divided "
+            "by 8,388,608"),
+        (2.5e12, "2.5e+12 where 1 is full scale: divided by that"),
+    ],
+)  # fmt: skip
+def test_what_samples_beyond_full_scale_are_taken_for(tmp_path, peak, told):
+    sound = load(save(tmp_path / "a.wav", (tone() / tone().max() * peak), subtype="DOUBLE"))
+    assert sound.notes == ((f"samples reach {told}",) if told else ())
+
+
 @pytest.mark.parametrize("scale", [2**15 - 1, 2**23 - 1, 2**31 - 1])
 def test_whole_numbers_in_a_file_of_fractions(tmp_path, scale):
     whole = np.round(tone() / 0.5 * scale).astype(np.float32)

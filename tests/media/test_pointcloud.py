@@ -84,7 +84,7 @@ def test_samples_lie_in_their_triangle(corners, scale):
     triangle = np.array(corners).reshape(3, 3)
     if np.linalg.norm(np.cross(triangle[1] - triangle[0], triangle[2] - triangle[0])) < 1e-3:
         return
-    points = sample_surface(
+    points, _ = sample_surface(
         triangle * 10.0**scale, np.array([[0, 1, 2]]), 20, np.random.default_rng(0)
     )
     points = points / 10.0**scale
@@ -226,10 +226,24 @@ def test_huge_coordinates_are_left_out(tmp_path):
     corners = "0 0 0\n0 1e200 0\n1e200 0 0\n"
     with pytest.raises(InputError) as caught:
         from_text(f"OFF\n3 1 0\n{corners}3 0 1 2\n", "off")
-    assert caught.value.message == "no vertex of the mesh has finite coordinates below 1e100"
+    told = "every face has a vertex without finite coordinates below 1e100"
+    assert caught.value.message == told
     # Two vertices of this face coincide, so that it has no area.
     line = from_text(f"OFF\n4 2 0\n{corners}1 1 1\n3 0 3 3\n3 1 1 1\n", "off")
     assert line.points.tolist() == [[0, 0, 0], [1, 1, 1]]
+    told = "1 of 2 faces have a vertex without finite coordinates below 1e100; left out"
+    assert line.notes == (told,)
+
+
+def test_faces_with_a_vertex_that_is_no_number_are_left_out():
+    corners = "0 0 0\n1 0 0\n0 1 0\nnan 0 0\n"
+    mesh = from_text(f"OFF\n4 2 0\n{corners}3 0 1 2\n3 1 2 3\n", "off")
+    told = "1 of 2 faces have a vertex without finite coordinates; left out"
+    assert mesh.notes == (told,)
+    assert mesh.points.max() <= 1
+    with pytest.raises(InputError) as caught:
+        from_text(f"OFF\n4 1 0\n{corners}3 1 2 3\n", "off")
+    assert caught.value.message == "every face has a vertex without finite coordinates"
 
 
 @pytest.mark.parametrize("scale", [1e-30, 1e-5, 1e5, 1e90])

@@ -8,6 +8,7 @@ from typing import BinaryIO
 import numpy as np
 
 from perceiver_cli.errors import InputError
+from perceiver_cli.media.shapes.obj_end import END_BYTES, ends_midway
 from perceiver_cli.media.shapes.rows import Rows, read_rows
 from perceiver_cli.media.shapes.shape import (
     GrowingArray,
@@ -23,6 +24,11 @@ _VERTEX = re.compile(rb"^[ \t]*v[ \t]+([^\n#]*)", re.MULTILINE | re.IGNORECASE)
 _FACE = re.compile(rb"^[ \t]*fo?[ \t]+([^\n#]*)", re.MULTILINE | re.IGNORECASE)
 _FREE_FORM = re.compile(rb"^[ \t]*(?:curv2?|surf)[ \t]", re.MULTILINE)
 
+# What only a mesh has: points on a texture, and the number of its faces in a comment.
+_TEXTURE = re.compile(rb"^[ \t]*vt[ \t]", re.MULTILINE | re.IGNORECASE)
+_STATED_FACES = re.compile(rb"^# ?faces:? +[1-9]\d*[ \t]*$", re.MULTILINE | re.IGNORECASE)
+_OTHERS = re.compile(rb"^[ \t]*(?:fo?|l|p)[ \t]", re.MULTILINE | re.IGNORECASE)
+
 # Some Chinese and Japanese characters of a name end in the byte of a backslash.
 _CONTINUED = re.compile(
     rb"^[ \t]*(?:v|fo?|l|p)[ \t](?:[^\n\\]|\\(?!\n))*\\\n(?:(?:[^\n\\]|\\(?!\n))*\\\n)*",
@@ -36,8 +42,10 @@ _BESIDE_VERTEX = re.compile(rb"/[^\s]*")
 def read_obj(stream: BinaryIO) -> Shape:
     """The shape in an OBJ file. Raises InputError "corrupt", "unsupported" or "too_large"."""
     vertices, faces = GrowingArray(3, np.float64), GrowingArray(3, np.int32)
-    free_form = False
+    free_form = textured = stated = others = False
+    end = b""
     for block in line_blocks(stream):
+        end = (end + block[-END_BYTES:])[-END_BYTES:]
         if b"\\\n" in block:
             block = _CONTINUED.sub(lambda found: found[0].replace(b"\\\n", b" "), block)
         before = vertices.count
@@ -51,10 +59,17 @@ def read_obj(stream: BinaryIO) -> Shape:
         if polygons:
             faces.append(triangulate(*polygons))
         free_form = free_form or _FREE_FORM.search(block) is not None
+        textured = textured or _TEXTURE.search(block) is not None
+        stated = stated or _STATED_FACES.search(block) is not None
+        others = others or _OTHERS.search(block) is not None
     if free_form and not faces.count:
         raise InputError("unsupported", "an OBJ of free-form (NURBS) surfaces; export it as a mesh")
     points = vertices.rows()
     valid, notes = valid_faces(faces.rows(), len(points))
+    if (textured or stated) and not (faces.count or others):
+        notes += ("the shape is cut off: its faces are missing",)
+    elif ends_midway(end):
+        notes += ("the shape is cut off: its end is missing",)
     return Shape(points, valid, notes)
 
 

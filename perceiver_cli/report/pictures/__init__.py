@@ -33,7 +33,8 @@ def draw(explanation: Explanation, ending: str) -> bytes:
     row = find_modality(explanation.result.modality)
     if ending not in row.drawing_endings:
         known = ", ".join(row.drawing_endings)
-        raise UsageError(f"a picture of {row.name} cannot be written as {ending}: use {known}")
+        problem = f"the explanation of a {row.noun} cannot be written as {ending}"
+        raise UsageError(f"{problem}: use {known}")
     check_drawing()
     drawn: bytes = part(row.name, "drawing")(explanation, ending)
     return drawn

@@ -172,3 +172,46 @@ def test_lines_without_an_end_are_refused(monkeypatch):
     monkeypatch.setattr("perceiver_cli.media.text._LONGEST_LINE", 100)
     monkeypatch.setattr("perceiver_cli.media.text._BLOCK", 50)
     assert refusal(V_LINES.encode() + b"f 1 2 3 " * 50).kind == "corrupt"
+
+
+CUT = ("the shape is cut off: its end is missing",)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_cut"),
+    [
+        (OBJ + "f 1 2", True),
+        (OBJ + "f 1 2\n", False),
+        (OBJ + "f 1 2 3 4", False),
+        (OBJ + "f", True),
+        (OBJ + "f 1/1 2/2 3/", True),
+        (OBJ + "f 1//1 2//2 3", True),
+        (OBJ + "f 1/ 2/ 3/", False),
+        (OBJ + "vn 0 0", True),
+        (V_LINES + "v 1.000000 1.000000 0.5", True),
+        (V_LINES + "v 1.000000 1.000000", True),
+        (V_LINES + "v 1.000000 1.000000 0.500000", False),
+        (V_LINES + "v", True),
+        ("v 1 2 3\nv 2.5 3.25 0.125\nv 1.5 2 4", False),
+        (OBJ + "# v", False),
+        (OBJ + "usemtl", False),
+    ],
+)
+def test_a_record_that_is_cut_off_has_a_note(text, is_cut):
+    assert read(text.encode()).notes == (CUT if is_cut else ())
+
+
+@pytest.mark.parametrize(
+    ("text", "is_cut"),
+    [
+        (V_LINES + "vt 0 0\nvt 0 1\n", True),
+        ("# Vertices: 114\n# Faces: 224\n" + V_LINES, True),
+        ("# Vertices: 114\n# Faces: 0\n" + V_LINES, False),
+        ("mtllib a.mtl\no cloud\n" + V_LINES + "vn 0 0 1\n", False),
+        (V_LINES + "vt 0 0\nvt 0 1\nl 1/1 2/2\n", False),
+    ],
+)
+def test_a_mesh_that_has_lost_its_faces_has_a_note(text, is_cut):
+    cloud = read(text.encode())
+    assert counts(cloud) == ("cloud", len(VERTICES), 0)
+    assert cloud.notes == (("the shape is cut off: its faces are missing",) if is_cut else ())

@@ -1,0 +1,47 @@
+"""Whether an OBJ file ends in the middle of a record, as far as that can be told."""
+
+from __future__ import annotations
+
+# So much of the end of a text is looked at.
+END_BYTES = 2**13
+
+# The last record is compared with those of its kind among so many lines before, if there are
+# enough of them.
+_LINES, _ENOUGH = 100, 8
+
+# Words of a whole record, its name included; points may lie in the plane.
+_FEWEST = {b"v": 3, b"vn": 4, b"vt": 2, b"f": 4}
+
+
+def ends_midway(end: bytes) -> bool:
+    r"""Whether the last line of a text has no end and is not a whole record.
+
+    Args:
+        end: The end of the text, whose lines end in "\n".
+    """
+    *before, last = end.rsplit(b"\n", _LINES + 1)
+    words = last.split()
+    if not words or words[0] not in _FEWEST or b"#" in last:
+        return False
+    others = [line.split() for line in before[1:] if line.split()[:1] == words[:1]]
+    if len(words) < _FEWEST[words[0]]:
+        return True
+    if words[0] == b"f":
+        return _form(words[-1]) != _form(words[1])
+    if len(others) < _ENOUGH:
+        return False
+    same = [other for other in others if len(other) == len(words)]
+    if len(words) < min(map(len, others)):
+        return True
+    places = {_places(other[-1]) for other in same}
+    return len(places) == 1 and _places(words[-1]) < places.pop()
+
+
+def _form(corner: bytes) -> tuple[bool, ...]:
+    """Which of a corner's indices there are: those of the vertex, the texture and the normal."""
+    return tuple(bool(index) for index in corner.split(b"/"))
+
+
+def _places(number: bytes) -> int:
+    """Digits behind the decimal point."""
+    return len(number.partition(b".")[2])
