@@ -162,7 +162,10 @@ def convert_weights(
     from perceiver_cli.checkpoints.format import save_checkpoint
     from perceiver_cli.checkpoints.labels import read_labels
     from perceiver_cli.checkpoints.published.convert import convert
+    from perceiver_cli.checkpoints.published.source import WEIGHTS
+    from perceiver_cli.cli.output import check_replaces_no_input
 
+    check_replaces_no_input(output, [str(source), *(str(source / name) for name in WEIGHTS)])
     names = read_labels(labels, label_alone=True) if labels else None
     save_checkpoint(output, convert(source, output.stem, names))
     print(output)

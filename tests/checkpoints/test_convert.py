@@ -157,6 +157,15 @@ def test_haikus_own_mapping_is_read(run, golden, tmp_path):
     assert run("models", "convert", source, "-o", tmp_path / "new.safetensors").exit_code == 0
 
 
+@pytest.mark.parametrize("name", ["", "model.safetensors"])
+def test_what_is_converted_stays(run, port, name):
+    before = (port / "model.safetensors").read_bytes()
+    outcome = run("models", "convert", port / name, "-o", port / "model.safetensors")
+    assert outcome.exit_code == 2
+    assert "is an input, which the output would replace" in outcome.stderr
+    assert (port / "model.safetensors").read_bytes() == before
+
+
 def test_what_is_no_classifier(run, port, tmp_path):
     change(port, perceiver__decoder__decoder__final_layer__weight=None)
     refused(run, port, "not one of the published Perceiver classifiers")
