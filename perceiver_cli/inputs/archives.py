@@ -15,13 +15,19 @@ import posixpath
 import stat
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import IO, Any, BinaryIO, cast
 
 from perceiver_cli.errors import InputError, NotMediaError
+from perceiver_cli.inputs.archive_limits import (
+    DAMAGE,
+    CountedStream,
+    UnpackedBudget,
+    archive_errors,
+    as_input_error,
+)
+from perceiver_cli.inputs.failed_source import FailedSource
 from perceiver_cli.inputs.filters import FileFilter
 from perceiver_cli.inputs.names import ArchiveKind, member_name
 from perceiver_cli.media.limits import MAX_PIPE_BYTES, limit_text
@@ -31,42 +37,15 @@ from perceiver_cli.media.source import Identity, Source
 # Larger members are not held in memory if the archive permits random access.
 _HELD_BYTES = 2**25
 
-# Limit of an archive's unpacked size: a multiple of its size, plus a constant.
-_RATIO, _MORE_BYTES = 200, 2**28
-
 # A link that leads to more links than this leads back to itself.
 _MOST_LINKS = 8
 
 # The longest target of a link that is read in a zip, in bytes.
 _MOST_LINK_BYTES = 4096
 
-_DAMAGE = (
-    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
-    *(EOFError, OSError, ValueError, NotImplementedError, RuntimeError),
-)
-
 _NO_FILE = NotMediaError("unsupported", "is a device or a pipe, not a file")
 
 _OPENERS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
-
-
-@dataclass(frozen=True)
-class FailedSource(Source):
-    """An input that cannot be read.
-
-    Attributes:
-        error: Why not.
-    """
-
-    error: InputError = field(default_factory=lambda: InputError("unreadable", ""))
-
-    def open(self) -> BinaryIO:
-        """Raises the error."""
-        raise self.error
-
-    def identity(self) -> None:
-        """There is none."""
-        return
 
 
 @dataclass(frozen=True)
@@ -213,66 +192,20 @@ def _read(
     archive: Source, kind: ArchiveKind, wanted: Callable[[str], bool] | None = None
 ) -> Iterator[Source]:
     """Members as sources. wanted: which names, if not all. Raises InputError."""
-    with _failing(), archive.open() as stream:
+    with archive_errors(), archive.open() as stream:
         size = stream.seek(0, io.SEEK_END)
         stream.seek(0)
         reader = _read_zip if kind == "zip" else _read_tar
-        yield from reader(archive, stream, _Budget(_RATIO * size + _MORE_BYTES), wanted)
-
-
-@contextmanager
-def _failing() -> Iterator[None]:
-    try:
-        yield
-    except InputError:
-        raise
-    except _DAMAGE as error:
-        raise _damage(error) from None
-
-
-def _damage(error: Exception) -> InputError:
-    detail = f"{type(error).__name__}: {error}"
-    if isinstance(error, RuntimeError) and "encrypted" in str(error):
-        return InputError("unsupported", "is encrypted in its archive", detail)
-    if isinstance(error, NotImplementedError):
-        return InputError("unsupported", "is compressed in a way that is not read here", detail)
-    return InputError("corrupt", "the archive is cut off or damaged", detail)
-
-
-class _Budget:
-    """The remaining limit of an archive's unpacked size."""
-
-    def __init__(self, left: int) -> None:
-        self.left = left
-
-    def take(self, count: int) -> None:
-        """Raises InputError("too_large") when it is exceeded."""
-        self.left -= count
-        if self.left < 0:
-            raise InputError(
-                "too_large", f"unpacks to more than {_RATIO} times its size: the rest is not read"
-            )
-
-
-class _Unpacked:
-    """A decompressed stream that counts its bytes."""
-
-    def __init__(self, stream: IO[bytes], budget: _Budget) -> None:
-        self._stream, self._budget = stream, budget
-
-    def read(self, count: int) -> bytes:
-        content = self._stream.read(count)
-        self._budget.take(len(content))
-        return content
+        yield from reader(archive, stream, UnpackedBudget(size), wanted)
 
 
 def _read_tar(
-    archive: Source, stream: BinaryIO, budget: _Budget, wanted: Callable[[str], bool] | None
+    archive: Source, stream: BinaryIO, budget: UnpackedBudget, wanted: Callable[[str], bool] | None
 ) -> Iterator[Source]:
     head = stream.read(8)
     stream.seek(0)
     opener = next((o for mark, o in _OPENERS.items() if head.startswith(mark)), None)
-    unpacked = stream if opener is None else cast(Any, _Unpacked(opener(stream), budget))
+    unpacked = stream if opener is None else cast(Any, CountedStream(opener(stream), budget))
     with tarfile.open(fileobj=unpacked, mode="r|" if opener else "r:", bufsize=2**18) as tar:
         while (entry := tar.next()) is not None:
             cast(Any, tar).members = []  # which would all be kept
@@ -305,7 +238,7 @@ def _linked(link: MemberSource, target: str) -> Source:
 
 
 def _read_zip(
-    archive: Source, stream: BinaryIO, budget: _Budget, wanted: Callable[[str], bool] | None
+    archive: Source, stream: BinaryIO, budget: UnpackedBudget, wanted: Callable[[str], bool] | None
 ) -> Iterator[Source]:
     with zipfile.ZipFile(stream) as packed:
         for entry in sorted(packed.infolist(), key=lambda each: each.header_offset):
@@ -345,8 +278,8 @@ def _unpacked(packed: zipfile.ZipFile, entry: zipfile.ZipInfo, source: MemberSou
     try:
         with packed.open(entry) as member:
             content = member.read(entry.file_size + 1)
-    except _DAMAGE as error:
-        return FailedSource(source.path, error=_damage(error))
+    except DAMAGE as error:
+        return FailedSource(source.path, error=as_input_error(error))
     if len(content) != entry.file_size:
         return FailedSource(
             source.path, error=InputError("corrupt", "is longer than its archive says")

@@ -13,7 +13,8 @@ from typing import BinaryIO, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from perceiver_cli.errors import InputError, UsageError
-from perceiver_cli.inputs.archives import FailedSource, members
+from perceiver_cli.inputs.archives import members
+from perceiver_cli.inputs.failed_source import FailedSource
 from perceiver_cli.inputs.filters import FileFilter
 from perceiver_cli.inputs.named_sources import named_source
 from perceiver_cli.inputs.names import ArchiveKind, archive_kind, is_url, scheme_of, split_member

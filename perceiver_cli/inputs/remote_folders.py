@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from perceiver_cli.errors import InputError
-from perceiver_cli.inputs.archives import FailedSource
+from perceiver_cli.inputs.failed_source import FailedSource
 from perceiver_cli.inputs.filesystems import filesystem
 from perceiver_cli.inputs.filters import FileFilter
 from perceiver_cli.inputs.names import scheme_of

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from perceiver_cli.errors import InputError, NotMediaError
-from perceiver_cli.inputs import archives
-from perceiver_cli.inputs.archives import FailedSource, members
+from perceiver_cli.inputs import archive_limits, archives
+from perceiver_cli.inputs.archives import members
+from perceiver_cli.inputs.failed_source import FailedSource
 from perceiver_cli.inputs.filters import FileFilter
 from perceiver_cli.inputs.named_sources import named_source
 from perceiver_cli.inputs.paths import find_inputs
@@ -220,7 +221,7 @@ def test_a_bomb_that_says_so_is_not_unpacked(tmp_path, monkeypatch):
 
 
 def test_a_bomb_that_does_not_say_so_is_left(tmp_path, monkeypatch):
-    monkeypatch.setattr(archives, "_MORE_BYTES", 10_000)
+    monkeypatch.setattr(archive_limits, "_MORE_BYTES", 10_000)
     content = {f"{n}.bin": bytes(400_000) for n in range(4)}
     for path in (
         make_zip(tmp_path / "a.zip", content, compression=8),
@@ -232,7 +233,7 @@ def test_a_bomb_that_does_not_say_so_is_left(tmp_path, monkeypatch):
 
 
 def test_a_header_that_is_a_bomb_is_left(tmp_path, monkeypatch):
-    monkeypatch.setattr(archives, "_MORE_BYTES", 10_000)
+    monkeypatch.setattr(archive_limits, "_MORE_BYTES", 10_000)
     entry = tarfile.TarInfo("x")
     entry.type, entry.size = tarfile.XHDTYPE, 2**32
     path = tmp_path / "a.tar.gz"
