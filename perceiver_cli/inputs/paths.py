@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import stat
 import sys
 from collections.abc import Iterable, Iterator
-from fnmatch import fnmatch
 from itertools import chain
-from typing import BinaryIO, Literal, NamedTuple
+from typing import BinaryIO, NamedTuple
 from urllib.parse import urlsplit
 
 from perceiver_cli.errors import InputError, UsageError
 from perceiver_cli.inputs.archives import members
 from perceiver_cli.inputs.failed_source import FailedSource
 from perceiver_cli.inputs.filters import FileFilter
+from perceiver_cli.inputs.folders import walk
+from perceiver_cli.inputs.lists import read_list
 from perceiver_cli.inputs.named_sources import named_source
 from perceiver_cli.inputs.names import ArchiveKind, archive_kind, is_url, scheme_of, split_member
+from perceiver_cli.inputs.patterns import expand_pattern
 from perceiver_cli.inputs.remote import RemoteSource
 from perceiver_cli.inputs.remote_folders import expand_url, is_remote_folder, walk_remote
 from perceiver_cli.media.limits import MAX_PIPE_BYTES
@@ -27,8 +28,6 @@ STDIN = "-"
 
 # Folder of the pipes of a shell's <(command).
 _OPEN_FILES = ("/dev/fd/", "/proc/self/fd/")
-
-_BLOCK = 2**16
 
 
 class Input(NamedTuple):
@@ -94,7 +93,7 @@ def named_files(paths: Iterable[str]) -> Iterator[str]:
     """
     for path in paths:
         if path != STDIN:
-            for match in [path] if is_url(path) else _expand(path):
+            for match in [path] if is_url(path) else expand_pattern(path):
                 yield from _local(match)
 
 
@@ -108,7 +107,7 @@ def found_files(
     folders = (path for path in named_files(paths) if os.path.isdir(path))
     listed: Iterable[str] = ()
     if files_from is not None and os.path.isfile(files_from):
-        listed = (path for name in _read_list(files_from, null) for path in _local(name))
+        listed = (path for name in read_list(files_from, null) for path in _local(name))
     for path in chain(folders, listed):
         if os.path.isdir(path):
             yield from walk(path, file_filter)
@@ -124,62 +123,6 @@ def _local(name: str) -> Iterator[str]:
         yield from _local(parts.archive)
 
 
-def walk(folder: str, file_filter: FileFilter) -> Iterator[str]:
-    """Paths of a folder's files, then those of its folders, each sorted by name.
-
-    Every real folder is entered once, so that cycles of links end. What cannot be read (a folder
-    without permission, a broken link) is yielded as a path: opening it raises the reason.
-    """
-    seen: set[tuple[int, int]] = set()
-    waiting = [folder]
-    while waiting:
-        current = waiting.pop()
-        try:
-            status = os.stat(current)
-            if (status.st_dev, status.st_ino) in seen:
-                continue
-            seen.add((status.st_dev, status.st_ino))
-            with os.scandir(current) as entries:
-                ordered = sorted(entries, key=lambda entry: os.fsencode(entry.name))
-        except OSError:
-            yield current
-            continue
-        within = os.path.relpath(current, folder)
-        folders = []
-        for entry in ordered:
-            relative = os.path.normpath(os.path.join(within, entry.name))
-            kind = _kind(entry)
-            if kind == "folder":
-                if file_filter.accepts_folder(relative):
-                    folders.append(entry.path)
-            elif kind is not None and file_filter.accepts_file(relative):
-                yield entry.path
-        waiting += reversed(folders)
-
-
-def folders_in(folder: str, file_filter: FileFilter) -> bool:
-    """Whether a folder holds folders, which only a recursive call enters."""
-    try:
-        with os.scandir(folder) as entries:
-            return any(_kind(e) == "folder" and file_filter.is_visible(e.name) for e in entries)
-    except OSError:
-        return False
-
-
-def _kind(entry: os.DirEntry[str]) -> Literal["folder", "file", "broken"] | None:
-    """The type of an entry of a folder, links followed; None for sockets, pipes and devices."""
-    try:
-        if entry.is_dir():
-            return "folder"
-        if entry.is_file():
-            return "file"
-        if entry.is_symlink() and not os.path.exists(entry.path):
-            return "broken"
-    except OSError:  # a link to itself, or into a folder without permission
-        return "broken"
-    return None
-
-
 def _find(
     paths: list[str], files_from: str | None, null: bool, file_filter: FileFilter
 ) -> Iterator[Input]:
@@ -188,46 +131,15 @@ def _find(
             if file_filter.in_shard(path):
                 yield Input(Source(STDIN, read_pipe(sys.stdin.buffer)), named=True)
         else:
-            matches = expand_url(path) if is_url(path) else _expand(path)
+            matches = expand_url(path) if is_url(path) else expand_pattern(path)
             for match in matches:
                 yield from _inputs_of(match, file_filter, from_list=False)
             if not matches and file_filter.in_shard(path):
                 error = InputError("unreadable", "no file matches this pattern")
                 yield Input(FailedSource(path, error=error), named=True)
     if files_from is not None:
-        for path in _read_list(files_from, null):
+        for path in read_list(files_from, null):
             yield from _inputs_of(path, file_filter, from_list=True)
-
-
-def _expand(path: str) -> list[str]:
-    """The matches of a pattern, if any; what is no pattern, or exists, is returned as it is."""
-    if os.path.lexists(path) or not glob.has_magic(path):
-        return [path]
-    parts = path.replace(os.sep, "/").split("/")
-    matches = _in_all_depths(parts) if "**" in parts else glob.glob(path)
-    return sorted(matches, key=os.fsencode)
-
-
-def _in_all_depths(parts: list[str]) -> list[str]:
-    """The files that match a pattern with `**`, which glob would follow links in circles for."""
-    first = parts.index("**")
-    base = "/".join(parts[:first]) or ("/" if first else ".")
-    matches = []
-    for folder in glob.glob(base):
-        for file in walk(folder, FileFilter(recursive=True)):
-            names = os.path.relpath(file, folder).split(os.sep)
-            if _matches(names, parts[first:]):
-                matches.append(os.path.normpath(file) if base == "." else file)
-    return matches
-
-
-def _matches(names: list[str], pattern: list[str]) -> bool:
-    """Whether the parts of a path match those of a pattern; "**" is any number of folders."""
-    if not pattern:
-        return not names
-    if pattern[0] == "**":
-        return any(_matches(names[skip:], pattern[1:]) for skip in range(len(names) + 1))
-    return bool(names) and fnmatch(names[0], pattern[0]) and _matches(names[1:], pattern[1:])
 
 
 def _inputs_of(path: str, file_filter: FileFilter, *, from_list: bool) -> Iterator[Input]:
@@ -292,30 +204,3 @@ def _opened(listed: Input, file_filter: FileFilter) -> Iterator[Input]:
 def read_pipe(stream: BinaryIO) -> bytes:
     """The content of a pipe; beyond the limit only its beginning, which is refused when opened."""
     return stream.read(MAX_PIPE_BYTES + 1)
-
-
-def _read_list(files_from: str, null: bool) -> Iterator[str]:
-    separator = b"\0" if null else b"\n"
-    if files_from == STDIN:
-        # Without Python's buffer, which cannot be closed while another thread waits for its lock.
-        stream = getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
-        yield from _names(stream, separator)
-    else:
-        with open(files_from, "rb", buffering=0) as file:
-            yield from _names(file, separator)
-
-
-def _names(stream: BinaryIO, separator: bytes) -> Iterator[str]:
-    """Names as they arrive, because the writer of the list may be slow."""
-    for record in _split(stream, separator):
-        name = record.rstrip(b"\r\n") if separator == b"\n" else record
-        if name:
-            yield os.fsdecode(name)
-
-
-def _split(stream: BinaryIO, separator: bytes) -> Iterator[bytes]:
-    rest = b""
-    while block := stream.read(_BLOCK):
-        *complete, rest = (rest + block).split(separator)
-        yield from complete
-    yield rest

@@ -17,7 +17,7 @@ from perceiver_cli.inference.classifier import Classifier
 from perceiver_cli.inference.decoding.decoders import Decoder, InProcessDecoder
 from perceiver_cli.inference.decoding.items import FailedItem
 from perceiver_cli.inputs.filters import FileFilter
-from perceiver_cli.inputs.paths import walk
+from perceiver_cli.inputs.folders import walk
 from perceiver_cli.modalities import part
 from perceiver_cli.training.answers import (
     AnswerMeasures,

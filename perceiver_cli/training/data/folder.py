@@ -11,7 +11,7 @@ from perceiver_cli.checkpoints.format import Label
 from perceiver_cli.checkpoints.labels import read_labels
 from perceiver_cli.errors import UsageError
 from perceiver_cli.inputs.filters import FileFilter
-from perceiver_cli.inputs.paths import walk
+from perceiver_cli.inputs.folders import walk
 
 SPLITS = ("train", "held", "val", "test")
 

@@ -1,0 +1,45 @@
+"""Lists of names: files, or standard input."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from typing import BinaryIO
+
+_BLOCK = 2**16
+
+
+def read_list(files_from: str, null: bool) -> Iterator[str]:
+    """The names in a list, as they arrive, because the writer of the list may be slow.
+
+    Args:
+        files_from: The list, a file; "-" for standard input.
+        null: Whether names are separated by NUL bytes. Else each is a line.
+
+    Raises:
+        OSError: The list cannot be read.
+    """
+    separator = b"\0" if null else b"\n"
+    if files_from == "-":
+        # Without Python's buffer, which cannot be closed while another thread waits for its lock.
+        stream = getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
+        yield from _names(stream, separator)
+    else:
+        with open(files_from, "rb", buffering=0) as file:
+            yield from _names(file, separator)
+
+
+def _names(stream: BinaryIO, separator: bytes) -> Iterator[str]:
+    for record in _split(stream, separator):
+        name = record.rstrip(b"\r\n") if separator == b"\n" else record
+        if name:
+            yield os.fsdecode(name)
+
+
+def _split(stream: BinaryIO, separator: bytes) -> Iterator[bytes]:
+    rest = b""
+    while block := stream.read(_BLOCK):
+        *complete, rest = (rest + block).split(separator)
+        yield from complete
+    yield rest
