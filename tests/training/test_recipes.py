@@ -51,6 +51,7 @@ def test_the_command_on_the_card_runs(name, tmp_path, run, monkeypatch):
     if start and start.endswith(".safetensors"):
         (tmp_path / start).parent.mkdir(exist_ok=True)
         (tmp_path / start).symlink_to(registry.bundled()[Path(start).stem])
+    (tmp_path / value_of("-o", words)).parent.mkdir(exist_ok=True)
     monkeypatch.chdir(tmp_path)
     outcome = run(*shortened(words))
     assert outcome.exit_code == 0, outcome.stderr
