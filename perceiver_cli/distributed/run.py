@@ -107,6 +107,9 @@ def run(
     """
     model, modality = settings.get("model"), settings.get("modality", "auto")
     strict = settings.get("strict", False)
+    read_options = ReadOptions(
+        timeline=settings.get("timeline", False), windows=settings.get("windows")
+    )
     options = {"attention": attention, **settings, "modality": modality, "strict": strict}
     with connected(address) as resources:
         output.prepare(run_fingerprint(model, options))
@@ -117,9 +120,6 @@ def run(
         rows = [pickle.dumps(chunk, protocol=5) for chunk in to_do]
         if rows:
             output.mark_incomplete()
-            read_options = ReadOptions(
-                timeline=settings.get("timeline", False), windows=settings.get("windows")
-            )
             decode = Decode(model, modality, strict, read_options, timeout, file_filter)
             on_each: ClassifierSettings = {
                 **settings,

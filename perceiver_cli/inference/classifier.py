@@ -113,8 +113,7 @@ class Classifier:
         check_whole("windows", windows, 1)
         if isinstance(classes, str):
             raise UsageError(f"classes is a list of names, such as [{classes!r}]")
-        if timeline and windows:
-            raise UsageError("timeline reads all of a file, windows a part: choose one")
+        read_options = ReadOptions(timeline=timeline, windows=windows)
         self.batch_size = batch_size
         self.timeout = timeout
         self.device = pick_device(device)
@@ -130,7 +129,6 @@ class Classifier:
         self._named = self._engine(registry.find(model)) if model else None
         weights = default_weights() if self._named is None else self._named.path
         check_classes(classes, weights)
-        read_options = ReadOptions(timeline=timeline, windows=windows)
         self.preparer = Preparer(
             weights, modality, strict, preview_sides, read_options=read_options
         )

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from perceiver_cli.errors import UsageError
 from perceiver_cli.media.source import Source, WindowRange
 from perceiver_cli.media.types import Media
 from perceiver_cli.media.windows import Coverage
@@ -72,12 +73,19 @@ class ReadOptions:
         timeline: Whether all files are, whatever their length.
         windows: Evenly spaced windows to read of each instead; None: as many as the recipe says.
         hop_s: Seconds from one window to the next where a file is read whole; None: half a window.
+
+    Raises:
+        UsageError: Both timeline and windows are given.
     """
 
     whole: bool = True
     timeline: bool = False
     windows: int | None = None
     hop_s: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.timeline and self.windows:
+            raise UsageError("timeline reads all of a file, windows a part: choose one")
 
     def coverage(self, window_s: float, whole_s: float, part: WindowRange | None) -> Coverage:
         """What a loader has to read.
