@@ -30,9 +30,9 @@ class ReportPage:
 
     def __init__(self, path: Path) -> None:
         # Checked now, not after an hour of work.
-        if is_file(path) and path.suffix.lower() not in _ENDINGS:
-            raise UsageError(f"{path}: end it in one of {', '.join(_ENDINGS)}")
         if is_file(path):
+            if path.suffix.lower() not in _ENDINGS:
+                raise UsageError(f"{path}: end it in one of {', '.join(_ENDINGS)}")
             check_writable(path)
         self.path = path
         self._cards: list[Card] = []
