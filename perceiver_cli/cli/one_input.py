@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def one_source(path: str) -> Source:
     """The source that an argument names: what named_source takes, or "-" for standard input."""
     from perceiver_cli.inputs.named_sources import named_source
-    from perceiver_cli.inputs.paths import STDIN
+    from perceiver_cli.inputs.names import STDIN
     from perceiver_cli.media.source import Source
 
     return Source(path, sys.stdin.buffer.read()) if path == STDIN else named_source(path)

@@ -77,7 +77,7 @@ def report(
     from perceiver_cli.cli.progress import Bar
     from perceiver_cli.cli.report_page import ReportPage
     from perceiver_cli.errors import UsageError
-    from perceiver_cli.inputs.paths import STDIN
+    from perceiver_cli.inputs.names import STDIN
     from perceiver_cli.report.words import count, display_path
 
     if records != STDIN:
@@ -107,7 +107,7 @@ def report(
 
 def _read(records: str) -> list[Result]:
     from perceiver_cli.errors import UsageError
-    from perceiver_cli.inputs.paths import STDIN
+    from perceiver_cli.inputs.names import STDIN
     from perceiver_cli.report.records import read_records
 
     if records == STDIN:

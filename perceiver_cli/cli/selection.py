@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 from perceiver_cli.inputs.filters import FileFilter
 from perceiver_cli.inputs.folders import folders_in
-from perceiver_cli.inputs.names import archive_kind, is_url
+from perceiver_cli.inputs.names import STDIN, archive_kind, is_url
 from perceiver_cli.inputs.paths import (
-    STDIN,
     Input,
     find_inputs,
     found_files,

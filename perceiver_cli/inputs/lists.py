@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from perceiver_cli.inputs.names import STDIN
+
 _BLOCK = 2**16
 
 
@@ -21,7 +23,7 @@ def read_list(files_from: str, null: bool) -> Iterator[str]:
         OSError: The list cannot be read.
     """
     separator = b"\0" if null else b"\n"
-    if files_from == "-":
+    if files_from == STDIN:
         # Without Python's buffer, which cannot be closed while another thread waits for its lock.
         stream = getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
         yield from _names(stream, separator)

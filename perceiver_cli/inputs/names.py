@@ -11,6 +11,9 @@ import os
 import re
 from typing import Literal, NamedTuple
 
+# Standard input, in place of a path.
+STDIN = "-"
+
 ArchiveKind = Literal["tar", "zip"]
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")

@@ -17,14 +17,19 @@ from perceiver_cli.inputs.filters import FileFilter
 from perceiver_cli.inputs.folders import walk
 from perceiver_cli.inputs.lists import read_list
 from perceiver_cli.inputs.named_sources import named_source
-from perceiver_cli.inputs.names import ArchiveKind, archive_kind, is_url, scheme_of, split_member
+from perceiver_cli.inputs.names import (
+    STDIN,
+    ArchiveKind,
+    archive_kind,
+    is_url,
+    scheme_of,
+    split_member,
+)
 from perceiver_cli.inputs.patterns import expand_pattern
 from perceiver_cli.inputs.remote import RemoteSource
 from perceiver_cli.inputs.remote_folders import expand_url, is_remote_folder, walk_remote
 from perceiver_cli.media.limits import MAX_PIPE_BYTES
 from perceiver_cli.media.source import Source
-
-STDIN = "-"
 
 # Folder of the pipes of a shell's <(command).
 _OPEN_FILES = ("/dev/fd/", "/proc/self/fd/")

@@ -6,10 +6,7 @@ import math
 import textwrap
 from typing import Any
 
-from perceiver_cli.inputs.names import without_credentials
-
-STDIN = "-"
-
+from perceiver_cli.inputs.names import STDIN, without_credentials
 
 # Characters that end a line or change the order in which text is shown.
 _MISLEADING = frozenset(

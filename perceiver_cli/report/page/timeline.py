@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from perceiver_cli.inputs.names import STDIN
 from perceiver_cli.report.events_table import clock
-from perceiver_cli.report.words import STDIN, count, display_path, escape_controls
+from perceiver_cli.report.words import count, display_path, escape_controls
 from perceiver_cli.results import Classification
 
 # Maximum number of labels on a card's time-line, by total duration; and of events of each.
