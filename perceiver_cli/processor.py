@@ -13,6 +13,10 @@ from pathlib import Path
 
 # Each of these sets how OpenMP's threads wait for work.
 _WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "KMP_LIBRARY")
+# Waiting threads look this often whether there is work, then they sleep. If they slept at once, a
+# model's many short steps would wait for them to wake up; if they looked for longer, they would
+# take a core from other processes. Other OpenMP libraries than GNU's ignore GOMP_SPINCOUNT.
+_WAIT = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "1000"}
 _COUNTS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -25,12 +29,12 @@ def usable_cores() -> int:
 def thread_settings(environment: Mapping[str, str]) -> dict[str, str]:
     """Variables to add to an environment before torch is imported.
 
-    Waiting threads sleep; by default they spin and keep a core busy. There are no more threads than
+    Waiting threads soon sleep; by default they keep a core busy. There are no more threads than
     cores, of which a container may have fewer than its machine. Existing variables are not changed.
     """
     settings: dict[str, str] = {}
     if not any(name in environment for name in _WAITING):
-        settings["OMP_WAIT_POLICY"] = "passive"
+        settings |= _WAIT
     if usable_cores() < _cores() and not any(name in environment for name in _COUNTS):
         settings["OMP_NUM_THREADS"] = str(usable_cores())
     return settings

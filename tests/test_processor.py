@@ -103,19 +103,22 @@ def test_usable_cores_are_no_more_than_the_affinity():
         os.sched_setaffinity(0, before)
 
 
+WAIT = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "1000"}
+
+
 @pytest.mark.parametrize(
     ("limit", "environment", "settings"),
     [
-        (None, {}, {"OMP_WAIT_POLICY": "passive"}),
-        (2.0, {}, {"OMP_WAIT_POLICY": "passive", "OMP_NUM_THREADS": "2"}),
-        (2.0, {"OMP_NUM_THREADS": "5"}, {"OMP_WAIT_POLICY": "passive"}),
-        (2.0, {"MKL_NUM_THREADS": "5"}, {"OMP_WAIT_POLICY": "passive"}),
+        (None, {}, WAIT),
+        (2.0, {}, WAIT | {"OMP_NUM_THREADS": "2"}),
+        (2.0, {"OMP_NUM_THREADS": "5"}, WAIT),
+        (2.0, {"MKL_NUM_THREADS": "5"}, WAIT),
         (None, {"OMP_WAIT_POLICY": "active"}, {}),
         (None, {"GOMP_SPINCOUNT": "1000"}, {}),
         (None, {"KMP_BLOCKTIME": "200"}, {}),
     ],
 )
-def test_threads_wait_asleep_unless_the_user_says_otherwise(
+def test_waiting_threads_soon_sleep_unless_the_user_says_otherwise(
     monkeypatch, limit, environment, settings
 ):
     monkeypatch.setattr(processor, "_cores", lambda: 8)

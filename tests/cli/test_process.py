@@ -32,15 +32,15 @@ cli.main()
 
 
 @pytest.mark.parametrize(
-    ("own", "policy"),
+    ("own", "policy", "spins"),
     [
-        ({}, "passive"),
-        ({"OMP_WAIT_POLICY": "active"}, "active"),
-        ({"GOMP_SPINCOUNT": "5"}, None),
-        ({"KMP_BLOCKTIME": "5"}, None),
+        ({}, "passive", "1000"),
+        ({"OMP_WAIT_POLICY": "active"}, "active", None),
+        ({"GOMP_SPINCOUNT": "5"}, None, "5"),
+        ({"KMP_BLOCKTIME": "5"}, None, None),
     ],
 )
-def test_waiting_threads_sleep_unless_the_user_says_otherwise(own, policy):
+def test_waiting_threads_soon_sleep_unless_the_user_says_otherwise(own, policy, spins):
     environment = {
         name: value
         for name, value in os.environ.items()
@@ -56,6 +56,7 @@ def test_waiting_threads_sleep_unless_the_user_says_otherwise(own, policy):
     seen, torch_is_there = json.loads(done.stdout)
     assert not torch_is_there
     assert seen["OMP_WAIT_POLICY"] == policy
+    assert seen["GOMP_SPINCOUNT"] == spins
     assert {name: seen[name] for name in own} == own
 
 
