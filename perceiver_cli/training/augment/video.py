@@ -34,7 +34,8 @@ class VideoAugmentation(Augmentation):
         """See Augmentation."""
         choice = float(torch.rand(()))
         audio = arrays.get("audio")
-        features, logits = {}, []
+        features: dict[str, Tensor] = {}
+        logits: list[Tensor | None] = []
         if audio is not None and 0.15 <= choice < 0.3:
             features |= self.adapter.features({"video": torch.zeros_like(arrays["video"])})
         elif audio is None or choice >= 0.3:
