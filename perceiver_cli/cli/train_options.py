@@ -132,14 +132,17 @@ StepsOption = Annotated[
     int | None, typer.Option(metavar="N", min=1, help="Limit of steps.", rich_help_panel=_LENGTH)
 ]
 BatchSizeOption = Annotated[
-    int, typer.Option(metavar="N", min=2, help="Items per step.", rich_help_panel=_MANNER)
+    int,
+    typer.Option(
+        metavar="N", min=2, max=1_000_000, help="Items per step.", rich_help_panel=_MANNER
+    ),
 ]
 RateOption = Annotated[
     float,
     typer.Option(
         metavar="X",
         min=0,
-        callback=_check_finite,
+        max=1,
         help="Peak learning rate.",
         rich_help_panel=_MANNER,
     ),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, closing, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from perceiver_cli.adapters.base import Adapter
 from perceiver_cli.atomic import atomic_write
 from perceiver_cli.checkpoints.format import parameter_name
+from perceiver_cli.errors import UsageError
 from perceiver_cli.model.perceiver import Perceiver
 from perceiver_cli.training.batches import Batch, Batches
 from perceiver_cli.training.data.cache import Cache
@@ -108,7 +110,13 @@ class Training:
 
         Raises:
             OSError: The state cannot be saved.
+            UsageError: The loss or a weight is no longer finite, or a step needs more memory than
+                there is. The state that was saved before stays.
         """
+        with _memory_error_in_words(self.hyperparameters.batch_size):
+            self._run(on_step)
+
+    def _run(self, on_step: Callable[[Progress], None]) -> None:
         self._restore()
         self.model.train()
         schedulers = [
@@ -130,6 +138,7 @@ class Training:
                 share = self._progress(self.step)
                 if share == 1 or self.step % self._report_every == 0:
                     shown = float(loss)  # waits for the device
+                    self._check_finite(math.isfinite(shown), "loss is")
                     now = time.monotonic()
                     speed = (
                         (self.step - reported)
@@ -182,7 +191,16 @@ class Training:
             return nullcontext()
         return torch.autocast(self.device.type, getattr(torch, self.hyperparameters.precision))
 
+    def _check_finite(self, finite: bool, what: str) -> None:
+        if not finite:
+            raise UsageError(
+                f"the {what} not finite after step {self.step}: "
+                "train with a lower --rate or --decay"
+            )
+
     def _save(self) -> None:
+        finite = all(bool(weight.isfinite().all()) for weight in self.model.parameters())
+        self._check_finite(finite, "weights are")
         tensors: dict[str, Tensor] = {}
         for name, value in self.model.state_dict().items():
             tensors[f"model/{name}"] = value.contiguous()
@@ -226,3 +244,18 @@ class Training:
         self.step = int(where["step"])
         self.average.n_averaged.fill_(self.step)
         self.elapsed_s = float(where["elapsed_s"])
+
+
+@contextmanager
+def _memory_error_in_words(batch_size: int) -> Iterator[None]:
+    """Raises UsageError where memory does not suffice for a batch."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        # On the processor torch has no class of its own for this.
+        of_a_class = isinstance(error, (MemoryError, torch.OutOfMemoryError))
+        if not of_a_class and "DefaultCPUAllocator" not in str(error):
+            raise
+        raise UsageError(
+            f"too little memory to train on {batch_size} items a step: use a smaller --batch-size"
+        ) from None

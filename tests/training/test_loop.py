@@ -7,6 +7,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from perceiver_cli.adapters import build_adapter
+from perceiver_cli.errors import UsageError
 from perceiver_cli.modalities import part
 from perceiver_cli.model.config import PerceiverConfig
 from perceiver_cli.model.perceiver import Perceiver
@@ -118,6 +119,22 @@ def test_half_written_state_is_never_seen(tmp_path):
     again = new_training(tmp_path)
     again.run(lambda progress: None)
     assert again.step == 12
+
+
+def test_weights_that_are_not_finite_are_not_saved(tmp_path):
+    """The loss of the last step is that of the weights before it."""
+    training = new_training(tmp_path, steps=2, decay=1e300)
+    losses = []
+    with pytest.raises(UsageError, match=r"weights are not finite after step 2: .* --rate"):
+        training.run(lambda progress: losses.append(progress.loss))
+    assert np.isfinite(losses).all()
+    assert not training.state_file.exists()
+
+
+def test_a_batch_beyond_the_memory_is_told_in_one_line(tmp_path):
+    training = new_training(tmp_path, batch_size=10**15)
+    with pytest.raises(UsageError, match=r"too little memory to train on .* smaller --batch-size"):
+        training.run(lambda progress: None)
 
 
 def test_training_learns(tmp_path):

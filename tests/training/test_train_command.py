@@ -215,6 +215,14 @@ def test_another_modality_gives_its_latent_transformers(pictures, tmp_path, run,
         (["--minutes", "inf"], "perceiver: --minutes inf is no finite number\n"),
         (["--steps", 1, "--mixup", "nan"], "perceiver: --mixup nan is no number\n"),
         (["--steps", 1, "--rate", "-1"], "perceiver: --rate -1 is too small: at least 0 is wanted"),
+        (
+            ["--steps", 1, "--rate", "1e300"],
+            "perceiver: --rate 1e300 is too large: at most 1 is wanted\n",
+        ),
+        (
+            ["--steps", 1, "--batch-size", 10**12],
+            "perceiver: --batch-size 1000000000000 is too large: at most 1000000 is wanted\n",
+        ),
         (["--steps", 1, "--decay", "-1"], "perceiver: --decay -1 is too small"),
         (
             ["--steps", 1, "--seed", "99999999999999999999"],
@@ -286,6 +294,23 @@ def test_nothing_held_out_is_said(pictures, tmp_path, run):
     outcome = train(run, pictures, tmp_path / "own.safetensors", "--hold-out", 0)
     assert outcome.exit_code == 0
     assert "no file was held out" in outcome.stderr
+
+
+def test_a_training_that_diverges_ends_with_one_line_and_keeps_its_state(pictures, tmp_path, run):
+    target = tmp_path / "own.safetensors"
+    assert train(run, pictures, target).exit_code == 0
+    kept = [target, tmp_path / "own.run" / "state.safetensors"]
+    before = [path.read_bytes() for path in kept]
+    outcome = train(run, pictures, target, "--steps", 9, "--rate", 1, "--decay", 1e200)
+    assert outcome.exit_code == 2
+    assert re.search(
+        r"^perceiver: the (loss is|weights are) not finite after step \d: "
+        r"train with a lower --rate or --decay\n\Z",
+        outcome.stderr,
+        re.MULTILINE,
+    )
+    assert [path.read_bytes() for path in kept] == before
+    assert train(run, pictures, target, "--steps", 3).exit_code == 0
 
 
 def move_all(source, target):
