@@ -17,6 +17,7 @@ def doctor() -> None:
     # A machine without a GPU is no reason for a warning.
     warnings.simplefilter("ignore")
 
+    from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
 
@@ -24,7 +25,7 @@ def doctor() -> None:
     from perceiver_cli.cli import environment
     from perceiver_cli.cli.exit_codes import BAD_WEIGHTS
     from perceiver_cli.inference.verification import check_all
-    from perceiver_cli.report.terminal import console_for, show
+    from perceiver_cli.report.terminal import console_for, room_for, show
 
     checks = list(check_all())
     problems = [check.problem for check in checks if check.problem]
@@ -46,7 +47,9 @@ def doctor() -> None:
         table.add_column(overflow="fold")
         for name, value in rows:
             table.add_row(f"  {name}", Text(value))
-        show(console, table)
+        names = max(12, *(cell_len(f"  {name}") for name, _ in rows))
+        with room_for(console, names + 2 + max(cell_len(value) for _, value in rows)):
+            show(console, table)
     for problem in problems:
         console.print(Text(f"  FAILED  {problem}", style="red"), soft_wrap=True)
     if problems:

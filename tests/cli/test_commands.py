@@ -159,6 +159,16 @@ def test_doctor(run, bundle):
         assert re.search(rf"{precision} +(native|emulated)", outcome.stdout)
 
 
+def test_doctor_folds_lines_only_where_they_have_to_fit(run, bundle, monkeypatch):
+    from perceiver_cli.cli import environment
+
+    codecs = ", ".join(f"codec number {number}" for number in range(40))
+    monkeypatch.setattr(environment, "codecs", lambda: [("pictures", codecs)])
+    assert f"  pictures    {codecs}\n" in run("doctor").stdout
+    monkeypatch.setenv("COLUMNS", "60")
+    assert max(map(len, run("doctor").stdout.splitlines())) <= 60
+
+
 def test_demo_classifies_every_sample(run, bundle, tmp_path, monkeypatch):
     make_picture(tmp_path / "picture.jpg")
     make_sound(tmp_path / "sound.wav")
