@@ -40,9 +40,17 @@ def is_stdout(path: Path) -> bool:
 
 def is_file(path: Path) -> bool:
     """Whether an output is a file, or will be: no stream, pipe, device or folder."""
-    if is_stdout(path) or str(path).startswith(_OPEN_FILES):
+    if is_stdout(path) or _descriptor(path) is not None:
         return False
     return path.is_file() or not path.exists()
+
+
+def _descriptor(path: Path) -> int | None:
+    """The number of an open file from its name: 2 for /dev/stderr, 3 for /dev/fd/3."""
+    if str(path) == "/dev/stderr":
+        return 2
+    folder, slash, name = str(path).rpartition("/")
+    return int(name) if folder + slash in _OPEN_FILES and name.isdecimal() else None
 
 
 def check_writable(path: Path) -> None:
@@ -71,7 +79,7 @@ def open_output(path: Path | None, *, binary: bool = False) -> Iterator[IO[Any]]
     """A stream for results, of text unless binary; None, "-" and /dev/stdout are standard output.
 
     A file appears when the block ends; if the block fails, what was there before stays. A link
-    stays a link, and a device or pipe is written to directly.
+    stays a link. A device, a pipe or what the process has open is written to directly.
 
     Raises:
         UsageError: The file cannot be written, or standard output is closed.
@@ -101,9 +109,12 @@ def open_output(path: Path | None, *, binary: bool = False) -> Iterator[IO[Any]]
 
 def _open(named: Path, path: Path, binary: bool) -> IO[Any]:
     """Opens `path`; errors speak of the path that the call names."""
+    descriptor = _descriptor(path)
     try:
+        # Opened by its name, an open file would lose what it holds.
+        file = path if descriptor is None else os.dup(descriptor)
         if binary:
-            return open(path, "wb")
-        return open(path, "w", encoding="utf-8", errors="backslashreplace", newline="")
+            return open(file, "wb")
+        return open(file, "w", encoding="utf-8", errors="backslashreplace", newline="")
     except OSError as error:
         raise UsageError(f"cannot write {named}: {error.strerror}") from None

@@ -131,8 +131,32 @@ def test_an_output_that_is_open_is_written_to(pictures, weights, output):
             stdout=out, stderr=subprocess.PIPE, check=False, timeout=60,
         )  # fmt: skip
     assert (outcome.returncode, outcome.stderr) == (0, b"")
-    assert Path("out").read_text().endswith("\n")
-    assert "0.png\t" in Path("out").read_text()
+    lines = Path("out").read_text().splitlines()
+    assert [line.split("\t")[0] for line in lines] == ["before", "0.png"]
+
+
+@pytest.mark.parametrize(
+    ("output", "redirection"),
+    [
+        ("/dev/stdout", ">>out"),
+        ("/dev/fd/1", ">>out"),
+        ("/proc/self/fd/1", ">>out"),
+        ("/dev/fd/3", "3>>out"),
+        ("/dev/stderr", "2>>out"),
+    ],
+)
+def test_an_open_file_keeps_what_it_holds(pictures, weights, output, redirection):
+    Path("out").write_text("before\n")
+    call = f"{' '.join(COMMAND)} classify 0.png -q --model {weights['image']} --format labels"
+    subprocess.run(["bash", "-c", f"{call} -o {output} {redirection}"], check=True, timeout=60)
+    lines = Path("out").read_text().splitlines()
+    assert [line.split("\t")[0] for line in lines] == ["before", "0.png"]
+
+
+def test_a_descriptor_that_is_not_open(pictures, weights, perceiver):
+    outcome = perceiver("classify", "0.png", "--model", weights["image"], "-o", "/dev/fd/77")
+    assert outcome.returncode == 2
+    assert outcome.stderr == b"perceiver: cannot write /dev/fd/77: Bad file descriptor\n"
 
 
 def test_a_page_to_a_pipe(pictures, weights):
