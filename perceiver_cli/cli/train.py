@@ -118,6 +118,7 @@ def train(
         raise UsageError("--precision int8 has no gradients: train with float32 or bfloat16")
 
     from perceiver_cli.cli.command_line import own_command
+    from perceiver_cli.cli.output import check_replaces_no_input
     from perceiver_cli.cli.training_display import TrainingDisplay
     from perceiver_cli.modalities import serving
     from perceiver_cli.model.quantization.precision import pick_precision
@@ -125,6 +126,8 @@ def train(
     from perceiver_cli.training.run import TrainingOptions
     from perceiver_cli.training.run import train as train_folder
 
+    initial = _find_weights(init_from)
+    check_replaces_no_input(output, [str(initial)] if initial else [])
     set_up(threads, training=True)
     chosen_device = pick_device(device.value)
     chosen = pick_precision(precision.value, chosen_device)
@@ -151,7 +154,7 @@ def train(
         run=run or output.with_suffix(".run"),
         hyperparameters=hyperparameters,
         settings=_read_settings(settings or []),
-        init_from=_find_weights(init_from),
+        init_from=initial,
         hold_out=hold_out,
         groups=groups,
         teacher=teacher,

@@ -170,6 +170,19 @@ def test_own_classes_from_given_weights(pictures, tmp_path, run, weights):
     assert info["card"]["from"]["name"] == load_checkpoint(weights["image"]).header.name
 
 
+def test_the_weights_that_a_training_starts_from_are_not_replaced(pictures, tmp_path, run, weights):
+    own = tmp_path / "own.safetensors"
+    own.write_bytes(weights["image"].read_bytes())
+    (tmp_path / "link.safetensors").symlink_to(own)
+    before = own.read_bytes()
+    for output in (own, tmp_path / "link.safetensors"):
+        outcome = train(run, pictures, output, "--from", own)
+        assert outcome.exit_code == 2
+        line = f"perceiver: {output} is an input, which the output would replace\n"
+        assert outcome.stderr == line
+    assert own.read_bytes() == before
+
+
 def test_a_teacher_of_pictures_may_have_features_that_are_not_read(pictures, tmp_path, run):
     lines = [f"{name}/{number}.png" for name in ("blue", "red") for number in range(6)]
     teacher = write_teacher(tmp_path / "teacher", lines, np.zeros((12, 2, 1, 1)))
