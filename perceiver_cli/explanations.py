@@ -85,7 +85,7 @@ class WindowMaps:
         return found
 
     @property
-    def stretch(self) -> tuple[float, float] | None:
+    def span_s(self) -> tuple[float, float] | None:
         """Start and end of the window in seconds; None for what has no time.
 
         Without sound, those of a video's first and last frame.

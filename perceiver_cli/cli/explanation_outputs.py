@@ -138,7 +138,10 @@ def _show(explanation: Explanation) -> None:
 
     console = console_for(sys.stdout)
     console.print()
-    show_blocks(console, thumbnail(explanation, 2 * _COLUMNS).heat, _COLUMNS, _ROWS)
+    pictures = thumbnail(explanation, 2 * _COLUMNS)
+    show_blocks(console, pictures.heat, _COLUMNS, _ROWS)
+    if pictures.caption:
+        show_sentence(console, pictures.caption, "dim")
     show_sentence(console, explanation.about, "dim")
 
 

@@ -1,6 +1,7 @@
 """classify --explain, --show and --report, and the report command."""
 
 import json
+import re
 import shutil
 import sys
 
@@ -80,6 +81,20 @@ def test_the_picture_of_a_sound_says_which_seconds_it_shows(
     assert run("classify", tmp_path / "short.wav", *films, "--explain", tmp_path).exit_code == 0
     assert [words.partition(" of ")[2] for words in written] == ["0.5 s", "1 s"]
     assert written[0] == "0 s to 0.5 s of 0.5 s"
+
+
+def test_heat_in_the_terminal_and_on_the_page_says_which_seconds_it_shows(
+    run, bundle, media, tmp_path
+):
+    sound = make_sound(tmp_path / "long.wav", 2.5)
+    page = tmp_path / "page.html"
+    outcome = run("classify", sound, media["image"], "--show", "--report", page)
+    written = re.findall(r"^\d.* s to .*", outcome.stdout, re.MULTILINE)
+    assert written == re.findall(r">(\d[^<]* s to [^<]*)<", page.read_text())
+    result = read_result(json.loads(run("classify", sound, "--jsonl").stdout))
+    shown = result.segments[result.clearest_segment]
+    start, end = f"{shown['start_s']:g}", f"{shown['end_s']:g}"
+    assert written == [f"{start} s to {end} s of 2.5 s: the window with the clearest answer"]
 
 
 def test_every_modality_has_a_picture(run, bundle, media, tmp_path, monkeypatch):

@@ -72,6 +72,7 @@ class Card:
         plain: The thumbnail as a data: URL.
         heat: The thumbnail under its heat map as a data: URL.
         size: (width, height) of both thumbnails in pixels.
+        shown: Which seconds of a sound or film they show.
         timeline: The events over time.
     """
 
@@ -91,6 +92,7 @@ class Card:
     plain: str = ""
     heat: str = ""
     size: tuple[int, int] = (0, 0)
+    shown: str = ""
     timeline: Markup = field(default_factory=Markup)
 
     @property
@@ -140,6 +142,7 @@ def card(
         plain=_address(pictures.plain) if pictures else "",
         heat=_address(pictures.heat) if pictures else "",
         size=pictures.plain.shape[1::-1] if pictures else (0, 0),
+        shown=pictures.caption if pictures else "",
         timeline=Markup(timeline(result, folder, _timeline_template().render)),
     )
 

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from perceiver_cli.explanations import Explanation, PictureMap
 from perceiver_cli.report.pictures.colours import BACKGROUND, INK, Scale, heat_on_crop
-from perceiver_cli.report.pictures.thumbnail import shown_window, thumbnail
+from perceiver_cli.report.pictures.thumbnail import thumbnail
 
 ENDING = ".jpg"
 
@@ -44,8 +44,8 @@ def overlay(explanation: Explanation) -> bytes:
     else:
         both = thumbnail(explanation, _SIDE)
         drawn = np.concatenate([both.plain, both.heat], _direction(both.plain))
-        if words := _time_in_words(explanation):
-            drawn = np.concatenate([drawn, _line_of_text(words, drawn.shape[1])])
+        if both.caption:
+            drawn = np.concatenate([drawn, _line_of_text(both.caption, drawn.shape[1])])
     return _small_jpeg(drawn)
 
 
@@ -56,19 +56,6 @@ def _own_size(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     if wanted == pixels.shape[1::-1]:
         return pixels
     return np.asarray(Image.fromarray(pixels).resize(wanted, Image.Resampling.BILINEAR))
-
-
-def _time_in_words(explanation: Explanation) -> str:
-    """Which seconds of a sound or film are shown; empty for what has no time."""
-    stretch = shown_window(explanation).stretch
-    if stretch is None:
-        return ""
-    start, end = (f"{second:.2f}".rstrip("0").rstrip(".") for second in stretch)
-    total = explanation.result.input.get("duration_s")
-    of_all = f" of {total:g} s" if total else ""
-    several = len(explanation.result.segments) > 1
-    why = ": the window with the clearest answer" if several else ""
-    return f"{start} s to {end} s{of_all}{why}"
 
 
 def _line_of_text(words: str, width: int) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
@@ -33,10 +33,12 @@ class Thumbnail:
     Attributes:
         plain: The file itself, uint8 [height, width, 3].
         heat: The same with the last map as a heat map, uint8 [height, width, 3].
+        caption: Which seconds of a sound or film it shows; empty for what has no time.
     """
 
     plain: np.ndarray
     heat: np.ndarray
+    caption: str = ""
 
 
 def thumbnail(explanation: Explanation, side: int) -> Thumbnail:
@@ -48,23 +50,31 @@ def thumbnail(explanation: Explanation, side: int) -> Thumbnail:
         explanation: What is shown.
         side: The longer side of a picture or shape in pixels; sounds and videos are twice as wide.
     """
-    window = shown_window(explanation)
+    window = _shown_window(explanation)
     scale = Scale.over(attribution.values[-1] for attribution in window.maps.values())
     drawn: Thumbnail = modalities.part(explanation.result.modality, "thumbnail")(
         explanation, window, scale, side
     )
-    return drawn
+    return replace(drawn, caption=_caption(explanation, window))
 
 
-def shown_window(explanation: Explanation) -> WindowMaps:
-    """The window that a thumbnail shows.
-
-    Args:
-        explanation: What is shown.
-    """
+def _shown_window(explanation: Explanation) -> WindowMaps:
+    """The window that a thumbnail shows."""
     # The explanation of a long file has its clearest window only.
     several = len(explanation.windows) > 1
     return explanation.windows[explanation.result.clearest_segment if several else 0]
+
+
+def _caption(explanation: Explanation, window: WindowMaps) -> str:
+    """ "2 s to 4 s of 10 s: the window with the clearest answer"."""
+    if window.span_s is None:
+        return ""
+    start, end = (f"{second:.2f}".rstrip("0").rstrip(".") for second in window.span_s)
+    total = explanation.result.input.get("duration_s")
+    of_all = f" of {total:g} s" if total else ""
+    several = len(explanation.result.segments) > 1
+    why = ": the window with the clearest answer" if several else ""
+    return f"{start} s to {end} s{of_all}{why}"
 
 
 def picture_thumbnail(
