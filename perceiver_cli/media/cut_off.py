@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import BinaryIO, Literal, NamedTuple
 
 from perceiver_cli.media.boxes import placed_boxes
+from perceiver_cli.media.mpeg_end import program_is_whole, transport_is_whole
 from perceiver_cli.media.ogg import is_ended
 from perceiver_cli.media.riff import riff_chunks
 from perceiver_cli.media.source import Source
@@ -42,12 +43,14 @@ def cut_off_note(source: Source, format: str, kind: Literal["sound", "film"]) ->
 
     Args:
         source: The file.
-        format: detect's name for its format; of one that states no length there is no note.
+        format: detect's name for its format. There is no note if it tells neither a length nor an
+            end.
         kind: What it is called.
     """
-    if format == "ogg":
+    if format in _ENDINGS:
         with source.open() as stream:
-            return () if is_ended(stream) else (f"the {kind} is cut off: its end is missing",)
+            whole = _ENDINGS[format](stream)
+        return () if whole else (f"the {kind} is cut off: its end is missing",)
     if format not in _PLACES:
         return ()
     with source.open() as stream:
@@ -178,6 +181,13 @@ def _read_at(stream: BinaryIO, position: int, size: int) -> bytes:
     stream.seek(position)
     return stream.read(size)
 
+
+# Formats without a stated length -> whether their last packet is whole.
+_ENDINGS: dict[str, Callable[[BinaryIO], bool]] = {
+    "ogg": is_ended,
+    "ts": transport_is_whole,
+    "mpeg": program_is_whole,
+}
 
 _PLACES: dict[str, Callable[[BinaryIO], Place | None]] = {
     "wav": _wave,

@@ -115,6 +115,29 @@ def test_a_recording_may_begin_and_end_anywhere(tmp_path):
         assert notes(stream[188 * begin : 188 * end], "a.ts") == ()
 
 
+MPEG_STREAMS = {
+    "a.ts": {},
+    "a.m2ts": {"format": "mpegts", "options": {"mpegts_m2ts_mode": "1"}},
+    "constant.ts": {"options": {"muxrate": "2000000"}},
+    "a.mpg": {"pictures": "mpeg2video", "sound": "mp2"},
+    "a.vob": {"pictures": "mpeg2video", "sound": "ac3", "format": "dvd"},
+    "a.mpeg": {"pictures": "mpeg1video", "sound": "mp2", "format": "vcd"},
+}
+
+
+@pytest.mark.parametrize("name", MPEG_STREAMS)
+def test_mpeg_streams_that_end_within_a_packet(tmp_path, name):
+    content = samples.make_av(tmp_path / name, 2, **MPEG_STREAMS[name]).read_bytes()
+    for tail in (b"", b"TAG".ljust(128, b"\0"), bytes(5000)):
+        assert notes(content + tail, name) == ()
+    format = detect(Source(name, content)).format
+    ends = range(len(content) // 2, len(content), 1009)
+    told = [cut_off_note(Source(name, content[:end]), format, "film") for end in ends]
+    # A few of them are ends of packets.
+    assert told.count(("the film is cut off: its end is missing",)) >= 0.9 * len(ends)
+    assert notes(content[: len(content) // 2 + 50], name)
+
+
 @pytest.fixture(scope="module")
 def noisy() -> np.ndarray:
     """Ten seconds that FLAC cannot pack into few blocks."""
