@@ -79,7 +79,7 @@ def verify(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[NAME|FILE]...",
+            metavar="NAME|FILE",
             help="The weights.  [default: all at hand]",
             show_default=False,
         ),
