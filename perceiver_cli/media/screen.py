@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import math
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,37 +47,45 @@ class ShownFrames(NamedTuple):
     size: tuple[int, int]
 
 
-def decode_frames(
-    source: Source,
-    format: str,
-    extent: Extent,
-    wanted: npt.NDArray[np.float64],
-    sides: tuple[int, ...],
-    damage: Damage,
-) -> ShownFrames | None:
+@dataclass(frozen=True)
+class FrameRequest:
+    """Which frames of a film to decode.
+
+    Attributes:
+        source: The file.
+        format: detect's name for its format.
+        extent: The extent of its pictures or sound.
+        times_s: float64 [T], when the frames are on screen, in seconds from the extent's start.
+        sides: The shorter sides that every frame is reduced to.
+        damage: Counts what cannot be decoded.
+    """
+
+    source: Source
+    format: str
+    extent: Extent
+    times_s: npt.NDArray[np.float64]
+    sides: tuple[int, ...]
+    damage: Damage
+
+
+def decode_frames(request: FrameRequest) -> ShownFrames | None:
     """The frames on screen at the requested times, or None if none can be decoded."""
     found = None
+    first = request.times_s[0]
     for margin in _SEEK_MARGINS_S:
-        found = _decode_once(source, format, extent, wanted, sides, damage, margin)
+        found = _decode_once(request, margin)
         if found and math.prod(found.size) > _LARGE:
             # PyAV's objects refer to each other, and would keep the decoder's frames for a while.
             gc.collect()
-        if wanted[0] <= margin or (found and found.times_s[0] <= wanted[0] + _ROUNDING_S):
+        if first <= margin or (found and found.times_s[0] <= first + _ROUNDING_S):
             break
     return found
 
 
-def _decode_once(
-    source: Source,
-    format: str,
-    extent: Extent,
-    wanted: npt.NDArray[np.float64],
-    sides: tuple[int, ...],
-    damage: Damage,
-    margin: float,
-) -> ShownFrames | None:
+def _decode_once(request: FrameRequest, margin: float) -> ShownFrames | None:
     """As decode_frames; decodes from `margin` seconds before the first of the times."""
-    with open_container(source, format) as container:
+    extent, wanted = request.extent, request.times_s
+    with open_container(request.source, request.format) as container:
         stream = picture_stream(container)
         if stream is None:
             return None
@@ -85,9 +94,9 @@ def _decode_once(
             # Every thread holds a frame.
             stream.codec_context.thread_count = _THREADS_FOR_LARGE
         begin = extent.start_s + wanted[0] - margin
-        timed = frames_from(container, stream, begin, extent, damage)
+        timed = frames_from(container, stream, begin, extent, request.damage)
         shown = _on_screen(((time - extent.start_s, frame) for time, frame in timed), wanted)
-        return _reduced(shown, _pixel_aspect(stream), sides)
+        return _reduced(shown, _pixel_aspect(stream), request.sides)
 
 
 def _reduced(

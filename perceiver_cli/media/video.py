@@ -35,7 +35,7 @@ from perceiver_cli.media.mixing import to_mono
 from perceiver_cli.media.packets import Damage
 from perceiver_cli.media.pixels import check_size
 from perceiver_cli.media.samplebuffer import decode_samples
-from perceiver_cli.media.screen import decode_frames
+from perceiver_cli.media.screen import FrameRequest, decode_frames
 from perceiver_cli.media.source import Source
 from perceiver_cli.media.specs import VideoSpec
 from perceiver_cli.media.types import Video, VideoWindow
@@ -106,7 +106,8 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
         span = min(spec.window_s, extent.duration_s)
         last = min(start + span - length, extent.last_s - extent.start_s)
         wanted = frame_times(start, max(start, last), spec.frames)
-        found = decode_frames(source, format, extent, wanted, spec.sides, damage["pictures"])
+        request = FrameRequest(source, format, extent, wanted, spec.sides, damage["pictures"])
+        found = decode_frames(request)
         if found is None:
             continue
         width, height = found.size
