@@ -11,11 +11,11 @@ import numpy.typing as npt
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.codecs import undecodable
 from perceiver_cli.media.containers import has_pictures, open_container, picture_stream
-from perceiver_cli.media.cut_off import cut_off_note
+from perceiver_cli.media.cut_off import cut_off_note, wave_cut_off_note
 from perceiver_cli.media.library_errors import wrap_errors
 from perceiver_cli.media.mixing import full_scale, scale_note, to_mono
 from perceiver_cli.media.ogg import chain_links
-from perceiver_cli.media.riff import with_padding
+from perceiver_cli.media.riff import wave_layout, with_padding
 from perceiver_cli.media.samplebuffer import Samples
 from perceiver_cli.media.sound_readers import AvReader, SndfileReader, SoundReader
 from perceiver_cli.media.source import Source
@@ -55,9 +55,12 @@ def load_sound(source: Source, format: str, spec: SoundSpec) -> Sound:
             MAX_RATE.
     """
     if format == "wav":
-        source = with_padding(source)
+        layout = wave_layout(source)
+        notes = wave_cut_off_note(source, layout)
+        source = with_padding(source, layout)
+    else:
+        notes = cut_off_note(source, format, "sound")
     links = chain_links(source) if format == "ogg" else [source]
-    notes = cut_off_note(source, format, "sound")
     if format not in SNDFILE_FORMATS:
         notes += _hidden_note(source, format)
         return _load([AvReader(link, format) for link in links], spec, notes)

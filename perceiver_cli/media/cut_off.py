@@ -10,7 +10,7 @@ from typing import BinaryIO, Literal, NamedTuple
 from perceiver_cli.media.boxes import placed_boxes
 from perceiver_cli.media.mpeg_end import program_is_whole, transport_is_whole
 from perceiver_cli.media.ogg import is_ended
-from perceiver_cli.media.riff import riff_chunks
+from perceiver_cli.media.riff import WaveLayout
 from perceiver_cli.media.source import Source
 from perceiver_cli.media.xing import stated_size
 
@@ -43,8 +43,8 @@ def cut_off_note(source: Source, format: str, kind: Literal["sound", "film"]) ->
 
     Args:
         source: The file.
-        format: detect's name for its format. There is no note if it tells neither a length nor an
-            end.
+        format: detect's name for its format, not "wav". There is no note if it tells neither a
+            length nor an end.
         kind: What it is called.
     """
     if format in _ENDINGS:
@@ -54,13 +54,26 @@ def cut_off_note(source: Source, format: str, kind: Literal["sound", "film"]) ->
     if format not in _PLACES:
         return ()
     with source.open() as stream:
-        end = stream.seek(0, os.SEEK_END)
-        stream.seek(0)
         place = _PLACES[format](stream)
-    if place is None:
+        return _note(place, stream, kind)
+
+
+def wave_cut_off_note(source: Source, layout: WaveLayout) -> tuple[str, ...]:
+    """As cut_off_note, for a WAV file.
+
+    Args:
+        source: The file.
+        layout: Its layout.
+    """
+    with source.open() as stream:
+        return _note(Place(*layout.samples) if layout.samples else None, stream, "sound")
+
+
+def _note(place: Place | None, stream: BinaryIO, kind: str) -> tuple[str, ...]:
+    if place is None or _is_unknown(place.length):
         return ()
-    held = max(0, end - place.start)
-    if _is_unknown(place.length) or held >= _SLACK * place.length:
+    held = max(0, stream.seek(0, os.SEEK_END) - place.start)
+    if held >= _SLACK * place.length:
         return ()
     how_much = f"{held / place.length:.0%} of it is there" if place.whole else "its end is missing"
     return (f"the {kind} is cut off: {how_much}",)
@@ -68,18 +81,6 @@ def cut_off_note(source: Source, format: str, kind: Literal["sound", "film"]) ->
 
 def _is_unknown(length: int) -> bool:
     return length in _UNKNOWN or length - length % 2**16 in _NEARLY_LARGEST
-
-
-def _wave(stream: BinaryIO) -> Place | None:
-    """The samples. RF64 states their size in a chunk of its own."""
-    large = None
-    for chunk in riff_chunks(stream):
-        if chunk.name == b"ds64":
-            stream.seek(chunk.start + 8)
-            large = int.from_bytes(stream.read(8), "little")
-        if chunk.name == b"data":
-            return Place(chunk.start, large or chunk.size)
-    return None
 
 
 def _avi(stream: BinaryIO) -> Place | None:
@@ -190,7 +191,6 @@ _ENDINGS: dict[str, Callable[[BinaryIO], bool]] = {
 }
 
 _PLACES: dict[str, Callable[[BinaryIO], Place | None]] = {
-    "wav": _wave,
     "avi": _avi,
     **dict.fromkeys(("mp4", "m4a", "mov", "3gp"), _iso),
     **dict.fromkeys(("mkv", "webm"), _matroska),

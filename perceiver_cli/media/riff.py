@@ -26,6 +26,31 @@ class Chunk(NamedTuple):
     padded: bool
 
 
+class WaveLayout(NamedTuple):
+    """samples: where they begin in a WAV file and their stated size in bytes; None without any.
+
+    lacking: the ends of chunks of odd sizes after which the byte is missing that belongs there.
+    """
+
+    samples: tuple[int, int] | None
+    lacking: list[int]
+
+
+def wave_layout(source: Source) -> WaveLayout:
+    """The layout of a RIFF, RF64 or BW64 file, from the headers of its chunks."""
+    samples, large, lacking = None, 0, []
+    with source.open() as stream:
+        for chunk in riff_chunks(stream):
+            if chunk.name == b"ds64":  # RF64 states the size of the samples there
+                stream.seek(chunk.start + 8)
+                large = int.from_bytes(stream.read(8), "little")
+            if chunk.name == b"data" and samples is None:
+                samples = (chunk.start, large or chunk.size)
+            if not chunk.padded:
+                lacking.append(chunk.start + chunk.size)
+    return WaveLayout(samples, lacking)
+
+
 def riff_chunks(stream: BinaryIO) -> Iterator[Chunk]:
     """The chunks of a RIFF, RF64 or BW64 file; none for another one. Reads only their headers."""
     end = stream.seek(0, os.SEEK_END)
@@ -64,19 +89,23 @@ class _Padded(Source):
         return join_parts(self.base.open(), self.parts)
 
 
-def with_padding(source: Source) -> Source:
+def with_padding(source: Source, layout: WaveLayout) -> Source:
     """A WAV file with a byte after each odd chunk, without which no decoder finds the next one.
+
+    Args:
+        source: The file.
+        layout: Its layout.
 
     Returns:
         The source itself if it has them all.
     """
+    if not layout.lacking:
+        return source
     parts: list[Part] = []
     begin = 0
+    for end in layout.lacking:
+        parts += [(begin, end - begin), b"\0"]
+        begin = end
     with source.open() as stream:
-        for chunk in riff_chunks(stream):
-            if not chunk.padded:
-                end = chunk.start + chunk.size
-                parts += [(begin, end - begin), b"\0"]
-                begin = end
         parts.append((begin, stream.seek(0, os.SEEK_END) - begin))
-    return _Padded(source.path, base=source, parts=tuple(parts)) if len(parts) > 1 else source
+    return _Padded(source.path, base=source, parts=tuple(parts))

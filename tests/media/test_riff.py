@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from perceiver_cli.media.audio import load_sound
-from perceiver_cli.media.riff import riff_chunks, with_padding
+from perceiver_cli.media.riff import riff_chunks, wave_layout, with_padding
 from perceiver_cli.media.source import Source
 from perceiver_cli.media.specs import SoundSpec
 from tests import samples
@@ -62,7 +62,7 @@ def test_a_file_that_has_them_is_read_as_it_is(parts):
     head, data = parts
     content = wave(head, chunk(b"LIST", INFO, padded=True), chunk(b"data", data))
     source = Source("a.wav", content)
-    assert with_padding(source) is source
+    assert with_padding(source, wave_layout(source)) is source
     with source.open() as stream:
         found = [(each.name, each.size, each.padded) for each in riff_chunks(stream)]
     assert found == [(b"fmt ", 16, True), (b"LIST", 17, True), (b"data", 64_000, True)]
