@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 
 from perceiver_cli.checkpoints.format import read_header
@@ -64,4 +65,10 @@ def _split(text: str, known: Collection[str]) -> Iterator[str]:
 def _trees(weights: Weights) -> list[LabelTree]:
     checkpoints = [weights] if isinstance(weights, Path) else list(weights.values())
     paths = {path for path in checkpoints if isinstance(path, Path)}
-    return [LabelTree(read_header(path).labels) for path in sorted(paths)]
+    return [_tree(path, path.stat().st_mtime_ns) for path in sorted(paths)]
+
+
+@lru_cache(maxsize=16)
+def _tree(path: Path, modified_ns: int) -> LabelTree:
+    """The labels of a checkpoint as it was at a time: a call splits names, then checks them."""
+    return LabelTree(read_header(path).labels)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from perceiver_cli.inference import chosen_classes
 from tests.samples import make_picture, make_sound
 
 
@@ -92,6 +93,19 @@ def test_names_of_classes_may_contain_commas(run, bundle, model, media, value, a
     outcome = run("classify", media["image"], *options, "--classes", value, "--jsonl")
     assert outcome.exit_code == 0, outcome.stderr
     assert json.loads(outcome.stdout)["among"] == among
+
+
+def test_labels_are_read_once_to_split_names_and_to_check_them(
+    run, model, media, tmp_path, monkeypatch
+):
+    read = []
+    real = chosen_classes.read_header
+    monkeypatch.setattr(chosen_classes, "read_header", lambda path: read.append(path) or real(path))
+    own = tmp_path / "own.safetensors"
+    own.write_bytes(model.read_bytes())
+    call = ("classify", media["image"], "--model", own, "--classes", "cat, dog", "--jsonl")
+    assert json.loads(run(*call).stdout)["among"] == ["n00", "n01"]
+    assert read == [own]
 
 
 def test_part_of_a_name_with_a_comma_is_unknown(run, model, media):
