@@ -11,7 +11,7 @@ from perceiver_cli.checkpoints.digest import run_fingerprint
 from perceiver_cli.choices import TIMEOUT_S
 from perceiver_cli.distributed.chunks import CHUNK_INPUTS, chunks
 from perceiver_cli.distributed.cluster import Resources, connected
-from perceiver_cli.distributed.stages import Decode, Predict, Write
+from perceiver_cli.distributed.stages import Decode, Predict, PredictArguments, Write
 from perceiver_cli.errors import UsageError
 from perceiver_cli.inference.settings import ClassifierSettings
 from perceiver_cli.inputs.filters import FileFilter
@@ -126,7 +126,7 @@ def run(
                 "device": "cuda" if resources.gpus else "cpu",
                 "threads": 1,
             }
-            predict = (on_each, attention, output.format)
+            predict = PredictArguments(settings=on_each, attention=attention, format=output.format)
             _execute(rows, decode, predict, Write(output), resources, counts, on_progress)
             output.drop_replaced()
         output.mark_complete()
@@ -136,13 +136,13 @@ def run(
 def _execute(
     rows: list[bytes],
     decode: Decode,
-    predict: tuple[ClassifierSettings, bool, str],
+    predict: PredictArguments,
     write: Write,
     resources: Resources,
     counts: RunCounts,
     on_progress: Callable[[RunCounts], None] | None,
 ) -> None:
-    """Runs the stages, and counts in `counts`. predict: the arguments of Predict."""
+    """Runs the stages, and counts in `counts`."""
     import ray.data
     from ray.data.exceptions import ExecutionTimeoutError
     from ray.exceptions import RayError
@@ -165,7 +165,7 @@ def _execute(
     )
     data = data.map_batches(
         Predict,
-        fn_constructor_args=predict,
+        fn_constructor_kwargs=predict,
         batch_size=None,
         batch_format="pyarrow",
         compute=pool,

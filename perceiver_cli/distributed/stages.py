@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from perceiver_cli.checkpoints import registry
 from perceiver_cli.distributed.chunks import CHUNK_INPUTS, Chunk
@@ -82,6 +82,14 @@ class Decode:
             if not _is_passed_over(item, chunk)
         ]
         return pickle.dumps((kept, len(items) - len(kept)), protocol=5)
+
+
+class PredictArguments(TypedDict):
+    """The arguments of Predict, which is made on the machines of the cluster."""
+
+    settings: ClassifierSettings
+    attention: bool
+    format: str
 
 
 class Predict:
