@@ -27,7 +27,7 @@ class PictureMap:
 class SoundMap:
     """values: float [maps, bands, steps], low frequencies first, each step `step_s` seconds long.
 
-    samples: float32 [S] of the stretch of length_s from start_s; spectrum: float [mels, frames],
+    samples: float32 [S] of length_s from start_s; spectrum: float [mels, frames],
     the log-mel picture of it over the same steps; edges_hz: float [mels + 1].
     """
 

@@ -116,11 +116,11 @@ def decode_samples(
     Returns:
         The decoded samples, fewer if the sound ends earlier.
     """
-    stretch = SampleBuffer(length_s)
+    buffer = SampleBuffer(length_s)
     for time, frame in frames_from(container, stream, start_s, extent, damage):
-        if not stretch.add(frame, time - start_s):
+        if not buffer.add(frame, time - start_s):
             break
-    return stretch
+    return buffer
 
 
 def _samples(frame: Any) -> Samples:

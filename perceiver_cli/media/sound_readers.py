@@ -136,7 +136,7 @@ class AvReader:
     def read(self, start_s: float, length_s: float) -> Samples:
         """An interval of the sound, float32 [S, channels]; see SoundReader."""
         with open_container(self._source, self._format) as container:
-            stretch = decode_samples(
+            buffer = decode_samples(
                 container,
                 sound_stream(container),
                 self._extent,
@@ -144,10 +144,10 @@ class AvReader:
                 length_s,
                 self._damage,
             )
-        if len(stretch.samples):
-            self.rate, self.bass = stretch.rate, stretch.bass
-            self.channels = stretch.samples.shape[1]
-        return stretch.samples
+        if len(buffer.samples):
+            self.rate, self.bass = buffer.rate, buffer.bass
+            self.channels = buffer.samples.shape[1]
+        return buffer.samples
 
 
 class _Version(NamedTuple):

@@ -178,10 +178,10 @@ def _decode_sound(
         if stream is None:
             return None
         sound = Extent(start_of(stream), extent.last_s, extent.end_s)
-        stretch = decode_samples(container, stream, sound, extent.start_s + start, span, damage)
-    if not len(stretch.samples):
+        buffer = decode_samples(container, stream, sound, extent.start_s + start, span, damage)
+    if not len(buffer.samples):
         return None
-    made = resample(to_mono(finite(stretch.samples), stretch.bass), stretch.rate, to)
+    made = resample(to_mono(finite(buffer.samples), buffer.bass), buffer.rate, to)
     result = np.zeros(round(span * to), np.float32)
     result[: len(made)] = made[: len(result)]
     return result
