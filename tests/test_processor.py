@@ -88,7 +88,7 @@ def test_the_limit_is_that_of_the_control_groups(system, files, limit):
 
 @pytest.mark.parametrize(("limit", "cores"), [(None, 8), (0.5, 1), (1.5, 2), (3.0, 3), (64.0, 8)])
 def test_usable_cores_are_no_more_than_the_limit(monkeypatch, limit, cores):
-    monkeypatch.setattr(processor, "_cores", lambda: 8)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
     monkeypatch.setattr(processor, "cpu_limit", lambda: limit)
     assert usable_cores() == cores
 
@@ -121,6 +121,6 @@ WAIT = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "1000"}
 def test_waiting_threads_soon_sleep_unless_the_user_says_otherwise(
     monkeypatch, limit, environment, settings
 ):
-    monkeypatch.setattr(processor, "_cores", lambda: 8)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
     monkeypatch.setattr(processor, "cpu_limit", lambda: limit)
     assert thread_settings(environment) == settings

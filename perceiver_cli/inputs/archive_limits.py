@@ -13,7 +13,7 @@ from typing import IO
 from perceiver_cli.errors import InputError
 
 # Limit of an archive's unpacked size: a multiple of its size, plus a constant.
-_RATIO, _MORE_BYTES = 200, 2**28
+_RATIO, MORE_BYTES = 200, 2**28
 
 DAMAGE = (
     *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
@@ -50,7 +50,7 @@ class UnpackedBudget:
     """
 
     def __init__(self, size: int) -> None:
-        self.left = _RATIO * size + _MORE_BYTES
+        self.left = _RATIO * size + MORE_BYTES
 
     def take(self, count: int) -> None:
         """Raises InputError("too_large") when it is exceeded."""

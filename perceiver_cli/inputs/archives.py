@@ -35,7 +35,7 @@ from perceiver_cli.media.parts import SourcePart
 from perceiver_cli.media.source import Identity, Source
 
 # Larger members are not held in memory if the archive permits random access.
-_HELD_BYTES = 2**25
+HELD_BYTES = 2**25
 
 # A link that leads to more links than this leads back to itself.
 _MOST_LINKS = 8
@@ -223,7 +223,7 @@ def _read_tar(
                 yield _linked(source, posixpath.join(folder, entry.linkname))
             elif not entry.isreg():
                 yield FailedSource(source.path, error=_NO_FILE)
-            elif opener is None and entry.size > _HELD_BYTES:
+            elif opener is None and entry.size > HELD_BYTES:
                 yield _StoredMember(**vars(source), start=entry.offset_data)
             elif entry.size > MAX_PIPE_BYTES:
                 yield _too_large(source)
@@ -258,7 +258,7 @@ def _read_zip(
                 yield _zip_link(_unpacked(packed, entry, source), source)
             elif entry.file_size > MAX_PIPE_BYTES:
                 yield _too_large(source)
-            elif wanted is None and entry.file_size > _HELD_BYTES:
+            elif wanted is None and entry.file_size > HELD_BYTES:
                 yield source  # unpacked when it is opened
             else:
                 budget.take(entry.file_size)

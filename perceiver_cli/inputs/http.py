@@ -33,12 +33,16 @@ async def _check_redirect(session: Any, context: Any, params: Any) -> None:
     from yarl import URL
 
     target = params.url.join(URL(params.response.headers.get("Location", "")))
-    if target.host and await _is_local(target.host) and not await _is_local(params.url.host):
+    if target.host and await is_local(target.host) and not await is_local(params.url.host):
         raise LocalAddressError("is redirected to a local address, which is not followed")
 
 
-async def _is_local(host: str) -> bool:
-    """Whether any address of a host is one of this machine or of a private network."""
+async def is_local(host: str) -> bool:
+    """Whether any address of a host is one of this machine or of a private network.
+
+    Args:
+        host: Its name or address.
+    """
     try:
         entries = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except OSError:

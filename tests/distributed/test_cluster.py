@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from importlib.util import find_spec
+from types import SimpleNamespace
 
 import pytest
 
@@ -68,7 +69,9 @@ def test_without_ray_one_line_says_so(run, bundle, media, tmp_path, monkeypatch)
 
 
 class FakeRay:
-    """A cluster of so many CPUs, as `connected` sees it."""
+    """The module of a cluster of so many CPUs, as `connected` sees it."""
+
+    data = SimpleNamespace(DataContext=SimpleNamespace(get_current=SimpleNamespace))
 
     def __init__(self, cpus: float, gpus: float = 0) -> None:
         self.total = {"CPU": cpus, "GPU": gpus}
@@ -106,8 +109,10 @@ def test_a_cluster_that_cannot_do_it_is_told_before_the_start(
     from perceiver_cli.errors import UsageError
 
     fake = FakeRay(cpus, gpus)
-    monkeypatch.setattr(cluster, "_import_ray", lambda: fake)
-    monkeypatch.setattr(cluster, "_quiet", lambda ray: None)
+    monkeypatch.setitem(sys.modules, "ray", fake)
+    monkeypatch.setitem(sys.modules, "ray.data", fake.data)
+    for name in ("RAY_USAGE_STATS_ENABLED", "RAY_gcs_rpc_server_connect_timeout_s"):
+        monkeypatch.setenv(name, "0")
     with pytest.raises(UsageError, match=says), cluster.connected(address):
         pytest.fail("connected")
 

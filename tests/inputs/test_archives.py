@@ -55,9 +55,9 @@ def listed(path: Path, **options) -> list[Source]:
 
 
 @pytest.mark.parametrize("name", MAKERS)
-@pytest.mark.parametrize("held", [archives._HELD_BYTES, 2])
+@pytest.mark.parametrize("held", [archives.HELD_BYTES, 2])
 def test_members_come_in_order_and_their_names_open_again(tmp_path, monkeypatch, name, held):
-    monkeypatch.setattr(archives, "_HELD_BYTES", held)
+    monkeypatch.setattr(archives, "HELD_BYTES", held)
     path = MAKERS[name](tmp_path / name)
     sources = listed(path)
     scheme = "zip" if path.suffix == ".zip" else "tar"
@@ -147,9 +147,9 @@ def make_links(path: Path, mode: str = "w") -> Path:
 
 
 @pytest.mark.parametrize("mode", ["w", "w:gz"])
-@pytest.mark.parametrize("held", [archives._HELD_BYTES, 2])
+@pytest.mark.parametrize("held", [archives.HELD_BYTES, 2])
 def test_links_lead_to_members_of_the_same_tar(tmp_path, monkeypatch, mode, held):
-    monkeypatch.setattr(archives, "_HELD_BYTES", held)
+    monkeypatch.setattr(archives, "HELD_BYTES", held)
     path = make_links(tmp_path / "a.tar", mode)
     sources = {s.path.removeprefix("tar://").partition("::")[0]: s for s in listed(path)}
     for name, content in (
@@ -221,7 +221,7 @@ def test_a_bomb_that_says_so_is_not_unpacked(tmp_path, monkeypatch):
 
 
 def test_a_bomb_that_does_not_say_so_is_left(tmp_path, monkeypatch):
-    monkeypatch.setattr(archive_limits, "_MORE_BYTES", 10_000)
+    monkeypatch.setattr(archive_limits, "MORE_BYTES", 10_000)
     content = {f"{n}.bin": bytes(400_000) for n in range(4)}
     for path in (
         make_zip(tmp_path / "a.zip", content, compression=8),
@@ -233,7 +233,7 @@ def test_a_bomb_that_does_not_say_so_is_left(tmp_path, monkeypatch):
 
 
 def test_a_header_that_is_a_bomb_is_left(tmp_path, monkeypatch):
-    monkeypatch.setattr(archive_limits, "_MORE_BYTES", 10_000)
+    monkeypatch.setattr(archive_limits, "MORE_BYTES", 10_000)
     entry = tarfile.TarInfo("x")
     entry.type, entry.size = tarfile.XHDTYPE, 2**32
     path = tmp_path / "a.tar.gz"

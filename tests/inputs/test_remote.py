@@ -94,13 +94,13 @@ def test_a_redirect_to_a_local_address_is_not_followed(web, monkeypatch):
     assert read(f"{web.url}/a") == b"inside"
     web.files["/b"] = b""
     # As if the first server were elsewhere.
-    real, hosts = http._is_local, []
+    real, hosts = http.is_local, []
 
     async def is_local(host):
         hosts.append(host)
         return await real(host) if len(hosts) % 2 else False
 
-    monkeypatch.setattr(http, "_is_local", is_local)
+    monkeypatch.setattr(http, "is_local", is_local)
     web.files["/b"] = b"x" * 10
     with pytest.raises(InputError, match="local address"):
         read(f"{web.url}/b")

@@ -1,4 +1,5 @@
 import io
+import itertools
 
 import numpy as np
 import pytest
@@ -8,10 +9,13 @@ from torch.nn import functional
 
 from perceiver_cli.training.augment import compression
 from perceiver_cli.training.augment.compression import (
+    FILTERS,
     compress_jpeg,
     degrade,
     gaussian_blur_matrices,
     random_resampling_matrices,
+    resampling_matrices,
+    smooth_or_sharpen,
 )
 
 
@@ -91,19 +95,15 @@ def test_blur_is_gaussian_and_the_identity_at_zero():
     assert (found - expected)[inner].abs().mean() < 1
 
 
-def test_a_resampled_picture_is_that_of_pillow(monkeypatch):
-    monkeypatch.setattr(compression, "_FILTERS", (Image.Resampling.LANCZOS,))
-    monkeypatch.setattr(compression, "_SCALES", 1)
-    compression._resampling_matrices.cache_clear()
-    try:
-        (along,) = random_resampling_matrices(1, 32)
-    finally:
-        compression._resampling_matrices.cache_clear()
+def test_resampled_pictures_are_those_of_pillow():
     pixels = noise(1)[0]
-    small = as_picture(pixels).resize((13, 13), Image.Resampling.LANCZOS)
-    expected = as_pixels(small.resize((32, 32), Image.Resampling.LANCZOS))
-    found = (along @ pixels @ along.mT).clamp(0, 255)
-    assert (found - expected).abs().mean() < 1
+    every = resampling_matrices(32, torch.device("cpu"))
+    found = (every[:, None] @ pixels @ every[:, None].mT).clamp(0, 255)
+    pairs = itertools.product(range(13, 33), FILTERS, FILTERS)
+    assert len(every) == 20 * len(FILTERS) ** 2
+    for own, (side, down, up) in zip(found, pairs, strict=True):
+        small = as_picture(pixels).resize((side, side), down)
+        assert (own - as_pixels(small.resize((32, 32), up))).abs().mean() < 1
 
 
 def test_scales_and_filters_vary():
@@ -136,7 +136,7 @@ def test_luma_and_chroma_are_those_of_jpeg():
 def changed(kind, strength, side):
     """One picture and what becomes of it, without the edges; float [3, S, S]."""
     pixels = noise(1, side)
-    found = compression._smooth_or_sharpen(pixels, torch.tensor([kind]), torch.tensor([strength]))
+    found = smooth_or_sharpen(pixels, torch.tensor([kind]), torch.tensor([strength]))
     return pixels[0], found[0]
 
 
@@ -168,7 +168,7 @@ def test_each_kind_of_change_has_its_share(monkeypatch):
         qualities.append(quality)
         return pixels
 
-    monkeypatch.setattr(compression, "_smooth_or_sharpen", smooth)
+    monkeypatch.setattr(compression, "smooth_or_sharpen", smooth)
     monkeypatch.setattr(compression, "compress_jpeg", compress)
     torch.manual_seed(0)
     degrade(torch.zeros(4000, 3, 2, 2), share=1.0)
@@ -181,18 +181,18 @@ def test_each_kind_of_change_has_its_share(monkeypatch):
 
 
 def test_pictures_are_scaled_to_two_fifths_of_their_side_or_more():
-    every = compression._resampling_matrices(20, torch.device("cpu"))
+    every = resampling_matrices(20, torch.device("cpu"))
     ranks = torch.linalg.matrix_rank(every)
     assert (int(ranks.min()), int(ranks.max())) == (8, 20)
     sizes = 20 - 8 + 1
-    assert len(every) == sizes * len(compression._FILTERS) ** 2
+    assert len(every) == sizes * len(FILTERS) ** 2
 
 
 def test_a_blurred_picture_is_not_resampled_and_the_other_way_round(monkeypatch):
     monkeypatch.setattr(
         compression, "random_resampling_matrices", lambda n, side: torch.zeros(n, side, side)
     )
-    black, blurred, sharpened = compression._smooth_or_sharpen(
+    black, blurred, sharpened = smooth_or_sharpen(
         torch.full((3, 3, 8, 8), 90.0), torch.tensor([0.29, 0.3, 0.5]), torch.ones(3)
     )
     assert not black.any()

@@ -17,7 +17,7 @@ from torch.nn import functional
 from perceiver_cli.adapters.cosine_transform import dct_matrix
 from perceiver_cli.media.luma import LUMA_WEIGHTS
 
-_FILTERS = (
+FILTERS = (
     Image.Resampling.NEAREST,
     Image.Resampling.BOX,
     Image.Resampling.BILINEAR,
@@ -72,14 +72,23 @@ def degrade(pixels: Tensor, share: float = 0.7) -> Tensor:
     kind, strength, again, quality = torch.rand(4, len(chosen))
     smoothed, compressed = kind < 0.7, (kind >= 0.7) | (again < 1 / 3)
     changed = pixels[chosen]
-    changed[smoothed] = _smooth_or_sharpen(changed[smoothed], kind[smoothed], strength[smoothed])
+    changed[smoothed] = smooth_or_sharpen(changed[smoothed], kind[smoothed], strength[smoothed])
     quality = (10 + 85 * quality[compressed]).round()
     changed[compressed] = compress_jpeg(changed[compressed], quality)
     return pixels.index_copy(0, chosen, changed)
 
 
-def _smooth_or_sharpen(pixels: Tensor, kind: Tensor, strength: Tensor) -> Tensor:
-    """Resamples (kind below 0.3), blurs (below 0.5) or sharpens: [B, 3, S, S] -> the same."""
+def smooth_or_sharpen(pixels: Tensor, kind: Tensor, strength: Tensor) -> Tensor:
+    """Resamples, blurs or sharpens pictures.
+
+    Args:
+        pixels: float [B, 3, S, S], RGB from 0 to 255.
+        kind: [B]; below 0.3 a picture is resampled, below 0.5 blurred, else sharpened.
+        strength: How much it is blurred or sharpened, [B], 0 to 1.
+
+    Returns:
+        The same shape, whole numbers.
+    """
     side = pixels.shape[-1]
     resampled, sharpened = (kind < 0.3).view(-1, 1, 1), kind >= 0.5
     sigma = torch.where(sharpened, 1.0, strength * side / 45)
@@ -116,20 +125,28 @@ def random_resampling_matrices(batch: int, side: int) -> Tensor:
     Returns:
         float32 [B, side, side], to apply along rows and along columns.
     """
-    matrices = _resampling_matrices(side, torch.get_default_device())
+    matrices = resampling_matrices(side, torch.get_default_device())
     return matrices[torch.randint(len(matrices), (batch,))]
 
 
 @cache
-def _resampling_matrices(side: int, device: torch.device) -> Tensor:
-    """Every pair of filters and every scale, as Pillow has them: float32 [K, side, side]."""
+def resampling_matrices(side: int, device: torch.device) -> Tensor:
+    """Scaling down and up again with every pair of FILTERS at every scale, as Pillow does it.
+
+    Args:
+        side: Height and width of the pictures, in pixels.
+        device: Where the matrices are.
+
+    Returns:
+        float32 [K, side, side], to apply along rows and along columns.
+    """
     scaled = sorted({max(1, round(s * side)) for s in np.linspace(_SMALLEST, 1, _SCALES)})
     matrices = np.stack(
         [
             _resize_matrix(small, side, up) @ _resize_matrix(side, small, down)
             for small in scaled
-            for down in _FILTERS
-            for up in _FILTERS
+            for down in FILTERS
+            for up in FILTERS
         ]
     )
     return torch.from_numpy(matrices).to(device)
