@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ from perceiver_cli.results import Result
 # Limit, in bytes, of the content that queued sources hold, such as members of archives.
 HELD_BYTES = 2**28
 
-# How long a ready item waits for others to fill its batch.
-LINGER_S = 0.1
+# How long a ready item waits for others to fill its batch: 16 sounds take two cores about as long.
+LINGER_S = 0.25
 
 
 @dataclass
@@ -26,6 +26,7 @@ class Slot:
 
     Attributes:
         item: Once it is decoded.
+        kind: The item's.
         failure: An exception in decoding or predicting, raised when it is this input's turn.
         ready_at: When it was decoded, by the monotonic clock.
         held: Bytes of content that its source holds.
@@ -34,6 +35,7 @@ class Slot:
     """
 
     item: Item | None = None
+    kind: Hashable = None
     failure: BaseException | None = None
     ready_at: float = 0.0
     held: int = 0
@@ -51,7 +53,8 @@ class Scheduler:
 
     Args:
         sources: Read ahead by a thread of its own, because listing them may be slow.
-        prepare: A source -> an item; called by `decoders` threads.
+        prepare: A source -> an item; called by `decoders` threads, and of remote sources, which
+            it fetches, by `fetchers` threads.
         predict: (a batch of items of one kind, whether nothing else waits) -> a Result each;
             called by `workers` threads.
         capacity: Maximum number of inputs in the queue.
@@ -67,6 +70,7 @@ class Scheduler:
         *,
         capacity: int,
         decoders: int,
+        fetchers: int,
         workers: int,
         batch_size: int,
         stopped: Callable[[], bool],
@@ -77,11 +81,17 @@ class Scheduler:
         self._batch_size = batch_size
         self._stopped = stopped
         self._slots: deque[Slot] = deque()
-        self._changed = threading.Condition()
+        self._undecoded = 0
+        self._ready: Counter[Hashable] = Counter()  # items that no worker thread has taken, by kind
+        self._lock = threading.Lock()
+        # A thread that is woken for nothing takes the interpreter from the others.
+        self._decoded = threading.Condition(self._lock)
+        self._predicted = threading.Condition(self._lock)
         self._capacity = threading.Semaphore(capacity)
         self._listed = self._closed = False
         self._failure: BaseException | None = None
         self._decoding = ThreadPoolExecutor(decoders)
+        self._fetching = ThreadPoolExecutor(fetchers)
         self._predicting = ThreadPoolExecutor(workers)
         self._workers = [self._predicting.submit(self._work) for _ in range(workers)]
         # A daemon: reading a list may block, which must not keep the process alive.
@@ -109,17 +119,18 @@ class Scheduler:
         self._closed = True
         self._capacity.release()
         self._decoding.shutdown(cancel_futures=True)
+        self._fetching.shutdown(cancel_futures=True)
         self._predicting.shutdown()
 
     def _first(self) -> Slot | None:
         """The head of the queue once it is done; None when no more can come."""
-        with self._changed:
+        with self._predicted:
             while not (self._slots and self._slots[0].done):
                 finished = self._listed and not self._slots
                 if finished or all(worker.done() for worker in self._workers):
                     return None
                 # With a timeout: workers end without notice, and on Windows Ctrl-C ends no wait.
-                self._changed.wait(LINGER_S)
+                self._predicted.wait(LINGER_S)
             return self._slots.popleft()
 
     def _work(self) -> None:
@@ -129,15 +140,15 @@ class Scheduler:
             try:
                 results = self._predict([slot.item for slot in batch if slot.item], only_batch)
             except BaseException as failure:  # raised when it is their turn
-                with self._changed:
+                with self._predicted:
                     for slot in batch:
                         slot.failure = failure
-                    self._changed.notify_all()
+                    self._predicted.notify_all()
                 continue
-            with self._changed:
+            with self._predicted:
                 for slot, result in zip(batch, results, strict=True):
                     slot.result = result
-                self._changed.notify_all()
+                self._predicted.notify_all()
 
     def _take(self) -> list[Slot]:
         """The next batch; [] when there is nothing more.
@@ -145,7 +156,7 @@ class Scheduler:
         It begins with the first waiting input, once that is decoded; otherwise it is a full batch
         of later inputs.
         """
-        with self._changed:
+        with self._decoded:
             while not (self._stopped() or self._closed):
                 waiting = [slot for slot in self._slots if not (slot.taken or slot.failure)]
                 if not waiting and self._listed:
@@ -154,8 +165,10 @@ class Scheduler:
                 if batch:
                     for slot in batch:
                         slot.taken = True
+                    self._ready[batch[0].kind] -= len(batch)
+                    self._decoded.notify()  # another worker, for the next one
                     return batch
-                self._changed.wait(patience)
+                self._decoded.wait(patience)
         return []
 
     def _choose(self, waiting: list[Slot]) -> tuple[list[Slot], float]:
@@ -163,10 +176,10 @@ class Scheduler:
         kinds: dict[Hashable, list[Slot]] = {}
         for slot in waiting:
             if slot.item is not None:
-                kinds.setdefault(slot.item.kind, []).append(slot)
+                kinds.setdefault(slot.kind, []).append(slot)
         patience = LINGER_S
         if waiting and (head := waiting[0]).item is not None:
-            batch = kinds[head.item.kind]
+            batch = kinds[head.kind]
             complete = all(slot.item is not None for slot in waiting)
             patience = head.ready_at + LINGER_S - time.monotonic()
             failed = isinstance(head.item, FailedItem)
@@ -182,29 +195,42 @@ class Scheduler:
                 if source is None or self._closed:
                     break
                 slot = Slot(held=len(source.data or b""))
-                with self._changed:
+                with self._predicted:
                     while self._slots and self._held() + slot.held > HELD_BYTES:
-                        self._changed.wait(LINGER_S)
+                        self._predicted.wait(LINGER_S)
                         if self._closed:
                             return
                     self._slots.append(slot)
-                self._decoding.submit(self._fill, slot, source)
+                    self._undecoded += 1
+                threads = self._fetching if source.is_remote else self._decoding
+                threads.submit(self._fill, slot, source)
         except BaseException as failure:  # raised where the results are taken
             self._failure = failure
         finally:
-            with self._changed:
+            with self._lock:
                 self._listed = True
-                self._changed.notify_all()
+                self._decoded.notify_all()
+                self._predicted.notify_all()
 
     def _held(self) -> int:
         return sum(slot.held for slot in self._slots)
 
     def _fill(self, slot: Slot, source: Source) -> None:
-        item = failure = None
+        item = kind = failure = None
         try:
             item = self._prepare(source)
+            kind = item.kind
         except BaseException as error:  # raised when it is this input's turn
             failure = error
-        with self._changed:
-            slot.item, slot.failure, slot.ready_at = item, failure, time.monotonic()
-            self._changed.notify_all()
+        with self._lock:
+            slot.item, slot.kind, slot.failure = item, kind, failure
+            slot.ready_at = time.monotonic()
+            self._undecoded -= 1
+            if failure:
+                self._predicted.notify_all()
+            else:
+                self._ready[kind] += 1
+            # A worker thread that waits for a fuller batch wakes by its own clock.
+            full = self._ready[kind] >= self._batch_size
+            if full or failure or isinstance(item, FailedItem) or not self._undecoded:
+                self._decoded.notify()

@@ -72,6 +72,11 @@ class MemberSource(Source):
             return super().open()
         return self._found().open()
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether its archive is, of which the member has to be fetched."""
+        return self.data is None and self.archive is not None and self.archive.is_remote
+
     def fetched(self) -> Source:
         """The member with its content from the archive. Raises InputError."""
         if self.data is not None or self.archive is None:

@@ -55,6 +55,11 @@ class RemoteSource(Source):
             self.blocks.append(Blocks(self.path, cast(int, known.size)))
         return cast(BinaryIO, io.BufferedReader(_BlockStream(self.blocks[0]), BLOCK))
 
+    @property
+    def is_remote(self) -> bool:
+        """See Source."""
+        return self.data is None
+
     def fetched(self) -> RemoteSource:
         """A small object with its content, a large one with its size. Raises InputError."""
         if self.data is not None:

@@ -84,6 +84,11 @@ class Source:
                 reason = "is a link that leads back to itself"
             raise InputError("unreadable", reason) from None
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether fetching its content means waiting for another machine."""
+        return False
+
     def fetched(self) -> Source:
         """The source with its remote content fetched; raises InputError as `open`."""
         return self

@@ -46,6 +46,7 @@ def make_scheduler(
         predict or note,
         capacity=capacity,
         decoders=4,
+        fetchers=6,
         workers=workers,
         batch_size=size,
         stopped=stopped,
@@ -174,6 +175,23 @@ def test_workers_predict_side_by_side():
 
     names = [f"a{n}" for n in range(8)]
     assert drain(make_scheduler(names, workers=2, predict=predict)[0]) == names
+
+
+def test_remote_inputs_have_threads_of_their_own():
+    """More of them are fetched at a time than are decoded, and files on disk do not wait."""
+
+    class Remote(Source):
+        is_remote = True
+
+    all_fetching = threading.Barrier(7)
+
+    def prepare(source):
+        if source.is_remote or source.path == "disk":
+            all_fetching.wait(30)
+        return SimpleNamespace(source=source, kind=("a",))
+
+    sources = [*(Remote(f"far{n}") for n in range(6)), Source("disk")]
+    assert drain(make_scheduler(sources, prepare=prepare)[0]) == [s.path for s in sources]
 
 
 def test_no_more_than_the_capacity_is_read_ahead():
