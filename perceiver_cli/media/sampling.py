@@ -38,11 +38,11 @@ def sample_surface(
     """
     lows, highs, left_out = [], [], 0
     for _, triangles in _blocks(vertices, faces):
-        usable = triangles[_usable(triangles).all(axis=1)]
+        usable = triangles[_all_three(_usable(triangles))]
         left_out += len(triangles) - len(usable)
         if len(usable):
-            lows.append(usable.min(axis=(0, 1)))
-            highs.append(usable.max(axis=(0, 1)))
+            lows.append([usable[..., axis].min() for axis in range(3)])
+            highs.append([usable[..., axis].max() for axis in range(3)])
     if not lows:
         raise InputError("corrupt", f"every face has a vertex without {_wanted(vertices)}")
     notes: tuple[str, ...] = ()
@@ -57,7 +57,8 @@ def sample_surface(
         unit = (triangles - low) / scale
         edges = unit[:, 1:] - unit[:, :1]
         found = np.linalg.norm(np.cross(edges[:, 0], edges[:, 1]), axis=1)
-        found[~_usable(triangles).all(axis=1)] = 0
+        if left_out:
+            found[~_all_three(_usable(triangles))] = 0
         areas[begin : begin + len(found)] = found
     totals = np.cumsum(areas, out=areas)
     if not totals[-1] > 0:  # a line or a point
@@ -66,7 +67,7 @@ def sample_surface(
     # The last face may have no area: rounding must not choose it.
     face = np.minimum(face, np.searchsorted(totals, totals[-1]))
     along = rng.random((count, 2))
-    along = np.where(along.sum(axis=1, keepdims=True) > 1, 1 - along, along)
+    along = np.where(along[:, :1] + along[:, 1:] > 1, 1 - along, along)
     corner = vertices[faces[face]].astype(np.float64)
     sampled: Floats = corner[:, 0] + np.einsum("nk,nkd->nd", along, corner[:, 1:] - corner[:, :1])
     return sampled, notes
@@ -131,7 +132,8 @@ def sample_cloud(
 def _blocks(vertices: npt.NDArray[Any], faces: Integers) -> Iterator[tuple[int, Floats]]:
     """(index of the first, float64 [faces, 3, 3]) of some faces at a time."""
     for begin in range(0, len(faces), _AT_ONCE):
-        yield begin, vertices[faces[begin : begin + _AT_ONCE]].astype(np.float64)
+        corners = vertices.take(faces[begin : begin + _AT_ONCE], axis=0)
+        yield begin, corners.astype(np.float64, copy=False)
 
 
 def _wanted(points: npt.NDArray[Any]) -> str:
@@ -145,5 +147,9 @@ def _wanted(points: npt.NDArray[Any]) -> str:
 
 def _usable(points: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     """bool [...] for coordinates [..., 3]; NaN compares as false."""
-    small: npt.NDArray[np.bool_] = np.abs(points.astype(np.float64)) < _LARGEST
-    return np.asarray(small.all(axis=-1))
+    return _all_three(np.abs(points.astype(np.float64, copy=False)) < _LARGEST)
+
+
+def _all_three(values: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Whether all of [..., 3] are true: ten times as fast as `all` along so short an axis."""
+    return np.asarray(values[..., 0] & values[..., 1] & values[..., 2])

@@ -18,7 +18,7 @@ _BOMS = (
 HEAD_BYTES = 2**16
 _BLOCK = 2**22
 _LONGEST_LINE = 2**26
-_ODD_CONTROLS = frozenset(range(32)) - frozenset(b"\t\n\r\f\x1b")
+_ODD_CONTROLS = bytes(sorted(set(range(32)) - set(b"\t\n\r\f\x1b")))
 
 # Encodings in which text has more bytes above 127 than below.
 _EAST_ASIAN = ("gb18030", "shift_jis", "big5", "euc_kr")
@@ -47,7 +47,7 @@ def find_encoding(head: bytes) -> str:
     encoding = next((name for bom, name in _BOMS if head.startswith(bom)), "")
     if encoding in ("utf-16", "utf-32"):
         return encoding if _decodes(head, encoding) else ""
-    if _ODD_CONTROLS.intersection(head):
+    if _has_odd_controls(head):
         return _unmarked_utf16(head)
     encoding = encoding or "utf-8"
     if _decodes(head, encoding):
@@ -112,6 +112,11 @@ def _last_end(data: bytes) -> int:
     return end + 1
 
 
+def _has_odd_controls(head: bytes) -> bool:
+    """Whether any byte is a control character that no text has."""
+    return len(head.translate(None, _ODD_CONTROLS)) < len(head)
+
+
 def _decodes(head: bytes, encoding: str) -> bool:
     """Whether it decodes; a truncated character at the end is allowed."""
     try:
@@ -125,8 +130,8 @@ def _unmarked_utf16(head: bytes) -> str:
     """UTF-16 without a byte order mark: every other byte of mostly ASCII text is zero."""
     first, second = head[0::2], head[1::2]
     for name, low, high in (("utf-16-le", first, second), ("utf-16-be", second, first)):
-        odd = _ODD_CONTROLS.intersection(low)
-        if len(low) > 1 and not odd and high.count(0) > 0.5 * len(high) and _decodes(head, name):
+        plain = len(low) > 1 and not _has_odd_controls(low)
+        if plain and high.count(0) > 0.5 * len(high) and _decodes(head, name):
             return name
     return ""
 

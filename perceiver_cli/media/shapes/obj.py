@@ -58,10 +58,11 @@ def read_obj(stream: BinaryIO) -> Shape:
         polygons = _polygons(block, before)
         if polygons:
             faces.append(triangulate(*polygons))
-        free_form = free_form or _FREE_FORM.search(block) is not None
-        textured = textured or _TEXTURE.search(block) is not None
-        stated = stated or _STATED_FACES.search(block) is not None
-        others = others or _OTHERS.search(block) is not None
+        if not faces.count:  # only then does it matter what else there is
+            free_form = free_form or _FREE_FORM.search(block) is not None
+            textured = textured or _TEXTURE.search(block) is not None
+            stated = stated or _STATED_FACES.search(block) is not None
+            others = others or _OTHERS.search(block) is not None
     if free_form and not faces.count:
         raise InputError("unsupported", "an OBJ of free-form (NURBS) surfaces; export it as a mesh")
     points = vertices.rows()
