@@ -28,7 +28,7 @@ class SoundMap:
     """values: float [maps, bands, steps], low frequencies first, each step `step_s` seconds long.
 
     samples: float32 [S] of length_s from start_s; spectrum: float [mels, frames],
-    the log-mel picture of it over the same steps; edges_hz: float [mels + 1].
+    its log-mel spectrogram over the same steps; edges_hz: float [mels + 1].
     """
 
     values: np.ndarray

@@ -85,8 +85,8 @@ _IMAGE = Modality(
     augmentation="perceiver_cli.training.augment.image:ImageAugmentation",
     corruptions="perceiver_cli.training.robustness.pictures:CORRUPTIONS",
     input_words="perceiver_cli.report.input_words:picture_in_words",
-    drawing="perceiver_cli.report.pictures.picture:draw_picture",
-    thumbnail="perceiver_cli.report.pictures.thumbnail:picture_thumbnail",
+    drawing="perceiver_cli.report.drawings.picture:draw_picture",
+    thumbnail="perceiver_cli.report.drawings.thumbnail:picture_thumbnail",
 )
 _AUDIO = Modality(
     name="audio",
@@ -99,8 +99,8 @@ _AUDIO = Modality(
     augmentation="perceiver_cli.training.augment.audio:AudioAugmentation",
     corruptions="perceiver_cli.training.robustness.sounds:CORRUPTIONS",
     input_words="perceiver_cli.report.input_words:sound_in_words",
-    drawing="perceiver_cli.report.pictures.sound:draw_sound",
-    thumbnail="perceiver_cli.report.pictures.thumbnail:sound_thumbnail",
+    drawing="perceiver_cli.report.drawings.sound:draw_sound",
+    thumbnail="perceiver_cli.report.drawings.thumbnail:sound_thumbnail",
 )
 _POINTCLOUD = Modality(
     name="pointcloud",
@@ -115,9 +115,9 @@ _POINTCLOUD = Modality(
     augmentation="perceiver_cli.training.augment.pointcloud:PointCloudAugmentation",
     corruptions="perceiver_cli.training.robustness.shapes:CORRUPTIONS",
     input_words="perceiver_cli.report.input_words:shape_in_words",
-    drawing="perceiver_cli.report.pictures.shape:draw_shape",
+    drawing="perceiver_cli.report.drawings.shape:draw_shape",
     drawing_endings=(".ply", ".glb", *STILL_PICTURES),
-    thumbnail="perceiver_cli.report.pictures.thumbnail:shape_thumbnail",
+    thumbnail="perceiver_cli.report.drawings.thumbnail:shape_thumbnail",
 )
 _AV = Modality(
     name="av",
@@ -133,9 +133,9 @@ _AV = Modality(
     augmentation="perceiver_cli.training.augment.video:VideoAugmentation",
     corruptions="perceiver_cli.training.robustness.videos:CORRUPTIONS",
     input_words="perceiver_cli.report.input_words:video_in_words",
-    drawing="perceiver_cli.report.pictures.film:draw_video",
+    drawing="perceiver_cli.report.drawings.film:draw_video",
     drawing_endings=(".mp4", ".webp", ".gif", ".png", ".jpg", ".jpeg"),
-    thumbnail="perceiver_cli.report.pictures.thumbnail:video_thumbnail",
+    thumbnail="perceiver_cli.report.drawings.thumbnail:video_thumbnail",
 )
 _VIDEO = Modality(
     name="video",

@@ -111,7 +111,7 @@ class Classification:
         events: Which class was present from when to when, if a sound or film was read whole.
         notes: One line for each thing that was left out or repaired.
         seconds: "load" and "model".
-        explained: Path of the picture that `classify --explain` drew of it.
+        explained: Path of the drawing that `classify --explain` made of it.
     """
 
     path: str

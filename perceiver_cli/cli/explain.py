@@ -1,4 +1,4 @@
-"""perceiver explain: a picture of the attribution of a prediction."""
+"""perceiver explain: a drawing of the attribution of a prediction."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ def explain(
       perceiver explain chair.ply -o chair-seen.glb --method gradient
     """
     from perceiver_cli.errors import UsageError
-    from perceiver_cli.report import pictures
+    from perceiver_cli.report import drawings
 
     ending = output.suffix.lower()
-    if ending not in pictures.ENDINGS:
-        raise UsageError(f"{output}: name a file that ends in {', '.join(pictures.ENDINGS)}")
-    pictures.check_drawing()
+    if ending not in drawings.ENDINGS:
+        raise UsageError(f"{output}: name a file that ends in {', '.join(drawings.ENDINGS)}")
+    drawings.check_drawing()
 
     from perceiver_cli.cli.one_input import naming, one_source
     from perceiver_cli.cli.output import (
@@ -80,7 +80,7 @@ def explain(
     classifier = Classifier(model, modality, device=device.value, threads=threads)
     with naming(path):
         explanation = explain_source(source, classifier, method)
-    content = pictures.draw(explanation, ending)
+    content = drawings.draw(explanation, ending)
     with open_output(output, binary=True) as stream:
         stream.write(content)
     _print_answer(explanation, output)

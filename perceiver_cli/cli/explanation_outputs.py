@@ -1,4 +1,4 @@
-"""Beside the output of `classify`: attention pictures, heat maps in the terminal, a report."""
+"""Beside the output of `classify`: attention drawings, heat maps in the terminal, a report."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _LONGEST_NAME = 240
 
 
 class ExplanationOutputs:
-    """Pictures, heat maps and the report page, beside the output.
+    """Drawings, heat maps and the report page, beside the output.
 
     Args:
-        folder: Gets a picture for each input; None: no pictures.
+        folder: Gets a drawing for each input; None: no drawings.
         show: Whether to print a heat map after each table.
         page: The file of the report; None: no report.
         method: How answers are explained; None is each model's own.
-        selection: The inputs, none of which a picture replaces.
+        selection: The inputs, none of which a drawing replaces.
 
     Raises:
         UsageError: The folder cannot be made.
@@ -65,7 +65,7 @@ class ExplanationOutputs:
 
     @property
     def written(self) -> Iterator[Path]:
-        """The folder of pictures, if any was drawn, and the report."""
+        """The folder of drawings, if any was drawn, and the report."""
         if self.folder and self._names:
             yield self.folder
         if self.page:
@@ -82,7 +82,7 @@ class ExplanationOutputs:
             classifier: What predicted it.
 
         Returns:
-            The result, which names the picture if one was drawn, and its explanation; None if
+            The result, which names the drawing if there is one, and its explanation; None if
             there is nothing to explain.
         """
         if not result.ok or not isinstance(item, PreparedItem) or not item.has_signal:
@@ -112,14 +112,14 @@ class ExplanationOutputs:
             self.page.write()
 
     def _draw(self, explanation: Explanation, folder: Path) -> Path:
-        from perceiver_cli.report.pictures.overlay import ENDING, overlay
+        from perceiver_cli.report.drawings.overlay import ENDING, overlay
 
         path = folder / self._name(explanation.result.path, ENDING, folder)
         path.write_bytes(overlay(explanation))
         return path
 
     def _name(self, path: str, ending: str, folder: Path) -> str:
-        """A name for the picture, after the file's own; numbered if a picture or input has it."""
+        """A name for the drawing, after the file's own; numbered if a drawing or input has it."""
         stem = "standard-input" if path == "-" else display_path(Path(path).name)
         stem = stem.encode()[:_LONGEST_NAME].decode(errors="ignore")
         number, name = 1, f"{stem}{ending}"
@@ -133,15 +133,15 @@ class ExplanationOutputs:
 def _show(explanation: Explanation) -> None:
     """The heat under the table, and what the method shows."""
     from perceiver_cli.report.blocks import show_blocks
-    from perceiver_cli.report.pictures.thumbnail import thumbnail
+    from perceiver_cli.report.drawings.thumbnail import thumbnail
     from perceiver_cli.report.terminal import console_for, show_sentence
 
     console = console_for(sys.stdout)
     console.print()
-    pictures = thumbnail(explanation, 2 * _COLUMNS)
-    show_blocks(console, pictures.heat, _COLUMNS, _ROWS)
-    if pictures.caption:
-        show_sentence(console, pictures.caption, "dim")
+    drawn = thumbnail(explanation, 2 * _COLUMNS)
+    show_blocks(console, drawn.heat, _COLUMNS, _ROWS)
+    if drawn.caption:
+        show_sentence(console, drawn.caption, "dim")
     show_sentence(console, explanation.about, "dim")
 
 

@@ -45,13 +45,13 @@ class ReportPage:
             result: The result.
             explanation: What the thumbnails are made of; None: there are none.
         """
+        from perceiver_cli.report.drawings.thumbnail import thumbnail
         from perceiver_cli.report.page import THUMBNAIL_SIDE, card
-        from perceiver_cli.report.pictures.thumbnail import thumbnail
 
-        pictures = thumbnail(explanation, THUMBNAIL_SIDE) if explanation else None
+        drawn = thumbnail(explanation, THUMBNAIL_SIDE) if explanation else None
         method = explanation.method if explanation else None
         number = len(self._cards) + 1
-        self._cards.append(card(number, result, pictures, self.path.parent, method))
+        self._cards.append(card(number, result, drawn, self.path.parent, method))
         if explanation:
             self._about.add(explanation.about)
 

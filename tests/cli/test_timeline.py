@@ -244,8 +244,8 @@ def test_windows_are_drawn_on_one_scale():
     from matplotlib.figure import Figure
 
     from perceiver_cli.explanations import SoundMap
-    from perceiver_cli.report.pictures.colours import Scale
-    from perceiver_cli.report.pictures.track import draw_waveform
+    from perceiver_cli.report.drawings.colours import Scale
+    from perceiver_cli.report.drawings.track import draw_waveform
 
     wave = np.sin(np.arange(800.0)).astype(np.float32)
     loud = SoundMap(np.ones((1, 1, 4)), 0.25, 0.0, 1.0, wave, np.ones((4, 8)), np.arange(5.0))

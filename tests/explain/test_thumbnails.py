@@ -7,7 +7,7 @@ import pytest
 from perceiver_cli.explain.explanation import explain
 from perceiver_cli.inference.classifier import Classifier
 from perceiver_cli.media.source import Source
-from perceiver_cli.report.pictures.thumbnail import thumbnail
+from perceiver_cli.report.drawings.thumbnail import thumbnail
 from tests.samples import make_sound
 
 

@@ -18,8 +18,8 @@ from perceiver_cli.media.source import Source
 from perceiver_cli.media.types import Media
 from perceiver_cli.modalities import Modality
 from perceiver_cli.preparation.base import Preparation, Window
-from perceiver_cli.report.pictures.colours import Scale
-from perceiver_cli.report.pictures.thumbnail import Thumbnail
+from perceiver_cli.report.drawings.colours import Scale
+from perceiver_cli.report.drawings.thumbnail import Thumbnail
 from perceiver_cli.results import Focus
 from perceiver_cli.training.augment.base import Augmentation, Augmented
 
@@ -124,7 +124,7 @@ def series_in_words(facts: dict[str, Any]) -> str:
 
 
 def draw_series(explanation: Explanation, ending: str) -> bytes:
-    from perceiver_cli.report.pictures.sheet import Sheet
+    from perceiver_cli.report.drawings.sheet import Sheet
 
     sheet = Sheet(400, 200)
     for window in explanation.windows:

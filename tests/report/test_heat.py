@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from perceiver_cli.report.blocks import show_blocks
-from perceiver_cli.report.pictures.colours import Scale, heat
+from perceiver_cli.report.drawings.colours import Scale, heat
 from perceiver_cli.report.terminal import console_for
 from tests.report.test_writers import Stream
 

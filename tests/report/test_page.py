@@ -7,8 +7,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from perceiver_cli.report.drawings.thumbnail import Thumbnail
 from perceiver_cli.report.page import card, render
-from perceiver_cli.report.pictures.thumbnail import Thumbnail
 from perceiver_cli.results import Answer, Failure, InputFailure, Prediction
 from tests.report.results import classified, failed, unsure
 

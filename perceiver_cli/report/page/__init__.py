@@ -23,9 +23,9 @@ from markupsafe import Markup
 
 from perceiver_cli.choices import Method
 from perceiver_cli.report.answer import answer_in_words, guessed
+from perceiver_cli.report.drawings.thumbnail import Thumbnail
 from perceiver_cli.report.input_words import input_in_words
 from perceiver_cli.report.page.timeline import timeline
-from perceiver_cli.report.pictures.thumbnail import Thumbnail
 from perceiver_cli.report.sentence import attention_in_words
 from perceiver_cli.report.words import (
     count,
@@ -105,7 +105,7 @@ class Card:
 def card(
     number: int,
     result: Result,
-    pictures: Thumbnail | None,
+    drawn: Thumbnail | None,
     folder: Path | None = None,
     method: Method | None = None,
 ) -> Card:
@@ -114,7 +114,7 @@ def card(
     Args:
         number: Its position on the page, from 1.
         result: The Result.
-        pictures: Its thumbnails, if there are any.
+        drawn: Its thumbnails, if there are any.
         folder: The folder of the page, for links to the file.
         method: The explanation method of the thumbnails' heat; None: they have none.
     """
@@ -139,10 +139,10 @@ def card(
             " %", "\xa0%"
         ),
         segments=_segments(result),
-        plain=_address(pictures.plain) if pictures else "",
-        heat=_address(pictures.heat) if pictures else "",
-        size=pictures.plain.shape[1::-1] if pictures else (0, 0),
-        shown=pictures.caption if pictures else "",
+        plain=_address(drawn.plain) if drawn else "",
+        heat=_address(drawn.heat) if drawn else "",
+        size=drawn.plain.shape[1::-1] if drawn else (0, 0),
+        shown=drawn.caption if drawn else "",
         timeline=Markup(timeline(result, folder, _timeline_template().render)),
     )
 
@@ -164,7 +164,7 @@ def _part(name: str) -> str:
 
 
 def render(cards: list[Card], about: str) -> str:
-    """The page. about: the method of the attention pictures, in one line."""
+    """The page. about: the method of the attention drawings, in one line."""
     environment = _environment()
     environment.filters["percent"] = lambda share: f"{100 * share:.0f} %"
     template = _part("page.html")

@@ -1,4 +1,4 @@
-"""The picture of `classify --explain`: a file with its heat map. Needs no matplotlib."""
+"""The drawing of `classify --explain`: a file with its heat map. Needs no matplotlib."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from perceiver_cli.explanations import Explanation, PictureMap
-from perceiver_cli.report.pictures.colours import BACKGROUND, INK, Scale, heat_on_crop
-from perceiver_cli.report.pictures.thumbnail import thumbnail
+from perceiver_cli.report.drawings.colours import BACKGROUND, INK, Scale, heat_on_crop
+from perceiver_cli.report.drawings.thumbnail import thumbnail
 
 ENDING = ".jpg"
 
@@ -20,7 +20,7 @@ MOST_BYTES = 300_000
 # JPEG qualities; the first one with a small enough file is used.
 _QUALITIES = (85, 70, 55, 40, 25)
 
-# The side of pictures of other modalities; sounds and films are twice as wide.
+# The side of drawings of other modalities; sounds and films are twice as wide.
 _SIDE = 480
 
 # Heights of a line of text and of its letters, in pixels.
@@ -67,7 +67,7 @@ def _line_of_text(words: str, width: int) -> np.ndarray:
 
 
 def _direction(pixels: np.ndarray) -> int:
-    """The axis along which two concatenated pictures are closest to a square."""
+    """The axis along which two concatenated drawings are closest to a square."""
     return 0 if pixels.shape[1] > pixels.shape[0] else 1
 
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from perceiver_cli.explanations import Explanation, ShapeMap
 from perceiver_cli.media.axes import to_y_up, to_z_up
-from perceiver_cli.report.pictures.colours import FAINT, Scale, heat
-from perceiver_cli.report.pictures.sheet import Sheet, heading, heading_height
+from perceiver_cli.report.drawings.colours import FAINT, Scale, heat
+from perceiver_cli.report.drawings.sheet import Sheet, heading, heading_height
 
 # Name, elevation and azimuth in degrees (mplot3d), and the zoom at which the cube fills its panel:
 # seen from a corner it is larger.
@@ -26,7 +26,7 @@ _SOLID = 0.012
 
 
 def draw_shape(explanation: Explanation, ending: str) -> bytes:
-    """Coloured points as .ply, small coloured solids as .glb, else a picture of a few views."""
+    """Coloured points as .ply, small coloured solids as .glb, else a drawing of a few views."""
     if ending in (".ply", ".glb"):
         return coloured_points(explanation, ending)
     return draw_views(explanation, ending)

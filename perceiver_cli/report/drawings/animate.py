@@ -13,20 +13,20 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 
-def encode_film(pictures: list[np.ndarray], seconds: list[float], ending: str) -> bytes:
+def encode_film(frames: list[np.ndarray], seconds: list[float], ending: str) -> bytes:
     """A film as the content of a file.
 
     Args:
-        pictures: uint8 [height, width, 3] each, all of one size with even sides.
+        frames: uint8 [height, width, 3] each, all of one size with even sides.
         seconds: How long each is shown.
         ending: ".mp4", ".webp" or ".gif".
     """
     content = io.BytesIO()
     if ending == ".mp4":
-        _encode_mp4(pictures, seconds, content)
+        _encode_mp4(frames, seconds, content)
         return content.getvalue()
-    frames = map(Image.fromarray, pictures)
-    first, *others = frames if ending == ".webp" else map(_with_palette, frames)
+    images = map(Image.fromarray, frames)
+    first, *others = images if ending == ".webp" else map(_with_palette, images)
     first.save(
         content,
         "WEBP" if ending == ".webp" else "GIF",
@@ -39,21 +39,21 @@ def encode_film(pictures: list[np.ndarray], seconds: list[float], ending: str) -
     return content.getvalue()
 
 
-def _with_palette(picture: Image.Image) -> Image.Image:
+def _with_palette(image: Image.Image) -> Image.Image:
     """In 256 colours. Pillow's default palette leaves out the few cells with much heat."""
-    palette = picture.quantize(256, Image.Quantize.FASTOCTREE)
-    return picture.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
+    palette = image.quantize(256, Image.Quantize.FASTOCTREE)
+    return image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
 
 
-def _encode_mp4(pictures: list[np.ndarray], seconds: list[float], content: io.BytesIO) -> None:
+def _encode_mp4(frames: list[np.ndarray], seconds: list[float], content: io.BytesIO) -> None:
     import av
 
     times = np.concatenate([[0], np.cumsum(seconds)])
-    # The last picture would otherwise be shown for no time.
-    shown = [*pictures, pictures[-1]]
+    # The last frame would otherwise be shown for no time.
+    shown = [*frames, frames[-1]]
     with av.open(content, "w", format="mp4") as container:
         stream = cast("VideoStream", container.add_stream(_codec(), rate=25))
-        stream.height, stream.width = pictures[0].shape[:2]
+        stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = Fraction(1, 1000)
         for pixels, time in zip(shown, times, strict=True):

@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image
 
 from perceiver_cli.explanations import Explanation, PictureMap
-from perceiver_cli.report.pictures.colours import FAINT, LINE, Scale, heat_on_crop
-from perceiver_cli.report.pictures.sheet import Sheet, heading, heading_height
+from perceiver_cli.report.drawings.colours import FAINT, LINE, Scale, heat_on_crop
+from perceiver_cli.report.drawings.sheet import Sheet, heading, heading_height
 
 # Limits of the longer side of a panel in pixels: pictures are reduced or enlarged to them.
 SMALLEST, LARGEST = 440, 1600

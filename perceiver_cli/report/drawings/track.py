@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
 from perceiver_cli.explanations import SoundMap
-from perceiver_cli.report.pictures.colours import Scale, enlarge, heat
+from perceiver_cli.report.drawings.colours import Scale, enlarge, heat
 
 _TICKS_HZ = (100, 500, 1000, 2000, 5000, 10000, 20000)
 
@@ -59,7 +59,7 @@ def grey_limits(spectra: Iterable[np.ndarray]) -> tuple[float, float]:
 def draw_spectrogram(
     axes: Axes, sound: SoundMap, values: np.ndarray, scale: Scale, greys: tuple[float, float]
 ) -> None:
-    """The log-mel picture in grey under the heat of one map, low frequencies below.
+    """The log-mel spectrogram in grey under the heat of one map, low frequencies below.
 
     Args:
         axes: Where to draw.

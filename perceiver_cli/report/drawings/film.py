@@ -10,11 +10,11 @@ from matplotlib.ticker import FuncFormatter
 from PIL import Image, ImageDraw
 
 from perceiver_cli.explanations import Explanation, SoundMap, VideoMap, WindowMaps
-from perceiver_cli.report.pictures.animate import encode_film
-from perceiver_cli.report.pictures.colours import FAINT, INK, Scale, heat_on_crop
-from perceiver_cli.report.pictures.picture import fitted
-from perceiver_cli.report.pictures.sheet import Sheet, heading, heading_height
-from perceiver_cli.report.pictures.track import draw_waveform
+from perceiver_cli.report.drawings.animate import encode_film
+from perceiver_cli.report.drawings.colours import FAINT, INK, Scale, heat_on_crop
+from perceiver_cli.report.drawings.picture import fitted
+from perceiver_cli.report.drawings.sheet import Sheet, heading, heading_height
+from perceiver_cli.report.drawings.track import draw_waveform
 
 _UNIT, _MARGIN, _GAP, _LABEL, _TRACK = 14, 24, 12, 24, 84
 _PANEL, _THUMB, _SIDE = 480, 170, 132
@@ -39,7 +39,7 @@ def draw_film(explanation: Explanation, ending: str) -> bytes:
     With sound, its waveform is below, with a cursor, and the share of each stream.
     """
     scale = _scale(explanation)
-    pictures, seconds = [], []
+    frames, seconds = [], []
     for index, window in enumerate(explanation.windows, 1):
         attribution = window.map_of("video", VideoMap)
         count = len(explanation.windows)
@@ -67,11 +67,11 @@ def draw_film(explanation: Explanation, ending: str) -> bytes:
                 stroke_fill="black",
                 font_size=18,
             )
-            pictures.append(np.asarray(drawn))
+            frames.append(np.asarray(drawn))
         gaps = [b - a for a, b in pairwise(times)]
         usual = float(np.median(gaps)) if gaps else 0.5
         seconds += [max(0.04, gap) for gap in [*gaps, usual]]
-    return encode_film(pictures, seconds, ending)
+    return encode_film(frames, seconds, ending)
 
 
 def draw_contact_sheet(explanation: Explanation, ending: str) -> bytes:

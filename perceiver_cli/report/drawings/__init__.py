@@ -1,4 +1,4 @@
-"""Explanations as pictures. Depends on plain arrays only: no models, no media.
+"""Explanations as drawings. Depends on plain arrays only: no models, no media.
 
 Needs matplotlib, the optional extra `plots`.
 """

@@ -146,7 +146,7 @@ def heat_on_crop(
         size: (width, height) of the picture itself.
 
     Returns:
-        The drawn picture, uint8 [H, W, 3], and the box in its pixels: left, top, right, bottom.
+        The drawing, uint8 [H, W, 3], and the box in its pixels: left, top, right, bottom.
     """
     height, width = pixels.shape[:2]
     across, down = width / size[0], height / size[1]

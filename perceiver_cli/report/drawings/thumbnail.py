@@ -17,9 +17,9 @@ from perceiver_cli.explanations import (
     WindowMaps,
 )
 from perceiver_cli.media.axes import to_z_up
-from perceiver_cli.report.pictures.colours import BACKGROUND, Scale, enlarge, heat_on_crop
+from perceiver_cli.report.drawings.colours import BACKGROUND, Scale, enlarge, heat_on_crop
 
-# Rotation and elevation of the camera, as in the first view of a shape's picture.
+# Rotation and elevation of the camera, as in the first view of a shape's drawing.
 _TURN, _TILT = np.radians(30), np.radians(22)
 _FRAMES = 3
 
@@ -28,7 +28,7 @@ _GREY = np.array((169, 175, 185), np.uint8)
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """A small picture of a file.
+    """A small drawing of a file.
 
     Attributes:
         plain: The file itself, uint8 [height, width, 3].

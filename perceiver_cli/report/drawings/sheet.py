@@ -16,7 +16,7 @@ from PIL import Image
 
 from perceiver_cli.explanations import Explanation
 from perceiver_cli.report.answer import answer_in_words
-from perceiver_cli.report.pictures.colours import BACKGROUND, FAINT, INK, LINE, Scale
+from perceiver_cli.report.drawings.colours import BACKGROUND, FAINT, INK, LINE, Scale
 from perceiver_cli.report.words import display_path
 
 _DPI = 100
@@ -56,7 +56,7 @@ class Sheet:
         self.figure.text(left / self.width, 1 - top / self.height, words, fontsize=size, **style)
 
     def image(self, left: float, top: float, pixels: np.ndarray) -> None:
-        """Draws a picture, without scaling.
+        """Draws pixels, without scaling.
 
         Args:
             left: Its left edge.
