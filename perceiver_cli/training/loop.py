@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ from perceiver_cli.training.distillation import Teacher
 from perceiver_cli.training.feature_loss import FeatureLoss
 from perceiver_cli.training.hyperparameters import Hyperparameters
 from perceiver_cli.training.optimiser import build_optimisers, moving_average, rate_factor
+from perceiver_cli.training.saved_state import Design, other_training, state_file
 
 SAVE_EVERY_S = 60.0
 
@@ -65,6 +67,7 @@ class Training:
         hyperparameters: How long and how to train.
         run: The folder of the state, state.safetensors.
         teacher: Another model's outputs for the training files.
+        design: Saved with the state, see saved_state.check_continues.
 
     Attributes:
         average: The moving average of the weights.
@@ -80,11 +83,13 @@ class Training:
         hyperparameters: Hyperparameters,
         run: Path,
         teacher: Teacher | None = None,
+        design: Design | None = None,
     ) -> None:
         self.model = model
         self.device = model.latents.device
         self.hyperparameters = hyperparameters
-        self.state_file = run / "state.safetensors"
+        self.state_file = state_file(run)
+        self.design = design or {}
         self.batches = Batches(adapter, cache, hyperparameters, model.config, self.device, teacher)
         self.average = moving_average(model, hyperparameters.ema_decay)
         self.feature_loss: FeatureLoss | None = None
@@ -110,8 +115,8 @@ class Training:
 
         Raises:
             OSError: The state cannot be saved.
-            UsageError: The loss or a weight is no longer finite, or a step needs more memory than
-                there is. The state that was saved before stays.
+            UsageError: The loss or a weight, as float16, is no longer finite, a step needs more memory than
+                there is, or the saved state is of another model. That state stays.
         """
         with _memory_error_in_words(self.hyperparameters.batch_size):
             self._run(on_step)
@@ -199,7 +204,8 @@ class Training:
             )
 
     def _save(self) -> None:
-        finite = all(bool(weight.isfinite().all()) for weight in self.model.parameters())
+        # In float16, as the checkpoint stores them: larger ones would be infinite there.
+        finite = all(bool(weight.half().isfinite().all()) for weight in self.model.parameters())
         self._check_finite(finite, "weights are")
         tensors: dict[str, Tensor] = {}
         for name, value in self.model.state_dict().items():
@@ -213,7 +219,11 @@ class Training:
             for index, values in optimiser.state_dict()["state"].items():
                 for name, value in values.items():
                     tensors[f"optimiser/{number}/{index}/{name}"] = torch.as_tensor(value)
-        where = {"step": str(self.step), "elapsed_s": str(self.elapsed_s)}
+        where = {
+            "step": str(self.step),
+            "elapsed_s": str(self.elapsed_s),
+            "design": json.dumps(self.design),
+        }
         with atomic_write(self.state_file) as part:
             save_file(tensors, part, metadata=where)
 
@@ -229,7 +239,10 @@ class Training:
         for name, value in tensors.items():
             kind, rest = name.split("/", 1)
             parts[_OLD_KINDS.get(kind, kind)][parameter_name(rest)] = value
-        self.model.load_state_dict(parts["model"])
+        try:
+            self.model.load_state_dict(parts["model"])
+        except RuntimeError:  # a state without a design, of an older version
+            raise UsageError(other_training(self.state_file.parent, "its model")) from None
         if self.feature_loss is not None:
             self.feature_loss.load_state_dict(parts["feature_loss"])
         self.average.module.load_state_dict(parts["average"])

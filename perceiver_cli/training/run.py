@@ -36,6 +36,7 @@ from perceiver_cli.training.distillation import read_teacher
 from perceiver_cli.training.hyperparameters import Hyperparameters
 from perceiver_cli.training.loop import Progress, Training
 from perceiver_cli.training.overrides import by_group, changed
+from perceiver_cli.training.saved_state import check_continues, design_of
 from perceiver_cli.training.warm_start import initial_recipe, load_matching_weights
 from perceiver_cli.version import package_version
 
@@ -119,8 +120,9 @@ def train(options: TrainingOptions, listener: Listener) -> Header:
         The header of the checkpoint.
 
     Raises:
-        UsageError: The folder or the settings make no sense, a class has no usable file, or there
-            are files of another modality.
+        UsageError: The folder or the settings make no sense, a class has no usable file, there
+            are files of another modality, the run's folder has the state of another training, or
+            this one has diverged.
         CheckpointError: The checkpoint to start from is damaged.
         InputError: A file is broken, and the options say to stop at one.
     """
@@ -129,7 +131,11 @@ def train(options: TrainingOptions, listener: Listener) -> Header:
         raise UsageError("shapes cannot have a teacher")
     teacher = read_teacher(options.teacher, train_files) if options.teacher else None
     initial = load_checkpoint(options.init_from) if options.init_from else None
-    adapter, config = _design(options, initial, len(train_files.labels))
+    adapter, config = _build(options, initial, len(train_files.labels))
+    origin = _origin(initial.header) if initial else None
+    classes = [label.id for label in train_files.labels]
+    design = design_of(adapter, config, classes, origin)
+    check_continues(options.run, design)
 
     options.run.mkdir(parents=True, exist_ok=True)
     train_cache = load_or_decode(
@@ -158,14 +164,16 @@ def train(options: TrainingOptions, listener: Listener) -> Header:
     if initial:
         load_matching_weights(model, adapter, initial)
     model.to(torch.device(options.device))
-    training = Training(model, adapter, train_cache, options.hyperparameters, options.run, teacher)
+    training = Training(
+        model, adapter, train_cache, options.hyperparameters, options.run, teacher, design
+    )
     training.run(listener.stepped)
 
     weights = training.average.module.state_dict()
     model.load_state_dict(weights)
     header = _header(options, adapter, config, train_files.labels, training, len(train_cache))
-    if initial:
-        header = replace(header, card=header.card | {"from": _origin(initial.header)})
+    if origin:
+        header = replace(header, card=header.card | {"from": origin})
     if len(held_cache):
         known_cache = load_sample(options.run, train_files, adapter, listener.decoded)
         header = calibrate(header, model.eval(), adapter, held_cache, known_cache)
@@ -180,7 +188,7 @@ def _used(folder: LabelledFolder, cache: Cache) -> list[int]:
     return [folder.files[index][1] for index in np.unique(cache.files)]
 
 
-def _design(
+def _build(
     options: TrainingOptions, initial: Checkpoint | None, classes: int
 ) -> tuple[Adapter, PerceiverConfig]:
     """The adapter and the model's config: the initial checkpoint's or the defaults, changed."""

@@ -10,7 +10,8 @@ import soundfile
 import torch
 import trimesh
 from PIL import Image
-from safetensors.torch import load_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from perceiver_cli.checkpoints.format import load_checkpoint, read_header
 from tests.samples import make_av
@@ -324,6 +325,77 @@ def test_a_training_that_diverges_ends_with_one_line_and_keeps_its_state(picture
     )
     assert [path.read_bytes() for path in kept] == before
     assert train(run, pictures, target, "--steps", 3).exit_code == 0
+
+
+@pytest.mark.parametrize("hold_out", [0, 0.25])
+def test_weights_too_large_to_be_stored_are_a_training_that_diverges(
+    pictures, tmp_path, run, hold_out
+):
+    """They are finite in float32, as is the loss of the last step."""
+    target = tmp_path / "own.safetensors"
+    outcome = train(run, pictures, target, "--rate", 1, "--decay", 1e9, "--hold-out", hold_out)
+    assert outcome.exit_code == 2
+    assert re.search(
+        r"^perceiver: the weights are not finite after step \d: .*--rate.*\n\Z",
+        outcome.stderr,
+        re.MULTILINE,
+    )
+    assert not target.exists()
+
+
+def one_class_renamed(data):
+    (data / "train" / "red").rename(data / "train" / "rouge")
+
+
+@pytest.mark.parametrize(
+    ("change", "arguments", "differing"),
+    [
+        (None, ["--set", "model.latents=4"], "model.latents"),
+        (None, ["--set", "input.bands=3"], "input.bands, model.streams"),
+        (one_class_renamed, [], "classes"),
+    ],
+)
+def test_the_state_of_another_training_is_refused(
+    change, arguments, differing, pictures, tmp_path, run
+):
+    target = tmp_path / "own.safetensors"
+    assert train(run, pictures, target).exit_code == 0
+    kept = [target, tmp_path / "own.run" / "state.safetensors"]
+    before = [path.read_bytes() for path in kept]
+    if change:
+        change(pictures)
+    outcome = train(run, pictures, target, *arguments)
+    assert outcome.exit_code == 2
+    assert outcome.stderr == (
+        f"perceiver: {tmp_path / 'own.run'} holds the state of another training, which differs in "
+        f"{differing}: remove it, or name another folder with --run\n"
+    )
+    assert [path.read_bytes() for path in kept] == before
+    elsewhere = train(run, pictures, target, *arguments, "--run", tmp_path / "elsewhere")
+    assert elsewhere.exit_code == 0
+
+
+def test_the_state_of_another_start_is_refused(pictures, tmp_path, run):
+    first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
+    assert train(run, pictures, first).exit_code == 0
+    assert train(run, pictures, second).exit_code == 0
+    outcome = train(run, pictures, second, "--from", first)
+    assert outcome.exit_code == 2
+    assert "differs in --from: " in outcome.stderr
+
+
+def test_a_state_of_an_older_version_goes_on_if_its_model_fits(pictures, tmp_path, run):
+    target = tmp_path / "own.safetensors"
+    assert train(run, pictures, target).exit_code == 0
+    state = tmp_path / "own.run" / "state.safetensors"
+    with safe_open(state, framework="pt") as file:
+        where = file.metadata()
+    del where["design"]
+    save_file(load_file(state), state, metadata=where)
+    assert train(run, pictures, target).exit_code == 0
+    outcome = train(run, pictures, target, "--set", "model.latents=4")
+    assert outcome.exit_code == 2
+    assert "own.run holds the state of another training" in outcome.stderr
 
 
 def move_all(source, target):

@@ -1,0 +1,79 @@
+"""The state of a training in its run folder: where it is, and which training it belongs to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from perceiver_cli.adapters.base import Adapter
+from perceiver_cli.errors import UsageError
+from perceiver_cli.model.config import PerceiverConfig
+
+# A training's settings that its state depends on: a name for people -> a JSON value.
+Design = Mapping[str, Any]
+
+
+def state_file(run: Path) -> Path:
+    """The file of the state in a run folder."""
+    return run / "state.safetensors"
+
+
+def design_of(
+    adapter: Adapter, config: PerceiverConfig, classes: list[str], init_from: Any
+) -> Design:
+    """What has to be the same for a training to go on from a state.
+
+    Args:
+        adapter: Reads the files.
+        config: The model's.
+        classes: Ids of the classes, in order.
+        init_from: What the training starts from, as JSON; None for random weights.
+
+    Returns:
+        "classes", "--from", and the names that --set takes.
+    """
+    settings = {f"input.{name}": value for name, value in asdict(adapter.recipe).items()}
+    settings |= {f"model.{name}": value for name, value in asdict(config).items()}
+    design = {"classes": classes, "--from": init_from} | settings
+    result: Design = json.loads(json.dumps(design))
+    return result
+
+
+def check_continues(run: Path, design: Design) -> None:
+    """Checks that the state in a run folder, if there is one, is that of the same training.
+
+    Settings that only one of both has, as of another version, do not count.
+
+    Args:
+        run: The folder.
+        design: The training's, see design_of.
+
+    Raises:
+        UsageError: The state is that of another training.
+    """
+    try:
+        with safe_open(state_file(run), framework="pt") as file:
+            saved = json.loads((file.metadata() or {}).get("design", "{}"))
+    except (OSError, SafetensorError):
+        return
+    differing = [name for name in design if name in saved and saved[name] != design[name]]
+    if differing:
+        raise UsageError(other_training(run, ", ".join(differing)))
+
+
+def other_training(run: Path, differing: str) -> str:
+    """One line on a run folder that holds the state of another training.
+
+    Args:
+        run: The folder.
+        differing: What differs, in words.
+    """
+    return (
+        f"{run} holds the state of another training, which differs in {differing}: "
+        "remove it, or name another folder with --run"
+    )
