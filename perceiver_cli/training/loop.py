@@ -115,8 +115,8 @@ class Training:
 
         Raises:
             OSError: The state cannot be saved.
-            UsageError: The loss or a weight, as float16, is no longer finite, a step needs more memory than
-                there is, or the saved state is of another model. That state stays.
+            UsageError: The loss or a weight, as float16, is no longer finite, a step needs more
+                memory than there is, or the saved state is of another model. That state stays.
         """
         with _memory_error_in_words(self.hyperparameters.batch_size):
             self._run(on_step)
