@@ -115,7 +115,9 @@ def evaluate(
     from perceiver_cli.cli.messages import print_message
     from perceiver_cli.errors import UsageError
 
-    if bool(model) == bool(modality):
+    if model and modality:
+        raise UsageError("say which weights to evaluate by --model or by --modality, not by both")
+    if not model and not modality:
         raise UsageError("say which weights to evaluate: --model or --modality")
     if faithfulness and (robustness or unknown):
         raise UsageError("--faithfulness is measured by itself, without --robustness and --unknown")

@@ -240,6 +240,8 @@ def _read_card(path: Path | None) -> dict[str, Any]:
         return {}
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"--card {path}: cannot be read: {error.strerror}") from None
     except ValueError as error:
         raise UsageError(f"{path}: not JSON ({error})") from None
     if not isinstance(card, dict):

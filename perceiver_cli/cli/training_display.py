@@ -80,8 +80,8 @@ class TrainingDisplay(Listener):
         console = self._bar.console if self._live else console_for(sys.stderr)
         show(console, table)
         for left in left_out[:_NAMED]:
-            verb = "broken" if left.kind == "broken" else "passed over"
-            sys.stderr.write(escape_controls(f"{verb}: {left.path}: {left.reason}") + "\n")
+            kind = left.kind.replace("_", " ")
+            sys.stderr.write(escape_controls(f"{kind}: {left.path}: {left.reason}") + "\n")
         if len(left_out) > _NAMED:
             sys.stderr.write(f"and {count(len(left_out) - _NAMED, 'more file')} left out\n")
 

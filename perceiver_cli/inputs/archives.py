@@ -107,7 +107,8 @@ class MemberSource(Source):
         for source in _read(self.archive, self.kind, lambda name: name == self.member):
             found = source._found() if isinstance(source, _LinkedMember) else source
             return replace(found, path=self.path, modality=self.modality)
-        raise InputError("unreadable", f"the archive has no member {self.member}")
+        problem = f"the archive has no member {self.member}" if self.member else "names no member"
+        raise InputError("unreadable", problem)
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,8 @@ def filesystem(url: str) -> tuple[Any, str]:
     import fsspec
 
     scheme = scheme_of(url)
+    if scheme in ("tar", "zip") and "::" not in url:
+        raise InputError("unsupported", f"a member's name is {scheme}://MEMBER::ARCHIVE")
     try:
         if scheme in _REFUSED or "::" in url.partition("://")[2]:
             raise ValueError

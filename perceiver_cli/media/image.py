@@ -14,7 +14,14 @@ from perceiver_cli.media.jpeg2000 import REPAIRED
 from perceiver_cli.media.large_inputs import take_memory
 from perceiver_cli.media.pillow import check_memory, decoding, open_picture, peak_bytes
 from perceiver_cli.media.pillow_settings import quiet_pillow
-from perceiver_cli.media.pixels import check_size, reduction_of, to_8_bit, to_rgb_array
+from perceiver_cli.media.pixels import (
+    check_size,
+    gaps_of,
+    gaps_of_picture,
+    reduction_of,
+    to_8_bit,
+    to_rgb_array,
+)
 from perceiver_cli.media.source import Source
 from perceiver_cli.media.types import Picture
 
@@ -88,6 +95,7 @@ def _load(source: Source, format: str, at_least: int | None, repaired: bool = Fa
         factor = reduction_of(picture, at_least) if at_least else 1
         with decoding(format):
             pixels = to_rgb_array(picture, orientation, factor)
+            notes += gaps_of_picture(picture)
     if orientation >= 5:
         width, height = height, width
     return Picture(pixels, width, height, facts, notes)
@@ -116,7 +124,9 @@ def _array_picture(source: Source, format: str) -> Picture:
         raise InputError("unsupported", f"an {header} is not a picture")
     height, width = header.shape[:2]
     check_size(width, height)
-    pixels = to_8_bit(read_array(source, format, header))
+    values = read_array(source, format, header)
+    notes = gaps_of(values)
+    pixels = to_8_bit(values)
     if pixels.ndim == 2 or pixels.shape[2] == 1:
         pixels = np.repeat(pixels.reshape(height, width, 1), 3, axis=2)
     elif pixels.shape[2] == 4:
@@ -124,4 +134,4 @@ def _array_picture(source: Source, format: str) -> Picture:
 
         pixels = to_rgb_array(Image.fromarray(np.ascontiguousarray(pixels), "RGBA"))
     facts = {"format": format.upper(), "mode": str(header.dtype)}
-    return Picture(np.ascontiguousarray(pixels), width, height, facts)
+    return Picture(np.ascontiguousarray(pixels), width, height, facts, notes)

@@ -75,6 +75,23 @@ def to_8_bit(values: Array) -> Array:
     return result.reshape(values.shape, order=order)
 
 
+def gaps_of(values: Array) -> tuple[str, ...]:
+    """A note if numbers of a picture are infinite or NaN.
+
+    Args:
+        values: Numbers of any type and shape.
+    """
+    return _note_gaps(_chunks(values.reshape(-1, order="A"))) if values.dtype.kind == "f" else ()
+
+
+def gaps_of_picture(picture: Image.Image) -> tuple[str, ...]:
+    """A note if pixels of a decoded Pillow picture are infinite or NaN."""
+    if picture.mode != "F":
+        return ()
+    rows = max(1, _STRIP_PIXELS // picture.width)
+    return _note_gaps(np.asarray(strip) for strip, _ in _strips(picture, rows))
+
+
 def reduction_of(picture: Image.Image, at_least: int) -> int:
     """By which whole number a very large picture is reduced; 1 for any other.
 
@@ -188,6 +205,12 @@ class _Scale:
         if numbers.dtype.kind == "f":
             values[~np.isfinite(values)] = self.least
         return np.rint((values - self.low) / self.span * 255).astype(np.uint8)
+
+
+def _note_gaps(chunks: Iterable[Array]) -> tuple[str, ...]:
+    if all(np.isfinite(chunk).all() for chunk in chunks):
+        return ()
+    return ("some pixels are not finite numbers: they are read as the smallest",)
 
 
 def _chunks(flat: Array) -> Iterator[Array]:

@@ -137,7 +137,10 @@ def train(options: TrainingOptions, listener: Listener) -> Header:
     design = design_of(adapter, config, classes, origin)
     check_continues(options.run, design)
 
-    options.run.mkdir(parents=True, exist_ok=True)
+    try:
+        options.run.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"no folder {options.run} can be made: {error.strerror}") from None
     train_cache = load_or_decode(
         options.run / "train",
         train_files,

@@ -2,6 +2,10 @@
 
 import json
 
+import numpy as np
+import pytest
+from PIL import Image
+
 
 def cut_photo(tmp_path, media):
     """A photo as a broken download leaves it: its last bytes are missing."""
@@ -30,3 +34,23 @@ def test_strict_fails_what_was_repaired(perceiver, weights, media, tmp_path):
     }
     assert whole["status"] == "ok"
     assert whole["notes"] == []
+
+
+@pytest.mark.parametrize("ending", ["npy", "tif"])
+def test_pixels_that_are_not_finite_are_told(perceiver, weights, tmp_path, ending):
+    pixels = np.random.default_rng(0).random((40, 40), np.float32)
+    paths = [tmp_path / f"{name}.{ending}" for name in ("gaps", "whole")]
+    for path, least in zip(paths, (np.nan, 0.0), strict=True):
+        pixels[:10] = least
+        if ending == "npy":
+            np.save(path, np.repeat(pixels[..., None], 3, 2))
+        else:
+            Image.fromarray(pixels).save(path)
+    call = ["classify", *map(str, paths), "--model", weights["image"], "--format", "jsonl"]
+    outcome = perceiver(*call)
+    assert outcome.returncode == 0
+    note = "some pixels are not finite numbers: they are read as the smallest"
+    records = [json.loads(line) for line in outcome.stdout.splitlines()]
+    assert [record["notes"] for record in records] == [[note], []]
+    assert records[0]["predictions"] == records[1]["predictions"]
+    assert perceiver(*call, "--strict").returncode == 1

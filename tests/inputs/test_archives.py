@@ -266,6 +266,8 @@ def test_what_is_no_archive_is_told(tmp_path):
         assert (failed.path, failed.error.kind) == (str(path), "corrupt")
     with pytest.raises(InputError, match="no member c"):
         named_source(f"tar://c::{make_tar(tmp_path / 'c.tar')}").open()
+    with pytest.raises(InputError, match=r"^names no member$"):
+        named_source(f"tar://::{tmp_path / 'c.tar'}").open()
 
 
 def test_a_folder_tells_of_the_archives_that_it_passes_over(run, bundle, media, tmp_path):

@@ -68,6 +68,8 @@ def test_credentials_are_not_shown(text, shown):
         ("reference://a.json", "unsupported", "no file system for reference://"),
         ("simplecache::s3://bucket/a", "unreadable", "no such file"),
         ("memory://nowhere.jpg", "unreadable", "not found"),
+        ("zip://a.jpg", "unsupported", "^a member's name is zip://MEMBER::ARCHIVE$"),
+        ("tar://", "unsupported", "^a member's name is tar://MEMBER::ARCHIVE$"),
     ],
 )
 def test_what_cannot_be_opened_is_told_in_one_line(name, kind, says):

@@ -428,6 +428,7 @@ def one_class(data):
             only_sounds,
             r"class red has no usable file for modality image \(.*bark\.wav: is a sound\)",
         ),
+        (one_sound_more, r"\nother modality: .*bark\.wav: is a sound\n"),
         (one_sound_more, r"1 file of another modality than image: .*bark\.wav"),
         (an_empty_class, r"class red has no files"),
         (one_class, r"needs two or more class folders, has 1"),
@@ -440,6 +441,37 @@ def test_folders_that_cannot_be_learned_from(pictures, tmp_path, run, spoil, wor
     assert re.search(words, outcome.stderr)
     assert sum(line.startswith("perceiver: ") for line in outcome.stderr.splitlines()) == 1
     assert not (tmp_path / "own.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "line"),
+    [
+        ("--card", "--card {}: cannot be read: No such file or directory"),
+        ("--run", "no folder {} can be made: Not a directory"),
+    ],
+)
+def test_paths_that_cannot_be_used_are_wrong_usage(pictures, tmp_path, run, option, line):
+    (tmp_path / "file").write_text("words")
+    path = tmp_path / "nowhere.json" if option == "--card" else tmp_path / "file" / "run"
+    outcome = train(run, pictures, tmp_path / "own.safetensors", option, path)
+    assert outcome.exit_code == 2
+    assert outcome.stderr == f"perceiver: {line.format(path)}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "--model or --modality"),
+        (["--model", "x", "-m", "image"], "by --model or by --modality, not by both"),
+    ],
+)
+def test_evaluate_takes_one_way_to_name_the_weights(pictures, run, arguments, words):
+    outcome = run("evaluate", pictures, *arguments)
+    assert outcome.exit_code == 2
+    assert (
+        outcome.stderr
+        == f"perceiver: say which weights to evaluate{':' * (not arguments)} {words}\n"
+    )
 
 
 def test_a_checkpoint_has_the_right_ending(pictures, tmp_path, run):
