@@ -11,6 +11,7 @@ Three methods, each giving one mass per element, summing to 1 over the M element
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import torch
@@ -26,6 +27,8 @@ class Trace:
         with Trace(model) as trace:
             model(streams)
 
+    Other threads may run the model at the same time; their passes are not recorded.
+
     Attributes:
         model: The model whose attention is recorded.
         steps: A cross-attend's AttentionWeights, or a self-attend's weights [B, N, N] averaged over
@@ -39,6 +42,7 @@ class Trace:
         self.readout: Tensor | None = None
 
     def __enter__(self) -> Trace:
+        self._thread = threading.get_ident()
         query = self.model.readout.attend if isinstance(self.model.readout, QueryReadout) else None
         self._hooks = []
         for module in self.model.modules():
@@ -55,14 +59,17 @@ class Trace:
             hook.remove()
 
     def _take_cross(self, module: Any, inputs: tuple[Any, ...], output: tuple[Any, ...]) -> None:
-        self.steps.append(output[1])
+        if threading.get_ident() == self._thread:
+            self.steps.append(output[1])
 
     def _take_self(self, module: SelfAttend, inputs: tuple[Any, ...], output: Tensor) -> None:
-        self.steps.append(_precise(module.weigh(inputs[0])[0]).mean(1))
+        if threading.get_ident() == self._thread:
+            self.steps.append(_precise(module.weigh(inputs[0])[0]).mean(1))
 
     def _take_readout(self, module: Any, inputs: tuple[Any, ...], output: tuple[Any, ...]) -> None:
-        weights = output[1]
-        self.readout = _precise(weights.chunk(slice(0, weights.num_elements))).mean((1, 2))
+        if threading.get_ident() == self._thread:
+            weights = output[1]
+            self.readout = _precise(weights.chunk(slice(0, weights.num_elements))).mean((1, 2))
 
 
 def rollout(steps: list[AttentionWeights | Tensor], readout: Tensor | None) -> Tensor:
@@ -119,7 +126,13 @@ def gradient_times_input(model: Perceiver, streams: dict[str, Tensor], classes: 
         float32 [B, M], signed.
     """
     read: list[Tensor] = []
-    hook = model.cross[0].register_forward_pre_hook(lambda _, inputs: read.append(inputs[1]))
+    thread = threading.get_ident()
+
+    def keep(_: Any, inputs: tuple[Any, ...]) -> None:
+        if threading.get_ident() == thread:  # another may run the model at the same time
+            read.append(inputs[1])
+
+    hook = model.cross[0].register_forward_pre_hook(keep)
     try:
         with torch.enable_grad():
             logits = model.read(model.gather(streams).detach().requires_grad_())

@@ -1,5 +1,7 @@
 """Rollout and gradient x input against their definitions, written out plainly."""
 
+import threading
+
 import pytest
 import torch
 
@@ -79,6 +81,45 @@ def test_a_trace_changes_nothing_and_leaves_nothing_behind():
         model({"image": byte_array()})
     assert torch.equal(plain, traced)
     assert len(trace.steps) == kept
+
+
+def run_elsewhere_within_a_pass(model):
+    """Before the first cross-attend of a pass, another thread makes a whole pass of its own."""
+    passes = []
+
+    def other_pass():
+        with torch.no_grad():
+            model({"image": -byte_array(3)})
+
+    def start(module, inputs):
+        if not passes:
+            passes.append(threading.Thread(target=other_pass))
+            passes[0].start()
+            passes[0].join()
+
+    model.cross[0].register_forward_pre_hook(start)
+    return passes
+
+
+@pytest.mark.parametrize("readout", ["mean", "query"])
+def test_passes_of_other_threads_are_not_traced(readout):
+    model = make_model(readout=readout)
+    with torch.no_grad(), Trace(model) as trace:
+        model({"image": byte_array()})
+    expected = rollout(trace.steps, trace.readout)
+    passes = run_elsewhere_within_a_pass(model)
+    with torch.no_grad(), Trace(model) as trace:
+        model({"image": byte_array()})
+    assert len(passes) == 1
+    assert torch.equal(rollout(trace.steps, trace.readout), expected)
+
+
+def test_gradients_are_not_of_passes_of_other_threads():
+    model, classes = make_model(), torch.tensor([0, 1])
+    expected = gradient_times_input(model, {"image": byte_array()}, classes)
+    passes = run_elsewhere_within_a_pass(model)
+    assert torch.equal(gradient_times_input(model, {"image": byte_array()}, classes), expected)
+    assert len(passes) == 1
 
 
 def test_the_weights_of_a_self_attend_are_those_it_uses():
