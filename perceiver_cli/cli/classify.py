@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import typer
@@ -142,6 +143,7 @@ def classify(
             exclude=tuple(exclude or ()),
             archives=archives,
             shard=parse_shard(shard) if shard else (1, 1),
+            outputs=frozenset({os.path.realpath(explained)} if explained else ()),
         ),
     )
     options = OutputOptions(

@@ -26,6 +26,8 @@ class FileFilter:
         archives: Whether an archive in a folder means its members.
         shard: (index, count), index from 1. Every path is in exactly one of the `count` shards,
             whatever other files there are.
+        outputs: Folders on this machine that the call itself writes, which it does not enter;
+            real paths.
     """
 
     recursive: bool = False
@@ -34,6 +36,7 @@ class FileFilter:
     exclude: tuple[str, ...] = ()
     archives: bool = False
     shard: tuple[int, int] = (1, 1)
+    outputs: frozenset[str] = frozenset()
 
     def accepts_folder(self, relative: str) -> bool:
         """Whether to enter a folder, given its path relative to the folder named."""

@@ -12,7 +12,8 @@ from perceiver_cli.inputs.filters import FileFilter
 def walk(folder: str, file_filter: FileFilter) -> Iterator[str]:
     """Paths of a folder's files, then those of its folders, each sorted by name.
 
-    Every real folder is entered once, so that cycles of links end. What cannot be read (a folder
+    Every real folder is entered once, so that cycles of links end, and none that the call itself
+    writes. What cannot be read (a folder
     without permission, a broken link) is yielded as a path: opening it raises the reason.
     """
     seen: set[tuple[int, int]] = set()
@@ -35,7 +36,8 @@ def walk(folder: str, file_filter: FileFilter) -> Iterator[str]:
             relative = os.path.normpath(os.path.join(within, entry.name))
             kind = _kind(entry)
             if kind == "folder":
-                if file_filter.accepts_folder(relative):
+                is_output = os.path.realpath(entry.path) in file_filter.outputs
+                if file_filter.accepts_folder(relative) and not is_output:
                     folders.append(entry.path)
             elif kind is not None and file_filter.accepts_file(relative):
                 yield entry.path

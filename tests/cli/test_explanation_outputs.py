@@ -46,6 +46,24 @@ def test_a_picture_for_each_input(run, bundle, holiday, media, tmp_path, monkeyp
     assert {r["explained"] for r in records} == {None, *map(str, seen.iterdir())}
 
 
+@pytest.mark.parametrize("link", [False, True])
+def test_pictures_of_explain_in_a_folder_that_is_read_are_no_inputs(
+    run, bundle, holiday, tmp_path, link
+):
+    seen = holiday / "seen"
+    if link:
+        (tmp_path / "elsewhere").mkdir()
+        seen.symlink_to(tmp_path / "elsewhere")
+    call = ["classify", "-r", holiday, "--explain", seen, "--format", "%p"]
+    first = run(*call)
+    assert len(first.stdout.splitlines()) == 3
+    again = run(*call)
+    assert again.stdout == first.stdout
+    assert len(list(seen.iterdir())) == 3
+    named = run("classify", seen, "--explain", tmp_path / "others", "--format", "%p")
+    assert len(named.stdout.splitlines()) == 3
+
+
 @pytest.mark.parametrize(("size", "drawn"), [((451, 300), (451, 300)), ((3200, 1800), (1600, 900))])
 def test_the_picture_of_a_photo_has_its_size(run, bundle, tmp_path, size, drawn):
     photo = make_picture(tmp_path / "photo.png", *size)
