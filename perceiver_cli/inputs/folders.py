@@ -13,8 +13,8 @@ def walk(folder: str, file_filter: FileFilter) -> Iterator[str]:
     """Paths of a folder's files, then those of its folders, each sorted by name.
 
     Every real folder is entered once, so that cycles of links end, and none that the call itself
-    writes. What cannot be read (a folder
-    without permission, a broken link) is yielded as a path: opening it raises the reason.
+    writes. What cannot be read (a folder without permission, a broken link) is yielded as a path:
+    opening it raises the reason.
     """
     seen: set[tuple[int, int]] = set()
     waiting = [folder]
