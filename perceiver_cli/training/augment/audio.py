@@ -37,6 +37,19 @@ class AudioAugmentation(Augmentation):
         if "teacher_features" in arrays:
             batch["teacher_features"] = interpolate(arrays["teacher_features"], middle).flatten(1)
         batch = mixup(batch, self.mixup_probability)
-        wave = clip_peaks(mix_background(add_reverberation(batch["wave"], recipe.rate)))
-        features = {"audio": augmented_features(self.adapter, wave)}
+        features = {"audio": augmented_sound(self.adapter, batch["wave"])}
         return Augmented(features, batch["targets"], batch.get("teacher_features"))
+
+
+def augmented_sound(adapter: AudioAdapter, wave: Tensor) -> Tensor:
+    """Reverberation, background sounds and clipping, then the changes of spectrogram.py.
+
+    Args:
+        adapter: Whose features they are.
+        wave: float32 [B, samples] of normalised loudness.
+
+    Returns:
+        As the adapter's `features` gives them.
+    """
+    wave = clip_peaks(mix_background(add_reverberation(wave, adapter.recipe.rate)))
+    return augmented_features(adapter, wave)

@@ -8,16 +8,11 @@ from torch import Tensor
 from perceiver_cli.adapters.audio import AudioAdapter
 from perceiver_cli.adapters.video import VideoAdapter
 from perceiver_cli.training.augment.affine import random_affine_crops, warp
+from perceiver_cli.training.augment.audio import augmented_sound
 from perceiver_cli.training.augment.base import Augmentation, Augmented
 from perceiver_cli.training.augment.image import jitter_colour
 from perceiver_cli.training.augment.mixup import distil, mixup
-from perceiver_cli.training.augment.spectrogram import augmented_features
-from perceiver_cli.training.augment.waveform import (
-    add_reverberation,
-    clip_peaks,
-    mix_background,
-    normalise_loudness,
-)
+from perceiver_cli.training.augment.waveform import normalise_loudness
 
 
 class VideoAugmentation(Augmentation):
@@ -65,8 +60,7 @@ class VideoAugmentation(Augmentation):
     def _sound(self, adapter: AudioAdapter, wave: Tensor) -> Tensor:
         """Waveforms [B, samples] -> features."""
         wave = torch.roll(wave, int(torch.randint(wave.shape[1], ())), 1)
-        wave = add_reverberation(normalise_loudness(wave), adapter.recipe.rate)
-        return augmented_features(adapter, clip_peaks(mix_background(wave)))
+        return augmented_sound(adapter, normalise_loudness(wave))
 
 
 def shuffle_within_class(targets: Tensor) -> Tensor:
