@@ -112,16 +112,37 @@ class Scale:
         return self.overlay(np.full((height, width, 3), 128.0), values)
 
 
+def grey_limits(spectra: Iterable[np.ndarray]) -> tuple[float, float]:
+    """The levels that are drawn black and white, over all windows of a sound."""
+    low, high = np.quantile(np.concatenate([np.ravel(s) for s in spectra]), [0.02, 0.995])
+    return float(low), float(high)
+
+
+def in_grey(spectrum: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
+    """A spectrogram's levels in grey.
+
+    Args:
+        spectrum: [bands, steps].
+        limits: The levels that are drawn black and white; see grey_limits.
+
+    Returns:
+        float [bands, steps, 3], 0 to 255.
+    """
+    low, high = limits
+    grey = np.clip((spectrum - low) / max(high - low, 1e-6), 0, 1) * 255
+    return np.repeat(grey[..., None], 3, -1)
+
+
 def enlarge(values: np.ndarray, rows: int, columns: int) -> np.ndarray:
     """Enlarges a grid without interpolation.
 
     Args:
-        values: [r, c].
+        values: [r, c, ...].
         rows: The rows of the result.
         columns: The columns of the result.
 
     Returns:
-        [rows, columns].
+        [rows, columns, ...].
     """
     row = np.arange(rows) * values.shape[0] // rows
     column = np.arange(columns) * values.shape[1] // columns

@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter
 
 from perceiver_cli.explanations import Explanation, SoundMap
-from perceiver_cli.report.drawings.colours import FAINT, Scale
+from perceiver_cli.report.drawings.colours import FAINT, Scale, grey_limits
 from perceiver_cli.report.drawings.sheet import Sheet, heading, heading_height
-from perceiver_cli.report.drawings.track import draw_spectrogram, draw_waveform, grey_limits
+from perceiver_cli.report.drawings.track import draw_spectrogram, draw_waveform
 
 _UNIT, _MARGIN, _GAP = 15, 30, 16
 _HERTZ, _ROW, _LABEL = 62, 150, 26

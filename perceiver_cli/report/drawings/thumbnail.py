@@ -17,7 +17,14 @@ from perceiver_cli.explanations import (
     WindowMaps,
 )
 from perceiver_cli.media.axes import to_z_up
-from perceiver_cli.report.drawings.colours import BACKGROUND, Scale, enlarge, heat_on_crop
+from perceiver_cli.report.drawings.colours import (
+    BACKGROUND,
+    Scale,
+    enlarge,
+    grey_limits,
+    heat_on_crop,
+    in_grey,
+)
 
 # Rotation and elevation of the camera, as in the first view of a shape's drawing.
 _TURN, _TILT = np.radians(30), np.radians(22)
@@ -148,9 +155,8 @@ def sound_thumbnail(
         side: Half the width of the thumbnail in pixels.
     """
     attribution, wide, high = window.map_of("audio", SoundMap), 2 * side, side * 2 // 3
-    low, top = np.quantile(attribution.spectrum, [0.02, 0.995])
-    grey = np.clip((attribution.spectrum - low) / max(top - low, 1e-6), 0, 1) * 255
-    pixels = np.repeat(enlarge(grey, high, wide)[::-1, :, None], 3, -1)
+    grey = in_grey(attribution.spectrum, grey_limits([attribution.spectrum]))
+    pixels = enlarge(grey, high, wide)[::-1]
     heat = scale.overlay(pixels, enlarge(attribution.values[-1], high, wide)[::-1])
     return Thumbnail(_wave(attribution, wide, high, None, scale), heat)
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
 from perceiver_cli.explanations import SoundMap
-from perceiver_cli.report.drawings.colours import Scale, enlarge, heat
+from perceiver_cli.report.drawings.colours import Scale, enlarge, heat, in_grey
 
 _TICKS_HZ = (100, 500, 1000, 2000, 5000, 10000, 20000)
 
@@ -50,12 +48,6 @@ def draw_waveform(
     show_seconds(axes, sound)
 
 
-def grey_limits(spectra: Iterable[np.ndarray]) -> tuple[float, float]:
-    """The levels that are drawn black and white, over all windows of a sound."""
-    low, high = np.quantile(np.concatenate([np.ravel(s) for s in spectra]), [0.02, 0.995])
-    return float(low), float(high)
-
-
 def draw_spectrogram(
     axes: Axes, sound: SoundMap, values: np.ndarray, scale: Scale, greys: tuple[float, float]
 ) -> None:
@@ -66,13 +58,10 @@ def draw_spectrogram(
         sound: The window.
         values: One map, [bands, steps].
         scale: The colours.
-        greys: The levels that are drawn black and white; see grey_limits.
+        greys: The levels that are drawn black and white; see colours.grey_limits.
     """
     mels, frames = sound.spectrum.shape
-    low, high = greys
-    grey = np.clip((sound.spectrum - low) / max(high - low, 1e-6), 0, 1) * 255
-    pixels = np.repeat(grey[..., None], 3, -1)
-    drawn = scale.overlay(pixels, enlarge(values, mels, frames))
+    drawn = scale.overlay(in_grey(sound.spectrum, greys), enlarge(values, mels, frames))
     end = sound.start_s + values.shape[1] * sound.step_s
     axes.imshow(
         drawn,
