@@ -6,8 +6,9 @@ ends within one.
 
 from __future__ import annotations
 
-import os
 from typing import BinaryIO
+
+from perceiver_cli.media.parts import last_bytes
 
 _TAIL = 2**17
 
@@ -29,7 +30,7 @@ def transport_is_whole(stream: BinaryIO) -> bool:
     Args:
         stream: The file.
     """
-    tail = _tail(stream, _PACKETS * max(length for _, length in _LAYOUTS))
+    tail = last_bytes(stream, _PACKETS * max(length for _, length in _LAYOUTS))
     rests = [
         (len(tail) - first + front) % length
         for front, length in _LAYOUTS
@@ -45,7 +46,7 @@ def program_is_whole(stream: BinaryIO) -> bool:
     Args:
         stream: The file.
     """
-    tail = _tail(stream, _TAIL)
+    tail = last_bytes(stream, _TAIL)
     position = tail.rfind(_START + bytes([_PACK_CODE]))
     while 0 <= position < len(tail):
         head = tail[position : position + _MPEG_2_PACK]
@@ -75,9 +76,3 @@ def _packet_length(head: bytes) -> int | None:
         return None
     size = int.from_bytes(head[4:6], "big")
     return 6 + size if size or len(head) < 6 else None
-
-
-def _tail(stream: BinaryIO, size: int) -> bytes:
-    end = stream.seek(0, os.SEEK_END)
-    stream.seek(max(0, end - size))
-    return stream.read()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
-from perceiver_cli.media.parts import SourcePart
+from perceiver_cli.media.parts import SourcePart, last_bytes
 from perceiver_cli.media.source import Source
 
 _CAPTURE = b"OggS"
@@ -20,9 +20,7 @@ def is_ended(stream: BinaryIO) -> bool:
     Args:
         stream: An Ogg file.
     """
-    size = stream.seek(0, 2)
-    stream.seek(max(0, size - _SEARCH))
-    tail = stream.read()
+    tail = last_bytes(stream, _SEARCH)
     at = tail.rfind(_CAPTURE + b"\0")
     if at < 0:
         return True

@@ -1,4 +1,4 @@
-"""Streams of parts of other streams, without a copy."""
+"""Parts of streams: as streams of their own, without a copy; the last bytes."""
 
 from __future__ import annotations
 
@@ -42,6 +42,18 @@ class _Parts(RandomAccessStream):
         if not self.closed:
             self._stream.close()
         super().close()
+
+
+def last_bytes(stream: BinaryIO, count: int) -> bytes:
+    """The last bytes of a stream; fewer if it has no more.
+
+    Args:
+        stream: Any that can seek.
+        count: How many.
+    """
+    end = stream.seek(0, io.SEEK_END)
+    stream.seek(max(0, end - count))
+    return stream.read()
 
 
 def join_parts(stream: BinaryIO, parts: Sequence[Part]) -> BinaryIO:
