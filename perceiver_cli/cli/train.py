@@ -158,7 +158,8 @@ def train(
         hold_out=hold_out,
         groups=groups,
         teacher=teacher,
-        card=_read_card(card) | {"command": own_command()},
+        card=_read_card(card),
+        command=own_command(),
         fail_fast=fail_fast,
         device=chosen_device.type,
     )

@@ -22,7 +22,7 @@ _OVERALL = {
 # With fewer items, a warning says that figures are uncertain.
 _FEW = 30
 
-# Further files that failed are only counted.
+# Further files that are not measured are only counted.
 _SHOWN = 20
 
 
@@ -59,7 +59,8 @@ def show_evaluation(console: Console, measured: dict[str, Any]) -> None:
     if measured.get("unknown"):
         _show_unknown(console, measured["unknown"])
     _show_classes(console, measured)
-    _show_failed(console, measured["failed_files"])
+    _show_files(console, "not classified", measured["failed_files"])
+    _show_files(console, "passed over", measured["passed_over_files"])
 
 
 def _show_answers(console: Console, answers: dict[str, Any]) -> None:
@@ -113,28 +114,29 @@ def _show_classes(console: Console, measured: dict[str, Any]) -> None:
     table = plain_table()
     table.add_column("class", overflow="ellipsis", max_width=28)
     table.add_column("items", justify="right")
-    any_failed = bool(measured["failed_files"])
-    if any_failed:
-        table.add_column("failed", justify="right")
+    left_out = [name for name in ("failed", "passed_over") if measured[name]]
+    for name in left_out:
+        table.add_column(name.replace("_", " "), justify="right")
     table.add_column("found", justify="right")
     table.add_column("most often taken for", overflow="ellipsis", max_width=26)
     for entry in sorted(measured["classes"], key=lambda entry: entry["recall"]):
         table.add_row(
             Text(escape_controls(entry["label"])),
             str(entry["items"]),
-            *([str(entry["failed"])] if any_failed else []),
+            *(str(entry[name]) for name in left_out),
             f"{entry['recall']:.1%}",
             Text(escape_controls(entry["taken_for"] or "")),
         )
     show(console, table)
 
 
-def _show_failed(console: Console, failed: list[dict[str, str]]) -> None:
-    for entry in failed[:_SHOWN]:
-        line = f"not classified: {entry['path']}: {entry['message']}"
+def _show_files(console: Console, kind: str, files: list[dict[str, str]]) -> None:
+    """The files that are not measured, and why."""
+    for entry in files[:_SHOWN]:
+        line = f"{kind}: {entry['path']}: {entry['message']}"
         console.print(Text(escape_controls(line)), soft_wrap=True)
-    if len(failed) > _SHOWN:
-        console.print(f"and {count(len(failed) - _SHOWN, 'more file')} not classified")
+    if len(files) > _SHOWN:
+        console.print(f"and {count(len(files) - _SHOWN, 'more file')} {kind}")
 
 
 def _show_heading(console: Console, text: str) -> None:

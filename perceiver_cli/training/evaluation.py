@@ -39,7 +39,8 @@ class Evaluation:
         labels: Its classes.
         measures: Overall.
         confusion: Counts [classes, classes], true by predicted.
-        failed: Files that gave no prediction.
+        left_out: Files that gave no prediction: those that are passed over, as `train` passes
+            them over, and those that failed.
         answers: Figures of the answers, at the level that they are given at.
         corrupted: The measures of the same files under each corruption, by its name.
         unknown: What is said of files of none of the classes, see measure_unknown; by the name of
@@ -50,7 +51,7 @@ class Evaluation:
     labels: list[Label]
     measures: Measures
     confusion: np.ndarray
-    failed: list[LeftOut]
+    left_out: list[LeftOut]
     answers: AnswerMeasures
     corrupted: dict[str, Measures] = field(default_factory=dict)
     unknown: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -58,8 +59,8 @@ class Evaluation:
     def per_class(self) -> list[dict[str, Any]]:
         """One entry per class that has items.
 
-        Each says how many were classified and how many failed, the share found, and what the
-        class is most often taken for.
+        Each says how many were classified, failed and were passed over, the share found, and what
+        the class is most often taken for.
         """
         entries = []
         for index, row in enumerate(self.confusion):
@@ -73,7 +74,8 @@ class Evaluation:
                     "id": self.labels[index].id,
                     "label": self.labels[index].label,
                     "items": int(row.sum()),
-                    "failed": sum(entry.class_index == index for entry in self.failed),
+                    "failed": sum(e.class_index == index for e in self._failed()),
+                    "passed_over": sum(e.class_index == index for e in self._passed_over()),
                     "recall": round(float(row[index] / row.sum()), 4),
                     "taken_for": self.labels[taken_for].label if others.any() else None,
                 }
@@ -82,7 +84,9 @@ class Evaluation:
 
     def figures(self) -> dict[str, Any]:
         """The measures as the card and the JSON output have them."""
-        figures: dict[str, Any] = self.measures.rounded() | {"failed": len(self.failed)}
+        figures: dict[str, Any] = self.measures.rounded()
+        figures["failed"] = len(self._failed())
+        figures["passed_over"] = len(self._passed_over())
         figures["answers"] = self.answers.rounded()
         if self.corrupted:
             figures["robustness"] = {
@@ -99,11 +103,15 @@ class Evaluation:
             **self.figures(),
             "classes": self.per_class(),
             "confusion": self.confusion.tolist(),
-            "failed_files": [
-                {"path": entry.path, "kind": entry.kind, "message": entry.reason}
-                for entry in self.failed
-            ],
+            "failed_files": _to_dicts(self._failed()),
+            "passed_over_files": _to_dicts(self._passed_over()),
         }
+
+    def _failed(self) -> list[LeftOut]:
+        return [entry for entry in self.left_out if entry.kind != "passed_over"]
+
+    def _passed_over(self) -> list[LeftOut]:
+        return [entry for entry in self.left_out if entry.kind == "passed_over"]
 
     def record(self, path: Path, name: str, command: str) -> None:
         """Writes the figures into the checkpoint's card.
@@ -118,6 +126,10 @@ class Evaluation:
             OSError: It cannot be written.
         """
         add_to_card(path, "measured", name, self.figures() | {"command": command})
+
+
+def _to_dicts(entries: list[LeftOut]) -> list[dict[str, str]]:
+    return [{"path": e.path, "kind": e.kind, "message": e.reason} for e in entries]
 
 
 @dataclass(frozen=True)
@@ -205,7 +217,7 @@ def _evaluate_files(
             raise UsageError(f"{header.name} does not know the class {label.id}")
     classes = [index[label.id] for label in labelled.labels]
     scores, truth, answered = [], [], []
-    failed: list[LeftOut] = []
+    left_out: list[LeftOut] = []
     results = classifier.stream_items((path for path, _ in labelled.files), decoder)
     for (path, folder_class), (item, result) in zip(labelled.files, results, strict=True):
         on_file()
@@ -218,15 +230,16 @@ def _evaluate_files(
             truth.append(classes[folder_class])
             continue
         if result.ok:
-            failed.append(left_out_without_signal(str(path), classes[folder_class], result.signal))
+            entry = left_out_without_signal(str(path), classes[folder_class], result.signal)
+            left_out.append(entry)
             continue
         assert isinstance(item, FailedItem)
         entry = left_out_by_error(item.source, classes[folder_class], item.error)
-        failed.append(entry)
+        left_out.append(entry)
         if options.fail_fast and entry.kind == "broken":
             raise InputError(item.error.kind, f"{path}: {item.error.message}")
     for missing in {classes[folder_class] for _, folder_class in labelled.files} - set(truth):
-        first = next(entry for entry in failed if entry.class_index == missing)
+        first = next(entry for entry in left_out if entry.class_index == missing)
         raise UsageError(
             f"no file of class {header.labels[missing].id} could be classified "
             f"({first.path}: {first.reason})"
@@ -239,6 +252,6 @@ def _evaluate_files(
         header.labels,
         measure(table, true, classifier.sure),
         confusion(table.argmax(1), true, len(header.labels)),
-        failed,
+        left_out,
         add_calibration(answers, table, true, tree),
     )

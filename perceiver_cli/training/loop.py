@@ -68,9 +68,11 @@ class Training:
         run: The folder of the state, state.safetensors.
         teacher: Another model's outputs for the training files.
         design: Saved with the state, see saved_state.check_continues.
+        command: The call, as the checkpoint's card has it. Saved with the state.
 
     Attributes:
         average: The moving average of the weights.
+        command: The call that made the weights: once a training is done, that of the state.
         step: Steps that are done.
         elapsed_s: Seconds that they took.
     """
@@ -84,12 +86,14 @@ class Training:
         run: Path,
         teacher: Teacher | None = None,
         design: Design | None = None,
+        command: str = "",
     ) -> None:
         self.model = model
         self.device = model.latents.device
         self.hyperparameters = hyperparameters
         self.state_file = state_file(run)
         self.design = design or {}
+        self.command = command
         self.batches = Batches(adapter, cache, hyperparameters, model.config, self.device, teacher)
         self.average = moving_average(model, hyperparameters.ema_decay)
         self.feature_loss: FeatureLoss | None = None
@@ -223,6 +227,7 @@ class Training:
             "step": str(self.step),
             "elapsed_s": str(self.elapsed_s),
             "design": json.dumps(self.design),
+            "command": self.command,
         }
         with atomic_write(self.state_file) as part:
             save_file(tensors, part, metadata=where)
@@ -257,6 +262,9 @@ class Training:
         self.step = int(where["step"])
         self.average.n_averaged.fill_(self.step)
         self.elapsed_s = float(where["elapsed_s"])
+        if self._progress(self.step) == 1:
+            # States of older versions have no command.
+            self.command = where.get("command", self.command)
 
 
 @contextmanager

@@ -59,7 +59,8 @@ class TrainingOptions:
         groups: Which files belong together, see folder.hold_out.
         teacher: Another model's logits for the files (not of shapes), see
             distillation.read_teacher.
-        card: Entries of the checkpoint's card beside the figures.
+        card: Entries of the checkpoint's card beside the figures and the command.
+        command: The call, for the card.
         fail_fast: Whether to stop at the first broken file.
         device: Where the model learns, as torch names it.
     """
@@ -75,6 +76,7 @@ class TrainingOptions:
     groups: str | None = None
     teacher: Path | None = None
     card: dict[str, Any] | None = None
+    command: str = ""
     fail_fast: bool = False
     device: str = "cpu"
 
@@ -168,7 +170,14 @@ def train(options: TrainingOptions, listener: Listener) -> Header:
         load_matching_weights(model, adapter, initial)
     model.to(torch.device(options.device))
     training = Training(
-        model, adapter, train_cache, options.hyperparameters, options.run, teacher, design
+        model,
+        adapter,
+        train_cache,
+        options.hyperparameters,
+        options.run,
+        teacher,
+        design,
+        options.command,
     )
     training.run(listener.stepped)
 
@@ -217,6 +226,7 @@ def _header(
     items: int,
 ) -> Header:
     figures = {
+        "command": training.command,
         "steps": training.step,
         "minutes": round(training.elapsed_s / 60, 1),
         "items_trained_on": items,

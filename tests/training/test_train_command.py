@@ -398,6 +398,22 @@ def test_a_state_of_an_older_version_goes_on_if_its_model_fits(pictures, tmp_pat
     assert "own.run holds the state of another training" in outcome.stderr
 
 
+def test_the_card_keeps_the_command_that_made_the_weights(pictures, tmp_path, run, monkeypatch):
+    target = tmp_path / "own.safetensors"
+    card = tmp_path / "card.json"
+    commands = []
+    for number, steps in enumerate((2, 2, 3)):
+        card.write_text(json.dumps({"licence": f"licence {number}"}))
+        monkeypatch.setattr(sys, "argv", ["perceiver", "train", f"call {number}"])
+        assert train(run, pictures, target, "--steps", steps, "--card", card).exit_code == 0
+        found = read_header(target).card
+        assert found["licence"] == f"licence {number}"
+        commands.append(found["command"])
+    # The second call finds nothing to train, the third goes on.
+    first, third = "perceiver train 'call 0'", "perceiver train 'call 2'"
+    assert commands == [first, first, third]
+
+
 def move_all(source, target):
     target.mkdir(parents=True, exist_ok=True)
     for path in source.iterdir():
@@ -507,6 +523,30 @@ def test_evaluate_tells_what_it_could_not_measure(pictures, tmp_path, run):
     outcome = run(*call)
     assert outcome.exit_code == 2
     assert "no file of class red could be classified" in outcome.stderr
+
+
+def test_evaluate_passes_over_what_train_passes_over(pictures, tmp_path, run):
+    notes, empty = (pictures / "train" / "red" / name for name in ("notes.txt", "empty.png"))
+    notes.write_text("words\n")
+    empty.touch()
+    target = tmp_path / "own.safetensors"
+    trained = train(run, pictures, target).stderr
+    call = ["evaluate", pictures, "--split", "train", "--model", target]
+    measured = json.loads(run(*call, "--format", "json").stdout)
+    assert (measured["failed"], measured["passed_over"]) == (0, 2)
+    assert measured["failed_files"] == []
+    entries = [(each["id"], each["failed"], each["passed_over"]) for each in measured["classes"]]
+    assert entries == [("blue", 0, 0), ("red", 0, 2)]
+    shown = run(*call).stdout
+    for entry in measured["passed_over_files"]:
+        line = f"passed over: {entry['path']}: {entry['message']}\n"
+        assert line in trained
+        assert line in shown
+    assert {entry["path"] for entry in measured["passed_over_files"]} == {str(notes), str(empty)}
+    assert "not classified" not in shown
+    heading, *rows = shown.split("Per class, worst first\n")[1].splitlines()
+    assert heading.split()[:5] == ["class", "items", "passed", "over", "found"]
+    assert {tuple(row.split()[:3]) for row in rows[:2]} == {("blue", "6", "0"), ("red", "6", "2")}
 
 
 def test_evaluate_counts_what_is_sure_enough_by_the_score_asked_for(pictures, tmp_path, run):
