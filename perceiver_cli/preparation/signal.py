@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-# blank_centre: a picture whose centre square, which is all that is read, is blank; too_short: a
-# sound of less than SHORTEST_S; no_extent: a shape that is a point or a line.
+# blank_centre: a picture or film whose centre square, which is all that is read, is blank;
+# too_short: a sound of less than SHORTEST_S; no_extent: a shape that is a point or a line.
 Signal = Literal["present", "silent", "blank", "blank_centre", "too_short", "no_extent"]
 
 # A sound is silent if its loudest frame is quieter than this: one step of 16 bits, so that dither
@@ -79,19 +79,20 @@ def picture_signal(pixels: npt.NDArray[np.uint8]) -> Signal:
 
 
 def square_signal(square: npt.NDArray[np.uint8], whole: npt.NDArray[np.uint8]) -> Signal:
-    """Whether the part of a picture that is read shows anything.
+    """Whether the part of a picture, or of the frames of a video, that is read shows anything.
 
     Args:
-        square: The part, uint8 [h, w, 3].
-        whole: The picture, uint8 [H, W, 3].
+        square: The part, uint8 [..., h, w, 3].
+        whole: The picture or frames, uint8 [..., H, W, 3].
 
     Returns:
         "present", "blank", or "blank_centre" if only the part is blank.
     """
     if picture_signal(square) == "present":
         return "present"
-    step = math.ceil(math.sqrt(whole.shape[0] * whole.shape[1] / _EXAMINED))
-    return "blank_centre" if picture_signal(whole[::step, ::step]) == "present" else "blank"
+    step = math.ceil(math.sqrt(whole.shape[-3] * whole.shape[-2] / _EXAMINED))
+    examined = whole[..., ::step, ::step, :]
+    return "blank_centre" if picture_signal(examined) == "present" else "blank"
 
 
 def shape_signal(points: npt.NDArray[np.float64]) -> Signal:

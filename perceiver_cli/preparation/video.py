@@ -19,7 +19,7 @@ from perceiver_cli.preparation.resampling import (
     centre_square,
     read_square,
 )
-from perceiver_cli.preparation.signal import frame_levels, picture_signal, sound_signal
+from perceiver_cli.preparation.signal import frame_levels, sound_signal, square_signal
 from perceiver_cli.settings import Count, CountOrZero, JpegQuality, Positive, Share
 
 
@@ -134,7 +134,7 @@ class VideoPreparation(Preparation):
             for frame in window.frames
         ]
         arrays = {"video": np.stack(frames)}
-        signal = picture_signal(arrays["video"])
+        signal = square_signal(arrays["video"], window.frames)
         heard_s = 0.0
         audio, sound, rate = self.recipe.audio, window.sound, media.sound_rate
         # A silent track holds nothing; the model is trained on clips without sound, too.

@@ -2,6 +2,7 @@
 
 import json
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -124,6 +125,19 @@ def narrow_picture(path):
     return path
 
 
+def wide_film(path):
+    """A bar at the left of plain frames."""
+    frame = np.full((64, 640, 3), 128, np.uint8)
+    frame[:, :200] = 0
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 640, 64, "yuv420p"
+        for _ in range(10):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, "rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
 def silent_sound(path):
     soundfile.write(path, np.zeros(5 * RATE), RATE)
     return path
@@ -139,6 +153,7 @@ FILES = {
     "one.wav": (one_sample, "too_short"),
     "plain.png": (plain_picture, "blank"),
     "narrow.png": (narrow_picture, "blank_centre"),
+    "wide.mp4": (wide_film, "blank_centre"),
     "line.xyz": (line, "no_extent"),
 }
 

@@ -27,6 +27,7 @@ _FREE_FORM = re.compile(rb"^[ \t]*(?:curv2?|surf)[ \t]", re.MULTILINE)
 # What only a mesh has: points on a texture, and the number of its faces in a comment.
 _TEXTURE = re.compile(rb"^[ \t]*vt[ \t]", re.MULTILINE | re.IGNORECASE)
 _STATED_FACES = re.compile(rb"^# ?faces:? +[1-9]\d*[ \t]*$", re.MULTILINE | re.IGNORECASE)
+_LINE = re.compile(rb"^[ \t]*l[ \t]", re.MULTILINE | re.IGNORECASE)
 _OTHERS = re.compile(rb"^[ \t]*(?:fo?|l|p)[ \t]", re.MULTILINE | re.IGNORECASE)
 
 # Some Chinese and Japanese characters of a name end in the byte of a backslash.
@@ -42,7 +43,7 @@ _BESIDE_VERTEX = re.compile(rb"/[^\s]*")
 def read_obj(stream: BinaryIO) -> Shape:
     """The shape in an OBJ file. Raises InputError "corrupt", "unsupported" or "too_large"."""
     vertices, faces = GrowingArray(3, np.float64), GrowingArray(3, np.int32)
-    free_form = textured = stated = others = False
+    free_form = textured = stated = lines = others = False
     end = b""
     for block in line_blocks(stream):
         end = (end + block[-END_BYTES:])[-END_BYTES:]
@@ -62,6 +63,7 @@ def read_obj(stream: BinaryIO) -> Shape:
             free_form = free_form or _FREE_FORM.search(block) is not None
             textured = textured or _TEXTURE.search(block) is not None
             stated = stated or _STATED_FACES.search(block) is not None
+            lines = lines or _LINE.search(block) is not None
             others = others or _OTHERS.search(block) is not None
     if free_form and not faces.count:
         raise InputError("unsupported", "an OBJ of free-form (NURBS) surfaces; export it as a mesh")
@@ -71,6 +73,8 @@ def read_obj(stream: BinaryIO) -> Shape:
         notes += ("the shape is cut off: its faces are missing",)
     elif ends_midway(end):
         notes += ("the shape is cut off: its end is missing",)
+    if lines and not faces.count:
+        notes += ("its lines are not read, only their corners",)
     return Shape(points, valid, notes)
 
 

@@ -208,10 +208,20 @@ def test_a_record_that_is_cut_off_has_a_note(text, is_cut):
         ("# Vertices: 114\n# Faces: 224\n" + V_LINES, True),
         ("# Vertices: 114\n# Faces: 0\n" + V_LINES, False),
         ("mtllib a.mtl\no cloud\n" + V_LINES + "vn 0 0 1\n", False),
-        (V_LINES + "vt 0 0\nvt 0 1\nl 1/1 2/2\n", False),
+        (V_LINES + "vt 0 0\nvt 0 1\np 1/1 2/2\n", False),
     ],
 )
 def test_a_mesh_that_has_lost_its_faces_has_a_note(text, is_cut):
     cloud = read(text.encode())
     assert counts(cloud) == ("cloud", len(VERTICES), 0)
     assert cloud.notes == (("the shape is cut off: its faces are missing",) if is_cut else ())
+
+
+@pytest.mark.parametrize(
+    ("text", "is_noted"),
+    [(V_LINES + "vt 0 0\nl 1/1 2/1\n", True), (OBJ + "l 1 2\n", False), (V_LINES + "p 1\n", False)],
+)
+def test_lines_that_are_not_read_have_a_note(text, is_noted):
+    assert read(text.encode()).notes == (
+        ("its lines are not read, only their corners",) if is_noted else ()
+    )
