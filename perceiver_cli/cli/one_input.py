@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from perceiver_cli.errors import InputError
+from perceiver_cli.errors import InputError, NotMediaError
 
 if TYPE_CHECKING:
     from perceiver_cli.media.source import Source
@@ -24,11 +24,15 @@ def one_source(path: str) -> Source:
 
 @contextmanager
 def naming(path: str) -> Iterator[None]:
-    """Puts the path in front of the message of an InputError."""
+    """Puts the path in front of the message of an InputError, which for an archive is advice."""
+    from perceiver_cli.inputs.names import archive_kind, member_name
     from perceiver_cli.report.words import display_path
 
     try:
         yield
     except InputError as error:
-        message = f"{display_path(path)}: {error.message}"
+        message = error.message
+        if isinstance(error, NotMediaError) and (kind := archive_kind(path)):
+            message = f"is an archive: name one of its files, as {member_name(kind, 'FILE', path)}"
+        message = f"{display_path(path)}: {message}"
         raise InputError(error.kind, message, error.detail) from None

@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 from perceiver_cli.detect.arrays import detect_archive, detect_array
 from perceiver_cli.detect.containers import detect_container, detect_sound_file
-from perceiver_cli.detect.detection import MEDIA, Detection, Kind, unread
+from perceiver_cli.detect.detection import MEDIA, OTHER, Detection, Kind, unread
 from perceiver_cli.detect.mpeg import (
     buried_frames_format,
     frames_format,
@@ -156,6 +156,8 @@ def _detect_by_name(source: Source, stream: BinaryIO, head: bytes, stl: str | No
     if buried:
         return detect_container(source, buried, f"{_FRAMES[buried]} frames behind other data")
     if not head.strip(b"\0"):
+        if suffix == "tar":  # which ends in zeros
+            raise unread(Kind("an empty tar archive", OTHER))
         raise InputError("corrupt", "begins with zero bytes only, as after a failed download")
     if suffix in _SPLATS:
         raise unread(Kind("a Gaussian splat (export it as PLY)", MEDIA))

@@ -40,6 +40,9 @@ HELD_BYTES = 2**25
 # A link that leads to more links than this leads back to itself.
 _MOST_LINKS = 8
 
+# The bit of an encrypted member's flags in a zip.
+_ENCRYPTED = 1
+
 # The longest target of a link that is read in a zip, in bytes.
 _MOST_LINK_BYTES = 4096
 
@@ -212,15 +215,19 @@ def _read_tar(
     stream.seek(0)
     opener = next((o for mark, o in _OPENERS.items() if head.startswith(mark)), None)
     unpacked = stream if opener is None else cast(Any, CountedStream(opener(stream), budget))
+    names = _UniqueNames()
     with tarfile.open(fileobj=unpacked, mode="r|" if opener else "r:", bufsize=2**18) as tar:
         while (entry := tar.next()) is not None:
             cast(Any, tar).members = []  # which would all be kept
-            if entry.isdir() or (wanted and not wanted(entry.name)):
+            if entry.isdir():
+                continue
+            name = names.next(entry.name)
+            if wanted and not wanted(name):
                 continue
             source = MemberSource(
-                member_name("tar", entry.name, archive.path),
+                member_name("tar", name, archive.path),
                 archive=archive,
-                member=entry.name,
+                member=name,
                 size=entry.size,
                 version=str(entry.mtime),
             )
@@ -238,6 +245,23 @@ def _read_tar(
                 yield replace(source, data=content, archive=None)
 
 
+class _UniqueNames:
+    """Names of an archive's members: the second "a.jpg" is "a (2).jpg"."""
+
+    def __init__(self) -> None:
+        # By the hash of the name, as archives may have millions of members.
+        self._counts: dict[int, int] = {}
+
+    def next(self, name: str) -> str:
+        """The unique name of the next member."""
+        while count := self._counts.get(key := hash(name), 0):
+            self._counts[key] = count + 1
+            beginning, ending = posixpath.splitext(name)
+            name = f"{beginning} ({count + 1}){ending}"
+        self._counts[key] = 1
+        return name
+
+
 def _linked(link: MemberSource, target: str) -> Source:
     known = {**vars(link), "size": None, "version": None}
     return _LinkedMember(**known, target=posixpath.normpath(target))
@@ -246,15 +270,20 @@ def _linked(link: MemberSource, target: str) -> Source:
 def _read_zip(
     archive: Source, stream: BinaryIO, budget: UnpackedBudget, wanted: Callable[[str], bool] | None
 ) -> Iterator[Source]:
+    names = _UniqueNames()
     with zipfile.ZipFile(stream) as packed:
-        for entry in sorted(packed.infolist(), key=lambda each: each.header_offset):
-            if entry.is_dir() or (wanted and not wanted(entry.filename)):
+        files = [entry for entry in packed.infolist() if not entry.is_dir()]
+        if files and all(entry.flag_bits & _ENCRYPTED for entry in files):
+            raise InputError("unsupported", "is encrypted: unpack it first")
+        for entry in sorted(files, key=lambda each: each.header_offset):
+            name = names.next(entry.filename)
+            if wanted and not wanted(name):
                 continue
             source = MemberSource(
-                member_name("zip", entry.filename, archive.path),
+                member_name("zip", name, archive.path),
                 archive=archive,
                 kind="zip",
-                member=entry.filename,
+                member=name,
                 size=entry.file_size,
                 version=f"{entry.CRC:08x}",
             )

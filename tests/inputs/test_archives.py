@@ -1,5 +1,6 @@
 """Archives read in order, without unpacking; what is hostile in them ends with a line."""
 
+import base64
 import gzip
 import io
 import json
@@ -49,6 +50,14 @@ MAKERS = {
 }
 
 
+ENCRYPTED_ZIP = (
+    "UEsDBAoACQAAAGuce12DFtyMDQAAAAEAAAAFAAAAYS5qcGePtqNrwcmQO0O727zEUEsHCIMW3IwNAAAAAQAAAFBL"
+    "AwQKAAkAAABrnHtdgxbcjA0AAAABAAAABQAAAGIuanBns1+hdFOwXL/7n7Mlf1BLBwiDFtyMDQAAAAEAAABQSwEC"
+    "HgMKAAkAAABrnHtdgxbcjA0AAAABAAAABQAAAAAAAAABAAAApIEAAAAAYS5qcGdQSwECHgMKAAkAAABrnHtdgxbc"
+    "jA0AAAABAAAABQAAAAAAAAABAAAApIFAAAAAYi5qcGdQSwUGAAAAAAIAAgBmAAAAgAAAAAAA"
+)
+
+
 def listed(path: Path, **options) -> list[Source]:
     kind = "zip" if path.suffix == ".zip" else "tar"
     return list(members(Source(str(path)), kind, FileFilter(**options)))
@@ -71,6 +80,28 @@ def test_members_come_in_order_and_their_names_open_again(tmp_path, monkeypatch,
         assert source.suffix == "jpg"
         assert source.has_no_bytes() == (member == "empty.jpg")
     assert len(listed(path, hidden=True)) == 4
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize("name", ["a.tar", "a.tgz", "a.zip"])
+def test_members_of_one_name_are_told_apart(tmp_path, name):
+    path = tmp_path / name
+    entries = [(each, os.urandom(40)) for each in ("s/a.jpg", "s/a.jpg", "s/a.jpg", "s/a (2).jpg")]
+    if name == "a.zip":
+        with zipfile.ZipFile(path, "w") as packed:
+            for member, data in entries:
+                packed.writestr(member, data)
+    else:
+        with tarfile.open(path, "w:gz" if name == "a.tgz" else "w") as tar:
+            for member, data in entries:
+                entry = tarfile.TarInfo(member)
+                entry.size = len(data)
+                tar.addfile(entry, io.BytesIO(data))
+    sources = listed(path)
+    expected = ["s/a.jpg", "s/a (2).jpg", "s/a (3).jpg", "s/a (2) (2).jpg"]
+    assert [s.path.partition("://")[2] for s in sources] == [f"{m}::{path}" for m in expected]
+    for source, (_, data) in zip(sources, entries, strict=True):
+        assert source.open().read() == named_source(source.path).open().read() == data
 
 
 def test_filters_hold_for_members(tmp_path):
@@ -268,6 +299,51 @@ def test_what_is_no_archive_is_told(tmp_path):
         named_source(f"tar://c::{make_tar(tmp_path / 'c.tar')}").open()
     with pytest.raises(InputError, match=r"^names no member$"):
         named_source(f"tar://::{tmp_path / 'c.tar'}").open()
+
+
+def test_an_encrypted_archive_is_told_in_one_line(run, bundle, tmp_path):
+    # Files "a.jpg" and "b.jpg" that say "x", encrypted with "pw" by Info-ZIP 3.0.
+    (tmp_path / "a.zip").write_bytes(base64.b64decode(ENCRYPTED_ZIP))
+    outcome = run("classify", tmp_path / "a.zip")
+    assert outcome.exit_code == 1
+    assert outcome.stderr.splitlines()[0] == (
+        f"perceiver: {tmp_path / 'a.zip'}: is encrypted: unpack it first"
+    )
+    assert "b.jpg" not in outcome.stderr + outcome.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("a.tar", lambda path: tarfile.open(path, "w").close()),
+        ("a.tgz", lambda path: tarfile.open(path, "w:gz").close()),
+        ("a.zip", lambda path: zipfile.ZipFile(path, "w").close()),
+    ],
+)
+def test_an_empty_archive_is_no_failure(run, bundle, tmp_path, name, make):
+    path = tmp_path / name
+    make(path)
+    for arguments in ([path], [tmp_path], [tmp_path, "--archives"]):
+        outcome = run("classify", *arguments)
+        assert outcome.exit_code == 0
+        assert "perceiver: nothing to classify\n" in outcome.stderr
+    hint = "passed over 1 file that is not media (1 archive: --archives reads them)"
+    assert hint in run("classify", tmp_path).stderr
+
+
+@pytest.mark.parametrize("command", ["inspect", "explain"])
+@pytest.mark.parametrize("name", ["a.tar", "a.tar.gz", "a.zip"])
+def test_commands_for_one_file_say_how_those_of_an_archive_are_named(
+    run, bundle, tmp_path, command, name
+):
+    path = MAKERS[name](tmp_path / name)
+    output = ["-o", tmp_path / "a.png"] if command == "explain" else []
+    outcome = run(command, path, *output)
+    scheme = "zip" if name == "a.zip" else "tar"
+    assert outcome.exit_code == 1
+    assert outcome.stderr == (
+        f"perceiver: {path}: is an archive: name one of its files, as {scheme}://FILE::{path}\n"
+    )
 
 
 def test_a_folder_tells_of_the_archives_that_it_passes_over(run, bundle, media, tmp_path):
