@@ -13,7 +13,6 @@ from perceiver_cli.training.augment.compression import (
     compress_jpeg,
     degrade,
     gaussian_blur_matrices,
-    random_resampling_matrices,
     resampling_matrices,
     smooth_or_sharpen,
 )
@@ -107,10 +106,19 @@ def test_resampled_pictures_are_those_of_pillow():
 
 
 def test_scales_and_filters_vary():
+    strength = torch.arange(50) / 50
+    pixels = noise(1).expand(50, -1, -1, -1)
+    found = smooth_or_sharpen(pixels, torch.full((50,), 0.1), strength)
+    assert len({each.numpy().tobytes() for each in found}) > 40
+
+
+def test_frames_of_a_clip_are_changed_alike():
     torch.manual_seed(0)
-    along = random_resampling_matrices(50, 32)
-    torch.testing.assert_close(along.sum(2), torch.ones(50, 32), atol=1e-3, rtol=0)
-    assert len({each.numpy().tobytes() for each in along}) > 40
+    clips = noise(40).repeat_interleave(3, 0)
+    changed = degrade(clips, frames=3).unflatten(0, (40, 3))
+    assert torch.equal(changed, changed[:, :1].expand_as(changed))
+    alike = (changed[:, 0] == noise(40)).flatten(1).all(1)
+    assert 5 < alike.sum() < 25
 
 
 @pytest.mark.parametrize("quality", [1, 5, 10, 27, 49, 50, 51, 75, 90, 95, 100])
@@ -190,7 +198,7 @@ def test_pictures_are_scaled_to_two_fifths_of_their_side_or_more():
 
 def test_a_blurred_picture_is_not_resampled_and_the_other_way_round(monkeypatch):
     monkeypatch.setattr(
-        compression, "random_resampling_matrices", lambda n, side: torch.zeros(n, side, side)
+        compression, "resampling_matrices", lambda side, device: torch.zeros(2, side, side)
     )
     black, blurred, sharpened = smooth_or_sharpen(
         torch.full((3, 3, 8, 8), 90.0), torch.tensor([0.29, 0.3, 0.5]), torch.ones(3)

@@ -105,7 +105,9 @@ def recording(file: Path) -> str:
     return found.group() if found else file.stem
 
 
-def jobs(pictures: Path, sounds: Path, target: Path, split: str, count: int) -> list:
+def jobs(
+    pictures: Path, sounds: Path, target: Path, split: str, count: int, photos: Path | None = None
+) -> list:
     """(picture, sound, clip, seed) of one split, at most `count` clips a class."""
     rng = random.Random(split)
     classes = json.loads(Path(__file__).with_name("everyday.json").read_text())
@@ -113,6 +115,8 @@ def jobs(pictures: Path, sounds: Path, target: Path, split: str, count: int) -> 
     found = []
     for name, parts in classes.items():
         picture_files = sources([pictures / below / w for w in parts["pictures"]], split)
+        if photos and split == "train":
+            picture_files += sorted(f for w in parts["pictures"] for f in photos.glob(f"{w}/*"))
         sound_files = sources([sounds / below / s for s in parts["sounds"]], split)
         folder = target / split / name.replace(" ", "_")
         folder.mkdir(parents=True, exist_ok=True)
@@ -129,12 +133,13 @@ def main() -> None:
     parser.add_argument("pictures", type=Path)
     parser.add_argument("sounds", type=Path)
     parser.add_argument("target", type=Path)
+    parser.add_argument("--photos", type=Path, help="more pictures, PHOTOS/<class>/*, for training")
     parser.add_argument("--train", type=int, default=900)
     parser.add_argument("--held", type=int, default=30)
     parser.add_argument("--val", type=int, default=40)
     call = parser.parse_args()
     for split, count in (("train", call.train), ("held", call.held), ("val", call.val)):
-        work = jobs(call.pictures, call.sounds, call.target, split, count)
+        work = jobs(call.pictures, call.sounds, call.target, split, count, call.photos)
         with ProcessPoolExecutor() as pool:
             list(pool.map(render, work, chunksize=16))
         print(f"{split}: {len(work)} clips")

@@ -2,10 +2,10 @@
 
     python teach_clips.py pictures/ sounds/ clips/ teacher/ teacher_windows/ teacher_clips/
 
-The clips are those of pair_clips.py, called with the same --train; teacher/ is that of
-teach_pictures.py, teacher_windows/ that of teach_sounds_efficientat.py. A kind's logit is the
-log-sum-exp over its picture or sound classes; of a sound, in the window that is nearest to the
-clip's. Writes TARGET/files.txt (paths below clips/train), TARGET/logits.npy and
+The clips are those of pair_clips.py, called with the same --train and --photos; teacher/ is that of
+teach_pictures.py or teach_photos.py, teacher_windows/ that of teach_sounds_efficientat.py. A kind's
+logit is the log-sum-exp over its picture or sound classes; of a sound, in the window that is
+nearest to the clip's. Writes TARGET/files.txt (paths below clips/train), TARGET/logits.npy and
 TARGET/audio_logits.npy (float16 [clips, kinds, 1, 1]).
 """
 
@@ -47,11 +47,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name in ("pictures", "sounds", "clips", "teacher", "teacher_windows", "target"):
         parser.add_argument(name, type=Path)
+    parser.add_argument("--photos", type=Path)
     parser.add_argument("--train", type=int, default=900)
     call = parser.parse_args()
     seen, heard = Known(call.teacher, "pictures"), Known(call.teacher_windows, "sounds")
 
-    made = jobs(call.pictures, call.sounds, call.clips, "train", call.train)
+    made = jobs(call.pictures, call.sounds, call.clips, "train", call.train, call.photos)
     of_pictures, of_sounds = [], []
     for picture, sound, _, seed in made:
         of_pictures.append(seen.kinds(seen.of(picture).mean((1, 2))))

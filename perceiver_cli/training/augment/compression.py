@@ -54,8 +54,8 @@ _CHROMA_TABLE = (
 )
 
 
-def degrade(pixels: Tensor, share: float = 0.7) -> Tensor:
-    """Resamples, blurs, sharpens or compresses a share of the pictures.
+def degrade(pixels: Tensor, share: float = 0.7, frames: int = 1) -> Tensor:
+    """Resamples, blurs, sharpens or compresses a share of the pictures, or of the clips.
 
     Of these, 30 % are resampled, 20 % blurred with a sigma of up to a 45th of the side and 20 %
     sharpened. The other 30 %, and a third of those, are compressed as JPEG with a quality of 10 to
@@ -64,12 +64,14 @@ def degrade(pixels: Tensor, share: float = 0.7) -> Tensor:
     Args:
         pixels: float [B, 3, S, S], RGB from 0 to 255.
         share: Share of the pictures that are changed.
+        frames: How many neighbouring pictures are the frames of one clip, changed alike.
 
     Returns:
         The same shape, whole numbers.
     """
-    chosen = (torch.rand(len(pixels)) < share).nonzero().squeeze(1)
-    kind, strength, again, quality = torch.rand(4, len(chosen))
+    clips = (torch.rand(len(pixels) // frames) < share).nonzero()
+    chosen = (clips * frames + torch.arange(frames)).flatten()
+    kind, strength, again, quality = torch.rand(4, len(clips)).repeat_interleave(frames, 1)
     smoothed, compressed = kind < 0.7, (kind >= 0.7) | (again < 1 / 3)
     changed = pixels[chosen]
     changed[smoothed] = smooth_or_sharpen(changed[smoothed], kind[smoothed], strength[smoothed])
@@ -84,7 +86,7 @@ def smooth_or_sharpen(pixels: Tensor, kind: Tensor, strength: Tensor) -> Tensor:
     Args:
         pixels: float [B, 3, S, S], RGB from 0 to 255.
         kind: [B]; below 0.3 a picture is resampled, below 0.5 blurred, else sharpened.
-        strength: How much it is blurred or sharpened, [B], 0 to 1.
+        strength: How much it is blurred or sharpened, or how it is resampled, [B], 0 to 1.
 
     Returns:
         The same shape, whole numbers.
@@ -93,7 +95,9 @@ def smooth_or_sharpen(pixels: Tensor, kind: Tensor, strength: Tensor) -> Tensor:
     resampled, sharpened = (kind < 0.3).view(-1, 1, 1), kind >= 0.5
     sigma = torch.where(sharpened, 1.0, strength * side / 45)
     blur = gaussian_blur_matrices(sigma, side)
-    along = torch.where(resampled, random_resampling_matrices(len(kind), side), blur).unsqueeze(1)
+    matrices = resampling_matrices(side, pixels.device)
+    which = (strength * len(matrices)).long().clamp_max(len(matrices) - 1)
+    along = torch.where(resampled, matrices[which], blur).unsqueeze(1)
     smooth = along @ pixels @ along.mT
     towards = torch.where(sharpened, -1.5 * strength, 1.0).view(-1, 1, 1, 1)
     return torch.lerp(pixels, smooth, towards).round().clamp(0, 255)
@@ -113,20 +117,6 @@ def gaussian_blur_matrices(sigma: Tensor, side: int) -> Tensor:
     distance = (cells.unsqueeze(1) - cells).square()
     scaled = -0.5 * distance / sigma.view(-1, 1, 1).clamp_min(1e-3).square()
     return scaled.softmax(2)
-
-
-def random_resampling_matrices(batch: int, side: int) -> Tensor:
-    """Scaling down to 0.4 to 1 of the side, then up again, each with a random filter.
-
-    Args:
-        batch: B, number of pictures.
-        side: Height and width of the pictures, in pixels.
-
-    Returns:
-        float32 [B, side, side], to apply along rows and along columns.
-    """
-    matrices = resampling_matrices(side, torch.get_default_device())
-    return matrices[torch.randint(len(matrices), (batch,))]
 
 
 @cache

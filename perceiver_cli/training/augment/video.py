@@ -1,4 +1,4 @@
-"""Augmentation of videos: the same crop and colour for all frames; other sounds of the class."""
+"""Augmentation of videos: all frames changed alike; other sounds of the class."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from perceiver_cli.adapters.video import VideoAdapter
 from perceiver_cli.training.augment.affine import random_affine_crops, warp
 from perceiver_cli.training.augment.audio import augmented_sound
 from perceiver_cli.training.augment.base import Augmentation, Augmented
+from perceiver_cli.training.augment.compression import degrade
 from perceiver_cli.training.augment.image import jitter_colour
 from perceiver_cli.training.augment.mixup import distil, mixup
 from perceiver_cli.training.augment.waveform import normalise_loudness
 
 
 class VideoAugmentation(Augmentation):
-    """One crop, flip and change of colour for all frames of a clip; sounds of the same class.
+    """Frames of a clip changed alike, as pictures are; sounds of the same class.
 
     The model learns to read each stream alone: 40 % of the batches lose their sound, 15 % their
     frames, and in another 15 % all frames are black. Targets come from the teachers of the
@@ -50,6 +51,9 @@ class VideoAugmentation(Augmentation):
 
     def _frames(self, frames: Tensor) -> Tensor:
         """uint8 [B, T, S, S, 3] -> features [B, 3, T, S, S]."""
+        count = frames.shape[1]
+        pixels = degrade(frames.flatten(0, 1).permute(0, 3, 1, 2).float(), frames=count)
+        frames = pixels.permute(0, 2, 3, 1).unflatten(0, (-1, count))
         frames = self.adapter.features({"video": frames})["video"]
         batch, channels, steps, side, _ = frames.shape
         frames = frames.reshape(batch, channels * steps, side, side)
