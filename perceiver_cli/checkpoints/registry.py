@@ -95,5 +95,4 @@ def _hint(name: str, known_names: list[str]) -> str:
         near = difflib.get_close_matches(name, known_names, 1, 0.4)
         return f"did you mean {near[0]}?" if near else f"known: {', '.join(known_names)}"
     weights = defaults().get(modality)
-    or_weights = f", or its weights, {weights}" if weights else ""
-    return f"{name} is a modality: use --modality {name}{or_weights}"
+    return f"{name} is a modality" + (f": its weights are {weights}" if weights else "")

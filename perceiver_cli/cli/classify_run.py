@@ -34,8 +34,9 @@ from perceiver_cli.inputs.paths import Input
 from perceiver_cli.media.source import Source
 from perceiver_cli.report import Writer, writer_for
 from perceiver_cli.report.run_counts import RunCounts
+from perceiver_cli.report.timeline import has_events
 from perceiver_cli.report.words import display_path
-from perceiver_cli.results import Result
+from perceiver_cli.results import Classification, Result
 
 if TYPE_CHECKING:
     from perceiver_cli.inference.classifier import Classifier
@@ -238,6 +239,12 @@ class ClassifyRun:
             self.explanations.add(result, explanation)
         else:
             writer.write(result)
+        if result.ok and self.destination.is_of_one_file and not self.quiet:
+            self._tell_of_no_events(result)
+
+    def _tell_of_no_events(self, result: Classification) -> None:
+        if not has_events(result, self.destination.format):
+            print_message(f"{display_path(result.path)}: there are no events to write")
 
     def _print_summary(self, seconds: float) -> None:
         counts, settings = self.counts, self.settings

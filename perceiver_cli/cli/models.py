@@ -242,7 +242,7 @@ def record_of(checkpoint: CheckpointInfo) -> dict[str, Any]:
         "origin": checkpoint.origin,
         "default_for": checkpoint.default_for,
         "temperature": header.temperature,
-        "alone": header.stream_temperatures,
+        "stream_temperatures": header.stream_temperatures,
         "card": header.card,
         "model": asdict(header.model),
         "recipe": header.recipe,

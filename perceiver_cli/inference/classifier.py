@@ -30,6 +30,7 @@ from perceiver_cli.inference.scheduler import Scheduler
 from perceiver_cli.inference.threads import default_threads, use_threads
 from perceiver_cli.inputs.python_values import as_source, check_is_several
 from perceiver_cli.media.source import Source
+from perceiver_cli.modalities import find_modality
 from perceiver_cli.model.quantization.precision import precision_in_words
 from perceiver_cli.preparation.base import ReadOptions
 from perceiver_cli.processor import usable_cores
@@ -56,7 +57,7 @@ class Classifier:
 
     Args:
         model: Name or path of a checkpoint for every input; None takes each modality's default.
-        modality: Modality of every input; "auto": detected from the content.
+        modality: Modality of every input, by any of its names; "auto": detected from the content.
         top: How many predictions a Result has; None: all.
         min_score: Predictions with a lower score are left out.
         attention: Whether Results carry attention statistics.
@@ -79,6 +80,7 @@ class Classifier:
     Raises:
         UsageError: The model or a class is unknown, the device or precision is not available, a
             number is out of range, or both timeline and windows are given.
+        ValueError: The modality is unknown.
         CheckpointError: The weights cannot be used.
     """
 
@@ -122,6 +124,8 @@ class Classifier:
         self.threads = threads or default_threads()
         self.decoders = min(MOST_DECODERS, decoders or usable_cores())
         self.sure = sure
+        if modality != "auto":
+            modality = find_modality(modality).name
         self._options = PredictionOptions(top, min_score, attention, sure, tuple(classes))
         self._engines: dict[Path, Engine] = {}
         self._loading = threading.Lock()

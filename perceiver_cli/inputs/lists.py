@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from perceiver_cli.errors import UsageError
 from perceiver_cli.inputs.names import STDIN
 
 _BLOCK = 2**16
@@ -21,6 +22,7 @@ def read_list(files_from: str, null: bool) -> Iterator[str]:
 
     Raises:
         OSError: The list cannot be read.
+        UsageError: A list of lines holds a NUL byte, which no name does.
     """
     separator = b"\0" if null else b"\n"
     if files_from == STDIN:
@@ -34,6 +36,8 @@ def read_list(files_from: str, null: bool) -> Iterator[str]:
 
 def _names(stream: BinaryIO, separator: bytes) -> Iterator[str]:
     for record in _split(stream, separator):
+        if b"\0" in record:
+            raise UsageError("--files-from: the list has NUL bytes: -0 takes them as separators")
         name = record.rstrip(b"\r\n") if separator == b"\n" else record
         if name:
             yield os.fsdecode(name)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.codecs import undecodable
 from perceiver_cli.media.containers import has_pictures, open_container, picture_stream
-from perceiver_cli.media.cut_off import cut_off_note, wave_cut_off_note
+from perceiver_cli.media.cut_off import cut_off_note, flac_cut_off_note, wave_cut_off_note
 from perceiver_cli.media.library_errors import wrap_errors
 from perceiver_cli.media.mixing import full_scale, scale_note, to_mono
 from perceiver_cli.media.ogg import chain_links
@@ -74,7 +74,9 @@ def load_sound(source: Source, format: str, spec: SoundSpec) -> Sound:
         try:
             # FLAC has checksums: libsndfile reads it to the first damaged block.
             damaged = format == "flac" and bool(readers)
-            return _load([AvReader(link, format) for link in links], spec, notes, damaged)
+            cut_off = flac_cut_off_note(source) if damaged else ()
+            replacing = [AvReader(link, format) for link in links]
+            return _load(replacing, spec, notes + cut_off, damaged and not cut_off)
         except InputError as second:
             if second.kind == "unsupported" and first.kind == "corrupt":
                 raise

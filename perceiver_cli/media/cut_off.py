@@ -8,6 +8,8 @@ from collections.abc import Callable
 from typing import BinaryIO, Literal, NamedTuple
 
 from perceiver_cli.media.boxes import placed_boxes
+from perceiver_cli.media.containers import open_container, sound_stream
+from perceiver_cli.media.extents import measured_extent, stated_extent
 from perceiver_cli.media.mpeg_end import program_is_whole, transport_is_whole
 from perceiver_cli.media.ogg import is_ended
 from perceiver_cli.media.riff import WaveLayout
@@ -69,14 +71,33 @@ def wave_cut_off_note(source: Source, layout: WaveLayout) -> tuple[str, ...]:
         return _note(Place(*layout.samples) if layout.samples else None, stream, "sound")
 
 
+def flac_cut_off_note(source: Source) -> tuple[str, ...]:
+    """As cut_off_note, for a FLAC file, whose header states a number of samples.
+
+    Args:
+        source: The file, all of which is read.
+    """
+    with open_container(source, "flac") as container:
+        stream = sound_stream(container)
+        stated, found = stated_extent(container, stream), measured_extent(container, stream)
+    if not (stated and found) or found.duration_s >= _SLACK * stated.duration_s:
+        return ()
+    return (_how_much("sound", found.duration_s / stated.duration_s),)
+
+
 def _note(place: Place | None, stream: BinaryIO, kind: str) -> tuple[str, ...]:
     if place is None or _is_unknown(place.length):
         return ()
     held = max(0, stream.seek(0, os.SEEK_END) - place.start)
     if held >= _SLACK * place.length:
         return ()
-    how_much = f"{held / place.length:.0%} of it is there" if place.whole else "its end is missing"
-    return (f"the {kind} is cut off: {how_much}",)
+    if not place.whole:
+        return (f"the {kind} is cut off: its end is missing",)
+    return (_how_much(kind, held / place.length),)
+
+
+def _how_much(kind: str, share: float) -> str:
+    return f"the {kind} is cut off: {share:.0%} of it is there"
 
 
 def _is_unknown(length: int) -> bool:

@@ -6,7 +6,7 @@ import errno
 import io
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -64,13 +64,19 @@ class Source:
             return io.BytesIO(self.data)
         try:
             # Checked first, because opening some of these would block forever.
-            kind = _NO_FILES.get(stat.S_IFMT(os.stat(self.path).st_mode))
+            status = os.stat(self.path)
+            kind = _NO_FILES.get(stat.S_IFMT(status.st_mode))
             if kind == "folder":
                 # A walk yields the folders that it cannot list: here the reason is raised.
                 os.scandir(self.path).close()
             if kind:
                 way = "; perceiver classify - < PIPE reads it" if kind == "pipe" else ""
                 raise InputError("unreadable", f"is a {kind}, not a file{way}")
+            if stat.S_ISREG(status.st_mode) and not status.st_size:
+                # Those of /proc state no size, and cannot be sought from the end.
+                with open(self.path, "rb") as file:
+                    content = file.read(MAX_PIPE_BYTES + 1)
+                return replace(self, data=content).open()
             return open(self.path, "rb")
         except FileNotFoundError:
             is_link = os.path.islink(self.path)

@@ -49,6 +49,16 @@ class TimelineWriter:
         """Nothing is written after the events."""
 
 
+def has_events(result: Classification, format: Format | str) -> bool:
+    """Whether a file of this format holds any event of a result.
+
+    Args:
+        result: The result.
+        format: One of OF_ONE_FILE.
+    """
+    return bool(result.events if format is Format.audacity else _heard(result))
+
+
 def audacity_labels(result: Classification) -> str:
     """One line per event: start, end, label, separated by tabs, in seconds (Audacity's manual)."""
     return "".join(

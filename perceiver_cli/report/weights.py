@@ -155,8 +155,9 @@ def _faithfulness(card: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _scores(record: dict[str, Any]) -> str:
-    alone = "".join(f" ({t:.3g} for {name} alone)" for name, t in record["alone"].items())
-    return f"temperature {record['temperature']:.3g}{alone}"
+    streams = record["stream_temperatures"]
+    of_streams = "".join(f" ({t:.3g} for {name} alone)" for name, t in streams.items())
+    return f"temperature {record['temperature']:.3g}{of_streams}"
 
 
 def _settings(values: dict[str, Any]) -> str:

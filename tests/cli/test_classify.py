@@ -379,6 +379,24 @@ def test_lists_of_files(run, model, folder):
     assert len(run(*call, input=names).stdout.splitlines()) == 2
 
 
+@pytest.mark.parametrize("listed", ["-", "names"])
+def test_a_list_of_nul_bytes_without_the_option_is_one_line(run, model, folder, listed):
+    names = b"holiday/a.jpg\0holiday/sub/b.png\0"
+    Path("names").write_bytes(names)
+    outcome = run("classify", "--files-from", listed, "--model", model, input=names)
+    assert outcome.exit_code == 2
+    assert outcome.stderr == (
+        "perceiver: --files-from: the list has NUL bytes: -0 takes them as separators\n"
+    )
+
+
+@pytest.mark.skipif(not Path("/proc/cpuinfo").exists(), reason="there is no /proc/cpuinfo")
+def test_a_text_that_states_no_size_is_a_text(run, bundle):
+    outcome = run("classify", "/proc/cpuinfo")
+    assert outcome.exit_code == 1
+    assert "perceiver: /proc/cpuinfo: looks like plain text; " in outcome.stderr
+
+
 def test_awkward_names(run, model, folder):
     names = ["[bold]red.jpg", "a, b\n\x1b[31m.jpg", os.fsdecode(b"caf\xe9.jpg"), "né 日本.jpg"]
     for name in names:

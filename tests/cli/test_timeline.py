@@ -185,6 +185,20 @@ def test_subtitles_are_of_one_file(run, bundle, media, tmp_path):
     assert not (tmp_path / "out.srt").exists()
 
 
+@pytest.mark.parametrize(("name", "told"), [("o.srt", 1), ("o.vtt", 1), ("o.txt", 0)])
+def test_no_events_are_told_in_one_line(run, bundle, tmp_path, name, told):
+    silent = tmp_path / "a.wav"
+    soundfile.write(silent, np.zeros(20_000), 8000)
+    out = tmp_path / name
+    call = ("classify", silent, "--timeline", "-o", out, "--format")
+    form = "audacity" if name == "o.txt" else name[2:]
+    line = f"perceiver: {silent}: there are no events to write\n" * told
+    # Audacity labels name silence, too.
+    assert run(*call, form).stderr == f"{line}perceiver: written to {out}\n"
+    assert run(*call, form, "-q").stderr == ""
+    assert ("silence" in out.read_text()) == (not told)
+
+
 @pytest.mark.parametrize("ending", ["srt", "vtt"])
 @pytest.mark.parametrize(("modality", "noun"), [("image", "picture"), ("pointcloud", "shape")])
 def test_what_has_no_time_has_no_subtitles(run, bundle, media, tmp_path, ending, modality, noun):

@@ -91,8 +91,9 @@ def test_train_evaluate_classify(modality, tmp_path, run):
     info = json.loads(run("models", "info", weights, "--format", "json").stdout)
     assert info["card"]["measured"]["val"]["top1"] == measured["top1"]
     assert info["card"]["steps"] == steps
-    assert set(info["alone"]) == ({"video"} if modality == "av" else set())
-    assert set(read_header(weights).familiar["streams"]) == {"", *info["alone"]}
+    streams = set(info["stream_temperatures"])
+    assert streams == ({"video"} if modality == "av" else set())
+    assert set(read_header(weights).familiar["streams"]) == {"", *streams}
 
     one = next(path for path in sorted((data / "val" / kinds[0]).iterdir()))
     answer = json.loads(run("classify", one, "--model", weights, "--format", "jsonl").stdout)
@@ -595,12 +596,12 @@ def test_a_folder_of_unknown_files_has_to_exist(pictures, tmp_path, run, weights
 
 @pytest.mark.parametrize("name", ["image", "picture"])
 def test_a_modality_is_no_model(pictures, run, bundle, name):
-    outcome = run("evaluate", pictures, "--model", name)
-    assert outcome.exit_code == 2
-    assert outcome.stderr == (
-        f"perceiver: no model called {name}; {name} is a modality: use --modality {name}, "
-        "or its weights, tiny-image\n"
-    )
+    for call in (("evaluate", pictures, "--model", name), ("models", "info", name)):
+        outcome = run(*call)
+        assert outcome.exit_code == 2
+        assert outcome.stderr == (
+            f"perceiver: no model called {name}; {name} is a modality: its weights are tiny-image\n"
+        )
 
 
 def test_evaluate_names_a_class_it_does_not_know(pictures, weights, run):
