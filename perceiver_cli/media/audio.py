@@ -61,10 +61,11 @@ def load_sound(source: Source, format: str, spec: SoundSpec) -> Sound:
     else:
         notes = cut_off_note(source, format, "sound")
     links = chain_links(source) if format == "ogg" else [source]
+    readers: list[SoundReader]
     if format not in SNDFILE_FORMATS:
-        notes += _hidden_note(source, format)
-        return _load([AvReader(link, format) for link in links], spec, notes)
-    readers: list[SoundReader] = []
+        readers = [AvReader(link, format, cut_off=bool(notes)) for link in links]
+        return _load(readers, spec, notes + _hidden_note(source, format))
+    readers = []
     try:
         readers += [SndfileReader(link, format) for link in links]
         return _load(readers, spec, notes)

@@ -47,7 +47,8 @@ def sample_surface(
         raise InputError("corrupt", f"every face has a vertex without {_wanted(vertices)}")
     notes: tuple[str, ...] = ()
     if left_out:
-        which = f"{left_out:,} of {len(faces):,} faces have a vertex"
+        have = "has" if left_out == 1 else "have"
+        which = f"{left_out:,} of {len(faces):,} faces {have} a vertex"
         notes = (f"{which} without {_wanted(vertices)}; left out",)
     low, high = np.min(lows, axis=0), np.max(highs, axis=0)
     # Areas are computed at the scale of the shape, so that tiny and distant shapes keep them.
@@ -125,7 +126,8 @@ def sample_cloud(
     found = points[chosen].astype(np.float64)
     if not left_out:
         return found, ()
-    message = f"{left_out:,} of {len(points):,} points have no {_wanted(points)}; left out"
+    have = "has" if left_out == 1 else "have"
+    message = f"{left_out:,} of {len(points):,} points {have} no {_wanted(points)}; left out"
     return found, (message,)
 
 

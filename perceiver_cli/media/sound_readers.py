@@ -112,11 +112,17 @@ class SndfileReader:
 
 
 class AvReader:
-    """Reads with PyAV. Raises InputError as sound_extent does, and "corrupt"."""
+    """Reads with PyAV. Raises InputError as sound_extent does, and "corrupt".
 
-    def __init__(self, source: Source, format: str) -> None:
+    Args:
+        source: The file.
+        format: detect's name for its format.
+        cut_off: Whether the file lacks its end, so that it is shorter than its header states.
+    """
+
+    def __init__(self, source: Source, format: str, *, cut_off: bool = False) -> None:
         self._source, self._format = source, format
-        self._extent = _extent(source, format)
+        self._extent = _extent(source, format, cut_off)
         if self._extent.duration_s <= 0:
             raise InputError("empty", "the file holds no sound: 0 samples")
         self.duration_s = self._extent.duration_s
@@ -155,32 +161,33 @@ class _Version(NamedTuple):
 
     source: Source
     format: str
+    cut_off: bool
     size: int
     modified_ns: int
 
 
-def _extent(source: Source, format: str) -> Extent:
+def _extent(source: Source, format: str, cut_off: bool) -> Extent:
     """The extent of the sound of a file; cached, because a long file is opened many times.
 
     Raises:
         InputError: As sound_extent.
     """
     if source.data is not None or not os.path.isfile(source.path):
-        return _find_extent(source, format)
+        return _find_extent(source, format, cut_off)
     status = os.stat(source.path)
     whole = replace(source, part=None)
-    return _extent_of_version(_Version(whole, format, status.st_size, status.st_mtime_ns))
+    return _extent_of_version(_Version(whole, format, cut_off, status.st_size, status.st_mtime_ns))
 
 
 @lru_cache(maxsize=8)
 def _extent_of_version(version: _Version) -> Extent:
-    return _find_extent(version.source, version.format)
+    return _find_extent(version.source, version.format, version.cut_off)
 
 
-def _find_extent(source: Source, format: str) -> Extent:
+def _find_extent(source: Source, format: str, cut_off: bool) -> Extent:
     """As _extent, without a cache."""
     with open_container(source, format) as container:
-        extent = sound_extent(container, format)
+        extent = sound_extent(container, format, cut_off)
     if extent.timed and not (format == "aac" and _rate_changes(source, format)):
         return extent
     # A stream without timestamps, or with wrong ones: its samples are counted.
@@ -199,8 +206,8 @@ def _rate_changes(source: Source, format: str) -> bool:
     return len(stated) > 1
 
 
-def sound_extent(container: InputContainer, format: str) -> Extent:
-    """The extent of the sound of a container.
+def sound_extent(container: InputContainer, format: str, cut_off: bool) -> Extent:
+    """The extent of the sound of a container, measured where its header cannot be relied on.
 
     Raises:
         InputError: "unsupported" without sound that can be decoded, "corrupt" for an
@@ -211,7 +218,8 @@ def sound_extent(container: InputContainer, format: str) -> Extent:
         if any(each.codec_context is not None for each in container.streams.audio):
             raise InputError("corrupt", "the sound states an impossible rate")
         raise InputError("unsupported", "the file holds no sound that can be decoded")
-    stated = None if format in _UNRELIABLE_LENGTH else stated_extent(container, stream)
+    measured = cut_off or format in _UNRELIABLE_LENGTH
+    stated = None if measured else stated_extent(container, stream)
     extent = stated or measured_extent(container, stream)
     if extent is None:
         raise InputError("empty", "the file holds no sound: 0 samples")

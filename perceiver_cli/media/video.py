@@ -75,6 +75,7 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
     """
     if format in ANIMATION_FORMATS:
         return load_animation(source, format, spec)
+    notes = cut_off_note(source, format, "film")
     with open_container(source, format) as container:
         stream = picture_stream(container)
         if stream is None:
@@ -85,8 +86,9 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
         length = frame_length(stream)
         fps = frame_rate(stream)
         pictures = stated = stated_extent(container, stream)
-        # Short files are measured: it is cheap, and the exact last frame matters.
-        if pictures is None or pictures.duration_s <= spec.window_s:
+        # Short files are measured: it is cheap, and the exact last frame matters. The header of a
+        # file that is cut off states its former length.
+        if pictures is None or notes or pictures.duration_s <= spec.window_s:
             pictures = measured_extent(container, stream)
     if pictures is None:
         raise InputError("corrupt", "no frame of the video can be decoded")
@@ -96,6 +98,7 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
     if (
         format == "avi"
         and stated
+        and not notes
         and stated.duration_s - pictures.duration_s
         > max(_FEWEST_LOST * length, _LEAST_LOST * stated.duration_s)
     ):
@@ -115,7 +118,6 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
         windows.append(VideoWindow(found.pixels[0], found.times_s, start, heard, *found.pixels[1:]))
     if not windows:
         raise InputError("corrupt", "no frame of the video can be decoded")
-    notes = cut_off_note(source, format, "film")
     if len(windows) < len(chosen.starts):
         missing = f"{len(chosen.starts) - len(windows)} of {len(chosen.starts)} windows"
         notes += (f"the film is cut off or damaged: {missing} cannot be decoded",)

@@ -91,6 +91,30 @@ def test_films_that_are_cut_off(tmp_path, name):
     assert notes(content[:-60], name) == ()
 
 
+@pytest.mark.parametrize("name", ["a.mkv", "a.webm", "a.avi", "a.wmv", "first.mp4"])
+@pytest.mark.parametrize("window_s", [2.0, 20.0])
+def test_films_that_are_cut_off_last_as_long_as_what_is_there(tmp_path, name, window_s):
+    content = half(samples.make_av(tmp_path / name, 6, **FILMS[name]).read_bytes())
+    source = Source(name, content)
+    film = load_video(source, detect(source).format, VideoSpec(8, window_s, 4, 32, 16000))
+    assert film.duration_s == pytest.approx(3, abs=0.6)
+    assert PICTURES_DAMAGED not in film.notes
+
+
+@pytest.mark.parametrize("name", ["a.mka", "first.m4a", "a.wma"])
+def test_sounds_that_are_cut_off_last_as_long_as_what_is_there(tmp_path, name):
+    options = {"movflags": "faststart"} if name == "first.m4a" else {}
+    format = {"a.mka": "matroska", "first.m4a": "ipod", "a.wma": "asf"}[name]
+    codec = "wmav2" if name == "a.wma" else "aac"
+    path = samples.make_av(
+        tmp_path / name, 6, pictures=None, sound=codec, format=format, options=options
+    )
+    source = Source(name, half(path.read_bytes()))
+    sound = load_sound(source, detect(source).format, SOUND)
+    assert sound.duration_s == pytest.approx(3, abs=0.6)
+    assert len(sound.notes) == 1
+
+
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.flv", "a.mpg", "parts.mp4"])
 def test_films_with_damaged_packets(tmp_path, name):
     content = samples.make_av(tmp_path / name, 6, **FILMS[name]).read_bytes()

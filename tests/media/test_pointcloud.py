@@ -181,6 +181,8 @@ def test_thinning_passes_over_what_is_not_finite(monkeypatch):
     every, left_out = sample_cloud(points, 1000, np.random.default_rng(0))
     assert every.tolist() == kept.tolist()
     assert left_out == ("25 of 100 points have no finite coordinates; left out",)
+    _, left_out = sample_cloud(points[:4], 1000, np.random.default_rng(0))
+    assert left_out == ("1 of 4 points has no finite coordinates; left out",)
     some, _ = sample_cloud(points, 30, np.random.default_rng(0))
     expected = np.sort(np.random.default_rng(0).choice(75, 30, replace=False))
     assert some.tolist() == kept[expected].tolist()
@@ -231,14 +233,14 @@ def test_huge_coordinates_are_left_out(tmp_path):
     # Two vertices of this face coincide, so that it has no area.
     line = from_text(f"OFF\n4 2 0\n{corners}1 1 1\n3 0 3 3\n3 1 1 1\n", "off")
     assert line.points.tolist() == [[0, 0, 0], [1, 1, 1]]
-    told = "1 of 2 faces have a vertex without finite coordinates below 1e100; left out"
+    told = "1 of 2 faces has a vertex without finite coordinates below 1e100; left out"
     assert line.notes == (told,)
 
 
 def test_faces_with_a_vertex_that_is_no_number_are_left_out():
     corners = "0 0 0\n1 0 0\n0 1 0\nnan 0 0\n"
     mesh = from_text(f"OFF\n4 2 0\n{corners}3 0 1 2\n3 1 2 3\n", "off")
-    told = "1 of 2 faces have a vertex without finite coordinates; left out"
+    told = "1 of 2 faces has a vertex without finite coordinates; left out"
     assert mesh.notes == (told,)
     assert mesh.points.max() <= 1
     with pytest.raises(InputError) as caught:

@@ -127,7 +127,8 @@ def valid_faces(faces: Integers, vertices: int) -> tuple[Integers, tuple[str, ..
     masks = [((block >= 0) & (block < vertices)).all(axis=1) for block in blocks]
     kept = sum(int(mask.sum()) for mask in masks)
     wrong = len(faces) - kept
-    message = f"{wrong:,} of {len(faces):,} faces name vertices that do not exist"
+    name = "names" if wrong == 1 else "name"
+    message = f"{wrong:,} of {len(faces):,} faces {name} vertices that do not exist"
     if 2 * wrong > len(faces):
         raise InputError("corrupt", message)
     found, begin = np.empty((kept, 3), faces.dtype), 0

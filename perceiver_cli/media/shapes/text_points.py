@@ -48,7 +48,8 @@ def read_text_points(stream: BinaryIO) -> Shape:
         rows += len(found)
         points.append(found[np.isfinite(found).all(axis=1)])
     left_out = rows - points.count
-    message = f"{left_out:,} of {rows:,} rows hold no point; left out"
+    hold = "holds" if left_out == 1 else "hold"
+    message = f"{left_out:,} of {rows:,} rows {hold} no point; left out"
     return Shape(points.rows(), notes=(message,) if left_out else ())
 
 

@@ -84,7 +84,7 @@ def test_control_characters_are_no_white_space():
     text = "4 2 0\n0 0 0\n1 0 0\n1 1 0\n0 1 0\n3 0 1 2\n3 0\x1f2 2 3\n"
     shape = read_off(io.BytesIO(text.encode()))
     assert shape.faces.tolist() == [[0, 1, 2]]
-    assert shape.notes == ("1 of 2 faces name vertices that do not exist; left out",)
+    assert shape.notes == ("1 of 2 faces names vertices that do not exist; left out",)
 
 
 @pytest.mark.parametrize("name", ["4OFF", "nOFF\n4", "OFF BINARY"])

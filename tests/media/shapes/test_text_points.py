@@ -18,7 +18,8 @@ def table(separator=",", header="x,y,z", rows=ROWS, before="", after=""):
 def check(text, vertices=VERTICES, left_out=0, encoding="utf-8"):
     cloud = read(text.encode(encoding))
     assert cloud.points == pytest.approx(vertices, abs=1e-6)
-    expected = f"{left_out} of {len(vertices) + left_out} rows hold no point; left out"
+    hold = "holds" if left_out == 1 else "hold"
+    expected = f"{left_out} of {len(vertices) + left_out} rows {hold} no point; left out"
     assert cloud.notes == ((expected,) if left_out else ())
 
 
