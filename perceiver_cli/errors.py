@@ -16,6 +16,9 @@ ErrorKind = Literal[
 ]
 
 
+EMPTY_FILE = "the file is empty (0 bytes)"
+
+
 class InputError(Exception):
     """One input cannot be classified; the rest of a batch goes on.
 

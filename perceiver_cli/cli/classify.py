@@ -36,7 +36,6 @@ from perceiver_cli.cli.classify_options import (
     VerboseOption,
     WindowsOption,
 )
-from perceiver_cli.cli.messages import print_message
 from perceiver_cli.cli.options import (
     AUTO,
     DeviceOption,
@@ -128,7 +127,6 @@ def classify(
         from perceiver_cli.cli.summary import exit_code
         from perceiver_cli.errors import UsageError
         from perceiver_cli.inputs.filters import FileFilter, parse_shard
-        from perceiver_cli.report.words import display_path
 
     if timeline and windows:
         raise UsageError("--timeline reads all of a file, --windows a part: choose one")
@@ -199,9 +197,6 @@ def classify(
         fail_fast=fail_fast,
     )
     run.run()
-    if run.counts.nothing_found and not quiet:
-        for folder in selection.folders_of_folders():
-            print_message(f"{display_path(folder)} holds folders: -r enters them")
     raise typer.Exit(exit_code(run.counts))
 
 

@@ -25,6 +25,7 @@ from perceiver_cli.cli.selection import Selection
 from perceiver_cli.cli.summary import (
     print_classified,
     print_done_before,
+    print_empty_folders,
     print_passed_over,
 )
 from perceiver_cli.errors import UsageError
@@ -96,7 +97,7 @@ class ClassifyRun:
                 f"{destination.format} holds the events of one sound or film: name one file"
             )
         self.inputs: Iterator[Input] = chain(first, inputs)
-        self.listable = selection.listable
+        self.selection = selection
         self.archives_closed = not selection.file_filter.archives
         self.destination = destination
         self.settings = settings
@@ -186,7 +187,7 @@ class ClassifyRun:
             raise
 
     def _total(self) -> int | None:
-        if not self.listable or not sys.stderr.isatty():
+        if not self.selection.listable or not sys.stderr.isatty():
             return None
         listed = list(self.inputs)
         self.inputs = iter(listed)
@@ -218,12 +219,15 @@ class ClassifyRun:
         if result.ok:
             self.counts.classified += 1
             self.counts.unsure += result.has_signal and result.answer is None
+            self.counts.without_signal += not result.has_signal
             if not self.quiet:
                 for note in result.notes:
                     print_message(f"{display_path(result.path)}: {note}")
         elif not named and isinstance(item, FailedItem) and item.is_no_media:
             self.counts.passed_over += 1
-            if self.archives_closed and split_member(source.path) is None:
+            if member := split_member(source.path):
+                self.counts.nested_archives += archive_kind(member.member) is not None
+            elif self.archives_closed:
                 self.counts.archives += archive_kind(source.path) is not None
             if self.verbose:
                 print_message(f"passed over {display_path(result.path)}: {result.error.message}")
@@ -253,6 +257,7 @@ class ClassifyRun:
         one_kind = settings.get("model") is not None or settings.get("modality") != AUTO
         print_passed_over(counts, "of the kind asked for" if one_kind else "media")
         print_done_before(counts)
+        print_empty_folders(self.selection, counts)
         written = list(self._written())
         # A script that only reads results from standard output gets no line about them.
         watched = self.destination.format is Format.table or written or sys.stderr.isatty()

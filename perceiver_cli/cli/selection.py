@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from perceiver_cli.inputs.filters import FileFilter
-from perceiver_cli.inputs.folders import folders_in
+from perceiver_cli.inputs.folders import folders_in, walk
 from perceiver_cli.inputs.names import STDIN, archive_kind, is_url
 from perceiver_cli.inputs.paths import (
     Input,
@@ -77,7 +77,14 @@ class Selection:
         """The files on this machine that are in the list or in a folder that is read."""
         yield from found_files(self.paths, self.files_from, self.null, self.file_filter)
 
-    def folders_of_folders(self) -> Iterator[str]:
-        """The folders that hold folders, which are not entered."""
-        if not self.file_filter.recursive:
-            yield from (path for path in self.paths if folders_in(path, self.file_filter))
+    def named_folders(self) -> Iterator[str]:
+        """The folders on this machine that the call itself names."""
+        yield from filter(os.path.isdir, named_files(self.paths))
+
+    def takes_nothing_of(self, folder: str) -> bool:
+        """Whether a folder holds no file that is taken."""
+        return next(walk(folder, self.file_filter), None) is None
+
+    def leaves_folders_in(self, folder: str) -> bool:
+        """Whether a folder holds folders that are not entered."""
+        return not self.file_filter.recursive and folders_in(folder, self.file_filter)

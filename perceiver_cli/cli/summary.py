@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from perceiver_cli.cli.exit_codes import INPUT_FAILED
 from perceiver_cli.cli.messages import print_message
+from perceiver_cli.cli.selection import Selection
 from perceiver_cli.report.run_counts import RunCounts
-from perceiver_cli.report.words import count, seconds_in_words
+from perceiver_cli.report.words import count, display_path, seconds_in_words
 
 
 def exit_code(counts: RunCounts) -> int:
@@ -24,9 +25,13 @@ def print_passed_over(counts: RunCounts, kind: str) -> None:
         return
     verb = "is" if counts.passed_over == 1 else "are"
     message = f"passed over {count(counts.passed_over, 'file')} that {verb} not {kind}"
-    # With --archives they are none of those: their members are.
-    hint = f" ({count(counts.archives, 'archive')}: --archives reads them)"
-    print_message(message + (hint if counts.archives else ""))
+    hints = []
+    if counts.archives:  # none with --archives: their members are read
+        hints.append(f"{count(counts.archives, 'archive')}: --archives reads them")
+    if counts.nested_archives:
+        nested = f"{count(counts.nested_archives, 'archive')} in archives"
+        hints.append(f"{nested}: unpack the outer ones")
+    print_message(message + (f" ({'; '.join(hints)})" if hints else ""))
 
 
 def print_done_before(counts: RunCounts) -> None:
@@ -39,10 +44,28 @@ def print_done_before(counts: RunCounts) -> None:
         print_message("nothing to classify")
 
 
+def print_empty_folders(selection: Selection, counts: RunCounts) -> None:
+    """Prints which folders of the call hold no file that is taken, or only folders.
+
+    Args:
+        selection: The inputs of the call.
+        counts: The counts of the run.
+    """
+    for folder in selection.named_folders():
+        is_empty = selection.takes_nothing_of(folder)
+        if (is_empty or counts.nothing_found) and selection.leaves_folders_in(folder):
+            print_message(f"{display_path(folder)} holds folders: -r enters them")
+        elif is_empty:
+            print_message(f"{display_path(folder)}: no file to classify is in it")
+
+
 def print_classified(counts: RunCounts, seconds: float) -> None:
     """Prints how many inputs were classified in a run of so many seconds."""
-    unsure = f" ({counts.unsure:,} unsure)" if counts.unsure else ""
+    parts = [f"{counts.unsure:,} unsure"] if counts.unsure else []
+    if counts.without_signal:
+        parts.append(f"{counts.without_signal:,} without a signal")
+    remarks = f" ({', '.join(parts)})" if parts else ""
     failed = f", {counts.failed:,} failed" if counts.failed else ""
     print_message(
-        f"{counts.classified:,} classified{unsure}{failed} in {seconds_in_words(seconds)}"
+        f"{counts.classified:,} classified{remarks}{failed} in {seconds_in_words(seconds)}"
     )

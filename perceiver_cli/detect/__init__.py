@@ -18,7 +18,7 @@ from perceiver_cli.detect.pictures import detect_picture, find_loose_picture
 from perceiver_cli.detect.shapes import binary_stl_state, detect_binary_shape
 from perceiver_cli.detect.signatures import Family, find_signature
 from perceiver_cli.detect.text import text_kind
-from perceiver_cli.errors import InputError, NotMediaError
+from perceiver_cli.errors import EMPTY_FILE, InputError, NotMediaError
 from perceiver_cli.media.containers import DEMUXERS
 from perceiver_cli.media.source import Source
 from perceiver_cli.media.text import decoded_head
@@ -74,7 +74,7 @@ def detect(source: Source) -> Detection:
     with source.open() as stream:
         head = _read(stream)
         if not head:
-            raise InputError("empty", "the file is empty (0 bytes)")
+            raise InputError("empty", EMPTY_FILE)
         size = stream.seek(0, 2)
         signature = find_signature(head)
         if signature is None:

@@ -47,6 +47,7 @@ class Inspection:
         detected_by: Why it was taken for that.
         model: Name of the weights.
         input: The record's `input`.
+        notes: One line for each thing that was left out or repaired.
         elements: Stream -> its number of elements; "learned": that of the learned ones.
         width: C of the byte array, to which several streams are padded.
         channels: Those of the first window.
@@ -60,6 +61,7 @@ class Inspection:
     detected_by: str
     model: str
     input: dict[str, Any]
+    notes: list[str]
     elements: dict[str, int]
     width: int
     channels: list[ChannelRange]
@@ -107,6 +109,7 @@ def inspect_source(source: Source, classifier: Classifier) -> Inspection:
         detected_by=detection.reason,
         model=engine.header.name,
         input=item.facts,
+        notes=list(item.notes),
         elements=elements,
         width=engine.header.model.channels,
         channels=_ranges(engine.adapter, streams),

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import IO, Any, BinaryIO, cast
 
-from perceiver_cli.errors import InputError, NotMediaError
+from perceiver_cli.errors import EMPTY_FILE, InputError, NotMediaError
 from perceiver_cli.inputs.archive_limits import (
     DAMAGE,
     CountedStream,
@@ -203,6 +203,8 @@ def _read(
     """Members as sources. wanted: which names, if not all. Raises InputError."""
     with archive_errors(), archive.open() as stream:
         size = stream.seek(0, io.SEEK_END)
+        if not size:
+            raise InputError("empty", EMPTY_FILE)
         stream.seek(0)
         reader = _read_zip if kind == "zip" else _read_tar
         yield from reader(archive, stream, UnpackedBudget(size), wanted)

@@ -203,7 +203,8 @@ def _opened(listed: Input, file_filter: FileFilter) -> Iterator[Input]:
         yield listed
         return
     for member in members(listed.source, listed.archive, file_filter):
-        yield Input(member, named=False)
+        # An archive that cannot be read stands for itself.
+        yield Input(member, named=listed.named and member.path == listed.source.path)
 
 
 def read_pipe(stream: BinaryIO) -> bytes:

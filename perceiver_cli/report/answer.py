@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from perceiver_cli.report.articles import with_article
 from perceiver_cli.report.input_words import signal_in_words
-from perceiver_cli.report.words import escape_controls
+from perceiver_cli.report.words import escape_controls, percent_in_words
 from perceiver_cli.results import Classification, Prediction
 
 # A guess with this score is likelier than not.
@@ -67,4 +67,4 @@ def guess_style(score: float, is_answer: bool) -> str:
 
 
 def _scored(label: str, score: float) -> str:
-    return f"{escape_controls(with_article(label))} ({100 * score:.0f} %)"
+    return f"{escape_controls(with_article(label))} ({percent_in_words(score)})"

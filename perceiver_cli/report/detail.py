@@ -20,6 +20,7 @@ from perceiver_cli.report.words import (
     escape_controls,
     fill,
     region_in_words,
+    score_in_words,
     seconds_in_words,
 )
 from perceiver_cli.results import AttentionStats, Classification, CrossAttendStats
@@ -33,7 +34,7 @@ _LABEL, _BAR, _SHORTEST_BAR, _SCORE = 20, 30, 4, 4
 # narrower terminals show.
 _NUMBERS, _FEW_NUMBERS, _NARROW = 46, 14, 64
 # Further guesses with a smaller score are left out, unless everything is asked for.
-_LEAST = 0.005
+_LEAST = 0.01
 
 
 def show_detail(console: Console, result: Classification, verbose: bool = False) -> None:
@@ -112,7 +113,7 @@ def _show_predictions(console: Console, result: Classification, every: bool) -> 
         table.add_row(
             Text(escape_controls(prediction.label), style="bold" if rank == 0 else ""),
             *[Text(drawn, style=style)] * bool(bar_width),
-            f"{prediction.score:.2f}",
+            score_in_words(prediction.score),
         )
     show(console, table)
 

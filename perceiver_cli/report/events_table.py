@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from perceiver_cli.report.terminal import bar, is_ascii, show
-from perceiver_cli.report.words import count, escape_controls, shorten
+from perceiver_cli.report.words import count, escape_controls, score_in_words, shorten
 
 # Further events are only counted, unless everything is asked for.
 _MOST = 20
@@ -42,7 +42,7 @@ def show_events(console: Console, events: list[dict[str, Any]], every: bool) -> 
             Text(time, style="cyan"),
             Text(label, style="dim" if score is None else ""),
             *[Text(drawn, style="dim")] * bars,
-            "" if score is None else f"{score:.2f}",
+            "" if score is None else score_in_words(score),
         )
     show(console, table)
     if len(shown) < len(events):

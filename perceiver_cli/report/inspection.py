@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from perceiver_cli.report.detail import show_heading
-from perceiver_cli.report.terminal import plain_table, show
-from perceiver_cli.report.words import count
+from perceiver_cli.report.terminal import plain_table, show, show_sentence
+from perceiver_cli.report.words import count, escape_controls
 
 # Columns of figures: all of them, and those of narrower terminals.
 _FIGURES = (("min", "mean", "max"), ("min", "max"))
@@ -23,6 +23,8 @@ def show_inspection(console: Console, record: dict[str, Any]) -> None:
     show_heading(
         console, record["path"], record["modality"], record["detected_by"], record["input"]
     )
+    for note in record["notes"]:
+        show_sentence(console, escape_controls(note), "yellow")
     byte_array = record["byte_array"]
     show(console, Text(f"read by {record['model']}{_taken(record)}"))
     console.print()

@@ -12,7 +12,14 @@ from perceiver_cli.report.answer import answer_mark, answer_style, shown_label
 from perceiver_cli.report.detail import show_detail
 from perceiver_cli.report.overview import Overview
 from perceiver_cli.report.terminal import bar, console_for, is_ascii, is_fitted, room_for, show
-from perceiver_cli.report.words import count, display_path, escape_controls, fill, shorten
+from perceiver_cli.report.words import (
+    count,
+    display_path,
+    escape_controls,
+    fill,
+    score_in_words,
+    shorten,
+)
 from perceiver_cli.results import Result
 
 _BAR, _MODALITY, _SCORE, _MARK, _GAP = 6, 10, 4, 6, 2
@@ -97,7 +104,7 @@ class RowWriter:
                 path,
                 result.modality,
                 label,
-                f"{score:.2f}",
+                score_in_words(score),
                 answer_mark(result),
                 bar(score, self.bar, self.ascii),
                 answer_style(result),
@@ -119,7 +126,7 @@ class RowWriter:
             print_line(f"  {line}\n")
         print_line("\nLeast sure:\n")
         for path, label, score in self._overview.least_sure():
-            self._print(display_path(path), "", label, f"{score:.2f}")
+            self._print(display_path(path), "", label, score_in_words(score))
         self.console.file.flush()
 
     def _print(

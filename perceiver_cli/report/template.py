@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import PurePath
 from typing import IO
 
-from perceiver_cli.report.words import escape_controls
+from perceiver_cli.report.words import escape_controls, score_in_words
 from perceiver_cli.results import Classification, Result
 
 _Field = Callable[[Classification], str]
@@ -18,7 +18,7 @@ FIELDS: dict[str, tuple[str, _Field]] = {
     "n": ("the file's name without its folders", lambda r: PurePath(r.path).name),
     "l": ("the best label", lambda r: r.predictions[0].label if r.predictions else ""),
     "i": ("the data set's own name for it", lambda r: r.predictions[0].id if r.predictions else ""),
-    "s": ("its score", lambda r: f"{r.predictions[0].score:.2f}" if r.predictions else ""),
+    "s": ("its score", lambda r: score_in_words(r.predictions[0].score) if r.predictions else ""),
     "a": ("the answer, a class or a wider term", lambda r: r.answer.label if r.answer else ""),
     "v": ("its level: class, group or kind", lambda r: r.answer.level if r.answer else ""),
     "c": ("sure or unsure of the answer", lambda r: "sure" if r.answer else "unsure"),

@@ -36,8 +36,10 @@ def without_stray_bytes(text: str) -> str:
 
 
 def display_path(path: str) -> str:
-    """A path as people see it."""
-    return "standard input" if path == STDIN else escape_controls(without_credentials(path))
+    """A path as people see it; one without a character as ''."""
+    if path == STDIN:
+        return "standard input"
+    return escape_controls(without_credentials(path)) or "''"
 
 
 def shorten(path: str, width: int, gap: str = "…") -> str:
@@ -91,6 +93,16 @@ def seconds_in_words(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
+def score_in_words(score: float) -> str:
+    """ "0.79": rounded down, so that a score below a threshold is not shown as the threshold."""
+    return f"{_hundredths(score) / 100:.2f}"
+
+
+def percent_in_words(score: float) -> str:
+    """ "79 %": a score, rounded down as score_in_words does."""
+    return f"{_hundredths(score)} %"
+
+
 def count(number: int, noun: str, plural: str = "") -> str:
     """A number with its noun: "1 file", "1,204 files".
 
@@ -117,6 +129,10 @@ def wrap(text: str, width: int) -> str:
     """Lines of at most `width`; none ends between a number and its percent sign."""
     lines = textwrap.wrap(text.replace(" %", "\xa0%"), width)
     return "\n".join(lines).replace("\xa0", " ")
+
+
+def _hundredths(score: float) -> int:
+    return math.floor(round(100 * score, 4))  # 100 * 0.29 is a little less than 29
 
 
 def _box(low: list[float], high: list[float]) -> str:

@@ -5,7 +5,9 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from perceiver_cli.inference import chosen_classes
 from tests.samples import make_picture, make_sound
@@ -317,6 +319,8 @@ def test_a_folder_of_folders_points_at_recursion(run, bundle, folder):
     (folder / "deep" / "deeper").mkdir(parents=True)
     outcome = run("classify", "holiday/deep")
     assert outcome.stderr.endswith("perceiver: holiday/deep holds folders: -r enters them\n")
+    outcome = run("classify", "holiday/deep", "holiday/a.jpg")
+    assert outcome.stderr.count("perceiver: holiday/deep holds folders: -r enters them\n") == 1
     assert "holds folders" not in run("classify", "-r", "holiday/deep").stderr
 
 
@@ -325,7 +329,24 @@ def test_an_empty_folder_is_said_to_be_empty(run, model, folder):
     outcome = run("classify", "holiday/empty", "--model", model)
     assert outcome.exit_code == 0
     assert outcome.stdout == ""
-    assert outcome.stderr == "perceiver: nothing to classify\n"
+    told = "perceiver: holiday/empty: no file to classify is in it\n"
+    assert outcome.stderr == f"perceiver: nothing to classify\n{told}"
+    outcome = run("classify", "holiday/empty", "holiday/a.jpg", "holiday", "--model", model)
+    assert outcome.stderr.count(told) == 1
+    assert outcome.stderr.count("no file to classify") == 1
+    assert run("classify", "holiday/empty", "--model", model, "-q").stderr == ""
+
+
+def test_an_empty_name_is_in_quotes(run, model):
+    outcome = run("classify", "", "--model", model)
+    assert outcome.exit_code == 1
+    assert outcome.stderr == "perceiver: '': no such file\n"
+
+
+def test_the_summary_counts_what_has_no_signal(run, bundle, media, tmp_path):
+    soundfile.write(tmp_path / "silent.wav", np.zeros(20_000), 8000)
+    outcome = run("classify", media["image"], tmp_path / "silent.wav")
+    assert "perceiver: 2 classified (1 unsure, 1 without a signal) in " in outcome.stderr
 
 
 def test_failures_are_told_and_the_others_classified(run, model, folder):

@@ -24,6 +24,13 @@ def test_notes_are_in_the_record_and_on_stderr(perceiver, weights, media, tmp_pa
     assert b"cut.jpg: the JPEG file lacks its end" in outcome.stderr
 
 
+def test_inspect_shows_notes(perceiver, weights, media, tmp_path):
+    call = ["inspect", cut_photo(tmp_path, media), "--model", weights["image"]]
+    assert b"\nthe JPEG file lacks its end\n" in perceiver(*call).stdout
+    record = json.loads(perceiver(*call, "--format", "json").stdout)
+    assert record["notes"] == ["the JPEG file lacks its end"]
+
+
 def test_strict_fails_what_was_repaired(perceiver, weights, media, tmp_path):
     call = ["classify", cut_photo(tmp_path, media), media["image"], "--model", weights["image"]]
     outcome = perceiver(*call, "--strict", "--format", "jsonl")

@@ -331,6 +331,29 @@ def test_an_empty_archive_is_no_failure(run, bundle, tmp_path, name, make):
     assert hint in run("classify", tmp_path).stderr
 
 
+@pytest.mark.parametrize("name", ["a.tar", "a.tgz", "a.zip"])
+def test_an_archive_without_a_byte_is_an_empty_file(run, bundle, tmp_path, name):
+    path = tmp_path / name
+    path.touch()
+    outcome = run("classify", path)
+    assert outcome.exit_code == 1
+    assert outcome.stderr == f"perceiver: {path}: the file is empty (0 bytes)\n"
+    for options in ((), ("--archives",)):
+        outcome = run("classify", tmp_path, *options)
+        assert outcome.exit_code == 0
+        assert "passed over 1 file that is not media" in outcome.stderr
+
+
+def test_archives_in_archives_are_told(run, bundle, media, tmp_path):
+    inner = make_tar(tmp_path / "inner.tar", {"photo.jpg": media["image"].read_bytes()})
+    content = {"inner.tar": inner.read_bytes(), "notes.txt": b"words\n"}
+    outer = make_tar(tmp_path / "outer.tar", content)
+    outcome = run("classify", outer)
+    assert outcome.exit_code == 0
+    told = "passed over 2 files that are not media (1 archive in archives: unpack the outer ones)"
+    assert told in outcome.stderr
+
+
 @pytest.mark.parametrize("command", ["inspect", "explain"])
 @pytest.mark.parametrize("name", ["a.tar", "a.tar.gz", "a.zip"])
 def test_commands_for_one_file_say_how_those_of_an_archive_are_named(

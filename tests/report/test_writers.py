@@ -121,13 +121,23 @@ def test_detail_leads_with_the_answer():
     cat, other = Answer("cat", "group", 0.896), Answer("bird", "group", 0.9)
     for result, line in (
         (classified(), "an Egyptian cat (83 %)"),
-        (classified(answer=cat), "a cat (90 %), perhaps an Egyptian cat (83 %)"),
+        (classified(answer=cat), "a cat (89 %), perhaps an Egyptian cat (83 %)"),
         (classified(answer=other), "a bird (90 %)"),
         (unsure(), "not sure, perhaps an Egyptian cat (83 %)"),
         (unsure(predictions=[]), "not sure"),
         (unsure(predictions=[], among=[]), "pictures knows none of the classes asked for"),
     ):
         assert line in written("table", result).splitlines()[:3]
+
+
+def test_a_score_below_the_threshold_is_not_shown_as_the_threshold():
+    almost = unsure(predictions=[Prediction("sea shore", 1, "sea_shore", 0.7968)])
+    assert "perhaps a sea shore (79 %)" in written("table", almost)
+    assert re.search(r"^sea shore .* 0\.79$", written("table", almost), re.M)
+    assert re.search(r" 0\.79 +unsure$", written("table", almost, many=True), re.M)
+    assert written("%s", almost) == "0.79\n"
+    exact = classified(predictions=[Prediction("cat", 1, "cat", 0.29)])
+    assert written("%s", exact) == "0.29\n"
 
 
 def test_detail_says_what_was_read():

@@ -31,6 +31,7 @@ from perceiver_cli.report.words import (
     count,
     display_path,
     escape_controls,
+    score_in_words,
     seconds_in_words,
 )
 from perceiver_cli.results import Classification, Result
@@ -166,7 +167,7 @@ def _part(name: str) -> str:
 def render(cards: list[Card], about: str) -> str:
     """The page. about: the method of the attention drawings, in one line."""
     environment = _environment()
-    environment.filters["percent"] = lambda share: f"{100 * share:.0f} %"
+    environment.filters["score"] = score_in_words
     template = _part("page.html")
     style, script = (_part(f"page.{kind}") + _part(f"timeline.{kind}") for kind in ("css", "js"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from perceiver_cli.inputs.names import STDIN
 from perceiver_cli.report.events_table import clock
-from perceiver_cli.report.words import count, display_path, escape_controls
+from perceiver_cli.report.words import count, display_path, escape_controls, score_in_words
 from perceiver_cli.results import Classification
 
 # Maximum number of labels on a card's time-line, by total duration; and of events of each.
@@ -54,14 +54,14 @@ def _length(event: dict[str, Any]) -> float:
 
 def _event(event: dict[str, Any], duration: float) -> dict[str, Any]:
     score = event["score"]
-    score_in_words = "" if score is None else f", {score:.2f}"
+    scored = "" if score is None else f", {score_in_words(score)}"
     span = f"{clock(event['start_s'])} to {clock(event['end_s'])}"
     return {
         "start": event["start_s"],
         "left": round(100 * event["start_s"] / duration, 3),
         "width": round(100 * _length(event) / duration, 3),
         "opacity": 0.35 if score is None else round(0.4 + 0.6 * score, 2),
-        "words": f"{escape_controls(event['label'])}: {span}{score_in_words}",
+        "words": f"{escape_controls(event['label'])}: {span}{scored}",
     }
 
 
