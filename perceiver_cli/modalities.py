@@ -111,7 +111,6 @@ _POINTCLOUD = Modality(
     recipe="perceiver_cli.preparation.pointcloud:PointCloudRecipe",
     preparation="perceiver_cli.preparation.pointcloud:PointCloudPreparation",
     adapter="perceiver_cli.adapters.pointcloud:PointCloudAdapter",
-    fresh_recipe={"neighbourhoods": 3},
     familiar_by_class=True,
     augmentation="perceiver_cli.training.augment.pointcloud:PointCloudAugmentation",
     corruptions="perceiver_cli.training.robustness.shapes:CORRUPTIONS",

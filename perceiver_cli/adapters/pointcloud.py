@@ -1,14 +1,12 @@
-"""3D shapes: a fixed number of points, centred and scaled to the unit ball."""
+"""3D shapes: a fixed number of points, centred and scaled to the unit ball, as positions alone."""
 
 from __future__ import annotations
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from perceiver_cli.adapters.base import Adapter, ChannelGroup
 from perceiver_cli.adapters.fourier import Bands, fourier_features
-from perceiver_cli.adapters.neighbourhoods import MOMENTS, neighbourhood_moments
 from perceiver_cli.explanations import ShapeMap
 from perceiver_cli.media.axes import to_y_up
 from perceiver_cli.preparation.base import Window
@@ -17,39 +15,29 @@ from perceiver_cli.results import Focus
 
 
 class PointCloudAdapter(Adapter):
-    """One stream "pointcloud": `points` elements of 3 + 6 K channels, and 10 for each radius."""
+    """One stream "pointcloud": `points` elements of 3 + 6 K channels."""
 
     modality = "pointcloud"
 
     def __init__(self, recipe: PointCloudRecipe) -> None:
         self.recipe = recipe
         self.bands = Bands(recipe.bands, recipe.highest, recipe.spacing)
-        self.radii = [recipe.widest / 2**k for k in range(recipe.neighbourhoods)]
 
     @property
     def channels(self) -> list[ChannelGroup]:
         """The byte array's channels, in order."""
-        groups = [
+        return [
             ChannelGroup("pointcloud", "position x, y, z", 3),
             ChannelGroup("pointcloud", "sin, cos of position", 6 * self.bands.count),
         ]
-        if self.radii:
-            around = "density, offset and covariance of the points around"
-            groups.append(ChannelGroup("pointcloud", around, MOMENTS * len(self.radii)))
-        return groups
 
     def features(self, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
         """float32 [B, points, 3], unchanged."""
         return {"pointcloud": arrays["pointcloud"].float()}
 
     def with_positions(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
-        """float32 [B, M, 3] -> "pointcloud": [B, M, 3 + 6 K + 10 radii]."""
-        points = features["pointcloud"]
-        elements = fourier_features(points, self.bands)
-        if self.radii:
-            moments = neighbourhood_moments(points, self.radii)
-            elements = torch.cat([elements, moments], -1)
-        return {"pointcloud": elements}
+        """float32 [B, M, 3] -> "pointcloud": [B, M, 3 + 6 K]."""
+        return {"pointcloud": fourier_features(features["pointcloud"], self.bands)}
 
     def focus(self, stream: str, mass: np.ndarray, window: Window) -> list[list[Focus]]:
         """See Adapter. Regions are octants, as the boxes of their points."""

@@ -27,9 +27,6 @@ class PointCloudRecipe:
         bands: See fourier.Bands, as for the two that follow.
         highest: Highest frequency.
         spacing: How the frequencies are spaced.
-        neighbourhoods: Radii within which each element describes the points around its own; 0 for
-            positions alone.
-        widest: The largest of these radii; each of the others is half of the one before.
     """
 
     modality: Literal["pointcloud"] = "pointcloud"
@@ -37,8 +34,6 @@ class PointCloudRecipe:
     bands: CountOrZero = 24
     highest: Positive = 32.0
     spacing: Literal["linear", "log"] = "log"
-    neighbourhoods: CountOrZero = 0
-    widest: Positive = 0.8
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from perceiver_cli.adapters.neighbourhoods import neighbourhood_moments
 from perceiver_cli.adapters.pointcloud import PointCloudAdapter
 from perceiver_cli.media.types import PointCloud
 from perceiver_cli.preparation.pointcloud import PointCloudRecipe, sample_indices
@@ -36,15 +35,6 @@ def test_the_byte_array_is_what_the_channels_say(have):
     assert [group.count for group in SMALL.channels] == [3, 36]
     assert x.isfinite().all()
     assert x[:, :3].norm(dim=-1).max() <= 1 + 1e-6
-
-
-def test_elements_can_describe_the_points_around_them():
-    wide = PointCloudAdapter(PointCloudRecipe(points=64, bands=6, neighbourhoods=2, widest=0.5))
-    assert wide.streams == {"pointcloud": 39 + 2 * 10}
-    found = elements_of(wide, some_points())
-    assert torch.equal(found[:, :39], elements_of(SMALL, some_points()))
-    around = neighbourhood_moments(found[None, :, :3], [0.5, 0.25])[0]
-    assert torch.equal(found[:, 39:], around)
 
 
 @pytest.mark.parametrize("scale", [1e-6, 0.25, 1e5])

@@ -18,7 +18,6 @@ from perceiver_cli.training.augment.mixup import distil, interpolate, mixup
 from perceiver_cli.training.augment.pointcloud import (
     PointCloudAugmentation,
     drop_side,
-    point_cutmix,
     rotate_half,
 )
 from perceiver_cli.training.augment.video import VideoAugmentation, shuffle_within_class
@@ -72,23 +71,6 @@ def test_a_teachers_scores_are_a_share_of_the_targets():
     logits = torch.tensor([[0.0, math.log(3)]])[:, :, None, None].expand(-1, -1, 2, 2)
     found = distil(torch.tensor([[1.0, 0.0]]), logits, 0.8)
     torch.testing.assert_close(found, torch.tensor([[0.2 + 0.8 * 0.25, 0.8 * 0.75]]))
-
-
-def test_a_part_of_another_shape_is_one_region_with_its_share_of_the_target():
-    # Lines along x; z is the shape's number.
-    points = torch.zeros(4, 200, 3)
-    points[..., 0] = torch.arange(200)
-    points[..., 2] = torch.arange(4).unsqueeze(1)
-    for seed in SEEDS:
-        torch.manual_seed(seed)
-        found, mixed = point_cutmix(points[:, torch.randperm(200)], torch.eye(4), 1.0)
-        for shape in range(4):
-            taken = found[shape, found[shape, :, 2] != shape]
-            assert taken[:, 2].unique().numel() <= 1
-            assert len(taken) / 200 == pytest.approx(1 - float(mixed[shape, shape]))
-            if len(taken):
-                assert taken[:, 0].max() - taken[:, 0].min() + 1 == len(taken)
-    assert point_cutmix(points, torch.eye(4), 0.0)[0] is points
 
 
 def upright_halves(count=400):

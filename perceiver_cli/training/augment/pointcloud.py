@@ -38,13 +38,10 @@ class PointCloudAugmentation(Augmentation):
 
 
 def point_cutmix(points: Tensor, targets: Tensor, probability: float) -> tuple[Tensor, Tensor]:
-    """Replaces a part of each shape by the part of another one at the same place.
-
-    The points nearest to a random place are taken from the other shape (PointCutMix-K, Zhang et al.
-    2021), so that the surface around most points is that of one shape.
+    """Takes some points of each shape from another one (PointCutMix-R, Zhang et al. 2021).
 
     Args:
-        points: float [B, N, 3].
+        points: float [B, N, 3], in random order.
         targets: Soft targets [B, classes].
         probability: Probability that the batch is changed.
 
@@ -54,18 +51,10 @@ def point_cutmix(points: Tensor, targets: Tensor, probability: float) -> tuple[T
     if torch.rand(()) >= probability:
         return points, targets
     batch, count, _ = points.shape
-    taken = round(float(torch.rand(())) * count)
+    taken = round(float(torch.distributions.Beta(1.0, 1.0).sample()) * count)
     order = torch.randperm(batch)
-    place = points[torch.arange(batch), torch.randint(count, (batch,))].unsqueeze(1)
-    own, other = (_sorted_by_distance(shapes, place) for shapes in (points, points[order]))
-    points = torch.cat([other[:, :taken], own[:, taken:]], 1)
-    return points, torch.lerp(targets, targets[order], taken / count)
-
-
-def _sorted_by_distance(points: Tensor, place: Tensor) -> Tensor:
-    """[B, N, 3], the nearest to `place` [B, 1, 3] first."""
-    order = (points - place).square().sum(-1).argsort(1)
-    return points.gather(1, order.unsqueeze(-1).expand_as(points))
+    points = torch.cat([points[:, taken:], points[order, :taken]], 1)
+    return points, targets * (1 - taken / count) + targets[order] * (taken / count)
 
 
 def rotate_half(points: Tensor) -> Tensor:
