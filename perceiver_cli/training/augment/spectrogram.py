@@ -92,7 +92,7 @@ def limit_bandwidth(log: Tensor) -> Tensor:
 
 
 def limit_to_telephone_band(
-    log: Tensor, low_hz: float, rate: int, probability: float = 0.2
+    log: Tensor, low_hz: float, rate: int, probability: float = 0.35
 ) -> Tensor:
     """Limits some of the sounds to a telephone's band, from 200..400 to 3,000..4,000 Hz.
 
