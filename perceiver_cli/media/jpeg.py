@@ -109,5 +109,7 @@ def note_missing_rows(picture: Image.Image) -> str:
         raise InputError("corrupt", "the JPEG data is cut off: more than half of it is missing")
     missing = 1 - there / height
     if missing < 0.005:
-        return "the JPEG file lacks its end"
+        # Each scan of a progressive file refines all rows; how many were to follow is not known.
+        detail = "; details may be missing, as it is progressive"
+        return "the JPEG file lacks its end" + detail * ("progressive" in picture.info)
     return f"the JPEG file is cut off: the last {missing:.0%} of its rows are missing"

@@ -34,6 +34,10 @@ CLOUD_FACTOR, CLOUD_FLOOR = 4, 20_000
 # wide, is coarse because of where it lies.
 _FAR, _FEWEST_STEPS = 1e5, 64
 
+# If at most such a share of a cloud's points lies so far out that the others span less than such a
+# share of it, the model sees the others as one spot.
+_STRAY, _SPOT = 0.01, 1e-3
+
 # Bytes of memory for each of a shape's file, at most.
 _BYTES_FOR_EACH = 4
 
@@ -87,6 +91,7 @@ def _load(source: Source, format: str, points: int, rng: np.random.Generator) ->
     else:
         most_points = max(CLOUD_FACTOR * points, CLOUD_FLOOR)
         found, left_out = sample_cloud(shape.vertices, most_points, rng)
+        left_out += _stray_note(found)
     notes += left_out
     notes += _precision_note(found, shape.vertices.dtype)
     up: Literal["y", "z"] = "y" if format in _Y_UP else "z"
@@ -108,6 +113,17 @@ def _precision_note(points: Floats, kind: np.dtype[Any]) -> tuple[str, ...]:
     if farthest < _FAR or np.ptp(points, axis=0).max() >= _FEWEST_STEPS * step:
         return ()
     return (f"so far from the origin, {stored} has steps of {step:g} only: finer shapes are lost",)
+
+
+def _stray_note(points: Floats) -> tuple[str, ...]:
+    """A note if a few points of a cloud [N, 3] lie so far out that the others are but a spot."""
+    distances = np.linalg.norm(points - np.median(points, axis=0), axis=1)
+    stray = distances > _SPOT / 2 * distances.max()
+    number = int(stray.sum())
+    if not number or number > _STRAY * len(points) or not distances[~stray].any():
+        return ()
+    lie = "point lies" if number == 1 else "points lie"
+    return (f"{number:,} {lie} so far out that the others span less than a thousandth of it all",)
 
 
 def _read(source: Source, format: str) -> Shape:

@@ -44,6 +44,12 @@ def test_the_note_says_how_much_is_missing():
     assert 15 <= int(note.split("%")[0].split()[-1]) <= 25
 
 
+def test_a_progressive_file_may_lack_details():
+    whole = jpeg(noise(), progressive=True)
+    told = "the JPEG file lacks its end; details may be missing, as it is progressive"
+    assert load(whole[: len(whole) // 2]).notes == (told,)
+
+
 def test_a_picture_with_grey_below_lacks_only_its_end():
     pixels = noise()
     pixels[100:] = 90

@@ -214,6 +214,18 @@ def test_shapes_so_distant_that_they_are_lost_have_a_note(tmp_path, width, offse
     assert load(tmp_path / "a.npy").notes == told
 
 
+@pytest.mark.parametrize(
+    ("count", "distance", "told"),
+    [(1, 1e30, "1 point lies"), (3, 1e5, "3 points lie"), (1, 100, None), (20, 1e30, None)],
+)
+def test_a_few_points_that_lie_far_out_have_a_note(tmp_path, count, distance, told):
+    points = samples.cloud_array()
+    points[:count] *= distance
+    np.save(tmp_path / "a.npy", points)
+    rest = "so far out that the others span less than a thousandth of it all"
+    assert load(tmp_path / "a.npy").notes == ((f"{told} {rest}",) if told else ())
+
+
 def test_huge_coordinates_are_left_out(tmp_path):
     unit = samples.cloud_array()
     np.save(tmp_path / "a.npy", np.concatenate([unit, unit[:9] * 1e200]))
