@@ -10,6 +10,7 @@ import pytest
 import soundfile
 
 from perceiver_cli.inference import chosen_classes
+from perceiver_cli.report.words import score_in_words
 from tests.samples import make_picture, make_sound
 
 
@@ -200,8 +201,8 @@ def test_a_template_gives_a_line_an_input(run, model, folder):
     outcome = run(*call, "--format", r"%p\t%n %l %i %s %c %m %w 100%%")
     first, second = outcome.stdout.splitlines()
     assert first == (
-        f"holiday/a.jpg\ta.jpg {best['label']} {best['id']} {best['score']:.2f} unsure image "
-        "tiny-image 100%"
+        f"holiday/a.jpg\ta.jpg {best['label']} {best['id']} {score_in_words(best['score'])} "
+        "unsure image tiny-image 100%"
     )
     assert second.startswith(r"holiday/line\n.jpg")
 
