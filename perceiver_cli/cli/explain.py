@@ -87,12 +87,15 @@ def explain(
 
 
 def _print_answer(explanation: Explanation, output: Path) -> None:
-    """Prints the answer and what was drawn."""
+    """Prints the answer, what was drawn and, on stderr, notes on the file."""
+    from perceiver_cli.cli.messages import print_message
     from perceiver_cli.report.answer import answer_in_words
     from perceiver_cli.report.sentence import attention_in_words
     from perceiver_cli.report.terminal import console_for, show_sentence
     from perceiver_cli.report.words import display_path
 
+    for note in explanation.result.notes:
+        print_message(f"{display_path(explanation.result.path)}: {note}")
     console = console_for(sys.stdout)
     show_sentence(console, answer_in_words(explanation.result))
     show_sentence(console, explanation.about)

@@ -106,6 +106,15 @@ def test_attention_is_what_the_record_says(run, bundle, media):
     assert total == pytest.approx(elements, rel=1e-3)
 
 
+def test_notes_on_the_file_are_told(run, bundle, tmp_path):
+    cut = tmp_path / "cut.jpg"
+    Image.effect_noise((90, 90), 60).convert("RGB").save(cut)
+    cut.write_bytes(cut.read_bytes()[:-2])
+    outcome = run("explain", cut, "-o", tmp_path / "out.png")
+    assert outcome.exit_code == 0
+    assert outcome.stderr == f"perceiver: {cut}: the JPEG file lacks its end\n"
+
+
 def test_several_windows_and_odd_names(run, bundle, tmp_path):
     sound = make_sound(tmp_path / "a $x^{2$ 日本.wav", 3.5)
     video = make_av(tmp_path / "long.mp4", 3.0)
