@@ -12,6 +12,7 @@ Three methods, each giving one mass per element, summing to 1 over the M element
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -42,16 +43,17 @@ class Trace:
         self.readout: Tensor | None = None
 
     def __enter__(self) -> Trace:
-        self._thread = threading.get_ident()
         query = self.model.readout.attend if isinstance(self.model.readout, QueryReadout) else None
         self._hooks = []
         for module in self.model.modules():
             if module is query:
-                self._hooks.append(module.register_forward_hook(self._take_readout))
+                self._hooks.append(
+                    module.register_forward_hook(_in_this_thread(self._take_readout))
+                )
             elif isinstance(module, CrossAttend):
-                self._hooks.append(module.register_forward_hook(self._take_cross))
+                self._hooks.append(module.register_forward_hook(_in_this_thread(self._take_cross)))
             elif isinstance(module, SelfAttend):
-                self._hooks.append(module.register_forward_hook(self._take_self))
+                self._hooks.append(module.register_forward_hook(_in_this_thread(self._take_self)))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -59,17 +61,25 @@ class Trace:
             hook.remove()
 
     def _take_cross(self, module: Any, inputs: tuple[Any, ...], output: tuple[Any, ...]) -> None:
-        if threading.get_ident() == self._thread:
-            self.steps.append(output[1])
+        self.steps.append(output[1])
 
     def _take_self(self, module: SelfAttend, inputs: tuple[Any, ...], output: Tensor) -> None:
-        if threading.get_ident() == self._thread:
-            self.steps.append(_precise(module.weigh(inputs[0])[0]).mean(1))
+        self.steps.append(_precise(module.weigh(inputs[0])[0]).mean(1))
 
     def _take_readout(self, module: Any, inputs: tuple[Any, ...], output: tuple[Any, ...]) -> None:
-        if threading.get_ident() == self._thread:
-            weights = output[1]
-            self.readout = _precise(weights.chunk(slice(0, weights.num_elements))).mean((1, 2))
+        weights = output[1]
+        self.readout = _precise(weights.chunk(slice(0, weights.num_elements))).mean((1, 2))
+
+
+def _in_this_thread(hook: Callable[..., None]) -> Callable[..., None]:
+    """A hook that is called for passes of the current thread alone."""
+    thread = threading.get_ident()
+
+    def call(*arguments: Any) -> None:
+        if threading.get_ident() == thread:
+            hook(*arguments)
+
+    return call
 
 
 def rollout(steps: list[AttentionWeights | Tensor], readout: Tensor | None) -> Tensor:
@@ -126,13 +136,9 @@ def gradient_times_input(model: Perceiver, streams: dict[str, Tensor], classes: 
         float32 [B, M], signed.
     """
     read: list[Tensor] = []
-    thread = threading.get_ident()
-
-    def keep(_: Any, inputs: tuple[Any, ...]) -> None:
-        if threading.get_ident() == thread:  # another may run the model at the same time
-            read.append(inputs[1])
-
-    hook = model.cross[0].register_forward_pre_hook(keep)
+    hook = model.cross[0].register_forward_pre_hook(
+        _in_this_thread(lambda _, inputs: read.append(inputs[1]))
+    )
     try:
         with torch.enable_grad():
             logits = model.read(model.gather(streams).detach().requires_grad_())
