@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perceiver_cli.errors import InputError
-from perceiver_cli.media.shapes.shape import Floats, Integers
+from perceiver_cli.media.shapes.shape import Floats, Integers, part_in_words
 
 # Larger coordinates are damage: their squares would not be finite.
 _LARGEST = 1e100
@@ -47,9 +47,8 @@ def sample_surface(
         raise InputError("corrupt", f"every face has a vertex without {_wanted(vertices)}")
     notes: tuple[str, ...] = ()
     if left_out:
-        have = "has" if left_out == 1 else "have"
-        which = f"{left_out:,} of {len(faces):,} faces {have} a vertex"
-        notes = (f"{which} without {_wanted(vertices)}; left out",)
+        some = part_in_words(left_out, len(faces), "faces", "has", "have")
+        notes = (f"{some} a vertex without {_wanted(vertices)}; left out",)
     low, high = np.min(lows, axis=0), np.max(highs, axis=0)
     # Areas are computed at the scale of the shape, so that tiny and distant shapes keep them.
     scale = (high - low).max() or 1.0
@@ -126,9 +125,8 @@ def sample_cloud(
     found = points[chosen].astype(np.float64)
     if not left_out:
         return found, ()
-    have = "has" if left_out == 1 else "have"
-    message = f"{left_out:,} of {len(points):,} points {have} no {_wanted(points)}; left out"
-    return found, (message,)
+    some = part_in_words(left_out, len(points), "points", "has", "have")
+    return found, (f"{some} no {_wanted(points)}; left out",)
 
 
 def _blocks(vertices: npt.NDArray[Any], faces: Integers) -> Iterator[tuple[int, Floats]]:

@@ -115,6 +115,19 @@ def ragged_range(sizes: Integers) -> Integers:
     return np.arange(total) - np.repeat(ends - sizes, sizes)
 
 
+def part_in_words(number: int, total: int, noun: str, one: str, several: str) -> str:
+    """ "1 of 73 faces names", "2 of 73 faces name".
+
+    Args:
+        number: How many of them.
+        total: How many there are.
+        noun: What they are, in the plural.
+        one: The verb for one of them.
+        several: The verb for several.
+    """
+    return f"{number:,} of {total:,} {noun} {one if number == 1 else several}"
+
+
 def valid_faces(faces: Integers, vertices: int) -> tuple[Integers, tuple[str, ...]]:
     """The faces whose vertices all exist, and notes on the others.
 
@@ -127,8 +140,8 @@ def valid_faces(faces: Integers, vertices: int) -> tuple[Integers, tuple[str, ..
     masks = [((block >= 0) & (block < vertices)).all(axis=1) for block in blocks]
     kept = sum(int(mask.sum()) for mask in masks)
     wrong = len(faces) - kept
-    name = "names" if wrong == 1 else "name"
-    message = f"{wrong:,} of {len(faces):,} faces {name} vertices that do not exist"
+    some = part_in_words(wrong, len(faces), "faces", "names", "name")
+    message = f"{some} vertices that do not exist"
     if 2 * wrong > len(faces):
         raise InputError("corrupt", message)
     found, begin = np.empty((kept, 3), faces.dtype), 0

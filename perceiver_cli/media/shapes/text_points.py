@@ -9,7 +9,7 @@ import numpy as np
 
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.shapes.rows import read_rows
-from perceiver_cli.media.shapes.shape import Floats, GrowingArray, Shape
+from perceiver_cli.media.shapes.shape import Floats, GrowingArray, Shape, part_in_words
 from perceiver_cli.media.shapes.text_layout import TextLayout, content_lines, find_layout
 from perceiver_cli.media.text import decoded_head, line_blocks
 
@@ -48,9 +48,8 @@ def read_text_points(stream: BinaryIO) -> Shape:
         rows += len(found)
         points.append(found[np.isfinite(found).all(axis=1)])
     left_out = rows - points.count
-    hold = "holds" if left_out == 1 else "hold"
-    message = f"{left_out:,} of {rows:,} rows {hold} no point; left out"
-    return Shape(points.rows(), notes=(message,) if left_out else ())
+    some = part_in_words(left_out, rows, "rows", "holds", "hold")
+    return Shape(points.rows(), notes=(f"{some} no point; left out",) if left_out else ())
 
 
 def _points_of(lines: list[str], layout: TextLayout) -> Floats:
