@@ -5,8 +5,8 @@
 
 Reads photos/<source>/<class or any name>/*.jpg. EfficientNet-Lite1 scores the middle square of
 every photo, and a random part of it. The network's own ImageNet classes that are among
-pictures/train/ give the logits; a square is kept where these classes have at least a tenth of the
-score. Its class is its folder's name where that is one of the classes, else the class with the
+pictures/train/ give the logits; a square is kept where these classes have at least --least-share of
+the score. Its class is its folder's name where that is one of the classes, else the class with the
 highest logit.
 
 both/train/ holds the training pictures and the kept squares, at most 96 pixels wide; both/held/
@@ -30,7 +30,6 @@ from PIL import Image
 
 from perceiver_cli.training.data.folder import hold_out, read_folder
 
-LEAST_SHARE = 0.1
 WIDEST = 96
 HELD_OUT = 0.02
 
@@ -59,6 +58,20 @@ def squares(photos: Path) -> Iterator[Square]:
             yield Square(f"photo-{source}-{path.stem}-{number}", path.parent.name, whole.crop(box))
 
 
+def scored_squares(photos: Path, network: EfficientNetLite1) -> Iterator[tuple[Square, np.ndarray]]:
+    """The squares of all photos, each with its ImageNet logits, float32 [1000, CELLS, CELLS]."""
+    remaining = squares(photos)
+    while batch := list(islice(remaining, BATCH)):
+        yield from zip(batch, network([square.picture for square in batch]), strict=True)
+
+
+def save_square(square: Square, file: Path) -> None:
+    """Writes a square as JPEG, at most WIDEST pixels wide."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    square.picture.thumbnail((WIDEST, WIDEST), Image.Resampling.LANCZOS)
+    square.picture.save(file, quality=95, subsampling=0)
+
+
 def imagenet_classes() -> list[str]:
     """The ids of ImageNet's 1,000 classes, in the network's order."""
     package = Path(find_spec("timm").origin).parent  # importing it would need torchvision
@@ -70,6 +83,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name in ("photos", "pictures", "teacher", "both", "teacher_both"):
         parser.add_argument(name, type=Path)
+    parser.add_argument("--least-share", type=float, default=0.1)
     parser.add_argument("--threads", type=int, default=0)
     call = parser.parse_args()
     call.teacher_both.mkdir(parents=True, exist_ok=True)
@@ -78,23 +92,19 @@ def main() -> None:
     known = imagenet_classes()
     rows = [known.index(name) for name in classes]
 
-    network = EfficientNetLite1(logits=True, threads=call.threads)
     kept: list[str] = []
     logits: list[np.ndarray] = []
-    remaining = squares(call.photos)
-    while batch := list(islice(remaining, BATCH)):
-        found = network([square.picture for square in batch])
-        scores = np.exp(found.mean((2, 3)))
-        shares = scores[:, rows].sum(1) / scores.sum(1)
-        for square, own, share in zip(batch, found[:, rows], shares, strict=True):
-            if share < LEAST_SHARE:
-                continue
-            best = classes[own.mean((1, 2)).argmax()]
-            file = f"{square.folder if square.folder in classes else best}/{square.name}.jpg"
-            square.picture.thumbnail((WIDEST, WIDEST), Image.Resampling.LANCZOS)
-            square.picture.save(call.both / "train" / file, quality=95, subsampling=0)
-            kept.append(file)
-            logits.append(own.astype(np.float16))
+    network = EfficientNetLite1(logits=True, threads=call.threads)
+    for square, found in scored_squares(call.photos, network):
+        scores = np.exp(found.mean((1, 2)))
+        if scores[rows].sum() < call.least_share * scores.sum():
+            continue
+        own = found[rows]
+        best = classes[own.mean((1, 2)).argmax()]
+        file = f"{square.folder if square.folder in classes else best}/{square.name}.jpg"
+        save_square(square, call.both / "train" / file)
+        kept.append(file)
+        logits.append(own.astype(np.float16))
 
     _, held = hold_out(read_folder(call.pictures, "train"), HELD_OUT)
     held_files = {f"{path.parent.name}/{path.name}" for path, _ in held.files}

@@ -14,13 +14,11 @@ the highest logit. teacher_both/ holds their logits and those of teacher/, from 
 
 import argparse
 import json
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from efficientnet_lite import BATCH, EfficientNetLite1
-from PIL import Image
-from teach_photos import WIDEST, imagenet_classes, squares
+from efficientnet_lite import EfficientNetLite1
+from teach_photos import imagenet_classes, save_square, scored_squares
 
 KINDS = {
     kind.replace(" ", "_"): parts["pictures"]
@@ -61,21 +59,16 @@ def main() -> None:
     network = EfficientNetLite1(logits=True)
     lines = (call.teacher / "files.txt").read_text().splitlines()
     logits = list(np.load(call.teacher / "logits.npy"))
-    remaining = squares(call.photos)
-    while batch := list(islice(remaining, BATCH)):
-        found = network([square.picture for square in batch])
-        scores = np.exp(found.mean((2, 3)))
-        for square, own, score in zip(batch, found[:, rows], scores, strict=True):
-            of_classes = dict(zip(classes, score[rows].tolist(), strict=True))
-            name = chosen_class(square.folder, of_classes, float(score.sum()))
-            if name is None:
-                continue
-            target = call.kind_photos / name / f"{square.name}.jpg"
-            target.parent.mkdir(parents=True, exist_ok=True)
-            square.picture.thumbnail((WIDEST, WIDEST), Image.Resampling.LANCZOS)
-            square.picture.save(target, quality=90)
-            lines.append(f"{name}/{target.name}")
-            logits.append(own.astype(np.float16))
+    for square, found in scored_squares(call.photos, network):
+        scores = np.exp(found.mean((1, 2)))
+        of_classes = dict(zip(classes, scores[rows].tolist(), strict=True))
+        name = chosen_class(square.folder, of_classes, float(scores.sum()))
+        if name is None:
+            continue
+        target = call.kind_photos / name / f"{square.name}.jpg"
+        save_square(square, target)
+        lines.append(f"{name}/{target.name}")
+        logits.append(found[rows].astype(np.float16))
     np.save(call.teacher_both / "logits.npy", np.stack(logits))
     (call.teacher_both / "files.txt").write_text("".join(f"{line}\n" for line in lines))
 
