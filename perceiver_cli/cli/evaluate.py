@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from perceiver_cli.choices import SURE, Device, Format, Precision
+from perceiver_cli.cli.exit_codes import INPUT_FAILED
 from perceiver_cli.cli.options import (
     MACHINE,
     OUTPUT,
@@ -105,6 +106,8 @@ def evaluate(
     first by each method of `perceiver explain`, against a random order. Recorded on the card, the
     best of the methods that are better than random is the one that `explain` uses.
 
+    Exit code 1 if a file failed; the figures are of the others.
+
     \b
     Examples:
       perceiver evaluate pets/ --model pets.safetensors
@@ -171,18 +174,21 @@ def evaluate(
     if record:
         measured.record(path, record, own_command())
         print_message(f"wrote {path}")
-    if warning := few_items_warning(split, measured.to_dict()["items"]):
+    figures = measured.to_dict()
+    if warning := few_items_warning(split, figures["items"]):
         print_message(warning)
     if form is Format.json:
         from perceiver_cli.report.jsonlines import dumps
 
-        print(dumps(measured.to_dict(), sys.stdout))
-        return
-    from perceiver_cli.report.faithfulness import show_faithfulness
-    from perceiver_cli.report.terminal import console_for
+        print(dumps(figures, sys.stdout))
+    else:
+        from perceiver_cli.report.faithfulness import show_faithfulness
+        from perceiver_cli.report.terminal import console_for
 
-    show = show_faithfulness if faithfulness else show_evaluation
-    show(console_for(sys.stdout), measured.to_dict())
+        show = show_faithfulness if faithfulness else show_evaluation
+        show(console_for(sys.stdout), figures)
+    if figures.get("failed"):
+        raise typer.Exit(INPUT_FAILED)
 
 
 def _trained_on(folder: Path, command: str) -> bool:

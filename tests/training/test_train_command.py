@@ -505,7 +505,7 @@ def test_evaluate_tells_what_it_could_not_measure(pictures, tmp_path, run):
     half.write_bytes((pictures / "train" / "blue" / "0.png").read_bytes()[:60])
     call = ["evaluate", pictures, "--split", "train", "--model", target]
     outcome = run(*call)
-    assert outcome.exit_code == 0
+    assert outcome.exit_code == 1
     assert f"not classified: {half}: the PNG data is cut off or damaged" in outcome.stdout
     assert "95 % interval" in outcome.stdout
     assert "train: only 12 files" in outcome.stderr
@@ -538,7 +538,9 @@ def test_evaluate_passes_over_what_train_passes_over(pictures, tmp_path, run):
     assert measured["failed_files"] == []
     entries = [(each["id"], each["failed"], each["passed_over"]) for each in measured["classes"]]
     assert entries == [("blue", 0, 0), ("red", 0, 2)]
-    shown = run(*call).stdout
+    outcome = run(*call)
+    assert outcome.exit_code == 0
+    shown = outcome.stdout
     for entry in measured["passed_over_files"]:
         line = f"passed over: {entry['path']}: {entry['message']}\n"
         assert line in trained
