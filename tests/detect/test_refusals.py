@@ -209,6 +209,22 @@ def test_missing_file_and_folder(tmp_path):
 def test_hostile_text_is_refused_quickly():
     refusal(b"OFF " + b"#" * 60_000)
     refusal(b"<!--" * 10_000)
+    refusal(b"".join(b"%06d\n" % number for number in range(9000)))
+
+
+def test_a_list_of_numbers_is_no_shape():
+    found = refusal(b"".join(b"%06d\n" % number for number in range(40, 3000, 7)))
+    assert (found.kind, found.message.split(";")[0]) == ("unsupported", "looks like plain text")
+
+
+@pytest.mark.parametrize("end", ["", " 0.87"])
+def test_boxes_in_a_picture_are_no_shape(end):
+    rows = ("0 0.602 0.201 0.141 0.114", "0 0.780 0.296 0.15 0.173", "1 0.617 0.336 0.597 1")
+    for count in (1, 3, 30):
+        content = "".join(f"{rows[n % 3]}{end}\n" for n in range(count)).encode()
+        found = refusal(content)
+        assert found.kind == "unsupported"
+        assert found.message.startswith("looks like boxes in a picture (YOLO labels)")
 
 
 def test_import_is_light():

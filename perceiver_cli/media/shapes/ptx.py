@@ -12,10 +12,11 @@ from perceiver_cli.media.shapes.rows import RowReader
 from perceiver_cli.media.shapes.shape import Floats, GrowingArray, Shape
 from perceiver_cli.media.text import line_blocks
 
-_NUMBER = r"[-+]?\d[\d.]*(?:[eE][-+]?\d+)?[ \t]*"
+_NUMBER = r"[-+]?\d[\d.]*(?:[eE][-+]?\d+)?"
+_GAP = r"[ \t]+"
 _HEADER = re.compile(
-    rf"\s*\d+[ \t]*\n[ \t]*\d+[ \t]*\n(?:[ \t]*(?:{_NUMBER}){{3}}\n){{4}}"
-    rf"(?:[ \t]*(?:{_NUMBER}){{4}}\n){{4}}"
+    rf"\s*\d+[ \t]*\n[ \t]*\d+[ \t]*\n(?:[ \t]*{_GAP.join([_NUMBER] * 3)}[ \t]*\n){{4}}"
+    rf"(?:[ \t]*{_GAP.join([_NUMBER] * 4)}[ \t]*\n){{4}}"
 )
 
 

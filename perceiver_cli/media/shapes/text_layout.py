@@ -173,6 +173,10 @@ def _unnamed_layout(
     title = next((row for row in rows[:begin] if len(row) == width), None)
     named = title is not None and (separator is not None or width > 2)
     columns = _without_index(body, comma)
+    if columns[0] == 0 and all(_is_box(row) for row in body):
+        raise NotMediaError(
+            "unsupported", "looks like boxes in a picture (YOLO labels), not a shape"
+        )
     if width <= MAX_COLUMNS and not named and max(columns) < width:
         layout = TextLayout(separator, columns, comma, False, titles + begin)
         good = [layout.point(line) is not None for line in lines[begin:]]
@@ -207,6 +211,14 @@ def _without_index(body: list[list[str]], comma: bool) -> tuple[int, int, int]:
     )
     fractions = any(not cell.lstrip("-+").isdigit() for row in body for cell in row[1:4])
     return (1, 2, 3) if counted and fractions else (0, 1, 2)
+
+
+def _is_box(row: list[str]) -> bool:
+    """Whether a row is a YOLO label: a class, a box in shares of the sides, perhaps a score."""
+    if len(row) not in (5, 6) or not row[0].isdecimal():
+        return False
+    numbers = [_number(cell, decimal_comma=False) for cell in row[1:]]
+    return any("." in cell for cell in row[1:]) and all(0 <= number <= 1 for number in numbers)
 
 
 def _title_in_comment(lines: list[str]) -> str | None:
