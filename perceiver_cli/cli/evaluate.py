@@ -106,7 +106,8 @@ def evaluate(
     first by each method of `perceiver explain`, against a random order. Recorded on the card, the
     best of the methods that are better than random is the one that `explain` uses.
 
-    Exit code 1 if a file failed; the figures are of the others.
+    Exit code 1 if a file failed; the figures are of the others. --faithfulness leaves such files
+    out.
 
     \b
     Examples:

@@ -14,10 +14,8 @@ from perceiver_cli.media.text import line_blocks
 
 _NUMBER = r"[-+]?\d[\d.]*(?:[eE][-+]?\d+)?"
 _GAP = r"[ \t]+"
-_HEADER = re.compile(
-    rf"\s*\d+[ \t]*\n[ \t]*\d+[ \t]*\n(?:[ \t]*{_GAP.join([_NUMBER] * 3)}[ \t]*\n){{4}}"
-    rf"(?:[ \t]*{_GAP.join([_NUMBER] * 4)}[ \t]*\n){{4}}"
-)
+_OF_THREE, _OF_FOUR = (rf"[ \t]*{_GAP.join([_NUMBER] * count)}[ \t]*\n" for count in (3, 4))
+_HEADER = re.compile(rf"\s*\d+[ \t]*\n[ \t]*\d+[ \t]*\n(?:{_OF_THREE}){{4}}(?:{_OF_FOUR}){{4}}")
 
 
 def is_ptx(text: str) -> bool:
