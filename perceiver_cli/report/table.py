@@ -61,7 +61,7 @@ class DetailWriter:
 class RowWriter:
     """A row for each Result, in columns of fixed width, so that each is written at once.
 
-    In a file or pipe no path is shortened: its row is longer.
+    In a file or pipe no path is shortened: its column is widened from there on.
 
     Many rows are followed by the most frequent labels and the least sure answers.
     """
@@ -89,10 +89,12 @@ class RowWriter:
     def write(self, result: Result) -> None:
         """One row."""
         self._overview.add(result)
+        path = display_path(result.path)
+        if not self.fitted:
+            self.path = max(self.path, cell_len(path))
         if not self._headed:
             self._print("file", "modality", "label", bar="score", style="dim")
             self._headed = True
-        path = display_path(result.path)
         if not result.ok:
             self._print(path, "-", result.error.kind, "", "failed", style="red")
         elif not result.predictions:
@@ -145,9 +147,8 @@ class RowWriter:
         figures = Text(score)
         figures.stylize(tint, 0, self.bar)
         shown_label = shorten(escape_controls(label), self.label, gap)
-        shown_path = shorten(path, self.path, gap) if self.fitted else path
         cells: list[tuple[int, Text]] = [
-            (max(self.path, cell_len(shown_path)), Text(shown_path)),
+            (self.path, Text(shorten(path, self.path, gap))),
             (_MODALITY, Text(modality, style="" if style else "dim")),
             (self.label, Text(shown_label, style="" if style else "bold")),
             (self.score, figures),

@@ -264,7 +264,7 @@ def test_labels_and_scores_stay_on_narrow_terminals(columns, monkeypatch):
 @pytest.mark.parametrize("many", [False, True])
 @pytest.mark.parametrize("terminal", [False, True])
 def test_tables_fit_eighty_columns(many, terminal, monkeypatch):
-    """But for paths in a file or pipe, which stay whole."""
+    """But for rows of long paths in a file or pipe, where paths stay whole."""
     if terminal:
         monkeypatch.setenv("COLUMNS", "80")
         monkeypatch.setenv("NO_COLOR", "1")
@@ -280,11 +280,19 @@ def test_tables_fit_eighty_columns(many, terminal, monkeypatch):
     text = written("table", *results, many=many, stream=stream)
     from rich.cells import cell_len
 
+    assert (path in text) is not terminal
+    widest = cell_len(path) if many and not terminal else 0
     lines = [line for line in text.splitlines() if not line.startswith(path)]
-    assert max(map(cell_len, lines)) <= 80
-    assert (len(lines) < len(text.splitlines())) is not terminal
+    assert max(map(cell_len, lines)) <= 80 + widest
     if not terminal:
         assert not [line for line in text.splitlines() if line != line.rstrip()]
+
+
+def test_columns_stay_aligned_after_a_long_path_in_a_pipe():
+    long = "a/folder/with/a/long/name/photo-0001.jpg"
+    text = written("table", classified("a.jpg"), classified(long), classified("b.jpg"), many=True)
+    first, second, third = (line.index("image") for line in text.splitlines()[1:4])
+    assert first < second == third
 
 
 def test_green_is_for_what_is_sure():
