@@ -32,6 +32,20 @@ def to_device(x: Tensor, device: torch.device) -> Tensor:
     return x.to(device)
 
 
+def widest_float(device: torch.device) -> torch.dtype:
+    """float64, or float32 on devices that may lack it, such as MPS."""
+    return torch.float64 if device.type in ("cpu", "cuda") else torch.float32
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error of torch says that memory does not suffice, on any device."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    # On the processor and on MPS torch raises a plain RuntimeError.
+    words = ("DefaultCPUAllocator", "MPS backend out of memory")
+    return isinstance(error, RuntimeError) and any(each in str(error) for each in words)
+
+
 def free_bytes(device: torch.device) -> int | None:
     """Free memory on a GPU for new tensors; None on other devices."""
     if device.type != "cuda":

@@ -180,6 +180,6 @@ def _scores_without(engine: Engine, window: Window, orders: np.ndarray, best: in
     for share in LEFT:
         gone = min(x.shape[0] - 1, round((1 - share) * x.shape[0]))
         logits = engine.float32_model.read(x[indices[:, gone:]])
-        calibrated = (logits.double() / temperature).softmax(-1)
-        scores.append(calibrated[:, best].cpu().numpy())
+        calibrated = (logits.cpu().double() / temperature).softmax(-1)
+        scores.append(calibrated[:, best].numpy())
     return np.stack(scores, 1)

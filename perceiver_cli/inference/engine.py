@@ -17,7 +17,7 @@ from perceiver_cli.checkpoints.building import build_model
 from perceiver_cli.checkpoints.familiar import FamiliarityStatistics
 from perceiver_cli.checkpoints.format import Header, open_checkpoint
 from perceiver_cli.checkpoints.label_tree import LabelTree
-from perceiver_cli.device import free_bytes, to_device
+from perceiver_cli.device import free_bytes, is_out_of_memory, to_device
 from perceiver_cli.errors import CheckpointError, UsageError
 from perceiver_cli.inference.allocator import returning_freed_memory
 from perceiver_cli.inference.attention_statistics import AttentionRecorder, summarise
@@ -139,13 +139,16 @@ class Engine:
     def _predict_if_it_fits(
         self, windows: list[Window], attention: bool
     ) -> list[WindowPrediction] | None:
-        """Predictions for windows of the same shapes; None if the GPU's memory is too small."""
+        """Predictions for windows of the same shapes; None if the memory is too small."""
         try:
             return self._predict_alike(windows, attention)
-        except torch.OutOfMemoryError:
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
             if len(windows) == 1:
+                hint = "" if self.device.type == "cpu" else ": try --device cpu"
                 raise UsageError(
-                    f"an input takes more memory than {self.device} has left: try --device cpu"
+                    f"an input takes more memory than {self.device} has left{hint}"
                 ) from None
         return None
 

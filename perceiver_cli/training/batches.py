@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from perceiver_cli.adapters import build_adapter
 from perceiver_cli.adapters.base import Adapter
+from perceiver_cli.device import widest_float
 from perceiver_cli.inference.ahead import one_ahead
 from perceiver_cli.modalities import part
 from perceiver_cli.model.config import PerceiverConfig
@@ -61,7 +62,8 @@ class Batches:
         teacher: Another model's outputs for the training files.
 
     Attributes:
-        sampling_weights: float64 [rows], how often each row is drawn.
+        sampling_weights: [rows], how often each row is drawn: float64, or float32 on a device
+            without float64.
         teacher_feature_count: Number of the teacher's features; 0 where none are used.
     """
 
@@ -87,7 +89,8 @@ class Batches:
         self.classes = torch.from_numpy(cache.classes).to(device)
         counts = np.bincount(cache.classes, minlength=config.classes)
         weights = counts[cache.classes].astype(float) ** -hyperparameters.balance
-        self.sampling_weights = torch.from_numpy(weights / weights.sum()).to(device)
+        weights = weights / weights.sum()
+        self.sampling_weights = torch.from_numpy(weights).to(device, widest_float(device))
         self.teacher: RandomRows | None = None
         self.teacher_feature_count = 0
         if teacher:
@@ -115,7 +118,8 @@ class Batches:
         if self.device.type == "cpu":
             for number in steps:
                 yield self.draw(number, progress(number))
-        yield from one_ahead(self._draw_in_own_stream(number, progress) for number in steps)
+        else:
+            yield from one_ahead(self._draw_in_own_stream(number, progress) for number in steps)
 
     def _draw_in_own_stream(self, step: int, progress: ProgressAt) -> Batch:
         """As `draw`. On CUDA in a stream of its own, which does not wait for the model's."""

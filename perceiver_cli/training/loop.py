@@ -20,6 +20,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from perceiver_cli.adapters.base import Adapter
 from perceiver_cli.atomic import atomic_write
 from perceiver_cli.checkpoints.format import parameter_name
+from perceiver_cli.device import is_out_of_memory
 from perceiver_cli.errors import UsageError
 from perceiver_cli.model.perceiver import Perceiver
 from perceiver_cli.training.batches import Batch, Batches
@@ -273,9 +274,7 @@ def _memory_error_in_words(batch_size: int) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        # On the processor torch has no class of its own for this.
-        of_a_class = isinstance(error, (MemoryError, torch.OutOfMemoryError))
-        if not of_a_class and "DefaultCPUAllocator" not in str(error):
+        if not is_out_of_memory(error):
             raise
         raise UsageError(
             f"too little memory to train on {batch_size} items a step: use a smaller --batch-size"

@@ -93,8 +93,8 @@ def read_windows(
     with torch.inference_mode():
         for streams in _batches(adapter, cache, only, model.latents.device):
             latent = MeanLatent(last=last)
-            logits.append(model(streams, watch_latents=latent).double().cpu().numpy())
-            means.append(latent.mean.double().cpu().numpy())
+            logits.append(model(streams, watch_latents=latent).cpu().double().numpy())
+            means.append(latent.mean.cpu().double().numpy())
     _, index, files = np.unique(cache.files, return_index=True, return_inverse=True)
     return Outputs(np.concatenate(logits), np.concatenate(means), files, cache.classes[index])
 

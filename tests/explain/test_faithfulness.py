@@ -5,10 +5,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from perceiver_cli import Classifier
 from perceiver_cli.checkpoints.format import read_header
-from perceiver_cli.explain.faithfulness import LEFT, Curves, Faithfulness, area
+from perceiver_cli.explain.faithfulness import (
+    LEFT,
+    Curves,
+    Faithfulness,
+    area,
+    measure_faithfulness,
+)
+from perceiver_cli.media.source import Source
 from perceiver_cli.report.faithfulness import verdict
 from tests.samples import make_picture
+from tests.without_float64 import without_float64
 
 HIGH, MIDDLE, LOW = (np.full((3, len(LEFT)), level) for level in (0.9, 0.6, 0.2))
 
@@ -105,6 +114,15 @@ def test_evaluate_measures_and_records_it(run, weights, media, pets, tmp_path):
     assert card["faithfulness"]["val"]["command"].startswith("perceiver")
     assert card["measured"]["val"]["items"] == 1200  # what was there stays
     assert "Gain over random" in run("models", "info", own).stdout
+
+
+def test_a_device_without_float64_measures_the_same(weights, media):
+    classifier = Classifier(str(weights["image"]))
+    expected = measure_faithfulness([media["image"]], classifier, lambda: None)
+    item = classifier.prepare(Source(str(media["image"])))
+    without_float64(classifier.engine_of(item).float32_model)
+    found = measure_faithfulness([media["image"]], classifier, lambda: None)
+    assert found.to_dict() == expected.to_dict()
 
 
 def test_only_some_of_the_files(run, weights, pets):

@@ -40,15 +40,24 @@ def sizes(monkeypatch):
     def predict(self, windows, attention):
         seen.append(len(windows))
         if len(windows) > room["items"]:
-            raise torch.OutOfMemoryError("CUDA out of memory")
+            raise room.get("error", torch.OutOfMemoryError("CUDA out of memory"))
         return real(self, windows, attention)
 
     monkeypatch.setattr(Engine, "_predict_alike", predict)
     return room, seen
 
 
-def test_a_batch_that_does_not_fit_is_halved(weights, windows, sizes):
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("MPS backend out of memory (MPS allocated: 7.50 GB, other: 1.20 GB)"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate"),
+    ],
+)
+def test_a_batch_that_does_not_fit_is_halved(weights, windows, sizes, error):
     room, seen = sizes
+    room["error"] = error
     six = windows("image")
     engine = Engine(weights["image"], CPU, "float32")
     expected = engine.predict(six, attention=False)
@@ -65,7 +74,13 @@ def test_a_batch_that_does_not_fit_is_halved(weights, windows, sizes):
 
 def test_an_input_that_does_not_fit_is_told_in_one_line(weights, windows, sizes):
     sizes[0]["items"] = 0
-    with pytest.raises(UsageError, match="more memory than cpu has left: try --device cpu"):
+    with pytest.raises(UsageError, match=r"more memory than cpu has left$"):
+        Engine(weights["image"], CPU, "float32").predict(windows("image"), attention=False)
+
+
+def test_other_errors_of_the_model_are_raised_as_they_are(weights, windows, sizes):
+    sizes[0].update(items=2, error=RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
         Engine(weights["image"], CPU, "float32").predict(windows("image"), attention=False)
 
 

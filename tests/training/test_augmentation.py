@@ -14,7 +14,7 @@ from perceiver_cli.training.augment.image import (
     jitter_colour,
     mixup_or_cutmix,
 )
-from perceiver_cli.training.augment.mixup import distil, interpolate, mixup
+from perceiver_cli.training.augment.mixup import distil, draw_beta, interpolate, mixup
 from perceiver_cli.training.augment.pointcloud import (
     PointCloudAugmentation,
     drop_side,
@@ -28,6 +28,15 @@ SEEDS = range(12)
 def flat_pictures(targets):
     """float [B, classes, 8, 8]: each channel is the class's target everywhere."""
     return targets[:, :, None, None].expand(-1, -1, 8, 8).clone()
+
+
+def test_shares_of_mixup_are_drawn_on_the_cpu():
+    """Also where new tensors are made on another device, which may be unable to draw them."""
+    with torch.device("meta"):
+        drawn = draw_beta(0.4, 1000)
+    assert drawn.device.type == "cpu"
+    assert 0 <= drawn.min() <= drawn.max() <= 1
+    assert float(drawn.mean()) == pytest.approx(0.5, abs=0.05)
 
 
 def test_mixup_mixes_values_and_targets_alike():

@@ -18,6 +18,8 @@ from perceiver_cli.training.distillation import Teacher
 from perceiver_cli.training.hyperparameters import Hyperparameters
 from perceiver_cli.training.loop import Training
 from perceiver_cli.training.optimiser import rate_factor
+from perceiver_cli.training.outputs import read_windows
+from tests.without_float64 import without_float64
 
 POINTS = {"modality": "pointcloud", "points": 16, "bands": 2}
 
@@ -134,6 +136,17 @@ def test_weights_that_are_not_finite_are_not_saved(tmp_path):
 def test_a_batch_beyond_the_memory_is_told_in_one_line(tmp_path):
     training = new_training(tmp_path, batch_size=10**15)
     with pytest.raises(UsageError, match=r"too little memory to train on .* smaller --batch-size"):
+        training.run(lambda progress: None)
+
+
+def test_too_little_memory_of_an_apple_gpu_is_told_in_one_line(tmp_path, monkeypatch):
+    training = new_training(tmp_path)
+
+    def forward(*arguments, **options):
+        raise RuntimeError("MPS backend out of memory (MPS allocated: 7.50 GB)")
+
+    monkeypatch.setattr(training.model, "forward", forward)
+    with pytest.raises(UsageError, match="smaller --batch-size"):
         training.run(lambda progress: None)
 
 
@@ -264,6 +277,22 @@ def test_batches_that_are_drawn_ahead_are_those_of_their_steps(tmp_path, monkeyp
         assert torch.equal(found.elements["pointcloud"], expected.elements["pointcloud"])
         assert torch.equal(found.latents, expected.latents)
     batches.close()
+
+
+def test_devices_without_float64_get_no_float64(tmp_path):
+    """The meta device stands for them; MPS refuses such tensors."""
+    training = new_training(tmp_path, device="meta")
+    assert training.batches.sampling_weights.dtype == torch.float32
+    assert new_training(tmp_path).batches.sampling_weights.dtype == torch.float64
+
+
+def test_what_a_model_without_float64_computes_is_read(tmp_path):
+    training = new_training(tmp_path)
+    expected = read_windows(training.model.eval(), training.batches.adapter, corners_and_rods())
+    without_float64(training.model)
+    found = read_windows(training.model, training.batches.adapter, corners_and_rods())
+    np.testing.assert_array_equal(found.logits, expected.logits)
+    np.testing.assert_array_equal(found.means, expected.means)
 
 
 def test_targets_are_smoothed(tmp_path):

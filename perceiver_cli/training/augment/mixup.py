@@ -39,6 +39,20 @@ def interpolate(logits: Tensor, positions: Tensor) -> Tensor:
     return torch.lerp(a, b, (index - left).to(a))
 
 
+def draw_beta(concentration: float, count: int) -> Tensor:
+    """Draws from the beta distribution with equal parameters.
+
+    Args:
+        concentration: Both of its parameters.
+        count: Number of draws.
+
+    Returns:
+        float32 [count], on the CPU: MPS cannot draw them.
+    """
+    parameter = torch.tensor(concentration, device="cpu")
+    return torch.distributions.Beta(parameter, parameter).sample((count,))
+
+
 def mixup(
     tensors: dict[str, Tensor], probability: float, *, per_item: bool = True
 ) -> dict[str, Tensor]:
@@ -56,7 +70,7 @@ def mixup(
     if torch.rand(()) >= probability:
         return tensors
     items = len(next(iter(tensors.values())))
-    share = torch.distributions.Beta(0.4, 0.4).sample((items if per_item else 1,))
+    share = draw_beta(0.4, items if per_item else 1).to(next(iter(tensors.values())).device)
     if per_item:
         share = torch.minimum(share, 1 - share)
     order = torch.randperm(items)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from perceiver_cli.training.augment.base import Augmentation, Augmented
+from perceiver_cli.training.augment.mixup import draw_beta
 
 
 class PointCloudAugmentation(Augmentation):
@@ -51,7 +52,7 @@ def point_cutmix(points: Tensor, targets: Tensor, probability: float) -> tuple[T
     if torch.rand(()) >= probability:
         return points, targets
     batch, count, _ = points.shape
-    taken = round(float(torch.distributions.Beta(1.0, 1.0).sample()) * count)
+    taken = round(float(draw_beta(1.0, 1)) * count)
     order = torch.randperm(batch)
     points = torch.cat([points[:, taken:], points[order, :taken]], 1)
     return points, targets * (1 - taken / count) + targets[order] * (taken / count)
