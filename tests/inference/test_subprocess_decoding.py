@@ -96,6 +96,23 @@ def test_items_arrive_as_they_are_in_this_process(decoder, media):
         assert getattr(there, name) == getattr(here, name)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the size of pipes")
+def test_a_user_whose_pipes_may_not_grow_gets_small_ones(decoder, media, monkeypatch):
+    """Without privileges, all pipes of a user together have a limit (pipe-user-pages-soft)."""
+    import fcntl
+
+    real = fcntl.fcntl
+
+    def limited(pipe, command, *arguments):
+        if command == fcntl.F_SETPIPE_SZ:
+            raise PermissionError(1, "Operation not permitted")
+        return real(pipe, command, *arguments)
+
+    monkeypatch.setattr(fcntl, "fcntl", limited)
+    item = decoder(60).prepare(Source(str(media["image"])))
+    assert item.detection.modality == "image"
+
+
 def test_one_process_serves_one_input_after_the_other(decoder, media):
     place = decoder(60)
     for _ in range(3):

@@ -17,7 +17,7 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from typing import Any
+from typing import IO, Any
 
 from perceiver_cli.errors import CheckpointError, InputError
 from perceiver_cli.inference.decoding.decoders import RUN_HAS_ENDED
@@ -28,6 +28,9 @@ from perceiver_cli.inference.decoding.worker import LARGE, READY
 from perceiver_cli.media.source import Source
 from perceiver_cli.processor import thread_settings
 
+if sys.platform == "linux":
+    import fcntl
+
 # sys.path is passed on: a new interpreter would search the current folder first.
 _PROGRAM = """
 import sys
@@ -37,6 +40,8 @@ main()
 """
 # How often processes are checked for their time limit.
 _TICK_S = 0.05
+
+_PIPE_BYTES = 2**20
 
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
@@ -158,12 +163,13 @@ class DecodingProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=os.environ | thread_settings(os.environ) | _ONE_THREAD,
-            pipesize=2**20,
             **own_session,
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
+        _enlarge(self._stdin)
+        _enlarge(self._stdout)
 
     @property
     def alive(self) -> bool:
@@ -250,3 +256,13 @@ class DecodingProcess:
             return InputError("too_large", "its decoder was ended, most likely for want of memory")
         reason = signal.strsignal(-code) if code < 0 else f"exit code {code}"
         return InputError("corrupt", f"crashes its decoder ({reason})")
+
+
+def _enlarge(pipe: IO[bytes]) -> None:
+    """Gives a pipe more room, on Linux, so that arrays take fewer turns.
+
+    Does nothing if the user's pipes already hold as much as the system allows.
+    """
+    if sys.platform == "linux":
+        with suppress(OSError):
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
