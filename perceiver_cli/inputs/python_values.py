@@ -19,8 +19,9 @@ from perceiver_cli.modalities import find_modality
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-# Modes that PNG stores; pictures of other modes are converted to RGB.
+# Modes that PNG stores, and others that TIFF stores; all others are converted to RGB.
 _PNG_MODES = ("1", "L", "LA", "I;16", "P", "RGB", "RGBA")
+_TIFF_MODES = ("F", "I", "I;16B")
 
 # With more channels, the axes of the array are taken to be exchanged.
 _MOST_CHANNELS = 64
@@ -66,7 +67,7 @@ def as_source(
         return Source(name or "<array>", content, wanted, is_array=True)
     if _is_picture(value):
         named = name or getattr(value, "filename", "") or "<picture>"
-        return Source(os.fsdecode(named), _png(value), wanted)
+        return Source(os.fsdecode(named), _picture_file(value), wanted)
     if hasattr(value, "read") and not isinstance(value, io.TextIOBase):
         own_name = getattr(value, "name", None)
         if not isinstance(own_name, str):
@@ -130,12 +131,15 @@ def _is_picture(value: Any) -> bool:
     return module is not None and isinstance(value, module.Image)
 
 
-def _png(picture: Image) -> bytes:
-    """A PNG file of an image, turned upright."""
+def _picture_file(picture: Image) -> bytes:
+    """A PNG or TIFF file of an image, turned upright."""
     from PIL import ImageOps
 
     upright = ImageOps.exif_transpose(picture)
     stream = io.BytesIO()
-    storable = upright if upright.mode in _PNG_MODES else upright.convert("RGB")
-    storable.save(stream, "PNG", compress_level=1)
+    if upright.mode in _TIFF_MODES:
+        upright.save(stream, "TIFF")
+    else:
+        storable = upright if upright.mode in _PNG_MODES else upright.convert("RGB")
+        storable.save(stream, "PNG", compress_level=1)
     return stream.getvalue()

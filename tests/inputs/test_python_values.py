@@ -50,6 +50,25 @@ def test_a_pil_image_is_as_its_file(classifier, tmp_path, mode):
     assert scores(result) == pytest.approx(scores(classifier.classify(path)), abs=2e-3)
 
 
+def deep_picture(mode: str) -> Image.Image:
+    """A picture of a mode that holds more than 8 bits."""
+    grey = np.add.outer(np.arange(60), np.arange(90)) * 1.7
+    if mode == "F":
+        return Image.fromarray((grey / 255).astype(np.float32))
+    return Image.fromarray((grey * 257.0).astype(np.int32 if mode == "I" else ">u2"))
+
+
+@pytest.mark.parametrize("mode", ["F", "I", "I;16B"])
+def test_a_pil_image_of_more_than_8_bits_is_as_its_file(classifier, tmp_path, mode):
+    path = tmp_path / "a.tif"
+    deep_picture(mode).save(path)
+    with Image.open(path) as picture:
+        assert picture.mode == mode
+        result = classifier.classify(picture)
+    assert result.signal == "present"
+    assert scores(result) == scores(classifier.classify(path))
+
+
 def test_a_pil_image_is_turned_as_its_camera_was(classifier, tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
