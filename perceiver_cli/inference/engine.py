@@ -45,6 +45,7 @@ class WindowPrediction:
         num_elements: M of the byte array.
         channels: C of the byte array.
         distance: From familiar inputs, see familiar.py; None if the checkpoint has no statistics.
+        stream_key: Of the distance's limit, see FamiliarityStatistics.stream_key.
     """
 
     scores: FloatArray
@@ -52,6 +53,7 @@ class WindowPrediction:
     num_elements: int
     channels: int
     distance: float | None = None
+    stream_key: str = ""
 
 
 class Engine:
@@ -163,10 +165,12 @@ class Engine:
         if watch:
             stats = summarise(watch.measured, self.adapter, windows, sizes)
         distances: list[float] | list[None] = [None] * len(windows)
+        key = ""
         if self.familiar:
-            distances = self.familiar.distance(means, self.familiar.stream_key(streams)).tolist()
+            key = self.familiar.stream_key(streams)
+            distances = self.familiar.distance(means, key).tolist()
         return [
-            WindowPrediction(row, own, *shape, distance)
+            WindowPrediction(row, own, *shape, distance, key)
             for row, own, distance in zip(scores, stats, distances, strict=True)
         ]
 

@@ -71,8 +71,11 @@ def predict_long(
                 )
             ]
             model_s += time.perf_counter() - started
-            for window, prediction in zip(part.windows, found, strict=True):
-                windows.append(store.window(window))
+            first = part.source.part.first if part.source.part else 0
+            for index, (window, prediction) in enumerate(
+                zip(part.windows, found, strict=True), first
+            ):
+                windows.append(store.window(window, index))
                 scores.append(store.prediction(prediction))
             notes |= dict.fromkeys(part.notes)
     whole = replace(item, windows=tuple(windows), notes=tuple(notes), seconds=load_s)
@@ -105,9 +108,9 @@ class _WindowStore:
         self._tables: dict[str, npt.NDArray[Any]] = {}
         self._filled: dict[str, int] = {}
 
-    def window(self, window: Window) -> Window:
-        """A window without its arrays."""
-        location = window.location
+    def window(self, window: Window, index: int) -> Window:
+        """A window without its arrays, with its index within the file."""
+        location = window.location | {"index": index}
         if "levels" in location:
             location = location | {"levels": self._row("levels", location["levels"])}
         return replace(window, arrays={}, location=location)
@@ -132,7 +135,9 @@ class _WindowStore:
 
 def clearest_part(source: Source, result: Classification) -> Source:
     """The window of a long file in which its answer has the highest score, as a source."""
-    return replace(source, part=WindowRange(result.clearest_segment, 1))
+    number = result.clearest_segment
+    index = result.segments[number].get("index", number)
+    return replace(source, part=WindowRange(index, 1))
 
 
 def _at_hand(source: Source) -> Source:

@@ -126,7 +126,7 @@ def result_of(
         result,
         answer=answer,
         confident=answer is not None and answer.level == "class",
-        familiar=_familiar(item, present, engine),
+        familiar=_familiar(present, engine),
         predictions=[
             _prediction(header.labels[i], int(i), float(scores[i]))
             for i in order[: options.top]
@@ -169,14 +169,12 @@ class _Chosen:
         return kept
 
 
-def _familiar(item: PreparedItem, found: list[WindowPrediction], engine: Engine) -> bool | None:
+def _familiar(found: list[WindowPrediction], engine: Engine) -> bool | None:
     """Whether the windows on average are like the training data."""
     distances = [window.distance for window in found if window.distance is not None]
     if engine.familiar is None or not distances:
         return None
-    read = next(window for window in item.windows if window.has_signal)
-    key = engine.familiar.stream_key(read.arrays)
-    return engine.familiar.includes(float(np.mean(distances)), key)
+    return engine.familiar.includes(float(np.mean(distances)), found[0].stream_key)
 
 
 def _prediction(label: Label, index: int, score: float) -> Prediction:
@@ -190,10 +188,13 @@ def _segments(
     header: Header,
     chosen: _Chosen,
 ) -> list[dict[str, Any]]:
-    """The top label of each window among the chosen classes; none without a signal or a score."""
+    """The top label of each window among the chosen classes; none without a signal or a score.
+
+    Behind windows that could not be read, each has its index within the file, too.
+    """
     window_s = header.recipe.get("window_s", 0.0)
     segments = []
-    for window, prediction in zip(windows, predicted, strict=True):
+    for number, (window, prediction) in enumerate(zip(windows, predicted, strict=True)):
         label, score = None, None
         if prediction is not None:
             scores = chosen.share(prediction.scores)
@@ -201,15 +202,16 @@ def _segments(
             if scores[best]:
                 label, score = header.labels[best].label, round(float(scores[best]), 4)
         start_s, length_s = window.location["start_s"], window.location["length_s"]
-        segments.append(
-            {
-                "start_s": round(start_s, 3),
-                "end_s": round(start_s + (length_s or window_s), 3),
-                "label": label,
-                "score": score,
-                "signal": window.signal,
-            }
-        )
+        segment = {
+            "start_s": round(start_s, 3),
+            "end_s": round(start_s + (length_s or window_s), 3),
+            "label": label,
+            "score": score,
+            "signal": window.signal,
+        }
+        if window.location.get("index", number) != number:
+            segment["index"] = window.location["index"]
+        segments.append(segment)
     return segments
 
 

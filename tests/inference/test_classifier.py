@@ -9,11 +9,13 @@ import sys
 import threading
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from PIL import Image, ImageChops
 
 from perceiver_cli import Classification, Classifier, Failure
 from perceiver_cli.checkpoints import registry
+from perceiver_cli.checkpoints.familiar import FamiliarityStatistics
 from perceiver_cli.checkpoints.format import load_checkpoint, save_checkpoint
 from perceiver_cli.errors import CheckpointError, UsageError
 from perceiver_cli.inference import engine
@@ -22,7 +24,7 @@ from perceiver_cli.media.source import Source
 from perceiver_cli.model.quantization import kernels, precision
 from perceiver_cli.preparation.image import ImageRecipe
 from tests.conftest import make_weights
-from tests.samples import make_picture, make_sound
+from tests.samples import make_av, make_picture, make_sound
 
 
 def test_the_api_gives_what_the_command_prints(bundle, media, run):
@@ -401,6 +403,21 @@ def test_of_a_long_file_its_clearest_window_is_previewed(weights, tmp_path):
     assert item.source.part == (scores.index(max(scores)), 1)
     (window,) = item.windows
     assert window.location["start_s"] == result.segments[item.source.part[0]]["start_s"]
+
+
+def test_a_long_silent_film_has_the_limit_of_silent_films(weights, tmp_path):
+    plain = load_checkpoint(weights["av"])
+    width = plain.header.model.width
+    means = {name: np.zeros((1, width)) for name in ("", "video")}
+    statistics = FamiliarityStatistics(np.eye(width), means, {"": 1e-9, "video": 1e9})
+    path = tmp_path / "familiar.safetensors"
+    header = replace(plain.header, familiar=statistics.to_dict())
+    save_checkpoint(path, replace(plain, header=header))
+    film = make_av(tmp_path / "silent.mp4", 10.0, sound=None)
+    short = Classifier(str(path)).classify(film)
+    long = Classifier(str(path), timeline=True).classify(film)
+    assert len(long.segments) > 16
+    assert short.familiar is long.familiar is True
 
 
 def test_settings_are_the_arguments_of_a_classifier():

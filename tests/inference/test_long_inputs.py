@@ -15,7 +15,7 @@ from perceiver_cli.errors import CheckpointError, InputError
 from perceiver_cli.inference import long_inputs
 from perceiver_cli.inference.decoding.items import FailedItem, PreparedItem
 from perceiver_cli.inference.engine import WindowPrediction
-from perceiver_cli.inference.long_inputs import is_long, predict_long
+from perceiver_cli.inference.long_inputs import clearest_part, is_long, predict_long
 from perceiver_cli.inference.postprocess import PredictionOptions
 from perceiver_cli.media.source import Source, WindowRange
 from perceiver_cli.preparation.base import FIRST_WINDOWS, Window
@@ -41,15 +41,15 @@ def windows_from(first: int, count: int, signal: str) -> tuple[Window, ...]:
 class File:
     """A file of 100 windows, a second of work for each part of it that is loaded."""
 
-    def __init__(self, signal: str = "present", broken_from: int = TOTAL) -> None:
+    def __init__(self, signal: str = "present", broken: range = range(0)) -> None:
         self.signal = signal
-        self.broken_from = broken_from
+        self.broken = broken
         self.loaded: list[tuple[int, int]] = []
 
     def part(self, source: Source) -> PreparedItem | FailedItem:
         first, count = source.part or (0, FIRST_WINDOWS)
         self.loaded.append((first, count))
-        if first >= self.broken_from:
+        if first in self.broken:
             return FailedItem(source, InputError("corrupt", "ends early"), 1.0)
         return PreparedItem(
             source,
@@ -69,9 +69,10 @@ class Engine:
     familiar = None
     tree = LabelTree(LABELS)
 
-    def __init__(self, failing: int | None = None) -> None:
+    def __init__(self, failing: int | None = None, bell: tuple[float, float] = (0.1, 0.9)) -> None:
         self.batches: list[int] = []
         self.failing = failing
+        self.bell = bell
 
     def seconds(self) -> float:
         """Of work up to now: one for each batch."""
@@ -83,7 +84,7 @@ class Engine:
             raise CheckpointError("the weights are damaged")
         return [
             WindowPrediction(
-                np.array([0.1, 0.9]) if window.arrays["audio"] == BELL else np.array([0.6, 0.4]),
+                np.array(self.bell) if window.arrays["audio"] == BELL else np.array([0.6, 0.4]),
                 AttentionStats([]) if attention else None,
                 10,
                 5,
@@ -159,9 +160,21 @@ def test_where_there_is_no_answer_nothing_more_is_loaded():
 
 
 def test_a_broken_part_is_left_out_and_noted():
-    result = predicted(File(broken_from=48), Engine(), attention=False)
+    result = predicted(File(broken=range(48, TOTAL)), Engine(), attention=False)
     assert len(result.segments) == 48
     assert result.notes == ["some of it was left out: ends early"]
+
+
+def test_behind_a_broken_part_the_clearest_window_is_still_the_right_one():
+    file = File(broken=range(16, 48))
+    result = predicted(file, Engine(bell=(0.9, 0.1)))
+    assert [segment.get("index") for segment in result.segments] == [
+        *[None] * 16,
+        *range(48, TOTAL),
+    ]
+    assert result.segments[result.clearest_segment]["start_s"] == BELL
+    assert file.loaded[-1] == (BELL, 1)
+    assert clearest_part(Source("long.wav"), result).part == (BELL, 1)
 
 
 def test_a_part_of_a_file_and_a_whole_one_are_not_long():
