@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from perceiver_cli.choices import Method
     from perceiver_cli.explanations import Explanation
     from perceiver_cli.inference.classifier import Classifier
+    from perceiver_cli.inference.decoding.items import PreparedItem
+    from perceiver_cli.inference.decoding.preparer import Preparer
     from perceiver_cli.results import Classification, Result
 
 
@@ -119,6 +122,34 @@ def _read(records: str) -> list[Result]:
         raise UsageError(f"{records}: {error.strerror}") from None
 
 
+def _read_again(result: Classification, preparer: Preparer) -> PreparedItem | None:
+    """The file in the windows that its Result is about; of many, the clearest alone.
+
+    Returns None if the file cannot be read, or is another one by now.
+    """
+    from perceiver_cli.inference.decoding.items import FailedItem
+    from perceiver_cli.inference.long_inputs import clearest_part, is_long
+    from perceiver_cli.inputs.named_sources import named_source
+    from perceiver_cli.preparation.base import ReadOptions
+
+    source = named_source(result.path)
+    count = len(result.segments)
+    # A record does not say whether --timeline or --windows was given.
+    ways = [ReadOptions(), ReadOptions(timeline=True), ReadOptions(windows=count)]
+    for read_options in ways if count else ways[:1]:
+        reader = replace(preparer, read_options=read_options)
+        item = reader.prepare(source)
+        if isinstance(item, FailedItem):
+            return None
+        starts = [round(window.location["start_s"], 3) for window in item.windows if count]
+        if starts == [segment["start_s"] for segment in result.segments[: len(item.windows)]]:
+            if not is_long(item):
+                return item
+            clearest = reader.prepare(clearest_part(source, result))
+            return None if isinstance(clearest, FailedItem) else clearest
+    return None
+
+
 class _Explainer:
     """Explanations of recorded Results, by the weights that gave them."""
 
@@ -131,17 +162,10 @@ class _Explainer:
     def explain(self, result: Classification) -> Explanation | None:
         """None if its file cannot be read, or its weights are not at hand."""
         from perceiver_cli.explain.explanation import explain_item
-        from perceiver_cli.inference.decoding.items import FailedItem, PreparedItem
-        from perceiver_cli.inference.long_inputs import clearest_part
-        from perceiver_cli.inputs.named_sources import named_source
 
         classifier = self._classifier(result.model)
-        if classifier is None:
-            return None
-        item = classifier.prepare(named_source(result.path))
-        if isinstance(item, PreparedItem) and len(result.segments) > len(item.windows):
-            item = classifier.prepare(clearest_part(item.source, result))
-        if isinstance(item, FailedItem) or not item.has_signal:
+        item = _read_again(result, classifier.preparer) if classifier else None
+        if classifier is None or item is None or not item.has_signal:
             return None
         return explain_item(item, result, classifier.engine_of(item), self.method)
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from perceiver_cli.results import read_result
-from tests.samples import make_picture, make_sound
+from tests.samples import make_av, make_picture, make_sound
 
 
 def without_matplotlib(monkeypatch):
@@ -192,6 +192,19 @@ def test_a_report_of_records_is_the_same(run, bundle, holiday, media, tmp_path):
     made = [page.read_text(encoding="utf-8").partition("<h1>")[2] for page in (first, second)]
     assert made[0].partition("Made by")[0] == made[1].partition("Made by")[0]
     assert made[0].partition("<main>")[2] == made[1].partition("<main>")[2]
+
+
+@pytest.mark.parametrize("options", [["--timeline"], ["--windows", 3], ["--windows", 20]])
+def test_a_report_of_records_draws_the_windows_that_were_read(run, bundle, tmp_path, options):
+    film = make_av(tmp_path / "film.mp4", 14.0)
+    records, page = tmp_path / "out.jsonl", tmp_path / "page.html"
+    run("classify", film, *options, "-o", records)
+    result = read_result(json.loads(records.read_text()))
+    shown = result.segments[result.clearest_segment]
+    assert run("report", records, "-o", page).exit_code == 0
+    (start, end) = re.findall(r">([\d.]+) s to ([\d.]+) s of 14 s", page.read_text())[0]
+    assert float(start) == pytest.approx(shown["start_s"], abs=0.005)
+    assert float(end) == pytest.approx(shown["end_s"], abs=0.005)
 
 
 def test_a_report_of_records_by_pulled_weights_has_pictures(
