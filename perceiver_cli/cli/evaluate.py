@@ -193,5 +193,9 @@ def evaluate(
 
 
 def _trained_on(folder: Path, command: str) -> bool:
-    """Whether a training's command names a folder."""
-    return any(Path(word).resolve() == folder.resolve() for word in shlex.split(command))
+    """Whether a training's command names a folder; not if it is no command that a shell reads."""
+    try:
+        words = shlex.split(command)
+    except ValueError:  # such as an unbalanced quote, on the card of somebody else's weights
+        return False
+    return any(Path(word).resolve() == folder.resolve() for word in words)

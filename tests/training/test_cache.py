@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from perceiver_cli.preparation.image import ImageRecipe
 from perceiver_cli.training.data.cache import fingerprint, open_cache, write_cache
 from perceiver_cli.training.data.decode import load_or_decode
 from perceiver_cli.training.data.folder import read_folder
-from perceiver_cli.training.data.usage import ClassUsage, usage_by_class
+from perceiver_cli.training.data.usage import ClassUsage, LeftOut, usage_by_class
 from tests.samples import make_picture, make_sound
 
 
@@ -62,6 +63,14 @@ def test_items_may_lack_a_stream(tmp_path):
     assert cache.streams["video"].sum((1, 2)).tolist() == [8, 8, 0]
     assert cache.streams["audio"].sum(1).tolist() == [0, 8, 8]
     assert open_cache(tmp_path / "c", "another key") is None
+
+
+def test_an_index_of_another_version_is_not_used(tmp_path):
+    write_cache(tmp_path / "c", "key", [], [LeftOut("a.png", 0, "broken", "why")])
+    index = json.loads((tmp_path / "c" / "index.json").read_text())
+    index["left_out"][0]["unheard_of"] = 1
+    (tmp_path / "c" / "index.json").write_text(json.dumps(index))
+    assert open_cache(tmp_path / "c", "key") is None
 
 
 def test_what_is_left_out_and_why(pictures, tmp_path):

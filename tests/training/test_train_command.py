@@ -2,7 +2,9 @@
 
 import json
 import re
+import shutil
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from perceiver_cli.checkpoints.card import add_to_card
 from perceiver_cli.checkpoints.format import load_checkpoint, read_header
 from tests.samples import make_av
 from tests.training.test_distillation import write_teacher
@@ -574,6 +577,14 @@ def test_evaluate_says_that_it_measures_on_the_training_files(pictures, tmp_path
     assert (
         "trained on" not in run("evaluate", pictures, "--model", target, "--split", "train").stderr
     )
+
+
+def test_a_card_whose_command_no_shell_reads_hinders_nothing(pictures, tmp_path, run, weights):
+    own = Path(shutil.copy(weights["image"], tmp_path / "own.safetensors"))
+    add_to_card(own, "measured", "val", {}, command="train 'pets")
+    outcome = run("evaluate", pictures / "train", "--model", own)
+    assert outcome.exit_code == 2
+    assert outcome.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("weights_named", [("-m", "image"), ("--model", "tiny-image")])

@@ -93,7 +93,7 @@ def open_cache(folder: Path, expected: str) -> Cache | None:
         if index["fingerprint"] != expected:
             return None
         left_out = [LeftOut(**entry) for entry in index["left_out"]]
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
     rows = np.load(folder / "rows.npz")
     streams = {n: np.load(folder / f"{n}.npy", mmap_mode="r") for n in index["streams"]}
