@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
@@ -29,7 +28,7 @@ from perceiver_cli.training.distillation import Teacher
 from perceiver_cli.training.feature_loss import FeatureLoss
 from perceiver_cli.training.hyperparameters import Hyperparameters
 from perceiver_cli.training.optimiser import build_optimisers, moving_average, rate_factor
-from perceiver_cli.training.saved_state import Design, other_training, state_file
+from perceiver_cli.training.saved_state import Design, open_state, other_training, state_file
 
 SAVE_EVERY_S = 60.0
 
@@ -121,7 +120,8 @@ class Training:
         Raises:
             OSError: The state cannot be saved.
             UsageError: The loss or a weight, as float16, is no longer finite, a step needs more
-                memory than there is, or the saved state is of another model. That state stays.
+                memory than there is, or the saved state cannot be read or is of another model. That
+                state stays.
         """
         with _memory_error_in_words(self.hyperparameters.batch_size):
             self._run(on_step)
@@ -133,7 +133,7 @@ class Training:
             LambdaLR(optimiser, lambda _: rate_factor(self._progress(self.step)))
             for optimiser in self.optimisers
         ]
-        saved_at = reported_at = time.monotonic()
+        saved_at = reported_at = time.perf_counter()
         begun = saved_at - self.elapsed_s
         reported = self.step
         with closing(self.batches.from_step(self.step, self._progress)) as batches:
@@ -141,7 +141,7 @@ class Training:
                 rate = schedulers[0].get_last_lr()[0]
                 loss = self._train_step(next(batches))
                 self.step += 1
-                self.elapsed_s = time.monotonic() - begun
+                self.elapsed_s = time.perf_counter() - begun
                 self.average.update_parameters(self.model)
                 for scheduler in schedulers:
                     scheduler.step()
@@ -149,7 +149,7 @@ class Training:
                 if share == 1 or self.step % self._report_every == 0:
                     shown = float(loss)  # waits for the device
                     self._check_finite(math.isfinite(shown), "loss is")
-                    now = time.monotonic()
+                    now = time.perf_counter()
                     speed = (
                         (self.step - reported)
                         * self.hyperparameters.batch_size
@@ -157,9 +157,9 @@ class Training:
                     )
                     reported, reported_at = self.step, now
                     on_step(Progress(self.step, self.elapsed_s, share, shown, float(rate), speed))
-                if time.monotonic() - saved_at > SAVE_EVERY_S:
+                if time.perf_counter() - saved_at > SAVE_EVERY_S:
                     self._save()
-                    saved_at = time.monotonic()
+                    saved_at = time.perf_counter()
         self._save()
 
     @property
@@ -234,12 +234,12 @@ class Training:
             save_file(tensors, part, metadata=where)
 
     def _restore(self) -> None:
-        try:
-            with safe_open(self.state_file, framework="pt") as file:
-                where = file.metadata()
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (OSError, SafetensorError):
+        opened = open_state(self.state_file.parent)
+        if opened is None:
             return
+        with opened as file:
+            where = file.metadata()
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         kinds = ("model", "feature_loss", "average", "optimiser")
         parts: dict[str, dict[str, Tensor]] = {kind: {} for kind in kinds}
         for name, value in tensors.items():

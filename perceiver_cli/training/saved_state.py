@@ -23,6 +23,30 @@ def state_file(run: Path) -> Path:
     return run / "state.safetensors"
 
 
+def open_state(run: Path) -> Any:
+    """Opens the state in a run folder.
+
+    Args:
+        run: The folder.
+
+    Returns:
+        A context manager of the safetensors file; None if there is no state.
+
+    Raises:
+        UsageError: It cannot be read. Starting anew would replace it.
+    """
+    path = state_file(run)
+    try:
+        return safe_open(path, framework="pt")
+    except FileNotFoundError:
+        return None
+    except (OSError, SafetensorError) as error:
+        raise UsageError(
+            f"{path}: the state of the training cannot be read ({error}): "
+            "remove it to start anew, or name another folder with --run"
+        ) from None
+
+
 def design_of(
     adapter: Adapter, config: PerceiverConfig, classes: list[str], init_from: Any
 ) -> Design:
@@ -54,13 +78,13 @@ def check_continues(run: Path, design: Design) -> None:
         design: The training's, see design_of.
 
     Raises:
-        UsageError: The state is that of another training.
+        UsageError: The state is that of another training, or cannot be read.
     """
-    try:
-        with safe_open(state_file(run), framework="pt") as file:
-            saved = json.loads((file.metadata() or {}).get("design", "{}"))
-    except (OSError, SafetensorError):
+    opened = open_state(run)
+    if opened is None:
         return
+    with opened as file:
+        saved = json.loads((file.metadata() or {}).get("design", "{}"))
     differing = [name for name in design if name in saved and saved[name] != design[name]]
     if differing:
         raise UsageError(other_training(run, ", ".join(differing)))

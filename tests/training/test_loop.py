@@ -1,3 +1,5 @@
+import re
+import time
 from contextlib import nullcontext
 
 import numpy as np
@@ -19,6 +21,7 @@ from perceiver_cli.training.hyperparameters import Hyperparameters
 from perceiver_cli.training.loop import Training
 from perceiver_cli.training.optimiser import rate_factor
 from perceiver_cli.training.outputs import read_windows
+from perceiver_cli.training.saved_state import check_continues
 from tests.without_float64 import without_float64
 
 POINTS = {"modality": "pointcloud", "points": 16, "bands": 2}
@@ -131,6 +134,26 @@ def test_weights_that_are_not_finite_are_not_saved(tmp_path):
         training.run(lambda progress: losses.append(progress.loss))
     assert np.isfinite(losses).all()
     assert not training.state_file.exists()
+
+
+def test_a_state_that_cannot_be_read_is_named_and_stays(tmp_path):
+    new_training(tmp_path).run(lambda progress: None)
+    state = tmp_path / "state.safetensors"
+    state.write_bytes(state.read_bytes()[:1000])
+    before = state.read_bytes()
+    with pytest.raises(UsageError, match=re.escape(str(state))):
+        new_training(tmp_path).run(lambda progress: None)
+    assert state.read_bytes() == before
+    with pytest.raises(UsageError, match=r"cannot be read .* --run"):
+        check_continues(tmp_path, {})
+
+
+def test_a_clock_that_ticks_rarely_stops_no_training(tmp_path, monkeypatch):
+    """As time.monotonic does on Windows, every 15.6 ms with Python before 3.13."""
+    monkeypatch.setattr(time, "monotonic", lambda: 1000.0)
+    speeds = []
+    new_training(tmp_path).run(lambda progress: speeds.append(progress.items_per_s))
+    assert len(speeds) == 12
 
 
 def test_a_batch_beyond_the_memory_is_told_in_one_line(tmp_path):
