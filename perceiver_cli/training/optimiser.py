@@ -23,7 +23,10 @@ def build_optimisers(
     iteration_dtype: torch.dtype,
     feature_loss: nn.Module | None = None,
 ) -> list[Optimizer]:
-    """Muon for weight matrices; AdamW for vectors, latents, the head and the feature loss.
+    """Muon for the weights of linear layers, but the head's; AdamW for all other parameters.
+
+    Those are vectors, the head, what is learned in place of an input (latents, elements, positions,
+    the read-out's query) and the feature loss.
 
     Args:
         model: Whose parameters are trained.
@@ -35,11 +38,13 @@ def build_optimisers(
     Returns:
         The two optimisers; each has a part of the parameters.
     """
-    inner: list[nn.Parameter] = []
-    other: list[nn.Parameter] = []
-    for name, parameter in model.named_parameters():
-        matrix = parameter.dim() == 2 and not name.startswith("readout.head")
-        (inner if matrix and name != "latents" else other).append(parameter)
+    matrices = {
+        id(module.weight)
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear) and name != "readout.head"
+    }
+    inner = [each for each in model.parameters() if id(each) in matrices]
+    other = [each for each in model.parameters() if id(each) not in matrices]
     other += feature_loss.parameters() if feature_loss is not None else []
     return [
         Muon(inner, lr=rate, weight_decay=decay, iteration_dtype=iteration_dtype),

@@ -49,6 +49,33 @@ def test_every_parameter_has_exactly_one_optimiser():
     assert sorted(owned) == sorted(id(p) for p in model.parameters())
 
 
+def test_only_weights_of_linear_layers_are_orthogonalised():
+    config = PerceiverConfig(
+        {"image": 10},
+        classes=3,
+        latents=4,
+        width=8,
+        layers=1,
+        learned_elements=2,
+        learned_inputs=6,
+        learned_outputs=5,
+        position_rows=7,
+        position_channels=3,
+        readout="query",
+    )
+    model = Perceiver(config)
+    muon, _ = build_optimisers(model, 1e-3, 0.1, torch.float32)
+    owned = {id(p) for p in muon.param_groups[0]["params"]}
+    others = [n for n, p in model.named_parameters() if p.dim() == 2 and id(p) not in owned]
+    assert others == [
+        "learned_elements",
+        "latents",
+        "preprocessor.positions",
+        "readout.query",
+        "readout.head.weight",
+    ]
+
+
 def test_rate_rises_then_falls_to_zero():
     assert rate_factor(0) == 0
     assert rate_factor(WARMUP) == 1
