@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from perceiver_cli.inputs.archives import MemberSource
 from perceiver_cli.inputs.names import is_url, scheme_of, split_member
@@ -25,5 +25,7 @@ def named_source(name: str, modality: str | None = None) -> Source:
             name, modality=modality, archive=archive, kind=parts.kind, member=parts.member
         )
     if scheme_of(name) == "file":
-        return Source(unquote(urlsplit(name).path), modality=modality)
+        from urllib.request import url2pathname  # brings along http and ssl
+
+        return Source(url2pathname(urlsplit(name).path), modality=modality)
     return RemoteSource(name, modality=modality)

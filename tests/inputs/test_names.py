@@ -40,6 +40,12 @@ def test_file_urls_are_paths():
     assert named_source("file:///a%20b.jpg").path == "/a b.jpg"
 
 
+def test_file_urls_are_paths_as_the_system_writes_them(monkeypatch):
+    windows = pytest.importorskip("nturl2path")
+    monkeypatch.setattr("urllib.request.url2pathname", windows.url2pathname)
+    assert named_source("file:///C:/a%20b.jpg").path == "C:\\a b.jpg"
+
+
 def test_archives_are_told_by_their_ending():
     names = ("A.TAR", "b.tgz", "c.tar.xz", "d.zip", "e.npz")
     assert [archive_kind(name) for name in names] == ["tar", "tar", "tar", "zip", None]
