@@ -33,14 +33,16 @@ def attribute(
         streams = engine.byte_arrays([window])
         classes = torch.tensor([best], device=engine.device)
         mass = magnitude(gradient_times_input(model, streams, classes))
-    else:
+    elif method == "attention":
         watch = AttentionRecorder()
-        with torch.inference_mode(), Trace(engine.inference_model) as trace:
+        with torch.inference_mode():
             streams = engine.streams([window])
             engine.run(streams, watch)
-            if method == "attention":
-                mass = torch.cat([measured.mass for measured in watch.measured])
-            else:
-                mass = rollout(trace.steps, trace.readout)
+            mass = torch.cat([measured.mass for measured in watch.measured])
+    else:
+        with torch.inference_mode(), Trace(engine.inference_model) as trace:
+            streams = engine.streams([window])
+            engine.run(streams)
+            mass = rollout(trace.steps, trace.readout)
     sizes = {name: x.shape[1] for name, x in streams.items()}
     return mass.cpu().double().numpy(), sizes

@@ -5,7 +5,10 @@ import threading
 import pytest
 import torch
 
+from perceiver_cli import Classifier
+from perceiver_cli.explain import methods
 from perceiver_cli.explain.attribution import Trace, gradient_times_input, magnitude, rollout
+from perceiver_cli.media.source import Source
 from perceiver_cli.model import keys_values
 from perceiver_cli.model.attention import AttentionWeights
 from perceiver_cli.model.config import PerceiverConfig
@@ -81,6 +84,18 @@ def test_a_trace_changes_nothing_and_leaves_nothing_behind():
         model({"image": byte_array()})
     assert torch.equal(plain, traced)
     assert len(trace.steps) == kept
+
+
+@pytest.mark.parametrize(
+    ("method", "unused"), [("attention", "Trace"), ("rollout", "AttentionRecorder")]
+)
+def test_only_what_a_method_needs_is_recorded(weights, media, monkeypatch, method, unused):
+    classifier = Classifier(str(weights["image"]))
+    item = classifier.prepare(Source(str(media["image"])))
+    monkeypatch.setattr(methods, unused, None)
+    mass, sizes = methods.attribute(classifier.engine_of(item), item.windows[0], method, 0)
+    assert mass.shape[1] == sizes["image"]
+    assert mass.sum(1) == pytest.approx(1)
 
 
 def run_elsewhere_within_a_pass(model):
