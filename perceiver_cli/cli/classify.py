@@ -118,6 +118,7 @@ def classify(
     with importing():
         from perceiver_cli.cli.classify_run import ClassifyRun
         from perceiver_cli.cli.destination import (
+            ClusterDestination,
             OutputOptions,
             pick_cluster_destination,
             pick_destination,
@@ -147,10 +148,11 @@ def classify(
     options = OutputOptions(
         format, as_json, as_jsonl, output, resume, explained, show, page, timeline
     )
-    if ray is None:
-        destination = pick_destination(options, selection)
-    else:
-        destination = pick_cluster_destination(options, fail_fast=fail_fast)
+    destination = (
+        pick_destination(options, selection)
+        if ray is None
+        else pick_cluster_destination(options, ray, fail_fast=fail_fast)
+    )
     settings: ClassifierSettings = {
         "model": model,
         "modality": modality,
@@ -167,14 +169,13 @@ def classify(
         "timeline": timeline or (destination.is_of_one_file and windows is None),
         "windows": windows,
     }
-    if ray is not None:
+    if isinstance(destination, ClusterDestination):
         from perceiver_cli.cli.cluster import classify_on_cluster
 
         code = classify_on_cluster(
             selection,
             destination,
             settings,
-            address=ray,
             attention=attention,
             timeout=timeout,
             quiet=quiet,

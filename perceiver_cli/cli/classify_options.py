@@ -100,8 +100,9 @@ JsonOption = Annotated[
 JsonlOption = Annotated[
     bool, typer.Option("--jsonl", help="The same as --format jsonl.", rich_help_panel=OUTPUT)
 ]
+# Not a Path, which would shorten the two slashes of a URL.
 OutputOption = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--output",
         "-o",

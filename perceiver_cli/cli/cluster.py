@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import re
-import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from perceiver_cli.choices import TIMEOUT_S
 from perceiver_cli.cli.messages import print_message
-from perceiver_cli.cli.output import check_folder
 from perceiver_cli.cli.summary import (
     exit_code,
     print_classified,
@@ -22,7 +17,7 @@ from perceiver_cli.errors import UsageError
 from perceiver_cli.report.words import count
 
 if TYPE_CHECKING:
-    from perceiver_cli.cli.destination import Destination
+    from perceiver_cli.cli.destination import ClusterDestination
     from perceiver_cli.cli.selection import Selection
     from perceiver_cli.inference.settings import ClassifierSettings
     from perceiver_cli.report.run_counts import RunCounts
@@ -33,10 +28,9 @@ _EVERY_S = 30.0
 
 def classify_on_cluster(
     selection: Selection,
-    destination: Destination,
+    destination: ClusterDestination,
     settings: ClassifierSettings,
     *,
-    address: str,
     attention: bool | None,
     timeout: float | None,
     quiet: bool,
@@ -47,7 +41,6 @@ def classify_on_cluster(
         selection: The inputs.
         destination: Where results go; see pick_cluster_destination.
         settings: The Classifier's. The cluster decides on device and threads.
-        address: "auto", "local" or HOST:PORT.
         attention: Whether results carry attention statistics.
         timeout: Seconds for decoding one file; None is the default.
         quiet: Whether only failures are printed.
@@ -58,7 +51,6 @@ def classify_on_cluster(
     Raises:
         UsageError: The call is wrong, or the cluster or the folder cannot be used.
     """
-    where = _as_typed(check_folder(destination.output, "--ray"))
     if selection.reads_stdin:
         raise UsageError("--ray is for files: standard input cannot be read elsewhere")
     from perceiver_cli.distributed.run import run
@@ -68,8 +60,8 @@ def classify_on_cluster(
     started = time.monotonic()
     counts = run(
         selection.find(open_archives=False),
-        PartFolder(store_at(where), str(destination.format)),
-        address,
+        PartFolder(store_at(destination.output), str(destination.format)),
+        destination.address,
         file_filter=selection.file_filter,
         timeout=TIMEOUT_S if timeout is None else timeout,
         on_progress=_Progress(quiet),
@@ -80,7 +72,7 @@ def classify_on_cluster(
         print_passed_over(counts, "media")
         print_done_before(counts)
         print_classified(counts, time.monotonic() - started)
-        print_message(f"written to {where}")
+        print_message(f"written to {destination.output}")
     return exit_code(counts)
 
 
@@ -95,11 +87,3 @@ class _Progress:
         if not self._quiet and time.monotonic() >= self._next:
             self._next = time.monotonic() + _EVERY_S
             print_message(f"{count(counts.done, 'input')} done, {counts.failed:,} failed")
-
-
-def _as_typed(output: Path) -> str:
-    """A path or URL as it was typed: a Path has shortened the two slashes of a URL."""
-    text = str(output)
-    if os.path.lexists(text) or sys.platform == "win32":
-        return text
-    return re.sub(r"^([a-z][a-z0-9+.-]+):/(?!/)", r"\1://", text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from perceiver_cli.choices import Format
 from perceiver_cli.cli.formats import pick_format
@@ -28,7 +28,7 @@ class OutputOptions:
         format: --format, a format or a template.
         as_json: --json.
         as_jsonl: --jsonl.
-        output: -o.
+        output: -o, a path or, for a cluster, a URL.
         resume: --resume, a journal.
         explain: --explain, a folder of attention pictures.
         show: --show, heat maps below tables.
@@ -39,7 +39,7 @@ class OutputOptions:
     format: str | None
     as_json: bool
     as_jsonl: bool
-    output: Path | None
+    output: str | None
     resume: Path | None
     explain: Path | None
     show: bool
@@ -97,6 +97,23 @@ class Destination:
         return None
 
 
+@dataclass(frozen=True)
+class ClusterDestination:
+    """Where the results of a cluster go.
+
+    Attributes:
+        address: Of the cluster: "auto", "local" or HOST:PORT.
+        format: parquet or jsonl.
+        output: A folder or its URL, as it was typed.
+    """
+
+    address: str
+    format: Format
+    output: str
+
+    is_of_one_file: ClassVar[bool] = False
+
+
 def pick_destination(options: OutputOptions, selection: Selection) -> Destination:
     """Where results go.
 
@@ -107,7 +124,7 @@ def pick_destination(options: OutputOptions, selection: Selection) -> Destinatio
     Raises:
         UsageError: Options contradict each other, or the format or ending is unknown.
     """
-    output = options.output
+    output = None if options.output is None else Path(options.output)
     format = pick_format(
         options.format, options.as_json, options.as_jsonl, output, options.timeline
     )
@@ -131,25 +148,30 @@ def pick_destination(options: OutputOptions, selection: Selection) -> Destinatio
     return Destination(format, output, options.resume)
 
 
-def pick_cluster_destination(options: OutputOptions, *, fail_fast: bool) -> Destination:
+def pick_cluster_destination(
+    options: OutputOptions, address: str, *, fail_fast: bool
+) -> ClusterDestination:
     """Where the results of a cluster go; in parquet if nothing else is asked for.
 
     Args:
         options: As they were given.
+        address: The cluster's.
         fail_fast: Whether the first failure is to end the run, which no cluster does.
 
     Raises:
-        UsageError: Options contradict each other, or the format is unknown.
+        UsageError: Options contradict each other, the format is unknown, or -o names no folder.
     """
     if options.resume or options.explains or fail_fast:
         raise UsageError("--ray goes without --resume, --report, --explain, --show and --fail-fast")
     named = options.format
     if not (named or options.as_json or options.as_jsonl):
         named = Format.parquet
-    format = pick_format(named, options.as_json, options.as_jsonl, options.output, options.timeline)
+    output = None if options.output is None else Path(options.output)
+    format = pick_format(named, options.as_json, options.as_jsonl, output, options.timeline)
     if format not in (Format.parquet, Format.jsonl):
         raise UsageError("--ray writes parquet or jsonl")
-    return Destination(format, options.output, None)
+    check_folder(output, "--ray")
+    return ClusterDestination(address, Format(format), options.output or "")
 
 
 def _check_resumable(format: str | None, output: Path | None, selection: Selection) -> None:

@@ -9,6 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from perceiver_cli.report.run_counts import RunCounts
+
 ray_is_here = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")
 
 
@@ -57,6 +59,20 @@ def test_calls_that_make_no_sense(run, bundle, media, tmp_path, monkeypatch, opt
     assert outcome.exit_code == 2
     assert says in outcome.stderr
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("url", ["s3://bucket/labels", "S3://bucket/a//b", "file:///labels"])
+def test_a_url_arrives_as_it_was_typed(run, media, monkeypatch, url):
+    arrived = []
+
+    def classify(inputs, output, address, **options):
+        arrived.append(output.store.where)
+        return RunCounts()
+
+    monkeypatch.setattr("perceiver_cli.distributed.run.run", classify)
+    outcome = run("classify", media["image"], "--ray", "auto", "-o", url)
+    assert outcome.stderr.endswith(f"written to {url}\n")
+    assert arrived == [url]
 
 
 def test_without_ray_one_line_says_so(run, bundle, media, tmp_path, monkeypatch):
