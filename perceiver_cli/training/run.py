@@ -167,7 +167,7 @@ def train(options: TrainingOptions, listener: Listener) -> Header:
     torch.manual_seed(options.hyperparameters.seed)
     model = Perceiver(config)
     if initial:
-        load_matching_weights(model, adapter, initial)
+        load_matching_weights(model, adapter, classes, initial)
     model.to(torch.device(options.device))
     training = Training(
         model,

@@ -12,6 +12,7 @@ from perceiver_cli.adapters import build_adapter
 from perceiver_cli.adapters.base import Adapter
 from perceiver_cli.adapters.cosine_transform import spectrogram_transform
 from perceiver_cli.checkpoints.format import Checkpoint
+from perceiver_cli.errors import UsageError
 from perceiver_cli.modalities import find_modality
 from perceiver_cli.model.perceiver import Perceiver
 from perceiver_cli.preparation.audio import AudioRecipe
@@ -59,19 +60,27 @@ def initial_recipe(modality: str, initial: Checkpoint | None) -> dict[str, Any]:
     return recipe
 
 
-def load_matching_weights(model: Perceiver, adapter: Adapter, initial: Checkpoint) -> None:
+def load_matching_weights(
+    model: Perceiver, adapter: Adapter, classes: list[str], initial: Checkpoint
+) -> None:
     """Loads every tensor whose name and shape fit; the others keep their initial values.
 
-    The head differs for other classes, and the cross-attends for other byte arrays. Two changes of
-    the byte array are linear and are projected into the weights: from pictures to video, where a
-    picture is the mean of the frames, and from a spectrogram's levels to their cosines.
+    The head is loaded for the same classes in the same order alone. Two changes of the byte array
+    are linear and are projected into the weights: from pictures to video, where a picture is the
+    mean of the frames, and from a spectrogram's levels to their cosines.
 
     Args:
         model: The new model, whose weights are changed.
         adapter: What it reads.
+        classes: Ids of its classes, in order.
         initial: The checkpoint that it starts from.
+
+    Raises:
+        UsageError: No weight of the latent transformers fits.
     """
     tensors: dict[str, Tensor] = dict(initial.tensors)
+    if classes != [label.id for label in initial.header.labels]:
+        tensors = {n: t for n, t in tensors.items() if not n.startswith("readout.head.")}
     if (initial.header.recipe["modality"], adapter.modality) == ("image", "av"):
         picture = build_adapter(initial.header.recipe).recipe
         projection = frame_channels(picture, adapter.recipe, model.config.channels)
@@ -86,6 +95,11 @@ def load_matching_weights(model: Perceiver, adapter: Adapter, initial: Checkpoin
     fitting = {
         n: t for n, t in tensors.items() if n in new_tensors and new_tensors[n].shape == t.shape
     }
+    if not any(name.startswith("transformers.") for name in fitting):
+        raise UsageError(
+            f"no weights of {initial.header.name} fit the model: leave out --from, or the --set "
+            "that changes its sizes"
+        )
     model.load_state_dict(fitting, strict=False)
 
 

@@ -5,6 +5,7 @@ import torch
 
 from perceiver_cli.adapters import build_adapter
 from perceiver_cli.checkpoints.format import Checkpoint, Header, Label
+from perceiver_cli.errors import UsageError
 from perceiver_cli.model.config import PerceiverConfig
 from perceiver_cli.model.perceiver import Perceiver
 from perceiver_cli.training.warm_start import (
@@ -39,7 +40,7 @@ def start(request):
 def new_video_model(start, **changes):
     adapter = build_adapter(initial_recipe("av", start) | changes)
     model = Perceiver(replace(start.header.model, streams=adapter.streams, classes=5))
-    load_matching_weights(model, adapter, start)
+    load_matching_weights(model, adapter, list("abcde"), start)
     return adapter, model
 
 
@@ -122,9 +123,25 @@ def test_a_sound_model_goes_on_with_cosines_from_levels():
     labels = [Label("a", "a"), Label("b", "b")]
     header = Header("small", config, asdict(levels.recipe), labels)
     model = Perceiver(replace(config, streams=cosines.streams))
-    load_matching_weights(model, cosines, Checkpoint(header, before.state_dict()))
+    load_matching_weights(model, cosines, ["a", "b"], Checkpoint(header, before.state_dict()))
     after = model.cross[0]
     assert not after.value.weight[:82, 16:32].any()
     assert after.value.weight[:82, :16].any()
     assert not after.query.weight[82:].any()
     assert torch.equal(model.latents, before.latents)
+
+
+@pytest.mark.parametrize(("classes", "kept"), [(["a", "b"], True), (["b", "a"], False)])
+def test_the_head_is_that_of_its_own_classes_alone(start, classes, kept):
+    adapter = build_adapter(start.header.recipe)
+    model = Perceiver(start.header.model)
+    load_matching_weights(model, adapter, classes, start)
+    loaded = model.state_dict()
+    assert torch.equal(loaded["readout.head.weight"], start.tensors["readout.head.weight"]) == kept
+    assert torch.equal(loaded["latents"], start.tensors["latents"])
+
+
+def test_weights_of_which_none_fits_are_refused(start):
+    model = Perceiver(replace(start.header.model, width=32))
+    with pytest.raises(UsageError, match="no weights of small fit the model"):
+        load_matching_weights(model, build_adapter(start.header.recipe), ["a", "b"], start)
