@@ -11,9 +11,13 @@ from contextlib import contextmanager, suppress
 # From glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_MMAP_MAX = -1, -2, -3, -4
 
-# Whether this process belongs to perceiver. The allocator's settings cannot be read, so they could
-# not be restored in the process of another program: there they are not changed.
-_ours = False
+# By default, and for training.
+_USUAL = {_M_MMAP_THRESHOLD: 2**25, _M_TRIM_THRESHOLD: 2**28}
+_LARGE = {_M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: 2**31 - 1, _M_TOP_PAD: 2**28}
+
+# The settings of a process that belongs to perceiver. The allocator's settings cannot be read, so
+# they could not be restored in the process of another program: there they are not changed.
+_ours: dict[int, int] | None = None
 
 
 def keep_freed_memory(*, large: bool = False) -> None:
@@ -25,13 +29,10 @@ def keep_freed_memory(*, large: bool = False) -> None:
     processes: the settings hold until the process ends.
     """
     global _ours
-    _ours = True
+    _ours = _LARGE if large else _USUAL
     # Read by Pillow when it is imported. Its usual blocks of 16 MiB would all be kept.
     os.environ.setdefault("PILLOW_BLOCK_SIZE", "64m")
-    if large:
-        _set({_M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: 2**31 - 1, _M_TOP_PAD: 2**28})
-    else:
-        _set({_M_MMAP_THRESHOLD: 2**25, _M_TRIM_THRESHOLD: 2**28})
+    _set(_ours)
 
 
 @contextmanager
@@ -41,14 +42,14 @@ def returning_freed_memory() -> Iterator[None]:
     Otherwise fragmentation costs a fifth of the weights' size. Does nothing if
     `keep_freed_memory` was never called.
     """
-    if not _ours:
+    if _ours is None:
         yield
         return
     _set({_M_MMAP_THRESHOLD: 2**20})
     try:
         yield
     finally:
-        keep_freed_memory()
+        _set(_ours)
 
 
 def _set(values: dict[int, int]) -> None:

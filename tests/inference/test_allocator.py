@@ -69,6 +69,11 @@ def test_training_keeps_arrays_of_any_size():
     assert run("keep_freed_memory(large=True)", "kept(300)")[1] > 290
 
 
+def test_training_keeps_them_also_after_a_model_was_built():
+    kept = run("keep_freed_memory(large=True)", OPENED, CLOSED, "kept(20, 20)")[-1]
+    assert kept > 390
+
+
 def test_while_a_model_is_built_only_small_arrays_are_kept():
     steps = ("kept(1.5, 20)", "kept(0.75, 20)", CLOSED, "kept(31.5)")
     _, _, beyond, small, _, after = run("keep_freed_memory()", OPENED, *steps)
