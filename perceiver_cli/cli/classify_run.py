@@ -15,6 +15,7 @@ from perceiver_cli.choices import TIMEOUT_S, Format
 from perceiver_cli.cli.destination import Destination
 from perceiver_cli.cli.explanation_outputs import ExplanationOutputs
 from perceiver_cli.cli.importing import importing
+from perceiver_cli.cli.input_count import counting
 from perceiver_cli.cli.interrupts import stop_on_interrupt
 from perceiver_cli.cli.messages import print_message
 from perceiver_cli.cli.options import AUTO
@@ -136,7 +137,8 @@ class ClassifyRun:
             wanted = self.many and not self.quiet and not (stream and stream.isatty())
             with (
                 self._resume_hint(),
-                Bar(self._total(), wanted=wanted) as bar,
+                Bar(None, wanted=wanted) as bar,
+                counting(self.selection, bar),
                 stop_on_interrupt(classifier.stop),
             ):
                 self._write_all(classifier, writer, bar)
@@ -185,13 +187,6 @@ class ClassifyRun:
                     else "with --resume JOURNAL.jsonl, the same call again does only what is left"
                 )
             raise
-
-    def _total(self) -> int | None:
-        if not self.selection.listable or not sys.stderr.isatty():
-            return None
-        listed = list(self.inputs)
-        self.inputs = iter(listed)
-        return len(listed)
 
     def _write_all(self, classifier: Classifier, writer: Writer, bar: Bar) -> None:
         writer.begin()

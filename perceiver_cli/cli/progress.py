@@ -32,6 +32,16 @@ class Bar:
         if self._bar:
             self._bar.stop()
 
+    @property
+    def shown(self) -> bool:
+        """Whether anybody sees it."""
+        return self._bar is not None
+
+    def set_total(self, total: int) -> None:
+        """Says how many inputs there are. May be called by another thread."""
+        if self._bar:
+            self._bar.update(self._task, total=total)
+
     def advance(self) -> None:
         """One more input is done."""
         if self._bar:

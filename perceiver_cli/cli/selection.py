@@ -10,6 +10,7 @@ from perceiver_cli.inputs.filters import FileFilter
 from perceiver_cli.inputs.folders import folders_in, walk
 from perceiver_cli.inputs.names import STDIN, archive_kind, is_url
 from perceiver_cli.inputs.paths import (
+    OPEN_FILES,
     Input,
     find_inputs,
     found_files,
@@ -55,12 +56,12 @@ class Selection:
 
     @property
     def listable(self) -> bool:
-        """Whether all inputs can be listed in advance.
+        """Whether all inputs can be listed a second time, and without reading them.
 
-        Archives are read as they are listed, and buckets may be large.
+        Archives and pipes are read as they are listed, and buckets may be large.
         """
-        slow = any(is_url(path) or archive_kind(path) for path in self.paths)
-        return self.countable and not self.file_filter.archives and not slow
+        read = any(is_url(p) or archive_kind(p) or p.startswith(OPEN_FILES) for p in self.paths)
+        return not (read or self.reads_stdin or self.file_filter.archives) and self.countable
 
     @property
     def listed_in_file(self) -> bool:

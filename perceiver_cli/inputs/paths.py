@@ -32,7 +32,7 @@ from perceiver_cli.media.limits import MAX_PIPE_BYTES
 from perceiver_cli.media.source import Source
 
 # Folder of the pipes of a shell's <(command).
-_OPEN_FILES = ("/dev/fd/", "/proc/self/fd/")
+OPEN_FILES = ("/dev/fd/", "/proc/self/fd/")
 
 
 class Input(NamedTuple):
@@ -164,7 +164,7 @@ def _inputs_of(path: str, file_filter: FileFilter, *, from_list: bool) -> Iterat
         yield Input(Source(path), named=True, archive=kind)
     elif not file_filter.in_shard(path):
         return
-    elif stat.S_ISFIFO(mode) and path.startswith(_OPEN_FILES):
+    elif stat.S_ISFIFO(mode) and path.startswith(OPEN_FILES):
         # The shell's <(command), which can be read once only. Any other pipe may have no writer,
         # and is refused when it is opened.
         with open(path, "rb") as pipe:
