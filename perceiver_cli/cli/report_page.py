@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from perceiver_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from perceiver_cli.explanations import Explanation
-    from perceiver_cli.report.page import Card
+    from perceiver_cli.report.page.stored_cards import StoredCards
     from perceiver_cli.results import Result
 
 
@@ -18,7 +19,7 @@ _ENDINGS = (".html", ".htm")
 
 
 class ReportPage:
-    """A report in the making: its cards are kept, and written at the end.
+    """A report in the making: its cards are kept in a temporary file, and written at the end.
 
     Args:
         path: The file of the page.
@@ -35,7 +36,7 @@ class ReportPage:
                 raise UsageError(f"{path}: end it in one of {', '.join(_ENDINGS)}")
             check_writable(path)
         self.path = path
-        self._cards: list[Card] = []
+        self._cards: StoredCards | None = None
         self._about: set[str] = set()
 
     def add(self, result: Result, explanation: Explanation | None) -> None:
@@ -44,14 +45,18 @@ class ReportPage:
         Args:
             result: The result.
             explanation: What the thumbnails are made of; None: there are none.
+
+        Raises:
+            OSError: There is no room for it.
         """
         from perceiver_cli.report.drawings.thumbnail import thumbnail
         from perceiver_cli.report.page import THUMBNAIL_SIDE, card
 
         drawn = thumbnail(explanation, THUMBNAIL_SIDE) if explanation else None
         method = explanation.method if explanation else None
-        number = len(self._cards) + 1
-        self._cards.append(card(number, result, drawn, self.path.parent, method))
+        cards = self._stored()
+        number = len(cards.summaries) + 1
+        cards.add(card(number, result, drawn, self.path.parent, method))
         if explanation:
             self._about.add(explanation.about)
 
@@ -59,6 +64,13 @@ class ReportPage:
         """The page, in place of what was there before."""
         from perceiver_cli.report.page import render
 
-        text = render(self._cards, " ".join(sorted(self._about)))
-        with open_output(self.path) as stream:
-            stream.write(text)
+        with closing(self._stored()) as cards, open_output(self.path) as stream:
+            stream.writelines(render(cards, " ".join(sorted(self._about))))
+
+    def _stored(self) -> StoredCards:
+        """The cards until now, beside the page: there will be room for both."""
+        if self._cards is None:
+            from perceiver_cli.report.page.stored_cards import StoredCards
+
+            self._cards = StoredCards(self.path.resolve().parent if is_file(self.path) else None)
+        return self._cards

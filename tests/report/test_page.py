@@ -1,6 +1,8 @@
 import base64
 import hashlib
 import re
+import tracemalloc
+from contextlib import closing
 from html.parser import HTMLParser
 from itertools import pairwise
 
@@ -9,6 +11,7 @@ import pytest
 
 from perceiver_cli.report.drawings.thumbnail import Thumbnail
 from perceiver_cli.report.page import card, render
+from perceiver_cli.report.page.stored_cards import StoredCards
 from perceiver_cli.results import Answer, Failure, InputFailure, Prediction
 from tests.report.results import classified, failed, unsure
 
@@ -47,8 +50,10 @@ class Page(HTMLParser):
 def page(*results, about="Attention: where.") -> Page:
     pixels = np.zeros((8, 12, 3), np.uint8)
     pictures = Thumbnail(pixels, pixels + 80)
-    cards = [card(n, r, pictures if r.ok else None) for n, r in enumerate(results, 1)]
-    return Page(render(cards, about))
+    with closing(StoredCards()) as cards:
+        for number, result in enumerate(results, 1):
+            cards.add(card(number, result, pictures if result.ok else None))
+        return Page("".join(render(cards, about)))
 
 
 def test_names_labels_and_messages_are_text():
@@ -142,6 +147,20 @@ def test_pages_with_little_on_them(results):
 
 
 def test_light_and_dark():
-    text = render([], "")
+    with closing(StoredCards()) as cards:
+        text = "".join(render(cards, ""))
     assert "prefers-color-scheme: dark" in text
     assert "color-scheme: light dark" in text
+
+
+def test_pictures_are_not_kept_in_memory(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (120, 180, 3), dtype=np.uint8)
+    result = classified()
+    tracemalloc.start()
+    with closing(StoredCards(tmp_path)) as cards, open(tmp_path / "page.html", "w") as stream:
+        for number in range(1, 301):
+            cards.add(card(number, result, Thumbnail(pixels, pixels)))
+        stream.writelines(render(cards, ""))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 0.25 * (tmp_path / "page.html").stat().st_size

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import io
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -25,6 +26,7 @@ from perceiver_cli.choices import Method
 from perceiver_cli.report.answer import answer_in_words, guessed
 from perceiver_cli.report.drawings.thumbnail import Thumbnail
 from perceiver_cli.report.input_words import input_in_words
+from perceiver_cli.report.page.stored_cards import CardSummary, StoredCards
 from perceiver_cli.report.page.timeline import timeline
 from perceiver_cli.report.sentence import attention_in_words
 from perceiver_cli.report.words import (
@@ -164,33 +166,39 @@ def _part(name: str) -> str:
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
-def render(cards: list[Card], about: str) -> str:
-    """The page. about: the method of the attention drawings, in one line."""
+def render(cards: StoredCards, about: str) -> Iterator[str]:
+    """The page, in pieces, so that it is never whole in memory.
+
+    Args:
+        cards: Its cards.
+        about: The method of the attention drawings, in one line.
+    """
     environment = _environment()
     environment.filters["score"] = score_in_words
     template = _part("page.html")
     style, script = (_part(f"page.{kind}") + _part(f"timeline.{kind}") for kind in ("css", "js"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return environment.from_string(template).render(
-        cards=_by_answer(cards),
+    return environment.from_string(template).generate(
+        total=len(cards.summaries),
+        cards=cards.read(_by_answer(cards.summaries)),
         about=about,
         style=Markup(style),
         script=Markup(script),
         digest=digest,
         made=datetime.now().strftime("%Y-%m-%d %H:%M"),
         count=count,
-        **_overview(cards),
+        **_overview(cards.summaries),
     )
 
 
-def _by_answer(cards: list[Card]) -> list[Card]:
+def _by_answer(cards: list[CardSummary]) -> list[CardSummary]:
     """The most frequent answer first, sorted by score; then Results without an answer."""
     often = Counter(c.label for c in cards)
     states = ("sure", "unsure", "empty", "failed")
     return sorted(cards, key=lambda c: (states.index(c.state), -often[c.label], c.label, -c.score))
 
 
-def _overview(cards: list[Card]) -> dict[str, Any]:
+def _overview(cards: list[CardSummary]) -> dict[str, Any]:
     """A summary of the cards."""
     answered = [c for c in cards if c.state in ("sure", "unsure")]
     labels = Counter(c.label for c in cards if c.label).most_common()
