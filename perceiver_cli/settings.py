@@ -144,7 +144,7 @@ def _read_tuple(hints: tuple[Any, ...], value: Any, what: str, prefix: str) -> t
 
 def _read_plain(hint: Any, value: Any) -> Any:
     words = {
-        int: "a whole number",
+        int: "an integer",
         float: "a number",
         bool: "true or false",
         str: "a word",

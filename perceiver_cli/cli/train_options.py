@@ -17,7 +17,7 @@ _DATA, _LENGTH, _MANNER = "What is learned", "How long", "How"
 
 def _check_finite(param: typer.CallbackParam, value: float | None) -> float | None:
     if value is not None and not math.isfinite(value):
-        raise UsageError(f"{param.opts[0]} {value} is no finite number")
+        raise UsageError(f"{param.opts[0]} must be a finite number (got {value})")
     return value
 
 

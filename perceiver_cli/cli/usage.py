@@ -1,4 +1,4 @@
-"""Wrong calls in plain words: what Typer, Click and pydantic say of them, as one line."""
+"""Mistakes in a call, as Typer, Click and pydantic report them, in one line each."""
 
 from __future__ import annotations
 
@@ -11,62 +11,52 @@ import typer
 from perceiver_cli.choices import Format
 from perceiver_cli.cli.options import PLAIN
 
-# The exception that all of wrong usage derives from. Typer names no module for it that stays.
+# The base class of all usage errors. Typer moves it between modules from version to version.
 ClickError: type[Exception] = next(
     kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"
 )
 
-# What the libraries say of a value, and what is said in its place.
-_VALUES = (
-    (
-        r"Input should be a valid integer.*|.* is not a valid (int|integer)\b.*",
-        "is no whole number",
-    ),
-    (r"Input should be a valid number.*|.* is not a valid float\b.*", "is no number"),
-    (r"Input should be greater than or equal to (\S+)", r"is too small: at least \1 is wanted"),
-    (r"Input should be less than or equal to (\S+)", r"is too large: at most \1 is wanted"),
-    (r"\S+ is not in the range x>=(\S+?)\.?", r"is too small: at least \1 is wanted"),
-    (r"\S+ is not in the range (\S+?)<=x<=(\S+?)\.?", r"is not from \1 to \2"),
-    (r"(?:Value error, )?(.+?) is not one of (.+?)\.?", r"\1 is not one of \2"),
-    (r"Option (\S+) requires an argument\.?", r"\1 needs a value"),
-    (r"Option (\S+) does not take a value\.?", r"\1 takes no value"),
-    (r"Got unexpected extra arguments?(?:\(s\))? \((.+)\)", r"one word too many: \1"),
-    (r"No such command (\S+?)\.?", r"no command \1"),
-    (r"No such option:? (\S+?)\.?(?: \(.*| Did you mean.*)?", r"no option \1"),
-)
+# pydantic's name for a failed check -> what the value must be, from the check's own data.
+_REQUIREMENTS = {
+    "int_parsing": "an integer",
+    "int_parsing_size": "an integer of fewer digits",
+    "int_from_float": "an integer",
+    "float_parsing": "a number",
+    "finite_number": "a finite number",
+    "greater_than_equal": "at least {ge:.10g}",
+    "less_than_equal": "at most {le:.10g}",
+}
 
 
 def in_plain_words(error: Any) -> str:
-    """One line for what a call got wrong, with what helps.
+    """One line for a mistake in a call, with advice.
 
     Args:
         error: A ClickError.
     """
     kind = type(error).__name__
     command = error.ctx.command_path if getattr(error, "ctx", None) else "perceiver"
-    help_page = f"{command} -h shows what it takes"
-    message = _plain(error.message if kind != "MissingParameter" else "")
-    if kind == "NoSuchOption" and (format := _format_meant(error)):
-        return f"{message}; did you mean --format {format}?"
+    advice = f"see {command} --help"
     if kind == "MissingParameter" and error.param is not None:
-        return f"{_name(error)} is missing; {help_page}"
-    if possible := getattr(error, "possibilities", None):
-        return f"{message}; did you mean {' or '.join(possible)}?"
+        return f"{_name(error)} is missing; {advice}"
     if getattr(error, "param", None) is not None:
-        value = _value(error)
-        if value.strip().lower() == "nan":  # the libraries compare it with the ends of a range
-            message = "is no number"
-        return f"{_name(error)} {value}{message}"
-    return f"{message}; {help_page}"
+        return _value_problem(error)
+    if kind == "NoSuchOption":
+        if format := _format_meant(error):
+            advice = f"did you mean --format {format}?"
+        elif error.possibilities:
+            advice = f"did you mean {' or '.join(error.possibilities)}?"
+        return f"no such option: {error.option_name}; {advice}"
+    return f"{_library_message(error)}; {advice}"
 
 
 def no_such_command(word: str, near: list[str]) -> str:
     """One line for a first word that is neither a command nor a path that exists."""
     if near:
-        return f"no command {word}; did you mean {near[0]}?"
+        return f"no such command: {word}; did you mean {near[0]}?"
     looks_like_path = os.sep in word or "." in word
-    nothing = "no such file, and no command" if looks_like_path else "no command, and no such file"
-    return f"{word}: {nothing}; perceiver -h lists the commands"
+    nothing = "file or command" if looks_like_path else "command or file"
+    return f"{word}: no such {nothing}; perceiver --help lists the commands"
 
 
 def _format_meant(error: Any) -> str | None:
@@ -84,17 +74,28 @@ def _name(error: Any) -> str:
     return options[0] if options else str(error.param.metavar or error.param.name)
 
 
-def _value(error: Any) -> str:
-    """What was given, where the message does not repeat it."""
-    problems = getattr(error.__cause__ or error.__context__, "errors", None)
+def _value_problem(error: Any) -> str:
+    """What is wrong with the value of an option or argument.
+
+    Older versions of Typer do not use pydantic: their message, which repeats the value, is kept.
+    """
+    problems = getattr(error.__cause__, "errors", None)
     problem = problems()[0] if problems else {}
-    value = str(problem.get("input", ""))
-    return f"{value} " if value and repr(value) not in error.message else ""
+    value, context = str(problem.get("input", "")), problem.get("ctx", {})
+    requirement = _REQUIREMENTS.get(problem.get("type", ""), "")
+    if value.strip().lower() == "nan":  # pydantic compares it with the limits of the range
+        requirement = "a number"
+    if requirement:
+        return f"{_name(error)} must be {requirement.format(**context)} (got {value})"
+    return f"{_name(error)}: {_one_line(str(context.get('error', error.message)))}"
 
 
-def _plain(message: str) -> str:
-    text = " ".join(message.split())
-    for pattern, words in _VALUES:
-        if match := re.fullmatch(pattern, text):
-            return match.expand(words).replace("'", "")
-    return text.rstrip(".")
+def _library_message(error: Any) -> str:
+    text = _one_line(error.message)
+    if extra := re.fullmatch(r"Got unexpected extra arguments?(?:\(s\))? \((.+)\)", text):
+        return f"unexpected argument: {extra[1]}"
+    return text[:1].lower() + text[1:]
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split()).rstrip(".")

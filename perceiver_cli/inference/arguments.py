@@ -1,4 +1,4 @@
-"""Ranges of a Classifier's numbers, which are those of the command's options."""
+"""Checks of a Classifier's numeric arguments; the command's options have the same ranges."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from perceiver_cli.errors import UsageError
 
 
 def check_number(name: str, value: object, least: float, most: float | None = None) -> None:
-    """Refuses what is no number of a range.
+    """Checks that a value is a number within a range.
 
     Args:
-        name: The argument's name.
-        value: Its value; None passes.
+        name: The argument's name, for the message.
+        value: Its value; None is accepted.
         least: The lowest number of the range.
-        most: The highest number of the range; None: there is none.
+        most: The highest number of the range; None: the range has no upper end.
 
     Raises:
-        UsageError: The value is no number, or out of range.
+        UsageError: The value is not a number, or it is out of range.
     """
     if value is None:
         return
-    wanted = f"at least {least}" if most is None else f"from {least} to {most}"
+    limits = f"at least {least}" if most is None else f"between {least} and {most}"
     if not isinstance(value, Real):
-        raise UsageError(f"{name} is a number, {wanted}, not {value!r}")
+        raise UsageError(f"{name} must be a number (got {value!r})")
     number: Any = value
-    # Written so that NaN is out of range.
+    # This form of the comparison also refuses NaN.
     if not (least <= number and (most is None or number <= most)):
-        raise UsageError(f"{name} is {wanted}, not {value}")
+        raise UsageError(f"{name} must be {limits} (got {value})")
 
 
-def check_whole(name: str, value: object, least: int, most: int | None = None) -> None:
-    """As check_number, for whole numbers. Raises UsageError."""
+def check_integer(name: str, value: object, least: int, most: int | None = None) -> None:
+    """As check_number, for integers. Raises UsageError."""
     check_number(name, value, least, most)
     if value is not None and not isinstance(value, Integral):
-        raise UsageError(f"{name} is a whole number, not {value}")
+        raise UsageError(f"{name} must be an integer (got {value})")

@@ -12,7 +12,7 @@ from perceiver_cli.checkpoints.format import Header
 from perceiver_cli.choices import MOST_THREADS, SURE
 from perceiver_cli.device import pick_device
 from perceiver_cli.errors import UsageError
-from perceiver_cli.inference.arguments import check_number, check_whole
+from perceiver_cli.inference.arguments import check_number, check_integer
 from perceiver_cli.inference.chosen_classes import check_classes
 from perceiver_cli.inference.decoding.decoders import (
     FETCHED_AT_ONCE,
@@ -108,13 +108,13 @@ class Classifier:
         check_number("min_score", min_score, 0, 1)
         check_number("sure", sure, 0, 1)
         check_number("timeout", timeout, 0)
-        check_whole("top", top, 1)
-        check_whole("batch_size", batch_size, 1)
-        check_whole("threads", threads, 1, MOST_THREADS)
-        check_whole("decoders", decoders, 1)
-        check_whole("windows", windows, 1)
+        check_integer("top", top, 1)
+        check_integer("batch_size", batch_size, 1)
+        check_integer("threads", threads, 1, MOST_THREADS)
+        check_integer("decoders", decoders, 1)
+        check_integer("windows", windows, 1)
         if isinstance(classes, str):
-            raise UsageError(f"classes is a list of names, such as [{classes!r}]")
+            raise UsageError(f"classes must be a list of names, such as [{classes!r}]")
         read_options = ReadOptions(timeline=timeline, windows=windows)
         self.batch_size = batch_size
         self.timeout = timeout

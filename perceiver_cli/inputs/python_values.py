@@ -55,7 +55,7 @@ def as_source(
     """
     wanted = find_modality(modality).name if modality else None
     if rate is not None and not isinstance(value, np.ndarray):
-        raise TypeError(f"a rate is for a NumPy array, not for {type(value).__name__}")
+        raise TypeError(f"rate is only supported for a NumPy array (got {type(value).__name__})")
     if isinstance(value, Source):
         return replace(value, modality=wanted) if wanted else value
     if isinstance(value, str | os.PathLike):
@@ -74,8 +74,8 @@ def as_source(
             own_name = "<file>"
         return Source(name or own_name, read_pipe(value), wanted)
     raise TypeError(
-        "a path, bytes, an open binary file, a PIL image or a NumPy array is wanted, not "
-        f"{type(value).__name__}"
+        "the input must be a path, bytes, an open binary file, a PIL image or a NumPy array "
+        f"(got {type(value).__name__})"
     )
 
 
@@ -92,15 +92,16 @@ def check_is_several(inputs: object) -> None:
     one_file = (str, bytes, bytearray, memoryview, os.PathLike)
     if isinstance(inputs, one_file) or hasattr(inputs, "read"):
         raise TypeError(
-            f"several inputs are wanted, such as a list, not {type(inputs).__name__}; "
-            "classify takes one"
+            f"inputs must be a list or another iterable (got {type(inputs).__name__}); "
+            "for a single input use classify"
         )
 
 
 def _whole_rate(rate: float) -> int:
     whole = isinstance(rate, Real) and float(rate).is_integer()
     if not whole or not 1 <= rate <= _HIGHEST_RATE:
-        raise ValueError(f"a rate is a whole number of samples per second, not {rate!r}")
+        limits = f"an integer from 1 to {_HIGHEST_RATE:,}"
+        raise ValueError(f"rate must be {limits}, in samples per second (got {rate!r})")
     return int(rate)
 
 
@@ -117,9 +118,10 @@ def _wav(samples: np.ndarray, rate: int) -> bytes:
     kinds = {"int16": "PCM_16", "int32": "PCM_32", "float32": "FLOAT", "float64": "DOUBLE"}
     kind = kinds.get(str(samples.dtype))
     if kind is None:
-        raise ValueError(f"samples are {', '.join(kinds)}, not {samples.dtype}")
+        raise ValueError(f"samples must be {', '.join(kinds)} (got {samples.dtype})")
     if samples.ndim not in (1, 2) or (samples.ndim == 2 and samples.shape[1] > _MOST_CHANNELS):
-        raise ValueError(f"a sound is [samples] or [samples, channels], not {list(samples.shape)}")
+        shape = list(samples.shape)
+        raise ValueError(f"a sound must be [samples] or [samples, channels] (got {shape})")
     stream = io.BytesIO()
     soundfile.write(stream, samples, rate, format="WAV", subtype=kind)
     return stream.getvalue()

@@ -48,7 +48,7 @@ def _limit(name: str, usual: int) -> int:
     if text is None:
         return usual
     if not text.isdecimal() or not int(text):
-        raise UsageError(f"PERCEIVER_{name}={text}: a whole number above 0 is wanted")
+        raise UsageError(f"PERCEIVER_{name} must be a positive integer (got {text})")
     return int(text)
 
 

@@ -135,25 +135,25 @@ def test_a_path_in_place_of_a_command_is_classified(run, model, folder):
         assert run(path, *options).stdout == run("classify", path, *options).stdout != ""
     outcome = run("holiday/none.jpg")
     assert outcome.exit_code == 2
-    assert outcome.stderr.startswith("perceiver: holiday/none.jpg: no such file, and no command")
-    assert run("clasify").stderr == "perceiver: no command clasify; did you mean classify?\n"
+    assert outcome.stderr.startswith("perceiver: holiday/none.jpg: no such file or command")
+    assert run("clasify").stderr == "perceiver: no such command: clasify; did you mean classify?\n"
 
 
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ("--qqq", "no option --qqq; perceiver classify -h shows what it takes"),
-        ("--csv", "no option --csv; did you mean --format csv?\n"),
-        ("--labels=x", "no option --labels; did you mean --format labels?\n"),
-        ("--tpo 3", "no option --tpo; did you mean --top or "),
-        ("--top a", "--top a is no whole number"),
-        ("--top 0", "--top 0 is too small: at least 1 is wanted"),
-        ("--min-score 2", "--min-score 2 is too large: at most 1 is wanted"),
-        ("--sure nan", "--sure nan is no number\n"),
-        ("--sure inf", "--sure inf is too large: at most 1 is wanted\n"),
-        ("--timeout nan", "--timeout nan is no number\n"),
-        ("--device tpu", "--device tpu is not one of auto, cpu, cuda, mps"),
-        ("--format", "--format needs a value; perceiver -h shows what it takes"),
+        ("--qqq", "no such option: --qqq; see perceiver classify --help"),
+        ("--csv", "no such option: --csv; did you mean --format csv?\n"),
+        ("--labels=x", "no such option: --labels; did you mean --format labels?\n"),
+        ("--tpo 3", "no such option: --tpo; did you mean --top or "),
+        ("--top a", "--top must be an integer (got a)"),
+        ("--top 0", "--top must be at least 1 (got 0)"),
+        ("--min-score 2", "--min-score must be at most 1 (got 2)"),
+        ("--sure nan", "--sure must be a number (got nan)\n"),
+        ("--sure inf", "--sure must be at most 1 (got inf)\n"),
+        ("--timeout nan", "--timeout must be a number (got nan)\n"),
+        ("--device tpu", "--device: 'tpu' is not one of 'auto', 'cpu', 'cuda', 'mps'"),
+        ("--format", "option '--format' requires an argument; see perceiver --help"),
         ("--json --jsonl", "one format, please, not json and jsonl"),
         ("--json --format csv", "one format, please, not csv and json"),
         ("--modality smell", "no modality smell: use image or picture, audio or sound, "),
@@ -170,19 +170,17 @@ def test_wrong_calls_are_told_in_one_plain_line(run, words, told):
 
 
 def test_an_option_named_like_a_format_of_another_command(run):
-    told = "perceiver: no option --{}; perceiver inspect -h shows what it takes\n"
+    told = "perceiver: no such option: --{}; see perceiver inspect --help\n"
     assert run("inspect", "a.jpg", "--csv").stderr == told.format("csv")
     assert run("inspect", "a.jpg", "--json").stderr == (
-        "perceiver: no option --json; did you mean --format json?\n"
+        "perceiver: no such option: --json; did you mean --format json?\n"
     )
 
 
 def test_a_missing_argument_and_one_too_many(run):
-    assert run("train").stderr == (
-        "perceiver: DIR is missing; perceiver train -h shows what it takes\n"
-    )
+    assert run("train").stderr == "perceiver: DIR is missing; see perceiver train --help\n"
     assert run("explain", "a", "b", "-o", "c.png").stderr == (
-        "perceiver: one word too many: b; perceiver explain -h shows what it takes\n"
+        "perceiver: unexpected argument: b; see perceiver explain --help\n"
     )
 
 

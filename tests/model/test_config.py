@@ -31,7 +31,7 @@ def test_a_missing_setting_is_named():
         ({"share_cross": "some"}, "share_cross must be none or all or but_first, not 'some'"),
         ({"share_latent": True}, "share_latent must be none or all or but_first, not True"),
         ({"streams": {}}, "streams must name one stream at least"),
-        ({"streams": {"a": "b"}}, "streams must be a whole number, not 'b'"),
+        ({"streams": {"a": "b"}}, "streams must be an integer, not 'b'"),
         ({"width": 30}, r"self_heads \(4\) must divide width \(30\)"),
         ({"cross_heads": 3}, r"cross_heads \(3\) must divide the byte array's channels \(10\)"),
         (
