@@ -130,7 +130,7 @@ def classify(
         from perceiver_cli.inputs.filters import FileFilter, parse_shard
 
     if timeline and windows:
-        raise UsageError("--timeline reads all of a file, --windows a part: choose one")
+        raise UsageError("--timeline and --windows cannot be combined")
     selection = Selection(
         paths or [],
         files_from,
@@ -212,5 +212,5 @@ def _class_names(options: list[str], model: str | None) -> list[str]:
 
     names = split_classes(options, registry.find(model) if model else default_weights())
     if not names:
-        raise UsageError("--classes names no class")
+        raise UsageError("--classes does not name any class")
     return names

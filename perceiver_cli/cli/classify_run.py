@@ -95,7 +95,7 @@ class ClassifyRun:
         self.many = len(first) > 1 or not selection.countable
         if self.many and destination.is_of_one_file:
             raise UsageError(
-                f"{destination.format} holds the events of one sound or film: name one file"
+                f"--format {destination.format} supports a single sound or video; give one file"
             )
         self.inputs: Iterator[Input] = chain(first, inputs)
         self.selection = selection
@@ -182,9 +182,9 @@ class ClassifyRun:
         except KeyboardInterrupt:
             if self.many and not self.quiet:
                 print_message(
-                    "the same call again does what is left"
+                    "run the same command again to continue"
                     if self.journal
-                    else "with --resume JOURNAL.jsonl, the same call again does only what is left"
+                    else "with --resume JOURNAL.jsonl, the same command can be continued later"
                 )
             raise
 

@@ -52,7 +52,7 @@ def classify_on_cluster(
         UsageError: The call is wrong, or the cluster or the folder cannot be used.
     """
     if selection.reads_stdin:
-        raise UsageError("--ray is for files: standard input cannot be read elsewhere")
+        raise UsageError("--ray does not support standard input, which other machines cannot read")
     from perceiver_cli.distributed.run import run
     from perceiver_cli.report.parts.folder import PartFolder
     from perceiver_cli.report.parts.store import store_at

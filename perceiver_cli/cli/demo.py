@@ -28,7 +28,7 @@ def demo() -> None:
 
     paths = sorted(p for p in SAMPLES.iterdir() if _is_sample(p)) if SAMPLES.is_dir() else []
     if not paths:
-        print_message(f"{SAMPLES}: no samples are there")
+        print_message(f"{SAMPLES}: no samples found")
         raise typer.Exit(INPUT_FAILED)
     failed = False
     set_up()

@@ -68,7 +68,7 @@ class Destination:
 
     @property
     def is_of_one_file(self) -> bool:
-        """Whether the format holds the events of one sound or film."""
+        """Whether the format supports only the events of a single sound or video."""
         return self.format in OF_ONE_FILE
 
     def open_journal(
@@ -133,18 +133,19 @@ def pick_destination(options: OutputOptions, selection: Selection) -> Destinatio
         format = Format.jsonl
         if options.report or options.explain:
             raise UsageError(
-                "--report and --explain are of one run; perceiver report makes a page of a journal"
+                "--resume cannot be combined with --report or --explain; "
+                "to make a page of a journal, use perceiver report"
             )
     format = format or Format.table
     if format is Format.parquet:
         check_folder(output, "--format parquet")
         if options.report or options.explain:
-            raise UsageError("--report and --explain are of one run, which parquet continues")
+            raise UsageError("--format parquet cannot be combined with --report or --explain")
     check_different(output, "-o", options.report, "--report")
     for path in (output, options.report):
         check_replaces_no_input_of(path, selection)
     if options.show and (format is not Format.table or output):
-        raise UsageError("--show goes below tables on standard output")
+        raise UsageError("--show requires a table on standard output")
     return Destination(format, output, options.resume)
 
 
@@ -162,20 +163,24 @@ def pick_cluster_destination(
         UsageError: Options contradict each other, the format is unknown, or -o names no folder.
     """
     if options.resume or options.explains or fail_fast:
-        raise UsageError("--ray goes without --resume, --report, --explain, --show and --fail-fast")
+        raise UsageError(
+            "--ray cannot be combined with --resume, --report, --explain, --show or --fail-fast"
+        )
     named = options.format
     if not (named or options.as_json or options.as_jsonl):
         named = Format.parquet
     output = None if options.output is None else Path(options.output)
     format = pick_format(named, options.as_json, options.as_jsonl, output, options.timeline)
     if format not in (Format.parquet, Format.jsonl):
-        raise UsageError("--ray writes parquet or jsonl")
+        raise UsageError("--ray supports only the formats parquet and jsonl")
     check_folder(output, "--ray")
     return ClusterDestination(address, Format(format), options.output or "")
 
 
 def _check_resumable(format: str | None, output: Path | None, selection: Selection) -> None:
     if output or format not in (None, Format.jsonl):
-        raise UsageError("--resume names the output, and its format is jsonl")
+        raise UsageError(
+            "--resume names the output file and cannot be combined with -o or a format"
+        )
     if selection.reads_stdin:
-        raise UsageError("--resume is for files: standard input cannot be read again")
+        raise UsageError("--resume does not support standard input, which cannot be read again")

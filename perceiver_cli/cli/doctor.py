@@ -31,7 +31,7 @@ def doctor() -> None:
     problems = [check.problem for check in checks if check.problem]
     whole = [check.name for check in checks if not check.problem]
     if not checks:
-        problems.append(f"{bundled_folder()}: no weights are there")
+        problems.append(f"{bundled_folder()}: no weights found")
 
     sections = {
         "Versions": environment.versions(),

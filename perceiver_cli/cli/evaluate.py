@@ -120,11 +120,11 @@ def evaluate(
     from perceiver_cli.errors import UsageError
 
     if model and modality:
-        raise UsageError("say which weights to evaluate by --model or by --modality, not by both")
+        raise UsageError("--model and --modality cannot be combined")
     if not model and not modality:
-        raise UsageError("say which weights to evaluate: --model or --modality")
+        raise UsageError("--model or --modality is required")
     if faithfulness and (robustness or unknown):
-        raise UsageError("--faithfulness is measured by itself, without --robustness and --unknown")
+        raise UsageError("--faithfulness cannot be combined with --robustness or --unknown")
     for each in unknown or ():
         if not each.is_dir():
             raise UsageError(f"--unknown {each}: no such folder")
@@ -141,7 +141,7 @@ def evaluate(
 
     if record and (model is None or model in registry.known()):
         raise UsageError(
-            "--record writes into the checkpoint: name its file, --model FILE.safetensors"
+            "--record writes into the checkpoint and requires --model FILE.safetensors"
         )
     path = registry.find(model) if model else registry.default_for(modality or "")
     labelled = read_folder(folder, split)

@@ -58,7 +58,8 @@ def explain(
 
     ending = output.suffix.lower()
     if ending not in drawings.ENDINGS:
-        raise UsageError(f"{output}: name a file that ends in {', '.join(drawings.ENDINGS)}")
+        endings = ", ".join(drawings.ENDINGS)
+        raise UsageError(f"{output}: unknown file extension; use one of {endings}")
     drawings.check_drawing()
 
     from perceiver_cli.cli.one_input import naming, one_source

@@ -34,7 +34,7 @@ def pick_format(
     if named is not None:
         asked.insert(0, named)
     if len(set(asked)) > 1:
-        raise UsageError(f"one format, please, not {' and '.join(asked)}")
+        raise UsageError(f"choose one format: {' or '.join(asked)}")
     if asked:
         return _format(asked[0])
     if output is None or not is_file(output):
@@ -46,7 +46,9 @@ def pick_format(
         return Format.audacity
     if format is None:
         endings = ", ".join(ENDINGS)
-        raise UsageError(f"{output}: end it in one of {endings}, or say --format")
+        raise UsageError(
+            f"{output}: unknown file extension; use one of {endings}, or give --format"
+        )
     return format
 
 
@@ -55,7 +57,7 @@ def _format(name: str) -> Format | str:
         return Format(name)
     if "%" not in name:
         known = ", ".join(Format)
-        raise UsageError(f"no format {name}: use {known}, or a template such as '%p: %l %s'")
+        raise UsageError(f"no such format: {name}; use {known}, or a template such as '%p: %l %s'")
     from perceiver_cli.report.template import check_template
 
     try:

@@ -39,7 +39,7 @@ def list_weights(format: PlainFormatOption = Format.table) -> None:
 
     records = [record_of(describe_checkpoint(path)) for path in registry.known().values()]
     if not records:
-        raise CheckpointError(f"{registry.bundled_folder()}: no weights are there")
+        raise CheckpointError(f"{registry.bundled_folder()}: no weights found")
     if format is Format.json:
         _print_json(records)
         return
@@ -203,16 +203,16 @@ def choose_default(
         _print_defaults(registry.defaults())
         return
     if name is None:
-        raise UsageError(f"NAME is missing: the weights that are to serve {modality}")
+        raise UsageError(f"NAME is missing: the weights to use for {modality}")
     path = registry.find(name)
     if registry.known().get(name) != path:
-        raise UsageError(f"{name}: defaults go by name, not by file")
+        raise UsageError(f"{name}: a default must be a name, not a file")
     reads = read_header(path).recipe["modality"]
     if serving(modality) != reads:
         wanted = MODALITIES[modality].several
         raise UsageError(f"{name} reads {MODALITIES[reads].several}, not {wanted}")
     if broken := home.choose_default(modality, name):
-        print_message(f"{broken} was broken and is written anew: choices made before are lost")
+        print_message(f"{broken} was damaged and has been replaced: earlier choices are lost")
 
 
 def _print_defaults(names: dict[str, str]) -> None:

@@ -55,14 +55,14 @@ def modality_option(help: str, panel: str) -> Any:
 def check_checkpoint_name(path: Path) -> Path:
     """The path of a checkpoint to write: its ending is as others have it, its folder exists."""
     if path.suffix != ".safetensors":
-        raise UsageError(f"{path}: the name of a checkpoint ends in .safetensors")
+        raise UsageError(f"{path}: the file extension of a checkpoint must be .safetensors")
     check_writable(path)
     return path
 
 
 def _parse_plain(name: str) -> Format:
     if name not in PLAIN:
-        raise UsageError(f"--format {name}: this command writes table or json")
+        raise UsageError(f"--format {name}: this command supports table and json")
     return Format(name)
 
 

@@ -30,7 +30,7 @@ def check_replaces_no_input(output: Path | None, inputs: Iterable[str]) -> None:
 def check_different(one: Path | None, its_option: str, other: Path | None, option: str) -> None:
     """Raises UsageError if two options name the same file."""
     if one and other and one.resolve() == other.resolve():
-        raise UsageError(f"{its_option} and {option} are both {one}: name two files")
+        raise UsageError(f"{its_option} and {option} name the same file: {one}")
 
 
 def is_stdout(path: Path) -> bool:
@@ -70,7 +70,7 @@ def check_folder(output: Path | None, option: str) -> Path:
         UsageError: -o is missing, or names a file.
     """
     if output is None or str(output) == "-" or output.is_file():
-        raise UsageError(f"{option} writes a folder: -o DIR")
+        raise UsageError(f"{option} requires an output folder: -o DIR")
     return output
 
 

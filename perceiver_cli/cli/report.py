@@ -87,7 +87,7 @@ def report(
         check_replaces_no_input(output, [records])
     results = _read(records)
     if not results:
-        raise UsageError(f"{display_path(records)}: no record is in it")
+        raise UsageError(f"{display_path(records)}: contains no records")
     if pictures:
         set_up(threads)
     explainer = _Explainer(model, method, device.value, threads)
@@ -102,7 +102,7 @@ def report(
     page.write()
     if missing:
         print_message(
-            f"{count(missing, 'file')} without a picture: moved, changed, or of other weights"
+            f"{count(missing, 'file')} without a picture: moved, changed, or made with other weights"
         )
     if is_file(output):
         print_message(f"written to {display_path(str(output))}")

@@ -33,7 +33,7 @@ class ReportPage:
         # Checked now, not after an hour of work.
         if is_file(path):
             if path.suffix.lower() not in _ENDINGS:
-                raise UsageError(f"{path}: end it in one of {', '.join(_ENDINGS)}")
+                raise UsageError(f"{path}: the file extension must be {' or '.join(_ENDINGS)}")
             check_writable(path)
         self.path = path
         self._cards: StoredCards | None = None

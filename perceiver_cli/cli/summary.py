@@ -27,10 +27,10 @@ def print_passed_over(counts: RunCounts, kind: str) -> None:
     message = f"passed over {count(counts.passed_over, 'file')} that {verb} not {kind}"
     hints = []
     if counts.archives:  # none with --archives: their members are read
-        hints.append(f"{count(counts.archives, 'archive')}: --archives reads them")
+        hints.append(f"{count(counts.archives, 'archive')}; use --archives to include them")
     if counts.nested_archives:
         nested = f"{count(counts.nested_archives, 'archive')} in archives"
-        hints.append(f"{nested}: unpack the outer ones")
+        hints.append(f"{nested}; unpack the outer ones first")
     print_message(message + (f" ({'; '.join(hints)})" if hints else ""))
 
 
@@ -45,7 +45,7 @@ def print_done_before(counts: RunCounts) -> None:
 
 
 def print_empty_folders(selection: Selection, counts: RunCounts) -> None:
-    """Prints which folders of the call hold no file that is taken, or only folders.
+    """Prints which folders named by the call contain no files to classify, or only folders.
 
     Args:
         selection: The inputs of the call.
@@ -54,13 +54,13 @@ def print_empty_folders(selection: Selection, counts: RunCounts) -> None:
     for folder in selection.named_folders():
         is_empty = selection.takes_nothing_of(folder)
         if (is_empty or counts.nothing_found) and selection.leaves_folders_in(folder):
-            print_message(f"{display_path(folder)} holds folders: -r enters them")
+            print_message(f"{display_path(folder)} contains only folders; use -r to include them")
         elif is_empty:
-            print_message(f"{display_path(folder)}: no file to classify is in it")
+            print_message(f"{display_path(folder)} contains no files to classify")
 
 
 def print_classified(counts: RunCounts, seconds: float) -> None:
-    """Prints how many inputs were classified in a run of so many seconds."""
+    """Prints how many inputs were classified, and the run time in seconds."""
     parts = [f"{counts.unsure:,} unsure"] if counts.unsure else []
     if counts.without_signal:
         parts.append(f"{counts.without_signal:,} without a signal")

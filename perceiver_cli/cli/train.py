@@ -109,13 +109,13 @@ def train(
         _refit(refitting)
         return
     if labels:
-        raise UsageError("--labels goes with --refit-familiar; a training reads DIR/labels.tsv")
+        raise UsageError("--labels requires --refit-familiar; training reads DIR/labels.tsv")
     if modality is None:
-        raise UsageError("say what is learned: --modality (-m)")
+        raise UsageError("--modality (-m) is required")
     if minutes is None and steps is None:
-        raise UsageError("say how long to train: --minutes or --steps")
+        raise UsageError("--minutes or --steps is required")
     if precision is Precision.int8:
-        raise UsageError("--precision int8 has no gradients: train with float32 or bfloat16")
+        raise UsageError("--precision int8 does not support training; use float32 or bfloat16")
 
     from perceiver_cli.cli.command_line import own_command
     from perceiver_cli.cli.output import check_replaces_no_input
@@ -167,7 +167,7 @@ def train(
         with TrainingDisplay() as display:
             header = train_folder(options, display)
     except KeyboardInterrupt:
-        print_message("the same call again goes on from here")
+        print_message("run the same command again to continue from here")
         raise
     _print_measured(header)
     if not header.card.get("measured"):

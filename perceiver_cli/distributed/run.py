@@ -184,5 +184,5 @@ def _execute(
         cause = getattr(error, "cause", None) or error
         said = [*str(cause).strip().splitlines(), type(cause).__name__][0]
         raise UsageError(
-            f"the cluster gave up ({said[:200]}); the same call again does what is left"
+            f"the cluster gave up ({said[:200]}); run the same command again to continue"
         ) from None

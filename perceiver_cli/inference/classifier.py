@@ -12,7 +12,7 @@ from perceiver_cli.checkpoints.format import Header
 from perceiver_cli.choices import MOST_THREADS, SURE
 from perceiver_cli.device import pick_device
 from perceiver_cli.errors import UsageError
-from perceiver_cli.inference.arguments import check_number, check_integer
+from perceiver_cli.inference.arguments import check_integer, check_number
 from perceiver_cli.inference.chosen_classes import check_classes
 from perceiver_cli.inference.decoding.decoders import (
     FETCHED_AT_ONCE,

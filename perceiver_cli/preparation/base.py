@@ -85,7 +85,7 @@ class ReadOptions:
 
     def __post_init__(self) -> None:
         if self.timeline and self.windows:
-            raise UsageError("timeline reads all of a file, windows a part: choose one")
+            raise UsageError("timeline and windows cannot be combined")
 
     def coverage(self, window_s: float, whole_s: float, part: WindowRange | None) -> Coverage:
         """What a loader has to read.

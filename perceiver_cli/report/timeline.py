@@ -33,13 +33,13 @@ class TimelineWriter:
     def write(self, result: Result) -> None:
         """The events. Raises UsageError for a second file, or one without time."""
         if self._written:
-            raise UsageError(f"{self._format} is of one sound or film: name one file")
+            raise UsageError(f"{self._format} supports a single sound or video; give one file")
         self._written = True
         if result.ok:
             if "duration_s" not in result.input:
                 noun = MODALITIES[result.modality].noun
                 raise UsageError(
-                    f"{self._format} holds the events of a sound or film; "
+                    f"{self._format} supports only sounds and videos; "
                     f"{display_path(result.path)} is a {noun}"
                 )
             self.stream.write(self._lines(result))

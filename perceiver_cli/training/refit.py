@@ -94,7 +94,7 @@ def _adapter(options: RefitOptions, header: Header) -> Adapter:
     changes, of_model = by_group(options.settings)
     if of_model:
         name = f"model.{next(iter(of_model))}"
-        raise UsageError(f"--refit-familiar leaves the model as it is: {name} cannot be set")
+        raise UsageError(f"--refit-familiar does not change the model: {name} cannot be set")
     try:
         adapter = build_adapter(header.recipe)
     except ValueError as error:
@@ -104,7 +104,7 @@ def _adapter(options: RefitOptions, header: Header) -> Adapter:
     except ValueError as error:
         raise UsageError(str(error)) from None
     if other.streams != adapter.streams:
-        raise UsageError("--refit-familiar leaves the model as it is: it reads other channels")
+        raise UsageError("the settings cannot be applied: the model expects different channels")
     return other
 
 

@@ -130,7 +130,7 @@ def train(options: TrainingOptions, listener: Listener) -> Header:
     """
     train_files, held_files = training_files(options.folder, options.hold_out, options.groups)
     if options.teacher and options.modality == "pointcloud":
-        raise UsageError("shapes cannot have a teacher")
+        raise UsageError("--teacher does not support 3D shapes")
     teacher = read_teacher(options.teacher, train_files) if options.teacher else None
     initial = load_checkpoint(options.init_from) if options.init_from else None
     adapter, config = _build(options, initial, len(train_files.labels))

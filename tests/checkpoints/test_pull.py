@@ -97,7 +97,7 @@ def test_a_default_is_chosen_and_kept(run, bundle, hub, media):
     assert dict(lines[1:]) == registry.bundled_defaults() | {"image": NAME}
     outcome = run("models", "default", "image")
     assert outcome.exit_code == 2
-    assert outcome.stderr == "perceiver: NAME is missing: the weights that are to serve image\n"
+    assert outcome.stderr == "perceiver: NAME is missing: the weights to use for image\n"
     result = json.loads(run("classify", media["image"], "--format", "jsonl").stdout)
     assert result["model"] == NAME
     listed = json.loads(run("models", "list", "--format", "json").stdout)

@@ -233,7 +233,7 @@ def test_a_report_of_files_that_are_gone(run, bundle, media, tmp_path):
     outcome = run("report", records, "-o", page)
     assert outcome.exit_code == 0
     assert outcome.stderr == (
-        "perceiver: 2 files without a picture: moved, changed, or of other weights\n"
+        "perceiver: 2 files without a picture: moved, changed, or made with other weights\n"
         f"perceiver: written to {page}\n"
     )
     text = page.read_text(encoding="utf-8")
@@ -279,7 +279,7 @@ def test_a_report_of_no_record(run, tmp_path, text):
     (path := tmp_path / "none.jsonl").write_text(text)
     outcome = run("report", path, "-o", tmp_path / "page.html")
     assert outcome.exit_code == 2
-    assert outcome.stderr == f"perceiver: {path}: no record is in it\n"
+    assert outcome.stderr == f"perceiver: {path}: contains no records\n"
     assert not (tmp_path / "page.html").exists()
 
 

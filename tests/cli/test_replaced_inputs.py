@@ -67,7 +67,7 @@ def test_a_page_has_the_ending_of_one(run, bundle, folder):
     shutil.copy(folder / "a.jpg", folder / "b.jpg")
     outcome = run("classify", "holiday/a.jpg", "--report", "holiday/b.jpg")
     assert outcome.exit_code == 2
-    assert outcome.stderr == "perceiver: holiday/b.jpg: end it in one of .html, .htm\n"
+    assert outcome.stderr == "perceiver: holiday/b.jpg: the file extension must be .html or .htm\n"
     assert (folder / "a.jpg").read_bytes() == (folder / "b.jpg").read_bytes()
 
 
@@ -76,7 +76,7 @@ def test_a_file_has_one_output(run, bundle, folder):
         call = ("classify", "holiday/a.jpg", "--json", "--report", "x.html", "-o", other)
         outcome = run(*call)
         assert outcome.exit_code == 2
-        assert outcome.stderr == f"perceiver: -o and --report are both {other}: name two files\n"
+        assert outcome.stderr == f"perceiver: -o and --report name the same file: {other}\n"
     assert not Path("x.html").exists()
 
 

@@ -146,7 +146,7 @@ def test_an_interrupt_ends_after_the_batch_and_the_next_call_goes_on(model, many
     wait_for_bytes(process, 1)
     process.send_signal(signal.SIGINT)
     assert process.stderr.read().endswith(
-        b"perceiver: the same call again does what is left\nperceiver: interrupted\n"
+        b"perceiver: run the same command again to continue\nperceiver: interrupted\n"
     )
     assert process.wait() == 130
     done = [r["path"] for r in records()]

@@ -181,7 +181,7 @@ def test_audacity_labels_are_read_back(run, eager, long_sound, tmp_path):
 def test_subtitles_are_of_one_file(run, bundle, media, tmp_path):
     outcome = run("classify", media["audio"], media["av"], "-o", tmp_path / "out.srt")
     assert outcome.exit_code == 2
-    assert "one sound or film" in outcome.stderr
+    assert "supports a single sound or video; give one file" in outcome.stderr
     assert not (tmp_path / "out.srt").exists()
 
 
@@ -206,7 +206,7 @@ def test_what_has_no_time_has_no_subtitles(run, bundle, media, tmp_path, ending,
     outcome = run("classify", media[modality], "-o", out)
     assert outcome.exit_code == 2
     assert outcome.stderr == (
-        f"perceiver: {ending} holds the events of a sound or film; {media[modality]} is a {noun}\n"
+        f"perceiver: {ending} supports only sounds and videos; {media[modality]} is a {noun}\n"
     )
     assert not list(tmp_path.iterdir())
 

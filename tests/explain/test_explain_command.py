@@ -149,7 +149,7 @@ def test_without_matplotlib_it_says_what_to_install(run, bundle, media, tmp_path
     [
         ("image", "seen.mp4", "the explanation of a picture cannot be written as .mp4: use .png"),
         ("audio", "seen.ply", "the explanation of a sound cannot be written as .ply: use .png"),
-        ("image", "seen.txt", "name a file that ends in .png"),
+        ("image", "seen.txt", "unknown file extension; use one of .png"),
     ],
 )
 def test_endings_that_do_not_fit(run, bundle, media, tmp_path, modality, name, told):

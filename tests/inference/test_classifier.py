@@ -443,5 +443,5 @@ def test_windows_and_events_are_of_the_classes_asked_for(weights, tmp_path):
 
 
 def test_a_file_is_read_whole_or_in_so_many_windows(bundle):
-    with pytest.raises(UsageError, match="choose one"):
+    with pytest.raises(UsageError, match="cannot be combined"):
         Classifier(timeline=True, windows=3)

@@ -327,7 +327,7 @@ def test_an_empty_archive_is_no_failure(run, bundle, tmp_path, name, make):
         outcome = run("classify", *arguments)
         assert outcome.exit_code == 0
         assert "perceiver: nothing to classify\n" in outcome.stderr
-    hint = "passed over 1 file that is not media (1 archive: --archives reads them)"
+    hint = "passed over 1 file that is not media (1 archive; use --archives to include them)"
     assert hint in run("classify", tmp_path).stderr
 
 
@@ -350,7 +350,8 @@ def test_archives_in_archives_are_told(run, bundle, media, tmp_path):
     outer = make_tar(tmp_path / "outer.tar", content)
     outcome = run("classify", outer)
     assert outcome.exit_code == 0
-    told = "passed over 2 files that are not media (1 archive in archives: unpack the outer ones)"
+    hint = "1 archive in archives; unpack the outer ones first"
+    told = f"passed over 2 files that are not media ({hint})"
     assert told in outcome.stderr
 
 
@@ -375,7 +376,7 @@ def test_a_folder_tells_of_the_archives_that_it_passes_over(run, bundle, media, 
     (folder / "notes.txt").write_text("words\n")
     make_tar(folder / "a.tgz", {"photo.jpg": media["image"].read_bytes()}, "w:gz")
     outcome = run("classify", folder, "--format", "labels")
-    assert "passed over 2 files that are not media (1 archive: --archives reads them)" in (
+    assert "passed over 2 files that are not media (1 archive; use --archives to include them)" in (
         outcome.stderr
     )
     outcome = run("classify", folder, "--archives", "--format", "labels")
