@@ -102,7 +102,7 @@ def report(
     page.write()
     if missing:
         print_message(
-            f"{count(missing, 'file')} without a picture: moved, changed, or made with other weights"
+            f"{count(missing, 'file')} without a picture: moved, changed, or from other weights"
         )
     if is_file(output):
         print_message(f"written to {display_path(str(output))}")

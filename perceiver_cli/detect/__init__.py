@@ -132,7 +132,7 @@ def _detect_tagged(source: Source, stream: BinaryIO) -> Detection:
     stream.seek(0)
     behind = skip_id3(stream)
     if not behind:
-        raise InputError("corrupt", "cut off: an ID3 tag with no sound behind it")
+        raise InputError("corrupt", "cut off: an ID3 tag without any sound after it")
     signature = find_signature(behind)
     if signature and signature.family is Family.SOUND:
         return Detection("audio", signature.format, f"ID3 tag, then a {signature.label}")
@@ -144,7 +144,7 @@ def _detect_by_name(source: Source, stream: BinaryIO, head: bytes, stl: str | No
     suffix = source.suffix
     if suffix == "stl" and stl:
         if stl == "short":
-            raise InputError("corrupt", "cut off: fewer triangles than the STL header promises")
+            raise InputError("corrupt", "cut off: fewer triangles than the STL header states")
         return Detection("pointcloud", "stl", "binary STL by its name")
     format = _BY_NAME.get(suffix)
     if format in DEMUXERS:

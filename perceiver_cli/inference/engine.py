@@ -149,9 +149,7 @@ class Engine:
                 raise
             if len(windows) == 1:
                 hint = "" if self.device.type == "cpu" else ": try --device cpu"
-                raise UsageError(
-                    f"an input takes more memory than {self.device} has left{hint}"
-                ) from None
+                raise UsageError(f"out of memory on {self.device}{hint}") from None
         return None
 
     @torch.inference_mode()

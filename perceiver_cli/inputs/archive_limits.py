@@ -38,7 +38,7 @@ def as_input_error(error: Exception) -> InputError:
     if isinstance(error, RuntimeError) and "encrypted" in str(error):
         return InputError("unsupported", "is encrypted in its archive", detail)
     if isinstance(error, NotImplementedError):
-        return InputError("unsupported", "is compressed in a way that is not read here", detail)
+        return InputError("unsupported", "uses an unsupported compression", detail)
     return InputError("corrupt", "the archive is cut off or damaged", detail)
 
 
@@ -57,7 +57,7 @@ class UnpackedBudget:
         self.left -= count
         if self.left < 0:
             raise InputError(
-                "too_large", f"unpacks to more than {_RATIO} times its size: the rest is not read"
+                "too_large", f"unpacks to more than {_RATIO} times its size; the rest is not read"
             )
 
 

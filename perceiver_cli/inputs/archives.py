@@ -110,7 +110,11 @@ class MemberSource(Source):
         for source in _read(self.archive, self.kind, lambda name: name == self.member):
             found = source._found() if isinstance(source, _LinkedMember) else source
             return replace(found, path=self.path, modality=self.modality)
-        problem = f"the archive has no member {self.member}" if self.member else "names no member"
+        problem = (
+            f"the archive has no member {self.member}"
+            if self.member
+            else "the name of the member is missing"
+        )
         raise InputError("unreadable", problem)
 
 
@@ -150,7 +154,7 @@ class _LinkedMember(MemberSource):
         for _ in range(_MOST_LINKS):
             source = next(_read(self.archive, self.kind, _name_or_folder(target)), None)
             if source is None:
-                problem = f"is a link to {target}, which the archive does not hold"
+                problem = f"is a link to {target}, which is not in the archive"
                 raise InputError("unreadable", problem)
             if isinstance(source, MemberSource) and posixpath.normpath(source.member) != target:
                 raise NotMediaError("unsupported", f"is a link to the folder {target}")

@@ -38,13 +38,15 @@ def filesystem(url: str) -> tuple[Any, str]:
 
     scheme = scheme_of(url)
     if scheme in ("tar", "zip") and "::" not in url:
-        raise InputError("unsupported", f"a member's name is {scheme}://MEMBER::ARCHIVE")
+        raise InputError(
+            "unsupported", f"name a member of an archive as {scheme}://MEMBER::ARCHIVE"
+        )
     try:
         if scheme in _REFUSED or "::" in url.partition("://")[2]:
             raise ValueError
         kind: Any = fsspec.get_filesystem_class(scheme)
     except ValueError:
-        raise InputError("unsupported", f"there is no file system for {scheme}://") from None
+        raise InputError("unsupported", f"unsupported URL scheme {scheme}://") from None
     except ImportError:
         package = _PACKAGES.get(scheme)
         way = f" (pip install {package})" if package else ""

@@ -64,7 +64,7 @@ def parse_shard(text: str) -> tuple[int, int]:
     match = re.fullmatch(r"(\d+)/(\d+)", text)
     index, count = map(int, match.groups()) if match else (0, 0)
     if not 1 <= index <= count:
-        raise UsageError(f"--shard {text}: write it as 1/4, the first of four")
+        raise UsageError(f"--shard must be I/N, such as 1/4 for the first of four (got {text})")
     return index, count
 
 

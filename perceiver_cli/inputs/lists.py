@@ -37,7 +37,9 @@ def read_list(files_from: str, null: bool) -> Iterator[str]:
 def _names(stream: BinaryIO, separator: bytes) -> Iterator[str]:
     for record in _split(stream, separator):
         if b"\0" in record:
-            raise UsageError("--files-from: the list has NUL bytes: -0 takes them as separators")
+            raise UsageError(
+                "--files-from: the list contains NUL bytes; use -0 if they separate the names"
+            )
         name = record.rstrip(b"\r\n") if separator == b"\n" else record
         if name:
             yield os.fsdecode(name)

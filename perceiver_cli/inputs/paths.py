@@ -75,14 +75,14 @@ def find_inputs(
     if not paths and files_from is None:
         raise UsageError("name a file, a folder, or - for standard input")
     if null and files_from is None:
-        raise UsageError("-0 says how a list is separated: it needs --files-from")
+        raise UsageError("-0 requires --files-from")
     if [*paths, files_from].count(STDIN) > 1:
-        raise UsageError("standard input can be read only once: '-' is there twice")
+        raise UsageError("standard input can be read only once, but '-' is given twice")
     if files_from is not None and files_from != STDIN:
         if not os.path.exists(files_from):
             raise UsageError(f"--files-from {files_from}: no such file")
         if os.path.isdir(files_from):
-            raise UsageError(f"--files-from {files_from}: a folder; it takes a list of names")
+            raise UsageError(f"--files-from {files_from}: is a folder, not a list of names")
     file_filter = file_filter or FileFilter()
     inputs = _find(paths, files_from, null, file_filter)
     if not open_archives:

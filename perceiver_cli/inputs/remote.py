@@ -82,7 +82,7 @@ class RemoteSource(Source):
             fs, path = filesystem(self.path)
             info = retrying(lambda: fs.info(path))
             if info.get("type") == "directory":
-                raise InputError("unreadable", "is a folder, not a file: end its name in /")
+                raise InputError("unreadable", "is a folder, not a file; end its name with /")
             return replace(self, size=info.get("size"), version=version_in(info))
 
     def changed(self) -> bool:
@@ -163,7 +163,7 @@ class Blocks:
             fs, path = filesystem(self.url)
             content = retrying(lambda: fs.cat_file(path, start=start, end=end))
         if len(content) == self.size != end - start:
-            message = "the server sends no parts of files, which are needed of files over 32 MiB"
+            message = "the server does not support range requests, which files over 32 MiB need"
             raise InputError("unreadable", message)
         if len(content) != end - start:
             raise InputError("unreadable", CHANGED)

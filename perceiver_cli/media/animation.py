@@ -71,7 +71,9 @@ def load_animation(source: Source, format: str, spec: VideoSpec) -> Video:
             if index in needed
         }
     if not needed <= pictures.keys():
-        raise InputError("corrupt", "the animation is damaged: its frames cannot be decoded twice")
+        raise InputError(
+            "corrupt", "the animation is damaged: its frames could not be decoded again"
+        )
     windows = tuple(
         _window([pictures[int(i)] for i in indices], begins[indices], start)
         for start, indices in plans
@@ -118,7 +120,7 @@ def _notes(picture: Image.Image, found: int) -> tuple[str, ...]:
     if found >= stated:
         return ()
     if found == MAX_FRAMES:
-        return (f"of {stated:,} frames the first are read: {limit_text('MAX_FRAMES')}",)
+        return (f"only the first of {stated:,} frames are read: {limit_text('MAX_FRAMES')}",)
     return (f"the animation is cut off or damaged: {found:,} of {stated:,} frames can be decoded",)
 
 

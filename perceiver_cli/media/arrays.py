@@ -58,7 +58,7 @@ def choose_array(source: Source, format: str) -> tuple[Meaning, ArrayHeader]:
     """
     headers = _headers(source, format)
     if not headers:
-        raise InputError("empty", "the archive holds no arrays")
+        raise InputError("empty", "the archive contains no arrays")
     if len(headers) == 1:
         return _meaning(source, format, headers[0]), headers[0]
     fitting = []
@@ -73,7 +73,7 @@ def choose_array(source: Source, format: str) -> tuple[Meaning, ArrayHeader]:
         return fitting[0]
     names = ", ".join(header.name for header in headers[:6])
     problem = "none is a picture or points" if not fitting else "more than one could be meant"
-    raise InputError("unsupported", f"holds several arrays ({names}) and {problem}")
+    raise InputError("unsupported", f"contains several arrays ({names}) and {problem}")
 
 
 def read_array(source: Source, format: str, header: ArrayHeader) -> npt.NDArray[Any]:
@@ -134,7 +134,7 @@ def _meaning(source: Source, format: str, header: ArrayHeader) -> Meaning:
     """The modality of an array. Raises InputError "unsupported" or "empty"."""
     shape, kind = header.shape, header.dtype.kind
     if header.dtype.hasobject:
-        raise InputError("unsupported", "holds Python objects (pickle), which are never loaded")
+        raise InputError("unsupported", "contains Python objects (pickle), which are never loaded")
     if any(length < 0 for length in shape):
         raise InputError("corrupt", f"the NumPy header is damaged: a shape of {list(shape)}")
     if 0 in shape:

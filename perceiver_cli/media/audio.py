@@ -100,7 +100,7 @@ def resample(samples: Mono, rate: int, to: int) -> Mono:
     """
     if rate == to or not len(samples):
         return np.ascontiguousarray(samples, dtype=np.float32)
-    with wrap_errors("corrupt", f"a sound of {rate} samples a second cannot be turned to {to}"):
+    with wrap_errors("corrupt", f"a sound of {rate} samples a second cannot be resampled to {to}"):
         return _resample_with_av(samples, rate, to)
 
 
@@ -142,11 +142,11 @@ def _load(
     if not windows:
         raise InputError("corrupt", "none of the sound can be decoded")
     if heard.peak is None:
-        raise InputError("corrupt", "no sample of the sound is a finite number")
+        raise InputError("corrupt", "the sound has no finite samples")
     scale = full_scale(heard.peak)
     notes += scale_note(heard.peak)
     if heard.gaps:
-        notes += ("some samples are not finite numbers: they are read as silence",)
+        notes += ("samples that are not finite are read as silence",)
     if len(windows) < len(chosen.starts):
         missing = f"{len(chosen.starts) - len(windows)} of {len(chosen.starts)} windows"
         notes += (f"the sound is cut off or damaged: {missing} cannot be decoded",)

@@ -66,7 +66,7 @@ DEMUXERS = {
 
 # FFmpeg reports more streams than this as a lack of memory.
 _MOST_STREAMS = 1000
-_NO_ROOM = f"needs too much memory, or holds more than {_MOST_STREAMS:,} streams"
+_NO_ROOM = f"needs too much memory, or contains more than {_MOST_STREAMS:,} streams"
 
 
 @contextmanager

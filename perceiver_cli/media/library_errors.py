@@ -30,7 +30,7 @@ _READ_ERRORS = frozenset(
 )
 
 # For exceptions that no loader expected.
-UNREADABLE_CONTENT = "its content makes no sense to the decoder"
+UNREADABLE_CONTENT = "the decoder cannot interpret its content"
 
 _PYPI_NAMES = {"PIL": "pillow", "pillow_heif": "pillow-heif"}
 
@@ -82,7 +82,7 @@ def to_input_error(error: Exception, kind: ErrorKind, message: str) -> InputErro
         if path.is_relative_to(_PACKAGE):
             where = f"{path.relative_to(_PACKAGE.parent)}, line {frames[-1].lineno}"
             return InputError(
-                "internal", f"perceiver itself failed on it ({where}); please report this", detail
+                "internal", f"an error inside perceiver ({where}); please report it", detail
             )
     return InputError(kind, message, detail)
 

@@ -57,7 +57,7 @@ def scale_note(peak: float) -> tuple[str, ...]:
         return ()
     reached = f"samples reach {f'{peak:,.1f}' if peak < _LONGEST else f'{peak:.3g}'}"
     if bits := _FULL_SCALES.get(scale):
-        why = f"taken for {bits}-bit whole numbers and divided by {scale:,.0f}"
+        why = f"treated as {bits}-bit integers and divided by {scale:,.0f}"
     else:
         why = "divided by that"
     return (f"{reached} where 1 is full scale: {why}",)

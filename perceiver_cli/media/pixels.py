@@ -192,7 +192,7 @@ class _Scale:
             if finite.size:
                 low, high = min(low, float(finite.min())), max(high, float(finite.max()))
         if low > high:
-            raise InputError("corrupt", "the picture holds no finite number")
+            raise InputError("corrupt", "the picture has no finite values")
         ceilings = (1, 255) if kind == "f" else _DEPTH_CEILINGS
         ceiling = next((each for each in ceilings if high <= each), None)
         if low < 0 or ceiling is None:
@@ -210,7 +210,7 @@ class _Scale:
 def _note_gaps(chunks: Iterable[Array]) -> tuple[str, ...]:
     if all(np.isfinite(chunk).all() for chunk in chunks):
         return ()
-    return ("some pixels are not finite numbers: they are read as the smallest",)
+    return ("pixels that are not finite are read as the smallest value",)
 
 
 def _chunks(flat: Array) -> Iterator[Array]:
@@ -244,7 +244,7 @@ def _plain(strip: Image.Image) -> Image.Image:
     try:
         return strip.convert("RGB")
     except ValueError as error:
-        problem = f"colours in mode {strip.mode} cannot be turned to RGB"
+        problem = f"colours in mode {strip.mode} cannot be converted to RGB"
         raise InputError("unsupported", problem) from error
 
 

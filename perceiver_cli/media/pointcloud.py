@@ -83,7 +83,7 @@ def _load(source: Source, format: str, points: int, rng: np.random.Generator) ->
     shape = _read(source, format)
     vertices, faces = len(shape.vertices), len(shape.faces)
     if not vertices:
-        raise InputError("empty", "the file holds no points")
+        raise InputError("empty", "the file contains no points")
     notes = shape.notes
     kind: Literal["mesh", "cloud"] = "mesh" if faces else "cloud"
     if kind == "mesh":
@@ -112,7 +112,7 @@ def _precision_note(points: Floats, kind: np.dtype[Any]) -> tuple[str, ...]:
     step = float(np.spacing(stored.type(farthest)))
     if farthest < _FAR or np.ptp(points, axis=0).max() >= _FEWEST_STEPS * step:
         return ()
-    return (f"so far from the origin, {stored} has steps of {step:g} only: finer shapes are lost",)
+    return (f"too far from the origin for its precision: {stored} has steps of {step:g} there",)
 
 
 def _stray_note(points: Floats) -> tuple[str, ...]:
@@ -122,8 +122,8 @@ def _stray_note(points: Floats) -> tuple[str, ...]:
     number = int(stray.sum())
     if not number or number > _STRAY * len(points) or not distances[~stray].any():
         return ()
-    lie = "point lies" if number == 1 else "points lie"
-    return (f"{number:,} {lie} so far out that the others span less than a thousandth of it all",)
+    dwarfs = "outlying point dwarfs" if number == 1 else "outlying points dwarf"
+    return (f"{number:,} {dwarfs} the rest of the shape",)
 
 
 def _read(source: Source, format: str) -> Shape:

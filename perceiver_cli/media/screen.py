@@ -109,7 +109,7 @@ def _reduced(
     last = None
     for time, frame in shown:
         if frame is not last:
-            with wrap_errors("unsupported", "the pixels of its frames cannot be turned to RGB"):
+            with wrap_errors("unsupported", "the pixels of its frames cannot be converted to RGB"):
                 picture = [_upright_rgb(frame, aspect, side) for side in sides]
             if last is None:
                 size = (round(frame.width * aspect), frame.height)

@@ -80,9 +80,9 @@ class SndfileReader:
             self.rate, self.channels, frames = file.samplerate, file.channels, file.frames
         check_rate(self.rate, self.channels)
         if frames == 0:
-            raise InputError("empty", "the file holds no sound: 0 samples")
+            raise InputError("empty", "the file contains no sound (0 samples)")
         if not 0 < frames < _LONGEST:
-            raise InputError("corrupt", "the sound does not say how long it is")
+            raise InputError("corrupt", "the sound does not state its length")
         self.duration_s = frames / self.rate
         self.bass = _BASS.get((format, self.channels))
 
@@ -124,7 +124,7 @@ class AvReader:
         self._source, self._format = source, format
         self._extent = _extent(source, format, cut_off)
         if self._extent.duration_s <= 0:
-            raise InputError("empty", "the file holds no sound: 0 samples")
+            raise InputError("empty", "the file contains no sound (0 samples)")
         self.duration_s = self._extent.duration_s
         # Known after the first decoded frame.
         self.rate = self.channels = 0
@@ -217,10 +217,10 @@ def sound_extent(container: InputContainer, format: str, cut_off: bool) -> Exten
     if stream is None:
         if any(each.codec_context is not None for each in container.streams.audio):
             raise InputError("corrupt", "the sound states an impossible rate")
-        raise InputError("unsupported", "the file holds no sound that can be decoded")
+        raise InputError("unsupported", "the file contains no sound that can be decoded")
     measured = cut_off or format in _UNRELIABLE_LENGTH
     stated = None if measured else stated_extent(container, stream)
     extent = stated or measured_extent(container, stream)
     if extent is None:
-        raise InputError("empty", "the file holds no sound: 0 samples")
+        raise InputError("empty", "the file contains no sound (0 samples)")
     return extent

@@ -59,7 +59,9 @@ class Source:
         """
         if self.data is not None:
             if len(self.data) > MAX_PIPE_BYTES:
-                problem = f"does not end in time: {limit_text('MAX_PIPE_BYTES')}; save it as a file"
+                problem = (
+                    f"too much data in a pipe: {limit_text('MAX_PIPE_BYTES')}; save it as a file"
+                )
                 raise InputError("too_large", problem)
             return io.BytesIO(self.data)
         try:

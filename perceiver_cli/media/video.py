@@ -79,7 +79,7 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
     with open_container(source, format) as container:
         stream = picture_stream(container)
         if stream is None:
-            raise InputError("unsupported", "the file holds no moving pictures that can be decoded")
+            raise InputError("unsupported", "the file contains no video that can be decoded")
         hidden_sound = sound_stream(container) is None and has_sound(container)
         check_size(stream.width, stream.height, _most_pixels(stream))
         take_memory(int(stream.width * stream.height * _bytes_a_pixel(stream)))

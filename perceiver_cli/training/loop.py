@@ -277,5 +277,5 @@ def _memory_error_in_words(batch_size: int) -> Iterator[None]:
         if not is_out_of_memory(error):
             raise
         raise UsageError(
-            f"too little memory to train on {batch_size} items a step: use a smaller --batch-size"
+            f"out of memory with {batch_size} items per step: use a smaller --batch-size"
         ) from None

@@ -303,7 +303,7 @@ def test_empty_files_in_a_folder_are_passed_over_but_not_silent_sounds(run, bund
     make_sound(folder / "no samples.wav", 0)
     outcome = run("classify", "holiday")
     assert outcome.exit_code == 1
-    assert "no samples.wav: the file holds no sound" in outcome.stderr
+    assert "no samples.wav: the file contains no sound" in outcome.stderr
     assert "passed over 2 files that are not media" in outcome.stderr
     assert "nothing.jpg" not in outcome.stderr
     assert run("classify", "holiday/nothing.jpg").exit_code == 1
@@ -411,7 +411,7 @@ def test_a_list_of_nul_bytes_without_the_option_is_one_line(run, model, folder, 
     outcome = run("classify", "--files-from", listed, "--model", model, input=names)
     assert outcome.exit_code == 2
     assert outcome.stderr == (
-        "perceiver: --files-from: the list has NUL bytes: -0 takes them as separators\n"
+        "perceiver: --files-from: the list contains NUL bytes; use -0 if they separate the names\n"
     )
 
 
@@ -533,9 +533,7 @@ def test_an_output_needs_its_folder(run, bundle, folder, call):
 def test_a_folder_is_no_list(run, bundle, folder):
     outcome = run("classify", "--files-from", "holiday")
     assert outcome.exit_code == 2
-    assert outcome.stderr == (
-        "perceiver: --files-from holiday: a folder; it takes a list of names\n"
-    )
+    assert outcome.stderr == ("perceiver: --files-from holiday: is a folder, not a list of names\n")
 
 
 def test_archives_are_named_where_they_could_be_read(run, bundle, folder):

@@ -233,7 +233,7 @@ def test_a_report_of_files_that_are_gone(run, bundle, media, tmp_path):
     outcome = run("report", records, "-o", page)
     assert outcome.exit_code == 0
     assert outcome.stderr == (
-        "perceiver: 2 files without a picture: moved, changed, or made with other weights\n"
+        "perceiver: 2 files without a picture: moved, changed, or from other weights\n"
         f"perceiver: written to {page}\n"
     )
     text = page.read_text(encoding="utf-8")

@@ -74,8 +74,8 @@ def test_credentials_are_not_shown(text, shown):
         ("reference://a.json", "unsupported", "no file system for reference://"),
         ("simplecache::s3://bucket/a", "unreadable", "no such file"),
         ("memory://nowhere.jpg", "unreadable", "not found"),
-        ("zip://a.jpg", "unsupported", "^a member's name is zip://MEMBER::ARCHIVE$"),
-        ("tar://", "unsupported", "^a member's name is tar://MEMBER::ARCHIVE$"),
+        ("zip://a.jpg", "unsupported", "^name a member of an archive as zip://MEMBER::ARCHIVE$"),
+        ("tar://", "unsupported", "^name a member of an archive as tar://MEMBER::ARCHIVE$"),
     ],
 )
 def test_what_cannot_be_opened_is_told_in_one_line(name, kind, says):
@@ -96,5 +96,5 @@ def test_a_package_that_is_missing_is_named(monkeypatch):
 def test_the_command_names_a_missing_scheme_and_goes_on(run, bundle, media):
     outcome = run("classify", "foo://me:secret@host/a.jpg", media["image"], "--format", "labels")
     assert outcome.exit_code == 1
-    assert "foo://***@host/a.jpg: there is no file system for foo://" in outcome.stderr
+    assert "foo://***@host/a.jpg: unsupported URL scheme foo://" in outcome.stderr
     assert len(outcome.stdout.splitlines()) == 1

@@ -208,8 +208,8 @@ def test_not_finite_samples_of_one_channel_spare_the_other(tmp_path):
     ("peak", "told"),
     [
         (16.0, None),
-        (63.3, "63.3 where 1 is full scale: taken for 16-bit whole numbers and divided by 32,768"),
-        (2.0**22, "4,194,304.0 where 1 is full scale: taken for 24-bit whole numbers and divided "
+        (63.3, "63.3 where 1 is full scale: treated as 16-bit integers and divided by 32,768"),
+        (2.0**22, "4,194,304.0 where 1 is full scale: treated as 24-bit integers and divided "
             "by 8,388,608"),
         (2.5e12, "2.5e+12 where 1 is full scale: divided by that"),
     ],
@@ -466,4 +466,4 @@ def test_samples_that_are_no_numbers_are_silence_with_a_note(tmp_path):
     soundfile.write(tmp_path / "gap.wav", wave, 16000, subtype="FLOAT")
     sound = load(tmp_path / "gap.wav")
     assert not sound.windows[0].samples[4100:7900].any()
-    assert sound.notes == ("some samples are not finite numbers: they are read as silence",)
+    assert sound.notes == ("samples that are not finite are read as silence",)

@@ -210,20 +210,25 @@ def test_distant_shapes_keep_their_detail(tmp_path):
 def test_shapes_so_distant_that_they_are_lost_have_a_note(tmp_path, width, offset, dtype, step):
     points = samples.cloud_array() / 3 * width
     np.save(tmp_path / "a.npy", (points + offset).astype(dtype))
-    told = () if step is None else (f"so far from the origin, {step} only: finer shapes are lost",)
+    told = () if step is None else (f"too far from the origin for its precision: {step} there",)
     assert load(tmp_path / "a.npy").notes == told
 
 
 @pytest.mark.parametrize(
     ("count", "distance", "told"),
-    [(1, 1e30, "1 point lies"), (3, 1e5, "3 points lie"), (1, 100, None), (20, 1e30, None)],
+    [
+        (1, 1e30, "1 outlying point dwarfs"),
+        (3, 1e5, "3 outlying points dwarf"),
+        (1, 100, None),
+        (20, 1e30, None),
+    ],
 )
 def test_a_few_points_that_lie_far_out_have_a_note(tmp_path, count, distance, told):
     points = samples.cloud_array()
     points[:count] *= distance
     np.save(tmp_path / "a.npy", points)
-    rest = "so far out that the others span less than a thousandth of it all"
-    assert load(tmp_path / "a.npy").notes == ((f"{told} {rest}",) if told else ())
+    notes = (f"{told} the rest of the shape",) if told else ()
+    assert load(tmp_path / "a.npy").notes == notes
 
 
 def test_huge_coordinates_are_left_out(tmp_path):

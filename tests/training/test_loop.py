@@ -158,7 +158,7 @@ def test_a_clock_that_ticks_rarely_stops_no_training(tmp_path, monkeypatch):
 
 def test_a_batch_beyond_the_memory_is_told_in_one_line(tmp_path):
     training = new_training(tmp_path, batch_size=10**15)
-    with pytest.raises(UsageError, match=r"too little memory to train on .* smaller --batch-size"):
+    with pytest.raises(UsageError, match=r"out of memory with .* smaller --batch-size"):
         training.run(lambda progress: None)
 
 

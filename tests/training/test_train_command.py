@@ -646,7 +646,7 @@ def test_files_that_hold_nothing_are_neither_learned_nor_measured(pictures, tmp_
     target = tmp_path / "own.safetensors"
     outcome = train(run, pictures, target)
     assert outcome.exit_code == 0
-    assert "holds nothing to classify (blank)" in outcome.stderr
+    assert "contains nothing to classify (blank)" in outcome.stderr
     call = ["evaluate", pictures, "--split", "train", "--model", target, "--format", "json"]
     measured = json.loads(run(*call).stdout)
     assert measured["items"] == 12
@@ -654,6 +654,6 @@ def test_files_that_hold_nothing_are_neither_learned_nor_measured(pictures, tmp_
         {
             "path": str(blank),
             "kind": "broken",
-            "message": "holds nothing to classify (blank)",
+            "message": "contains nothing to classify (blank)",
         }
     ]

@@ -68,13 +68,13 @@ def decode(
         preview: Whether the input is also returned as shown to people.
 
     Raises:
-        InputError: It cannot be decoded, or not be brought into that form.
+        InputError: It cannot be decoded, or not converted to the model's input.
     """
     with wrap_errors("corrupt", UNREADABLE_CONTENT):
         media = preparation.load(source, detection.format)
     if corruption:
         seed = zlib.crc32(source.path.encode(errors="surrogateescape"))
         media = corruption(media, np.random.default_rng(seed))
-    with wrap_errors("corrupt", "what it holds cannot be brought into the model's form"):
+    with wrap_errors("corrupt", "its content cannot be converted to the model's input"):
         windows = tuple(preparation.windows(media))
         return Decoded(media, windows, preparation.preview(media) if preview else Preview())

@@ -16,7 +16,7 @@ from perceiver_cli.media.source import Source
 # Remote inputs that are fetched at a time: most of that time is waiting.
 FETCHED_AT_ONCE = 16
 
-RUN_HAS_ENDED = "was not read: the run has ended"
+RUN_HAS_ENDED = "was not read because the run ended"
 
 
 class Decoder(Protocol):

@@ -249,13 +249,13 @@ class DecodingProcess:
     def _loss(self) -> InputError:
         if self._late:
             return InputError(
-                "timeout", "took too long to decode; --timeout gives it more time (0: no limit)"
+                "timeout", "decoding timed out; a longer --timeout allows more time (0: no limit)"
             )
         code = self._process.returncode
         if code == -getattr(signal, "SIGKILL", 9):
-            return InputError("too_large", "its decoder was ended, most likely for want of memory")
+            return InputError("too_large", "its decoder was killed, probably out of memory")
         reason = signal.strsignal(-code) if code < 0 else f"exit code {code}"
-        return InputError("corrupt", f"crashes its decoder ({reason})")
+        return InputError("corrupt", f"the decoder crashed on it ({reason})")
 
 
 def _enlarge(pipe: IO[bytes]) -> None:

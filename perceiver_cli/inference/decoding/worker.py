@@ -75,7 +75,7 @@ def _prepare(preparer: Preparer, source: Source) -> Item | CheckpointError:
     item = replace(item, source=Source(source.path))
     if isinstance(item, FailedItem) and isinstance(item.error.__cause__, MemoryError):
         message = (
-            f"needs more memory than a decoding process has: {MAX_WORKER_BYTES:,} bytes "
+            f"needs more memory than the limit of a decoding process, {MAX_WORKER_BYTES:,} bytes "
             "(PERCEIVER_MAX_WORKER_BYTES changes that)"
         )
         return replace(item, error=InputError(item.error.kind, message, item.error.detail))

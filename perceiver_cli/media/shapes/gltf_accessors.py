@@ -35,7 +35,7 @@ def read_integers(file: GltfFile, index: Any) -> Integers:
     """An accessor of whole numbers [count, width]."""
     values = _read(file, index)
     if values.dtype.kind not in "iu":
-        raise InputError("corrupt", "the glTF is damaged: indices that are no whole numbers")
+        raise InputError("corrupt", "the glTF is damaged: indices that are not integers")
     return values
 
 

@@ -77,7 +77,7 @@ class GltfFile:
             raise InputError("corrupt", "the glTF names bytes beyond the end of a buffer")
         if uri is None:
             if buffer or not self._chunk[1]:
-                raise InputError("corrupt", "the glTF has a buffer that is nowhere")
+                raise InputError("corrupt", "the glTF has a buffer without data")
             begin, length = self._chunk
             if offset + size > length:
                 raise InputError("corrupt", "cut off: bytes of the GLB are missing")
@@ -127,7 +127,7 @@ class GltfFile:
                 self._chunk = (self._stream.tell(), size)
             self._stream.seek(size, os.SEEK_CUR)
         if text is None:
-            raise InputError("corrupt", "cut off: the GLB holds no JSON")
+            raise InputError("corrupt", "cut off: the GLB contains no JSON")
         return text
 
     def _read_text(self) -> bytes:
@@ -173,7 +173,7 @@ class GltfFile:
 def check_version(document: Any) -> None:
     """Raises InputError "corrupt" or "unsupported" if the document cannot be read."""
     if not isinstance(document, dict):
-        raise InputError("corrupt", "the glTF is damaged: its JSON is no object")
+        raise InputError("corrupt", "the glTF is damaged: its JSON is not an object")
     asset = document.get("asset")
     version = asset.get("version") if isinstance(asset, dict) else None
     old = isinstance(document.get("meshes"), dict) or str(version).startswith(("0.", "1."))
@@ -199,7 +199,7 @@ def items(document: dict[str, Any], name: str) -> list[dict[str, Any]]:
     """One of the document's lists."""
     found = document.get(name, [])
     if not isinstance(found, list):
-        raise InputError("corrupt", f"the glTF is damaged: {name} is no list")
+        raise InputError("corrupt", f"the glTF is damaged: {name} is not a list")
     return found
 
 
@@ -210,7 +210,7 @@ def item(document: dict[str, Any], name: str, index: Any) -> dict[str, Any]:
         raise InputError("corrupt", f"the glTF is damaged: it names {name} that do not exist")
     entry = found[index]
     if not isinstance(entry, dict):
-        raise InputError("corrupt", f"the glTF is damaged: {name} of another kind")
+        raise InputError("corrupt", f"the glTF is damaged: {name} of the wrong type")
     return entry
 
 

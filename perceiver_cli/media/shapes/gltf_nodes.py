@@ -92,7 +92,7 @@ def _world_matrices(document: dict[str, Any]) -> list[Floats]:
             line[at] = None
             at = parents.get(at)
         if at in line:
-            raise InputError("corrupt", "the glTF is damaged: a node stands below itself")
+            raise InputError("corrupt", "the glTF is damaged: a node is its own descendant")
         for below in reversed(line):
             above = parents.get(below)
             local = _local_matrix(item(document, "nodes", below))

@@ -31,7 +31,7 @@ def read_text_points(stream: BinaryIO) -> Shape:
     text, encoding = decoded_head(stream.read(_HEAD))
     layout = find_layout(text) if text else None
     if layout is None:
-        raise InputError("corrupt", "the text holds no table of points")
+        raise InputError("corrupt", "the text contains no table of points")
     # Bytes outside UTF-8 are kept as they are.
     encoding = encoding if encoding == "latin-1" else "utf-8"
     stream.seek(0)

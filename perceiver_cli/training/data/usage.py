@@ -70,7 +70,7 @@ def left_out_without_signal(path: str, class_index: int, signal: str) -> LeftOut
     Returns:
         The entry for it, "broken".
     """
-    reason = f"holds nothing to classify ({signal.replace('_', ' ')})"
+    reason = f"contains nothing to classify ({signal.replace('_', ' ')})"
     return LeftOut(path, class_index, "broken", reason)
 
 
