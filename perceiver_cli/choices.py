@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-# The score that an answer has to reach; it is then right at least so often.
+# The default score that an answer must reach; it is then correct at least that often.
 SURE = 0.8
 
 # The time limit for decoding one of many inputs, in seconds.
 TIMEOUT_S = 300.0
 
-# The most processor threads: with some thousands more, OpenMP crashes.
+# Maximum number of processor threads: OpenMP crashes with a few thousand more.
 MOST_THREADS = 1024
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 ErrorKind = Literal[
     "corrupt",  # damaged or cut off
-    "unsupported",  # no media, or a variant that no decoder here reads
+    "unsupported",  # not media, or a variant that is not supported
     "unreadable",  # cannot be opened or read: missing, no permission, a failing disk
     "too_large",  # beyond a limit, or beyond the memory
     "empty",  # holds nothing to classify
@@ -39,7 +39,7 @@ class InputError(Exception):
 
 
 class NotMediaError(InputError):
-    """An input is no media, or none of the kind asked for: in a folder it is passed over."""
+    """An input is not media, or not of the kind asked for. In a folder it is passed over."""
 
 
 class CheckpointError(Exception):

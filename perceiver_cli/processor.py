@@ -13,9 +13,9 @@ from pathlib import Path
 
 # Each of these sets how OpenMP's threads wait for work.
 _WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "KMP_LIBRARY")
-# Waiting threads look this often whether there is work, then they sleep. If they slept at once, a
-# model's many short steps would wait for them to wake up; if they looked for longer, they would
-# take a core from other processes. Other OpenMP libraries than GNU's ignore GOMP_SPINCOUNT.
+# Number of times that a waiting thread polls for work before it sleeps. If threads slept at once, a
+# model's many short steps would wait for them to wake up; if they polled for longer, they would
+# take a core from other processes. OpenMP libraries other than GNU's ignore GOMP_SPINCOUNT.
 _WAIT = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "1000"}
 _COUNTS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 

@@ -20,7 +20,7 @@ def add_to_card(path: Path, section: str, name: str, entry: dict[str, Any], **mo
         more: Further entries, beside the section.
 
     Raises:
-        CheckpointError: The file is no checkpoint.
+        CheckpointError: The file is not a checkpoint.
         OSError: It cannot be written.
     """
     header = read_header(path)

@@ -28,8 +28,8 @@ FORMAT = 2
 _PARAMETERS = {"elements": "learned_elements"}
 _STORED = {parameter: stored for stored, parameter in _PARAMETERS.items()}
 
-# A file that is held open is opened anew after so many bytes: what has been read of an open file
-# counts as this process's memory, and opening takes as long as reading a megabyte.
+# Number of bytes after which an open file is opened again: the pages that were read of an open file
+# count as this process's memory, and opening takes as long as reading a megabyte.
 _HELD_BYTES = 2**24
 
 
@@ -176,7 +176,7 @@ def replace_header(path: Path, header: Header) -> None:
         header: The new header.
 
     Raises:
-        CheckpointError: The file is no checkpoint.
+        CheckpointError: The file is not a checkpoint.
         OSError: It cannot be written.
     """
     with _reading(path, "pt") as file:
@@ -201,8 +201,8 @@ def read_header(path: Path) -> Header:
         path: The checkpoint.
 
     Raises:
-        CheckpointError: It is missing, damaged, of a newer format or no checkpoint; in one line
-            that names the file.
+        CheckpointError: The file is missing, damaged, of a newer format or not a checkpoint. The
+            message is one line that names the file.
     """
     with _reading(path, "numpy") as file:
         return _parse(path, file.metadata())

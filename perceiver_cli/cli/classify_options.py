@@ -76,8 +76,8 @@ ClassesOption = Annotated[
     list[str] | None,
     typer.Option(
         metavar="A,B,...",
-        help="Choose among these classes, groups or kinds only, which then share all of the "
-        "score; repeatable. Names of the model that contain commas are understood.",
+        help="Choose only among these classes, groups or kinds, which then share all of the "
+        "score; repeatable. Class names containing commas are recognised.",
         rich_help_panel=OUTPUT,
     ),
 ]

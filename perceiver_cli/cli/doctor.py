@@ -14,7 +14,7 @@ def doctor() -> None:
     """
     import warnings
 
-    # A machine without a GPU is no reason for a warning.
+    # A machine without a GPU needs no warning.
     warnings.simplefilter("ignore")
 
     from rich.cells import cell_len

@@ -131,7 +131,7 @@ ShardOption = Annotated[
     str | None,
     typer.Option(
         metavar="I/N",
-        help="Take one share of N, so that N calls share the work.",
+        help="Process only part I of N, to split the work across N calls.",
         rich_help_panel=READING,
     ),
 ]

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def check_replaces_no_input_of(output: Path | None, selection: Selection) -> None:
     """Raises UsageError if an output would replace an input, or what a list yet to come may name.
 
-    The output of an earlier call may lie in a folder that is read: it is no media. Folders are
-    searched only for what is.
+    The output of an earlier call may be in a folder that is read, because it is not media. Folders
+    are searched only for media.
 
     Args:
         output: -o or --report.

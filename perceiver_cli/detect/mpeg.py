@@ -24,7 +24,7 @@ _AC3_RATES = (
     *(32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640),
 )
 
-# So many frames in a row are no coincidence, wherever they begin.
+# Number of consecutive frames that is not a coincidence, wherever they begin.
 _ENOUGH = 4
 
 # Silence of failed recordings and downloads in front of a sound is skipped up to here.

@@ -21,7 +21,7 @@ class Chunk:
     Attributes:
         name: Tells it from the other chunks of its run; the same in every try.
         sources: The inputs.
-        named: The paths that the call names; others are passed over if they are no media.
+        named: The paths that the call names; others are passed over if they are not media.
         archive: The kind of the only source, whose members are meant.
         done: The paths of members that are done already, and what they were.
     """

@@ -177,7 +177,7 @@ def _without_content(item: Item) -> Item:
 
 
 def _is_passed_over(item: Item, chunk: Chunk) -> bool:
-    """Whether a file that was found in a folder or an archive is no media."""
+    """Whether a file that was found in a folder or an archive is not media."""
     if not isinstance(item, FailedItem) or item.source.path in chunk.named:
         return False
     return item.is_no_media

@@ -63,8 +63,8 @@ class Faithfulness:
         Returns:
             "deletion" and "insertion" of each method: areas under the curves of the score over the
             share of elements; a faithful method has a low deletion and a high insertion. "gain":
-            the mean of both differences to a random order, with its standard error; 0 is no better
-            than random. "winner": the method with the largest gain of those whose gain exceeds
+            the mean of both differences to a random order, with its standard error; 0 means
+            no better than random. "winner": the method with the largest gain of those whose gain exceeds
             twice its standard error; None: none does.
         """
         chance = self.curves["random"]
@@ -102,7 +102,7 @@ class Faithfulness:
             command: The command that measured them.
 
         Raises:
-            CheckpointError: The file is no checkpoint.
+            CheckpointError: The file is not a checkpoint.
             OSError: It cannot be written.
         """
         measured = self.to_dict()

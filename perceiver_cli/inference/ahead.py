@@ -1,4 +1,4 @@
-"""Values that a thread makes while the one before is used."""
+"""Computes the next value of an iterator in a background thread."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ Value = TypeVar("Value")
 
 
 def one_ahead(values: Iterable[Value]) -> Generator[Value, None, None]:
-    """The values, of which a thread takes the next one while the caller uses the one before.
+    """Yields the values of an iterator, with the next one computed in a background thread.
 
     Args:
-        values: Only that thread iterates over them.
+        values: The iterator, which only that thread reads.
 
     Yields:
-        The same values in the same order. Close the generator to end its thread, which finishes
-        the value that it works on.
+        The same values in the same order. Closing the generator ends its thread, which first
+        finishes the value that it is computing.
 
     Raises:
         BaseException: What `values` raises, after the values before it.

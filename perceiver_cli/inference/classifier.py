@@ -164,12 +164,12 @@ class Classifier:
         Args:
             value: A path, bytes, an open binary file, a PIL image, a NumPy array, or a Source; see
                 `as_source`.
-            rate: Samples per second, a whole number, for an array that is a sound.
+            rate: Samples per second, an integer, for an array that is a sound.
             modality: What the input is, for an array that could be several things.
 
         Raises:
             TypeError: The value is of another type.
-            ValueError: The modality is unknown, the rate is no whole number above 0, or an array
+            ValueError: The modality is unknown, the rate is not a positive integer, or an array
                 cannot be a sound.
             CheckpointError: The weights for it are missing or damaged.
         """

@@ -43,8 +43,9 @@ class EventSettings:
         hop_s: Seconds from one window to the next; 0 is half a window.
         on: The score that begins an event.
         off: The score below which it ends, as a share of `on`.
-        depth_db: A background is quiet if it is so far below the loudest times.
-        rise_db: A time that is so far above the background is not part of it.
+        depth_db: Level difference in decibels between the background and the loudest times from
+            which the background counts as quiet.
+        rise_db: Level above the background in decibels from which a time no longer belongs to it.
         quiet: Factor of the scores in a quiet background.
         gap_s: Longest gap that is closed.
         least_s: Shortest event that is kept.
@@ -191,7 +192,7 @@ def _ratio(decibels: float) -> float:
 
 
 def _smooth(scores: Floats, weights: Floats, steps: int) -> Floats:
-    """A weighted running mean over so many steps, over fewer at the ends: float64 [steps].
+    """A weighted running mean over a number of steps, fewer at the ends: float64 [steps].
 
     The weights keep the background before and after an event from changing its scores.
     """

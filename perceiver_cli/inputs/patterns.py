@@ -11,7 +11,7 @@ from perceiver_cli.inputs.folders import walk
 
 
 def expand_pattern(path: str) -> list[str]:
-    """The matches of a pattern, if any; what is no pattern, or exists, is returned as it is."""
+    """The matches of a pattern. A path that exists or is not a pattern is returned unchanged."""
     if os.path.lexists(path) or not glob.has_magic(path):
         return [path]
     parts = path.replace(os.sep, "/").split("/")

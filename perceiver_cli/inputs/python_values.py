@@ -44,13 +44,13 @@ def as_source(
             - a NumPy array: a sound [samples] or [samples, channels] if there is a `rate`, else a
               picture [height, width], [height, width, 3 or 4] or points [N, 3 or more];
             - a Source.
-        rate: Samples per second of an array that is a sound, a whole number.
+        rate: Samples per second of an array that is a sound, an integer.
         modality: What the input is; needed where an array could be a picture or points.
         name: The Result's path; None: the file's own name, or the type of the value.
 
     Raises:
         TypeError: The value is of another type.
-        ValueError: The modality is unknown, the rate is no whole number above 0, or an array
+        ValueError: The modality is unknown, the rate is not a positive integer, or an array
             cannot be a sound.
     """
     wanted = find_modality(modality).name if modality else None

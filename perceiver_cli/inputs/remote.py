@@ -19,7 +19,7 @@ from perceiver_cli.media.source import Identity, Source
 # Objects up to this size are fetched whole.
 WHOLE_BYTES = 2**25
 
-# Larger ones are fetched in blocks; in sequential reads up to so many at a time.
+# Larger objects are fetched in blocks of this size; sequential reads fetch several at a time.
 BLOCK = 2**16
 _LONGEST_RUN = 64
 

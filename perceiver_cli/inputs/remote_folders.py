@@ -21,7 +21,7 @@ _NO_FOLDERS = ("http", "https")
 
 
 def expand_url(url: str) -> list[str]:
-    """The matches of a pattern, if any; what is no pattern is returned as it is."""
+    """The matches of a pattern. A URL that is not a pattern is returned unchanged."""
     if scheme_of(url) in _NO_FOLDERS or not glob.has_magic(url):
         return [url]
     try:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # Containers that give packets of H.264 times in the order of decoding.
 _OUT_OF_ORDER = frozenset({"avi", "mxf"})
-# Decoders put frames off by so many at most.
+# Maximum number of frames that a decoder may reorder.
 _MOST_DELAYED = 16
 
 

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 # Bit depths that cameras and scanners store in 16-bit files.
 _DEPTH_CEILINGS = (2**8 - 1, 2**10 - 1, 2**12 - 1, 2**14 - 1, 2**16 - 1)
 
-# Pictures are converted in strips of so many pixels, so that copies of other depths stay small.
+# Pixels per strip of a picture that is being converted: copies of other depths stay small.
 _STRIP_PIXELS = 2**20
 
-# Beyond so many pixels a decoded picture is reduced at once: every step after that holds another
-# copy.
+# Number of pixels beyond which a decoded picture is reduced immediately, because every later step
+# holds another copy.
 _LARGE = 2**24
 
 
@@ -49,7 +49,7 @@ def check_size(width: int, height: int, most_pixels: int | None = None) -> None:
 def to_8_bit(values: Array) -> Array:
     """Numbers of any depth, scaled by their range and never clipped.
 
-    Whole numbers are divided by the smallest depth of 8, 10, 12, 14 or 16 bits that holds the
+    Integers are divided by the smallest depth of 8, 10, 12, 14 or 16 bits that holds the
     brightest of them, so that 12-bit data in a 16-bit file does not come out black. Fractions
     are taken as 0..1, or 0..255 when they exceed 1. Anything else, negative numbers included, is
     stretched from its smallest to its largest. NaN and infinities count as the smallest.
@@ -93,11 +93,11 @@ def gaps_of_picture(picture: Image.Image) -> tuple[str, ...]:
 
 
 def reduction_of(picture: Image.Image, at_least: int) -> int:
-    """By which whole number a very large picture is reduced; 1 for any other.
+    """The integer factor by which a very large picture is reduced; 1 for any other picture.
 
     Args:
         picture: The picture.
-        at_least: The shorter side keeps so many pixels.
+        at_least: Minimum number of pixels that the shorter side keeps.
     """
     large = picture.width * picture.height > _LARGE
     return max(1, min(picture.size) // at_least) if large else 1
@@ -218,7 +218,7 @@ def _chunks(flat: Array) -> Iterator[Array]:
 
 
 def _strips(picture: Image.Image, rows: int) -> Iterator[tuple[Image.Image, int]]:
-    """The picture in strips of so many rows, each with its first row."""
+    """The picture in strips, each with the index of its first row."""
     for top in range(0, picture.height, rows):
         box = (0, top, picture.width, min(picture.height, top + rows))
         yield picture.crop(box), top

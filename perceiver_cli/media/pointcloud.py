@@ -30,15 +30,15 @@ from perceiver_cli.media.types import PointCloud
 # Clouds are returned whole up to max(CLOUD_FACTOR * points, CLOUD_FLOOR) points.
 CLOUD_FACTOR, CLOUD_FLOOR = 4, 20_000
 
-# A shape at least so far from the origin, and fewer than so many steps of its coordinates' type
-# wide, is coarse because of where it lies.
+# A shape has lost precision if it is at least _FAR from the origin and its width is less than
+# _FEWEST_STEPS steps of its coordinates' type.
 _FAR, _FEWEST_STEPS = 1e5, 64
 
-# If at most such a share of a cloud's points lies so far out that the others span less than such a
-# share of it, the model sees the others as one spot.
+# Outlying points dwarf a cloud if they are at most a share _STRAY of its points and the others span
+# less than a share _SPOT of it: the model then sees the others as a single spot.
 _STRAY, _SPOT = 0.01, 1e-3
 
-# Bytes of memory for each of a shape's file, at most.
+# Maximum bytes of memory per byte of a shape's file.
 _BYTES_FOR_EACH = 4
 
 # Formats with y up by convention.
@@ -101,7 +101,7 @@ def _load(source: Source, format: str, points: int, rng: np.random.Generator) ->
 
 
 def _precision_note(points: Floats, kind: np.dtype[Any]) -> tuple[str, ...]:
-    """A note if a shape lies so far from the origin that its coordinates have lost it.
+    """A note if a shape lies too far from the origin for the precision of its coordinates.
 
     Args:
         points: [N, 3].
@@ -116,7 +116,7 @@ def _precision_note(points: Floats, kind: np.dtype[Any]) -> tuple[str, ...]:
 
 
 def _stray_note(points: Floats) -> tuple[str, ...]:
-    """A note if a few points of a cloud [N, 3] lie so far out that the others are but a spot."""
+    """A note if a few outlying points of a cloud [N, 3] dwarf the others."""
     distances = np.linalg.norm(points - np.median(points, axis=0), axis=1)
     stray = distances > _SPOT / 2 * distances.max()
     number = int(stray.sum())
@@ -143,5 +143,5 @@ def _read(source: Source, format: str) -> Shape:
 
 
 def folder_of(source: Source) -> Path | None:
-    """Where the files beside a source are; None if it is no file on disk."""
+    """The folder of the files beside a source; None if the source is not on disk."""
     return Path(source.path).parent if source.on_disk else None

@@ -87,12 +87,12 @@ def _corners(vertices: npt.NDArray[Any], faces: Integers, most: int) -> Floats:
 def sample_cloud(
     points: npt.NDArray[Any], most: int, rng: np.random.Generator
 ) -> tuple[Floats, tuple[str, ...]]:
-    """The points of a cloud, at most so many.
+    """The points of a cloud, or a random subset of them.
 
     Args:
         points: Numbers [N, 3] of any type; those that are not finite, or beyond 1e100, are left
             out.
-        most: Above this a uniform random subset is drawn, in the order of the points.
+        most: Maximum number of points; a larger cloud gives a uniform random subset, in order.
         rng: Draws it.
 
     Returns:

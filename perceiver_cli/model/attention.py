@@ -21,15 +21,15 @@ from perceiver_cli.model.keys_values import ChunkedKeyValues, KeyValues
 class AttentionWeights:
     """The softmax weights of one cross-attend, computed chunk by chunk when they are read.
 
-    Nothing of size N x M is kept, except `whole`.
+    The N x M weights are not kept unless `whole` is set.
 
     Attributes:
         queries: [B, H, N, c], projected for `key_values`.
         key_values: Keys and values of the M elements.
         log_norm: [B, H, N, 1], the log of each latent's sum of exponentials.
         peak: [B, H, N], each latent's largest weight.
-        entropy: [B, H, N] in nats; None if it was not asked for.
-        whole: The weights [B, H, N, M], if they were asked for and fit into one chunk.
+        entropy: [B, H, N] in nats; None if it was not requested.
+        whole: The weights [B, H, N, M], if they were requested and fit into one chunk.
     """
 
     def __init__(
@@ -79,7 +79,8 @@ def attend(
     Args:
         queries: [B, H, N, c], multiplied by c ** -0.5 before.
         key_values: Keys and values of the M elements.
-        watched: Whether the weights have their entropy, and are kept if M is no more than a chunk.
+        watched: Whether to compute the entropy of the weights, and to keep them if M fits into one
+            chunk.
 
     Returns:
         [B, H, N, v], and the weights.

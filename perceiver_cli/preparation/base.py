@@ -92,7 +92,7 @@ class ReadOptions:
 
         Args:
             window_s: Seconds of a window.
-            whole_s: Files of at most so many seconds are read whole by themselves.
+            whole_s: Maximum length in seconds of files that are read whole by default.
             part: The windows to load; None: the first ones.
         """
         whole = math.inf if self.timeline else whole_s * self.whole
@@ -106,8 +106,8 @@ class ReadOptions:
         )
 
 
-# Sounds of at most ten minutes are read whole. Of long inputs so many windows are loaded at first:
-# batches of them are read ahead.
+# Maximum length of sounds that are read whole, in seconds, and the number of windows of a long
+# input that are loaded first: whole batches of inputs are read ahead, so it is small.
 WHOLE_S = 600.0
 FIRST_WINDOWS = 16
 

@@ -17,7 +17,7 @@ Signal = Literal["present", "silent", "blank", "blank_centre", "too_short", "no_
 SILENCE_RMS = 2**-15
 SHORTEST_S = 0.02
 
-# Loudness over time is kept in steps of so many seconds.
+# Step of the loudness over time, in seconds.
 LEVEL_S = 0.1
 
 _FRAME_S = 0.02
@@ -54,7 +54,7 @@ def non_silent_part(samples: npt.NDArray[np.float32], rate: int, floor_db: float
     Args:
         samples: Mono, with a signal.
         rate: Samples per second.
-        floor_db: Frames so far below the loudest are silence.
+        floor_db: Frames quieter than the loudest one by more than this are silence, in decibels.
     """
     rms = _frame_rms(samples, rate)
     loud = np.flatnonzero(rms >= rms.max() * 10 ** (-floor_db / 20))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 # What takes "a" or "an" where a label ends in it. Other labels stand as they are: they may be
-# plural, no thing that is counted ("rain", "frying"), a name or an adjective.
+# plural, uncountable ("rain", "frying"), a name or an adjective.
 _NOUNS = """
 abacus acorn airplane albatross alligator alp altar animal ape appliance apron arch baboon
 backpack bag ball banana bang bannister barbershop bark barn barrel basketball bathtub beacon

@@ -41,7 +41,7 @@ class Journal:
         options: The fingerprint of the run's settings; "" for none.
 
     Raises:
-        UsageError: The file is no journal, cannot be written, or is in use.
+        UsageError: The file is not a journal, cannot be written, or is in use.
     """
 
     def __init__(

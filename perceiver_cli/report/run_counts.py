@@ -16,7 +16,7 @@ class RunCounts:
         without_signal: How many of these hold nothing to classify, such as silence. A cluster does
             not count them.
         failed: Failed in this run.
-        passed_over: Files of folders and archives that are no media.
+        passed_over: Files of folders and archives that are not media.
         archives: How many of these are archives in folders.
         nested_archives: How many of these are archives in archives.
         done_before: Done by earlier runs.

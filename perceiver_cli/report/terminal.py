@@ -15,7 +15,7 @@ from perceiver_cli.report.words import wrap
 
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
-# Columns: the least and the most that tables are made for, and those of what is no terminal.
+# Minimum and maximum width of tables in columns, and the width where there is no terminal.
 _LEAST, _WIDEST, _USUAL = 30, 100, 80
 
 
@@ -53,7 +53,7 @@ def room_for(console: Console, columns: int) -> Iterator[None]:
 
 
 def _columns_asked() -> int:
-    """The number in COLUMNS; 0 if it is none that makes sense."""
+    """The number in COLUMNS; 0 if it is not a plausible width."""
     columns = os.environ.get("COLUMNS", "")
     return int(columns) if columns.isascii() and columns.isdecimal() else 0
 

@@ -1,1 +1,1 @@
-"""From a labelled folder to a checkpoint, and how good it is."""
+"""Training of a checkpoint on a labelled folder, and its evaluation."""

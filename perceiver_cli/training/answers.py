@@ -1,4 +1,4 @@
-"""How good answers are, at the level that they are given at, and what is said of unknown files."""
+"""Accuracy of the answers at each level of the label tree, and the answers for unknown files."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from perceiver_cli.training.metrics import calibration_error
 
 @dataclass(frozen=True)
 class AnswerMeasures:
-    """How good the answers for labelled files are. Shares in [0, 1].
+    """Accuracy of the answers for labelled files. Shares are in [0, 1].
 
     Attributes:
-        sure: The least score of an answer.
+        sure: Minimum score of an answer.
         given: Share of the files that get an answer.
-        right_of_given: Share of the answers that are right.
-        right: Share of the files that get a right answer.
-        levels: Level -> "given", the share of the files with an answer there, "right", the share
-            of these that is right (None without any), and "ece", the calibration error of the
-            level's best scores.
-        familiar: Share of the files that are familiar; None: the model cannot tell.
+        right_of_given: Share of the answers that are correct.
+        right: Share of the files that get a correct answer.
+        levels: Level -> "given", the share of the files with an answer at that level; "right", the
+            share of these that is correct (None if there are none); "ece", the calibration error
+            of the level's best scores.
+        familiar: Share of the files that are familiar; None if the model has no statistics.
     """
 
     sure: float
@@ -38,7 +38,7 @@ class AnswerMeasures:
     familiar: float | None
 
     def rounded(self) -> dict[str, Any]:
-        """As cards and JSON have them: shares with four digits."""
+        """The measures as plain JSON types for the card, rounded to four digits."""
         figures = {name: _rounded(value) for name, value in vars(self).items() if name != "levels"}
         levels = {
             level: {name: _rounded(value) for name, value in shares.items()}
@@ -50,16 +50,16 @@ class AnswerMeasures:
 def measure_answers(
     results: Sequence[Classification], truth: np.ndarray, labels: Sequence[Label], sure: float
 ) -> AnswerMeasures:
-    """All measures of the answers at once.
+    """Computes all measures of the answers.
 
     Args:
         results: Results with the scores of all classes.
         truth: True classes, int [files].
         labels: The model's classes.
-        sure: The least score of an answer, that they were given with.
+        sure: Minimum score of an answer, as it was when the results were made.
 
     Returns:
-        The measures; the levels are without calibration errors, see add_calibration.
+        The measures without the calibration errors of the levels, see add_calibration.
     """
     right = np.array(
         [is_right(result.answer, labels[t]) for result, t in zip(results, truth, strict=True)]
@@ -90,7 +90,7 @@ def add_calibration(
     """The measures with the calibration error of each level.
 
     Args:
-        measures: The measures without it.
+        measures: The measures without calibration errors.
         scores: Scores of the classes, [files, classes].
         truth: True classes, int [files].
         tree: The model's label tree.
@@ -111,18 +111,18 @@ def add_calibration(
 
 
 def measure_unknown(results: Sequence[Classification], labels: dict[str, Label]) -> dict[str, Any]:
-    """What is said of files of none of the classes.
+    """Measures the answers for files that belong to none of the classes.
 
     Args:
         results: Results of the files; those without a signal count as not answered and as
             unfamiliar.
-        labels: Id -> label, with the group or kind that such files are of all the same, by the
-            name of their folder; empty if they are of none.
+        labels: Folder name -> label with the group or kind that its files still belong to; empty if
+            they belong to none.
 
     Returns:
         items; unsure: the share without an answer; unfamiliar: the share that is not familiar (None
-        if the model cannot tell); a_class: the share that is answered with a class; and with labels
-        right and wrong, the shares that a right wider term, or anything else, is answered for.
+        if the model has no statistics); a_class: the share answered with a class. With labels also
+        right and wrong: the shares answered with a correct wider term, or with anything else.
     """
     signals = [result.has_signal for result in results]
     figures: dict[str, Any] = {
@@ -144,14 +144,14 @@ def measure_unknown(results: Sequence[Classification], labels: dict[str, Label])
 
 
 def is_right(answer: Answer | None, label: Label | None) -> bool:
-    """Whether a thing with this label is what the answer says.
+    """Whether an answer is correct for a label.
 
     Args:
         answer: The answer of a result; None if it is unsure.
-        label: The thing's own; None if it is not known.
+        label: The true label; None if it is unknown.
 
     Returns:
-        Whether the answer's class, group or kind is the thing's own at that level.
+        Whether the answer's class, group or kind is that of the label.
     """
     if answer is None or label is None:
         return False

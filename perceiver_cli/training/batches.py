@@ -44,7 +44,7 @@ class Batch:
     latents: Tensor | None
 
     def tensors(self) -> list[Tensor]:
-        """All that it holds."""
+        """All tensors of the batch."""
         optional = (self.teacher_features, self.latents)
         given = [tensor for tensor in optional if tensor is not None]
         return [*self.elements.values(), self.targets, *given]
@@ -105,14 +105,14 @@ class Batches:
     def from_step(self, step: int, progress: ProgressAt) -> Generator[Batch, None, None]:
         """The batches of a step and of all that follow.
 
-        On a GPU, a thread draws the next batch while the model learns from one.
+        On a GPU, a background thread draws the next batch during each training step.
 
         Args:
             step: The first step's number, from 0.
             progress: Share of the training that is done before a step, by its number.
 
         Yields:
-            One batch for each step, without end. Close the generator to end its thread.
+            One batch per step, endlessly. Closing the generator ends its thread.
         """
         steps = count(step)
         if self.device.type == "cpu":
@@ -122,14 +122,14 @@ class Batches:
             yield from one_ahead(self._draw_in_own_stream(number, progress) for number in steps)
 
     def _draw_in_own_stream(self, step: int, progress: ProgressAt) -> Batch:
-        """As `draw`. On CUDA in a stream of its own, which does not wait for the model's."""
+        """As `draw`. On CUDA it uses its own stream, which does not wait for the model's."""
         if self._stream is None:
             return self.draw(step, progress(step))
         learning = torch.cuda.default_stream(self.device)
         with torch.cuda.stream(self._stream):
             batch = self.draw(step, progress(step))
         for tensor in batch.tensors():
-            tensor.record_stream(learning)  # so that its memory is used again only after that
+            tensor.record_stream(learning)  # keeps its memory from being reused earlier
         self._stream.synchronize()
         return batch
 
@@ -168,12 +168,12 @@ class Batches:
         return Batch(elements, targets, augmented.teacher_features, latents)
 
     def _on_device(self) -> AbstractContextManager[object]:
-        """New tensors are made on the device. On the processor they are anyway."""
+        """Makes the device the default for new tensors, unless it is the CPU."""
         return nullcontext() if self.device.type == "cpu" else self.device
 
 
 def _random_subset(share: float, count: int) -> Tensor | None:
-    """A random share of `count` indices, sorted; None for all."""
+    """A random share of `count` indices, sorted; None stands for all."""
     if share >= 1:
         return None
     return torch.randperm(count)[: max(1, round(share * count))].sort()[0]

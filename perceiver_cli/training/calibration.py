@@ -1,4 +1,4 @@
-"""What is fitted to a model when its weights are final: temperatures and what is familiar to it."""
+"""Calibration of a trained model: temperatures and the statistics of familiar inputs."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from perceiver_cli.training.familiarity import fit_familiar
 from perceiver_cli.training.metrics import best_temperature, measure
 from perceiver_cli.training.outputs import TINY, Outputs, read_windows
 
-# At most so many of the training files give the statistics of familiar inputs.
+# Maximum number of training files for the statistics of familiar inputs.
 FAMILIAR_FILES = 3000
 
-# What the card calls the held-out files.
+# The name of the held-out files on the card.
 HELD = "held-out training files"
 
 
 def calibrate(
     header: Header, model: Perceiver, adapter: Adapter, held: Cache, known: Cache
 ) -> Header:
-    """The header with everything that is fitted after training.
+    """Fits temperatures and statistics of familiar inputs, and adds them to the header.
 
     Args:
         header: Header of the model's checkpoint.
@@ -108,12 +108,12 @@ def load_sample(
 
 
 def _single_streams(adapter: Adapter) -> list[str]:
-    """The streams that an input may have alone, of an adapter that has several."""
+    """The streams that may occur alone in an input, if the adapter has several."""
     return [name for name in adapter.streams if len(adapter.streams) > 1 and adapter.reads(name)]
 
 
 def _level_temperature(nodes: Nodes, scores: FloatArray, out: Outputs) -> float:
-    """What makes the true nodes of a level likeliest; a class in no node counts alone."""
+    """The temperature with the highest likelihood of a level's true nodes."""
     true_nodes = nodes.of_class[out.classes]
     members = np.where(
         (true_nodes < 0)[:, None],

@@ -71,5 +71,5 @@ def read_teacher(path: Path, folder: LabelledFolder) -> Teacher:
     row_of = {line: row for row, line in enumerate(lines)}
     names = [f"{folder.labels[index].id}/{file.name}" for file, index in folder.files]
     if missing := [name for name in names if name not in row_of]:
-        raise UsageError(f"{path}: lacks {missing[0]} and {len(missing) - 1} more files")
+        raise UsageError(f"{path}: {missing[0]} and {len(missing) - 1} other files are missing")
     return Teacher(outputs, np.array([row_of[name] for name in names]))

@@ -32,19 +32,19 @@ from perceiver_cli.training.metrics import Measures, confusion, measure
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How good a checkpoint is on labelled files.
+    """Figures of a checkpoint on labelled files.
 
     Attributes:
         model: The checkpoint's name.
         labels: Its classes.
-        measures: Overall.
+        measures: The figures over all files.
         confusion: Counts [classes, classes], true by predicted.
         left_out: Files that gave no prediction: those that are passed over, as `train` passes
             them over, and those that failed.
-        answers: Figures of the answers, at the level that they are given at.
+        answers: Figures of the answers, by level.
         corrupted: The measures of the same files under each corruption, by its name.
-        unknown: What is said of files of none of the classes, see measure_unknown; by the name of
-            their folder.
+        unknown: Folder name -> figures of the answers for files of none of the classes, see
+            measure_unknown.
     """
 
     model: str
@@ -118,11 +118,11 @@ class Evaluation:
 
         Args:
             path: The checkpoint.
-            name: What the card calls the files that were measured.
+            name: The name of the measured files on the card.
             command: The command that measures them.
 
         Raises:
-            CheckpointError: The file is no checkpoint.
+            CheckpointError: The file is not a checkpoint.
             OSError: It cannot be written.
         """
         add_to_card(path, "measured", name, self.figures() | {"command": command})
@@ -134,7 +134,7 @@ def _to_dicts(entries: list[LeftOut]) -> list[dict[str, str]]:
 
 @dataclass(frozen=True)
 class EvaluationOptions:
-    """What to measure.
+    """Options of an evaluation.
 
     Attributes:
         labelled: The labelled files.
@@ -156,7 +156,7 @@ def evaluate(
     """Measures the model that a classifier was given.
 
     Args:
-        options: What to measure.
+        options: The options of the evaluation.
         classifier: Has one model, all predictions and no minimum score.
         on_file: Called after every file.
 
@@ -192,7 +192,7 @@ def evaluate(
 def _evaluate_unknown(
     folder: Path, classifier: Classifier, on_file: Callable[[], None]
 ) -> dict[str, Any]:
-    """What is said of a folder's files, at any depth."""
+    """Figures of the answers for a folder's files, at any depth."""
     labels = folder / "labels.tsv"
     classified = []
     for result in classifier.stream(walk(str(folder), FileFilter(recursive=True))):
@@ -200,7 +200,7 @@ def _evaluate_unknown(
             classified.append(replace(result, predictions=[], attention=None))
         on_file()
     if not classified:
-        raise UsageError(f"{folder}: nothing in it could be classified")
+        raise UsageError(f"{folder}: none of its files could be classified")
     return measure_unknown(classified, labels_by_id(labels) if labels.is_file() else {})
 
 

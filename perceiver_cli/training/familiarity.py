@@ -1,4 +1,4 @@
-"""Fits the statistics by which a model tells familiar inputs from others."""
+"""Fits the statistics that distinguish familiar inputs from others."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _LEAST_VARIANCE = 1e-6
 def fit_familiar(
     known: dict[str, Outputs], held: dict[str, Outputs], by_class: bool
 ) -> FamiliarityStatistics:
-    """Statistics of training files, and limits that held-out ones keep.
+    """Fits statistics to training files, and limits to held-out files.
 
     Args:
-        known: Stream key -> what the model makes of training files.
-        held: The same of held-out files.
+        known: Stream key -> the model's outputs for training files.
+        held: The same for held-out files.
         by_class: Whether every class has a Gaussian, after the last iteration.
 
     Returns:
@@ -47,7 +47,7 @@ def fit_familiar(
     familiar = FamiliarityStatistics(fit_whitening(deviations), means, zeros, by_class)
     if not by_class:
         familiar = _with_leading(familiar, fit_leading(deviations), held[ALL_STREAMS])
-    # As the checkpoint has it, in float16.
+    # Rounded to float16, as in the checkpoint.
     familiar = FamiliarityStatistics.from_dict(familiar.to_dict())
     limits = {}
     for key, outputs in held.items():
@@ -59,7 +59,7 @@ def fit_familiar(
 def _with_leading(
     familiar: FamiliarityStatistics, leading: FloatArray, held: Outputs
 ) -> FamiliarityStatistics:
-    """With distances in leading directions that are as often large for held-out files."""
+    """Adds the leading directions, scaled so that their distances have the same quantile."""
     usual = held.by_file(familiar.distance(held.means, ALL_STREAMS))
     deviations = held.means - familiar.means[ALL_STREAMS][0]
     other = held.by_file(np.square(deviations @ leading).mean(-1))
@@ -69,7 +69,7 @@ def _with_leading(
 
 
 def fit_whitening(deviations: FloatArray) -> FloatArray:
-    """The matrix that makes deviations independent of each other.
+    """The whitening matrix of deviations.
 
     Args:
         deviations: Deviations from the means, [rows, D].
@@ -106,7 +106,7 @@ def _covariance(deviations: FloatArray) -> FloatArray:
     excess = (rows + 1) * (squares - trace**2 / width)
     wanted = (1 - 2 / width) * squares + trace**2
     share = wanted / excess if excess > wanted else 1.0
-    # Rows that are all alike vary by nothing.
+    # Identical rows have no variance.
     variance = max(trace / width, _LEAST_VARIANCE)
     result: FloatArray = (1 - share) * covariance + share * variance * np.eye(width)
     return result

@@ -1,4 +1,4 @@
-"""How long and how to train: the options of `perceiver train`, by their names."""
+"""Hyperparameters of a training: the options of `perceiver train`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """How long and how to train.
+    """Hyperparameters of a training.
 
     Attributes:
         minutes: Time limit; None for no limit.
@@ -18,7 +18,7 @@ class Hyperparameters:
         balance: How classes are sampled: 0 in proportion to their files, 1 all equally often.
         mixup: Probability of a mixed batch.
         smoothing: Label smoothing.
-        ema_decay: Decay of the moving average of the weights, which is what gets saved.
+        ema_decay: Decay of the moving average of the weights, which the checkpoint contains.
         precision: "float32" or "bfloat16".
         latent_share: Share of the latents that a step uses, drawn at random, except in the last
             tenth of the training. It makes steps faster, as FLIP's dropped patches do (Li et al.

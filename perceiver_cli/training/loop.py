@@ -38,7 +38,7 @@ _OLD_KINDS = {"guide": "feature_loss"}
 
 @dataclass(frozen=True)
 class Progress:
-    """The state of a training, reported after every step, on a GPU after every twentieth.
+    """The progress of a training, reported after every step; on a GPU after every 20th.
 
     Attributes:
         step: Steps that are done.
@@ -58,13 +58,13 @@ class Progress:
 
 
 class Training:
-    """One training run. Killed at any time, it resumes from its folder.
+    """One training run, which resumes from its folder after it was killed.
 
     Args:
         model: The model to train. The training runs on its device.
         adapter: Makes the byte arrays.
         cache: The decoded training files.
-        hyperparameters: How long and how to train.
+        hyperparameters: The hyperparameters.
         run: The folder of the state, state.safetensors.
         teacher: Another model's outputs for the training files.
         design: Saved with the state, see saved_state.check_continues.
@@ -164,7 +164,7 @@ class Training:
 
     @property
     def _report_every(self) -> int:
-        """Steps between two reports. A GPU is given work ahead, which reading the loss ends."""
+        """Steps between two reports: reading the loss makes the CPU wait for the GPU."""
         return 1 if self.device.type == "cpu" else 20
 
     def _progress(self, step: int) -> float:
@@ -270,7 +270,7 @@ class Training:
 
 @contextmanager
 def _memory_error_in_words(batch_size: int) -> Iterator[None]:
-    """Raises UsageError where memory does not suffice for a batch."""
+    """Turns a lack of memory for a batch into a UsageError."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:

@@ -16,13 +16,13 @@ class Measures:
     """Metrics of a classifier. Shares are in [0, 1].
 
     Attributes:
-        items: How many were classified.
-        top1: Share whose best prediction is right.
+        items: Number of classified items.
+        top1: Share whose best prediction is correct.
         top1_interval: Wilson's 95 % interval of top1.
         top5: Share with the right class among the five best.
         class_mean: Recall averaged over classes.
         ece: Expected calibration error of the top score over 15 bins of equal width.
-        coverage: Share whose best score is sure enough for an answer that is a class.
+        coverage: Share whose best score is high enough for an answer that is a class.
     """
 
     items: int
@@ -34,7 +34,7 @@ class Measures:
     coverage: float
 
     def rounded(self) -> dict[str, Any]:
-        """As cards and JSON have them: shares with four digits, the coverage as "kept"."""
+        """The measures as plain JSON types for the card, rounded to four digits."""
         figures = {k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(self).items()}
         figures["top1_interval"] = [round(v, 4) for v in self.top1_interval]
         figures["kept"] = figures.pop("coverage")
@@ -42,12 +42,12 @@ class Measures:
 
 
 def measure(scores: np.ndarray, truth: np.ndarray, sure: float) -> Measures:
-    """All measures at once. Classes without items do not count in class_mean.
+    """Computes all measures. Classes without items do not count in class_mean.
 
     Args:
         scores: float [items, classes].
         truth: True classes, int [items].
-        sure: The least score of an answer.
+        sure: Minimum score of an answer.
 
     Returns:
         The measures.
@@ -70,8 +70,8 @@ def wilson_interval(successes: int, trials: int, z: float = 1.96) -> tuple[float
     """The score interval of a share, good for small numbers too (Wilson 1927).
 
     Args:
-        successes: How often it happened.
-        trials: Out of how many.
+        successes: Number of successes.
+        trials: Number of trials.
         z: Quantile of the normal distribution; 1.96 gives 95 %.
 
     Returns:
@@ -103,7 +103,7 @@ def confusion(predicted: np.ndarray, truth: np.ndarray, classes: int) -> np.ndar
 
 
 def recalls(table: np.ndarray) -> np.ndarray:
-    """Share found of every class that has items.
+    """Recall of every class that has items.
 
     Args:
         table: See confusion.
@@ -117,14 +117,14 @@ def recalls(table: np.ndarray) -> np.ndarray:
 
 
 def calibration_error(best: np.ndarray, right: np.ndarray) -> float:
-    """Expected calibration error: distance of score and accuracy (Guo et al. 2017, section 2).
+    """Expected calibration error: difference of score and accuracy (Guo et al. 2017, section 2).
 
     Args:
         best: The top score of every item, 0 to 1, [items].
-        right: Whether the class with that score is the true one, bool [items].
+        right: Whether the class with that score is correct, bool [items].
 
     Returns:
-        The mean over items of the distance in their bin; BINS bins of equal width.
+        The mean over items of the difference in their bin; BINS bins of equal width.
     """
     bins = np.minimum((best * BINS).astype(int), BINS - 1)
     gap = np.abs(np.bincount(bins, best - right.astype(float), BINS))
@@ -132,7 +132,7 @@ def calibration_error(best: np.ndarray, right: np.ndarray) -> float:
 
 
 def best_temperature(loss: Callable[[float], float]) -> float:
-    """The temperature with the least loss (Guo et al. 2017, section 4.2).
+    """The temperature with the lowest loss (Guo et al. 2017, section 4.2).
 
     Three rounds of a grid on log T from 0.05 to 20, each finer by ten.
 

@@ -66,12 +66,12 @@ class Muon(Optimizer):
 def orthogonalise(matrices: Tensor, iterations: int = 5) -> Tensor:
     """Each matrix with its singular values brought near 1.
 
-    Newton-Schulz iterations (Jordan et al. 2024, "Muon"); the values end between about 0.7 and 1.2,
-    which is all Muon needs.
+    Newton-Schulz iterations (Jordan et al. 2024, "Muon"). The resulting values are between about
+    0.7 and 1.2, which is sufficient for Muon.
 
     Args:
         matrices: float [K, a, b].
-        iterations: How many.
+        iterations: Number of iterations.
 
     Returns:
         The shape of `matrices`.

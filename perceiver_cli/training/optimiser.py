@@ -29,11 +29,11 @@ def build_optimisers(
     the read-out's query) and the feature loss.
 
     Args:
-        model: Whose parameters are trained.
+        model: The model to train.
         rate: Peak learning rate.
         decay: Weight decay.
         iteration_dtype: See Muon.
-        feature_loss: Has parameters too, if there is one.
+        feature_loss: Its parameters are trained too; None if there is none.
 
     Returns:
         The two optimisers; each has a part of the parameters.
@@ -68,13 +68,13 @@ def rate_factor(progress: float) -> float:
 
 
 def moving_average(model: nn.Module, ema_decay: float) -> AveragedModel:
-    """An exponential moving average of a model's weights, without those of the start.
+    """An exponential moving average of a model's weights.
 
     Its decay grows with the updates, so that early weights are forgotten.
 
     Args:
-        model: What is averaged.
-        ema_decay: The largest decay.
+        model: The model whose weights are averaged.
+        ema_decay: Maximum decay.
     """
 
     def update(averaged: Tensors, current: Tensors, count: Tensor | int) -> None:

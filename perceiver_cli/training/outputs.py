@@ -1,4 +1,4 @@
-"""What a model makes of decoded files: logits and mean latents of all windows."""
+"""A model's outputs for decoded files: logits and mean latents of all windows."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from perceiver_cli.training.data.cache import Cache
 
 IntArray = npt.NDArray[np.int64]
 
-# The least score in a logarithm.
+# Minimum score whose logarithm is computed.
 TINY = 1e-12
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a model makes of the windows of some files.
+    """A model's outputs for the windows of some files.
 
     Attributes:
         logits: [rows, classes].
         means: Mean latent after the first iteration, or after the last, [rows, D].
-        files: The file of every row, from 0, int [rows].
+        files: Index of the file of every row, int [rows].
         classes: The true class of every file, int [files].
     """
 
@@ -57,7 +57,7 @@ class Outputs:
         """Scores of the files as inference gives them: the mean of the windows' softmax.
 
         Args:
-            temperature: What the logits are divided by.
+            temperature: Divides the logits.
 
         Returns:
             [files, classes], each row with the sum 1.
@@ -68,7 +68,7 @@ class Outputs:
         """Mean negative log likelihood of the true classes, in nats.
 
         Args:
-            temperature: What the logits are divided by.
+            temperature: Divides the logits.
         """
         of_truth = self.scores(temperature)[np.arange(len(self.classes)), self.classes]
         return float(-np.log(np.maximum(of_truth, TINY)).mean())
@@ -83,7 +83,7 @@ def read_windows(
         model: The model, in evaluation mode.
         adapter: Makes its byte arrays.
         cache: The windows.
-        only: The one stream that is read of files which have several.
+        only: The single stream to read of files that have several; None reads all.
         last: Whether the mean latents are those after the last iteration, else after the first.
 
     Returns:

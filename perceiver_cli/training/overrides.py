@@ -1,4 +1,4 @@
-"""Settings that a call changes, as --set names them."""
+"""Settings that --set changes."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def by_group(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def changed(recipe: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """A recipe with other values.
+    """Changes values of a recipe.
 
     Args:
         recipe: Every setting of an input, by name; that of a video's sound is a recipe, too.
         changes: NAME -> value; "audio.NAME" for the sound of a video.
 
     Returns:
-        The recipe changed. It is not checked: `build_adapter` refuses unknown names.
+        The changed recipe, unchecked: `build_adapter` refuses unknown names.
     """
     result = dict(recipe)
     for name, value in changes.items():

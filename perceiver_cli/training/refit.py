@@ -1,4 +1,4 @@
-"""Fits again what is fitted after a training; the weights stay as they are."""
+"""Repeats the calibration of a trained model; its weights do not change."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from perceiver_cli.training.overrides import by_group, changed
 
 @dataclass(frozen=True)
 class RefitOptions:
-    """What to fit to.
+    """Options of a new calibration.
 
     Attributes:
-        checkpoint: The file, whose header is replaced.
+        checkpoint: The checkpoint whose header is replaced.
         folder: The folder that it was trained on.
-        run: For decoded files.
+        run: The folder for decoded files.
         hold_out: Share of the training files that was held out, as in the training.
         groups: Which of them belong together, as in the training.
         labels: A file of labels with groups and kinds; None: the folder's, if they have any.
         device: Where the model computes, as torch names it.
-        settings: "input.crop" -> value and the like: how files are read from now on.
+        settings: "input.NAME" -> new value of a setting of the input recipe.
     """
 
     checkpoint: Path
@@ -54,22 +54,22 @@ def refit(options: RefitOptions, on_file: Callable[[str, int, int], None]) -> He
     """Fits temperatures and the statistics of familiar inputs, and writes them into the header.
 
     Args:
-        options: What to fit to.
+        options: The options of the calibration.
         on_file: Called with (stage, done, total) after every file.
 
     Returns:
         The new header.
 
     Raises:
-        UsageError: The folder makes no sense, has other classes, or no file is held out; or a
-            setting is none of the input, or changes the byte array's channels.
+        UsageError: The folder cannot be used or has other classes, no file is held out, or a
+            setting is not one of the input or changes the byte array's channels.
         CheckpointError: The checkpoint is damaged.
     """
     checkpoint = load_checkpoint(options.checkpoint)
     header = checkpoint.header
     train_files, held_files = training_files(options.folder, options.hold_out, options.groups)
     if [label.id for label in train_files.labels] != [label.id for label in header.labels]:
-        raise UsageError(f"{options.folder}: its classes are not those of {header.name}")
+        raise UsageError(f"{options.folder} and {header.name} have different classes")
     header = replace(header, labels=_labels(options, train_files.labels, header.labels))
     adapter = _adapter(options, header)
     header = replace(header, recipe=asdict(adapter.recipe))
@@ -81,7 +81,7 @@ def refit(options: RefitOptions, on_file: Callable[[str, int, int], None]) -> He
         lambda done, total: on_file("held-out files", done, total),
     )
     if not len(held_cache):
-        raise UsageError(f"{options.folder}: no file is held out to fit to (--hold-out)")
+        raise UsageError(f"{options.folder}: no files are held out; --hold-out sets their share")
     known_cache = load_sample(options.run, train_files, adapter, on_file)
     model = build_model(checkpoint, str(options.checkpoint)).to(torch.device(options.device))
     header = calibrate(header, model, adapter, held_cache, known_cache)
@@ -114,5 +114,5 @@ def _labels(options: RefitOptions, folder: list[Label], present: list[Label]) ->
         return folder if any(label.group or label.kind for label in folder) else present
     known = labels_by_id(options.labels)
     if missing := [label.id for label in present if label.id not in known]:
-        raise UsageError(f"{options.labels}: has no line for {missing[0]}")
+        raise UsageError(f"{options.labels} has no line for {missing[0]}")
     return [known[label.id] for label in present]

@@ -1,4 +1,4 @@
-"""A whole training: labelled folder in, one self-describing checkpoint out."""
+"""A complete training, from a labelled folder to a self-describing checkpoint."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ from perceiver_cli.version import package_version
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """What to train on and into.
+    """Options of a training.
 
     Attributes:
         folder: The labelled folder.
         modality: What the model reads.
         output: The checkpoint to write.
         run: Folder for decoded files and the resumable state.
-        hyperparameters: How long and how to train.
+        hyperparameters: The hyperparameters.
         settings: "input.bands" or "model.latents" -> value, over the modality's defaults.
         init_from: A checkpoint to start from (warm start): its architecture is used, and its
             weights and recipe as far as they fit (see warm_start.py).
@@ -85,7 +85,7 @@ class Listener(Protocol):
     """Callbacks for the progress of a training."""
 
     def decoded(self, stage: str, done: int, total: int) -> None:
-        """One more file of a stage is decoded.
+        """Called when another file of a stage is decoded.
 
         Args:
             stage: Such as "training files".
@@ -94,7 +94,7 @@ class Listener(Protocol):
         """
 
     def checked(self, usage: list[ClassUsage], left_out: list[LeftOut]) -> None:
-        """All files are decoded.
+        """Called when all files are decoded.
 
         Args:
             usage: How many files of each class are used, one entry a class.
@@ -102,10 +102,10 @@ class Listener(Protocol):
         """
 
     def stepped(self, progress: Progress) -> None:
-        """One more training step is done.
+        """Called when another training step is done.
 
         Args:
-            progress: What is done, the loss and the speed.
+            progress: The steps done, the loss and the speed.
         """
 
 
@@ -115,14 +115,14 @@ def train(options: TrainingOptions, listener: Listener) -> Header:
     Called again with the same options, it resumes from the run's folder.
 
     Args:
-        options: What to train on and into.
+        options: The options of the training.
         listener: Its methods are called with the progress.
 
     Returns:
         The header of the checkpoint.
 
     Raises:
-        UsageError: The folder or the settings make no sense, a class has no usable file, there
+        UsageError: The folder or the settings cannot be used, a class has no usable file, there
             are files of another modality, the run's folder has the state of another training, or
             this one has diverged.
         CheckpointError: The checkpoint to start from is damaged.
@@ -142,7 +142,7 @@ def train(options: TrainingOptions, listener: Listener) -> Header:
     try:
         options.run.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"no folder {options.run} can be made: {error.strerror}") from None
+        raise UsageError(f"cannot create the folder {options.run}: {error.strerror}") from None
     train_cache = load_or_decode(
         options.run / "train",
         train_files,

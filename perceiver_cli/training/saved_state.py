@@ -1,4 +1,4 @@
-"""The state of a training in its run folder: where it is, and which training it belongs to."""
+"""The saved state of a training: its file, and a check that it belongs to the same training."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def open_state(run: Path) -> Any:
 def design_of(
     adapter: Adapter, config: PerceiverConfig, classes: list[str], init_from: Any
 ) -> Design:
-    """What has to be the same for a training to go on from a state.
+    """The settings that must be unchanged for a training to continue from a state.
 
     Args:
         adapter: Reads the files.
@@ -71,7 +71,7 @@ def design_of(
 def check_continues(run: Path, design: Design) -> None:
     """Checks that the state in a run folder, if there is one, is that of the same training.
 
-    Settings that only one of both has, as of another version, do not count.
+    Settings that only one of the two has, as in another version, are ignored.
 
     Args:
         run: The folder.
@@ -91,13 +91,13 @@ def check_continues(run: Path, design: Design) -> None:
 
 
 def other_training(run: Path, differing: str) -> str:
-    """One line on a run folder that holds the state of another training.
+    """The message for a run folder that contains the state of another training.
 
     Args:
         run: The folder.
         differing: What differs, in words.
     """
     return (
-        f"{run} holds the state of another training, which differs in {differing}: "
+        f"{run} contains the state of another training, which differs in {differing}: "
         "remove it, or name another folder with --run"
     )

@@ -71,7 +71,7 @@ def load_matching_weights(
 
     Args:
         model: The new model, whose weights are changed.
-        adapter: What it reads.
+        adapter: The adapter of its inputs.
         classes: Ids of its classes, in order.
         initial: The checkpoint that it starts from.
 

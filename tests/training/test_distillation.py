@@ -37,7 +37,7 @@ def test_a_file_gets_its_own_logits(folder, tmp_path):
 @pytest.mark.parametrize(
     ("lines", "shape", "words"),
     [
-        (["cat/0.png"], (1, 2, 3, 3), "lacks cat/1.png and 2 more"),
+        (["cat/0.png"], (1, 2, 3, 3), "cat/1.png and 2 other files are missing"),
         (["cat/0.png"], (1, 3, 3, 3), "does not fit 1 files and 2 classes"),
         (["cat/0.png"], (2, 2, 3, 3), "does not fit"),
         (["cat/0.png"], (1, 2), "does not fit"),

@@ -116,7 +116,7 @@ def test_evaluate_reports_robustness_and_unknown_things(tmp_path, run):
 
     outcome = run("evaluate", data, "--model", target, "--unknown", other)
     assert outcome.exit_code == 2
-    assert "nothing in it could be classified" in outcome.stderr
+    assert "none of its files could be classified" in outcome.stderr
 
 
 def test_a_phone_photo_is_large_and_a_picture_that_is_large_is_not_enlarged():

@@ -131,7 +131,7 @@ def test_refitting_leaves_the_weights_and_takes_groups(tmp_path, run):
     outcome = run("train", data, "-o", weights, "--refit-familiar")
     assert (outcome.exit_code, outcome.stderr) == (
         2,
-        f"perceiver: {data}: its classes are not those of own\n",
+        f"perceiver: {data} and own have different classes\n",
     )
 
 
@@ -371,8 +371,8 @@ def test_the_state_of_another_training_is_refused(
     outcome = train(run, pictures, target, *arguments)
     assert outcome.exit_code == 2
     assert outcome.stderr == (
-        f"perceiver: {tmp_path / 'own.run'} holds the state of another training, which differs in "
-        f"{differing}: remove it, or name another folder with --run\n"
+        f"perceiver: {tmp_path / 'own.run'} contains the state of another training, which differs "
+        f"in {differing}: remove it, or name another folder with --run\n"
     )
     assert [path.read_bytes() for path in kept] == before
     elsewhere = train(run, pictures, target, *arguments, "--run", tmp_path / "elsewhere")
@@ -399,7 +399,7 @@ def test_a_state_of_an_older_version_goes_on_if_its_model_fits(pictures, tmp_pat
     assert train(run, pictures, target).exit_code == 0
     outcome = train(run, pictures, target, "--set", "model.latents=4")
     assert outcome.exit_code == 2
-    assert "own.run holds the state of another training" in outcome.stderr
+    assert "own.run contains the state of another training" in outcome.stderr
 
 
 def test_the_card_keeps_the_command_that_made_the_weights(pictures, tmp_path, run, monkeypatch):
@@ -451,7 +451,7 @@ def one_class(data):
         (one_sound_more, r"\nother modality: .*bark\.wav: is a sound\n"),
         (one_sound_more, r"1 file of another modality than image: .*bark\.wav"),
         (an_empty_class, r"class red has no files"),
-        (one_class, r"needs two or more class folders, has 1"),
+        (one_class, r"must contain at least two class folders \(found 1\)"),
     ],
 )
 def test_folders_that_cannot_be_learned_from(pictures, tmp_path, run, spoil, words):
@@ -467,7 +467,7 @@ def test_folders_that_cannot_be_learned_from(pictures, tmp_path, run, spoil, wor
     ("option", "line"),
     [
         ("--card", "--card {}: cannot be read: No such file or directory"),
-        ("--run", "no folder {} can be made: Not a directory"),
+        ("--run", "cannot create the folder {}: Not a directory"),
     ],
 )
 def test_paths_that_cannot_be_used_are_wrong_usage(pictures, tmp_path, run, option, line):

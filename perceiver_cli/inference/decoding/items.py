@@ -88,9 +88,9 @@ Item = PreparedItem | FailedItem
 
 
 def is_no_media(source: Source, error: InputError) -> bool:
-    """Whether an input is passed over in a folder: media are not, whatever their fault.
+    """Whether an input is passed over in a folder. Media are never passed over.
 
-    A file without bytes is no media; a sound without samples, which is "empty" too, is.
+    A file without bytes is not media. A sound without samples, which is "empty" too, is media.
 
     Args:
         source: The input.

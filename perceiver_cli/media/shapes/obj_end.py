@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-# So much of the end of a text is looked at.
+# Number of bytes at the end of a text that are examined.
 END_BYTES = 2**13
 
-# The last record is compared with those of its kind among so many lines before, if there are
-# enough of them.
+# Number of lines before the last record that are compared with it, and the minimum number of
+# records of its kind among them.
 _LINES, _ENOUGH = 100, 8
 
 # Words of a whole record, its name included; points may lie in the plane.

@@ -55,7 +55,7 @@ class GrowingArray:
         self.count = count
 
     def check_room(self, rows: int) -> None:
-        """Raises InputError("too_large") if so many more rows would exceed MAX_SHAPE_BYTES."""
+        """Raises InputError("too_large") if that many more rows would exceed MAX_SHAPE_BYTES."""
         if (self.count + rows) * self._rows.shape[1] * self._rows.itemsize > MAX_SHAPE_BYTES:
             raise InputError(
                 "too_large", f"the shape is too large: {limit_text('MAX_SHAPE_BYTES')}"

@@ -10,7 +10,7 @@ from torch.nn import functional
 from perceiver_cli.errors import UsageError
 from perceiver_cli.model.quantization import kernels
 
-# Latents of so many channels are wide: quantizing them takes little time beside the products.
+# Channel count of the latents from which int8 quantization pays off.
 WIDE = 512
 
 _PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "int8": torch.int8}

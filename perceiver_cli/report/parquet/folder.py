@@ -13,7 +13,7 @@ from perceiver_cli.report.parts.folder import MANIFEST, PartFolder, run_name
 from perceiver_cli.report.parts.store import LocalStore
 from perceiver_cli.results import Result
 
-# Rows of a part: at most so many are lost when a run is killed.
+# Rows per part, which is also the maximum number that is lost when a run is killed.
 PART_ROWS = 1024
 
 

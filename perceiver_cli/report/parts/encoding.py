@@ -36,10 +36,10 @@ def decode(stream: BinaryIO, format: str, keys: Sequence[str] | None = None) -> 
     Args:
         stream: Its content.
         format: "parquet" or "jsonl".
-        keys: What is wanted of each row; None is everything.
+        keys: The keys to read of each row; None reads all of them.
 
     Raises:
-        OSError, ValueError: The content is no such part.
+        OSError, ValueError: The content is not a part in that format.
     """
     if format == "jsonl":
         rows = [json.loads(line) for line in stream]

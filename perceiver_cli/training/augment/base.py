@@ -17,8 +17,8 @@ class Augmented:
     Attributes:
         features: Stream -> what the adapter's `features` gives.
         targets: Soft targets [B, classes].
-        teacher_features: A teacher's features for what is left of each item, [B, F], if they are
-            read.
+        teacher_features: A teacher's features for the part of each item that is kept, [B, F]; None
+            if they are not used.
     """
 
     features: dict[str, Tensor]
@@ -27,14 +27,14 @@ class Augmented:
 
 
 class Augmentation(ABC):
-    """Changes batches at random.
+    """Augments batches with random changes.
 
     Attributes:
         adapter: Whose features are returned.
         mixup_probability: Probability that a batch is mixed with itself (Zhang et al. 2018).
         teacher_share: Share of each target that comes from the teacher's logits, if the arrays
             have them.
-        reads_teacher_features: Whether it takes "teacher_features" among the arrays.
+        reads_teacher_features: Whether "teacher_features" among the arrays are used.
     """
 
     reads_teacher_features = False
@@ -48,14 +48,14 @@ class Augmentation(ABC):
 
     @abstractmethod
     def __call__(self, arrays: dict[str, Tensor], targets: Tensor) -> Augmented:
-        """Changes a batch.
+        """Augments a batch.
 
         Args:
             arrays: Stream -> array as the cache has it, [B, ...]. "teacher": a teacher's logits
-                [B, classes, h, w], where there is one; "teacher_features": its features
-                [B, F, h, w]; "teacher_audio": a video's sound's, as the first.
+                [B, classes, h, w], if there is one; "teacher_features": its features
+                [B, F, h, w]; "teacher_audio": the logits of a teacher for the sound of a video.
             targets: Soft targets [B, classes].
 
         Returns:
-            The changed batch.
+            The augmented batch.
         """

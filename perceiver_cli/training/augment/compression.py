@@ -64,7 +64,7 @@ def degrade(pixels: Tensor, share: float = 0.7, frames: int = 1) -> Tensor:
     Args:
         pixels: float [B, 3, S, S], RGB from 0 to 255.
         share: Share of the pictures that are changed.
-        frames: How many neighbouring pictures are the frames of one clip, changed alike.
+        frames: Number of consecutive pictures that are frames of one clip and change alike.
 
     Returns:
         The same shape, whole numbers.
@@ -143,7 +143,7 @@ def resampling_matrices(side: int, device: torch.device) -> Tensor:
 
 
 def _resize_matrix(size: int, new_size: int, how: Image.Resampling) -> np.ndarray:
-    """The weights [new_size, size] of a filter of Pillow: what it makes of unit vectors."""
+    """The weights [new_size, size] of a Pillow filter, from its result for unit vectors."""
     units = Image.fromarray(np.eye(size, dtype=np.float32))
     return np.asarray(units.resize((size, new_size), how))
 

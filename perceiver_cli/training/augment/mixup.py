@@ -59,10 +59,10 @@ def mixup(
     """Mixup of a batch with itself in random order (Zhang et al. 2018).
 
     Args:
-        tensors: All that is mixed alike, inputs and targets: by name, float [B, ...].
+        tensors: Name -> inputs or targets to mix with the same shares, float [B, ...].
         probability: Probability that the batch is changed.
-        per_item: Whether each item has a share of its own, of at most one half; else the batch has
-            one share.
+        per_item: Whether each item has its own share of at most one half; otherwise the whole batch
+            has one share.
 
     Returns:
         Name -> a tensor of the same shape.

@@ -74,7 +74,7 @@ def random_equaliser(log: Tensor, spread_db: float = 5.0) -> Tensor:
 
 
 def limit_bandwidth(log: Tensor) -> Tensor:
-    """Removes all above a random band from 40 % of the sounds, all below one from 20 %.
+    """Low-pass filters 40 % of the sounds and high-pass filters 20 %, at a random band.
 
     Args:
         log: float [B, mels, frames].

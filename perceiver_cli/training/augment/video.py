@@ -1,4 +1,4 @@
-"""Augmentation of videos: all frames changed alike; other sounds of the class."""
+"""Augmentation of videos: one change for all frames of a clip; other sounds of its class."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from perceiver_cli.training.augment.waveform import normalise_loudness
 
 
 class VideoAugmentation(Augmentation):
-    """Frames of a clip changed alike, as pictures are; sounds of the same class.
+    """Changes all frames of a clip in the same way, and exchanges sounds within a class.
 
     The model learns to read each stream alone: 40 % of the batches lose their sound, 15 % their
     frames, and in another 15 % all frames are black. Targets come from the teachers of the

@@ -23,18 +23,18 @@ def active_frames(wave: Tensor, rate: int) -> Tensor:
         rate: Samples per second.
 
     Returns:
-        bool [B, frames]; all of them where a recording is zeros throughout.
+        bool [B, frames]; all True for a recording that is zero throughout.
     """
     size = round(_FRAME_S * rate)
     power = wave[:, : wave.shape[1] // size * size].unflatten(1, (-1, size)).square().mean(2)
     loudest = power.amax(1, keepdim=True)
-    # All frames of a recording of zeros, so that windows can be drawn from it.
+    # A recording of zeros keeps all frames, so that windows can be drawn from it.
     result: Tensor = (power >= loudest * 10 ** (-_QUIET_DB / 10)) | (loudest <= 0)
     return result
 
 
 def random_windows(wave: Tensor, samples: int, rate: int) -> tuple[Tensor, Tensor]:
-    """A random part of each recording that holds sound.
+    """Draws a random part of each recording that is not silent.
 
     Half of the parts are shorter than the window, so that a clip's length does not tell its class.
     Two thirds of these are repeated to fill the window, one third is padded with silence.

@@ -1,7 +1,7 @@
-"""Decode once: the fixed-shape arrays of every training file, in memory-mapped files.
+"""A cache of decoded training files: fixed-shape arrays in memory-mapped files.
 
-One .npy file per stream, and for every row the class and the file it came from. A cache is used
-again only for the same files under the same recipe.
+One .npy file per stream, and for every row the class and the file it came from. A cache is
+reused only for the same files and recipe.
 """
 
 from __future__ import annotations
@@ -64,14 +64,14 @@ def fingerprint(folder: LabelledFolder, recipe: Any) -> str:
         recipe: The dataclass that they are decoded for; see read_recipe.
 
     Returns:
-        SHA-256 in hexadecimal. A file that cannot be read counts as such.
+        SHA-256 in hexadecimal. A file that cannot be read is part of the digest as unreadable.
     """
     digest = hashlib.sha256(json.dumps(asdict(recipe), sort_keys=True).encode())
     for path, index in folder.files:
         try:
             stat = path.stat()
             state = f"{stat.st_size}\0{stat.st_mtime_ns}"
-        except OSError:  # such as a link that leads nowhere
+        except OSError:  # for example a broken link
             state = "unreadable"
         digest.update(os.fsencode(f"{path}\0{index}\0{state}\n"))
     return digest.hexdigest()
@@ -81,8 +81,8 @@ def open_cache(folder: Path, expected: str) -> Cache | None:
     """Opens decoded files that an earlier run wrote.
 
     Args:
-        folder: Where they lie.
-        expected: The fingerprint that they have to have.
+        folder: The folder of the cache.
+        expected: The required fingerprint.
 
     Returns:
         The cache, its streams mapped from disk; None if it is incomplete or of another
@@ -110,7 +110,7 @@ def write_cache(
     """Writes decoded files; the folder appears when it is complete.
 
     Args:
-        folder: Where they will lie. What is there is replaced.
+        folder: The folder of the cache; an existing one is replaced.
         expected: Their fingerprint.
         decoded: (index of the file, its class, its windows), in the order of the rows.
         left_out: The files that cannot be used; it may grow while `decoded` is read.
@@ -122,7 +122,7 @@ def write_cache(
         OSError: It cannot be written.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    for leftover in folder.parent.glob(f".{folder.name}.*.part"):  # of a run that was killed
+    for leftover in folder.parent.glob(f".{folder.name}.*.part"):  # left by a run that was killed
         shutil.rmtree(leftover, ignore_errors=True)
     with atomic_write(folder) as part:
         part.mkdir()

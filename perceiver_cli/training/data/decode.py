@@ -36,7 +36,7 @@ def load_or_decode(
     """The folder's files as arrays, from the cache or decoded into it.
 
     Args:
-        cache_folder: Where the cache lies.
+        cache_folder: The folder of the cache.
         folder: What to decode.
         recipe: Which modality is read, and how it is prepared; see read_recipe.
         on_file: Called with (done, total) after every file.

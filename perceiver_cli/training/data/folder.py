@@ -51,10 +51,10 @@ def read_folder(root: Path, split: str) -> LabelledFolder:
     if any((root / name).is_dir() for name in SPLITS):
         base = root / split
         if not base.is_dir():
-            raise UsageError(f"{root}: it has splits, but no {split}/")
+            raise UsageError(f"{root} has splits, but no {split}/")
     classes = sorted(p for p in base.iterdir() if p.is_dir() and not p.name.startswith("."))
     if len(classes) < 2:
-        raise UsageError(f"{base}: needs two or more class folders, has {len(classes)}")
+        raise UsageError(f"{base} must contain at least two class folders (found {len(classes)})")
     known = labels_by_id(root / "labels.tsv") if (root / "labels.tsv").is_file() else {}
     labels = [known.get(p.name) or Label(p.name, p.name.replace("_", " ")) for p in classes]
     files = []
@@ -94,20 +94,20 @@ def training_files(
 def hold_out(
     folder: LabelledFolder, share: float, groups: str | None = None, seed: int = 0
 ) -> tuple[LabelledFolder, LabelledFolder]:
-    """Holds out a share of every class, so that fitting the temperature leaves val untouched.
+    """Holds out a share of every class, so that calibration does not use the val split.
 
     Args:
-        folder: What is split.
+        folder: The folder to split.
         share: Share of each class's files; at least one file of a class with four or more.
-        groups: A regular expression. Files of a class whose names match with the same text (cut
-            from one recording, say) stay together; a file without a match is a group of its own.
+        groups: A regular expression. Files of a class whose names match with the same text stay
+            together, such as pieces of one recording; a file without a match is its own group.
         seed: Seed of the random choice.
 
     Returns:
         The files to train on, and those that are held out.
 
     Raises:
-        UsageError: `groups` is no regular expression.
+        UsageError: `groups` is not a regular expression.
     """
     try:
         pattern = re.compile(groups) if groups else None
@@ -133,11 +133,11 @@ def hold_out(
 
 
 def evenly_spaced(folder: LabelledFolder, count: int) -> LabelledFolder:
-    """Some files of every class.
+    """Selects files evenly over the classes.
 
     Args:
         folder: The files, ordered by class.
-        count: How many at most.
+        count: Maximum number of files.
 
     Returns:
         At most `count` of them, evenly spaced, so that every class has its share.

@@ -1,4 +1,4 @@
-"""Rows of large arrays, drawn at random: from the device where they fit there, else from disk."""
+"""Random rows of large arrays: from the device's memory if they fit, else from disk."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class RandomRows:
 
     Args:
         arrays: Name -> array [rows, ...]; they may be memory-mapped.
-        device: Where the rows are wanted.
+        device: The device that the rows are returned on.
     """
 
     def __init__(self, arrays: dict[str, np.ndarray], device: torch.device) -> None:

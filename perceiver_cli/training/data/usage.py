@@ -1,4 +1,4 @@
-"""Which files of a labelled folder are used, which are not, and whether that is enough."""
+"""Which files of a labelled folder are used, and a check that they are enough."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class ClassUsage:
-    """Numbers of files of one class: to train on, held out, passed over (no media), broken."""
+    """Numbers of files of one class: to train on, held out, passed over (not media), broken."""
 
     label: str
     training: int
@@ -45,7 +45,7 @@ class ClassUsage:
 
 
 def left_out_by_error(source: Source, class_index: int, error: InputError) -> LeftOut:
-    """A file that could not be decoded: passed over if it is no media, else broken.
+    """A file that could not be decoded: passed over if it is not media, else broken.
 
     Args:
         source: The file.

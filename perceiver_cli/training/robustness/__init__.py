@@ -1,5 +1,5 @@
-"""What everyday files do to their content: corruptions under which accuracy is measured.
+"""Corruptions that occur in everyday files, under which accuracy is measured.
 
-A corruption takes what a loader gives and a random generator, and gives the same kind of thing; the
-label stays true. Each modality names its own in the table of modalities.
+A corruption takes the result of a loader and a random generator, and returns a changed result of
+the same type; the label stays correct. Each modality lists its own in the table of modalities.
 """

@@ -22,7 +22,7 @@ def _on_picture(edit: Callable[[Image.Image, np.random.Generator], Image.Image])
 
 
 def _off_centre(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """On a grey sheet 1.4 times as wide and high, anywhere on it."""
+    """Places a picture at random on a grey sheet 1.4 times as wide and high."""
     wide, high = round(1.4 * picture.width), round(1.4 * picture.height)
     sheet = Image.new("RGB", (wide, high), (124, 116, 104))
     left = rng.integers(wide - picture.width + 1)
@@ -31,7 +31,7 @@ def _off_centre(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
 
 
 def _enlarged(picture: Image.Image, shorter: int) -> Image.Image:
-    """With a shorter side of at least so many pixels."""
+    """Enlarges a picture whose shorter side is below a number of pixels."""
     scale = shorter / min(picture.size)
     if scale <= 1:
         return picture
@@ -44,13 +44,13 @@ def _compress_jpeg(picture: Image.Image, quality: int) -> Image.Image:
 
 
 def _phone_photo(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """3,000 pixels high or wide (12 megapixels at 4:3), slightly out of focus, JPEG 90."""
+    """Imitates a phone: 3,000 pixels (12 megapixels at 4:3), slightly out of focus, JPEG 90."""
     photo = _enlarged(picture, 3000)
     return _compress_jpeg(photo.filter(ImageFilter.GaussianBlur(min(photo.size) / 500)), 90)
 
 
 def _screenshot(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """In a window with a title bar, on a dark screen of 1280x800 pixels."""
+    """Shows a picture in a window with a title bar, on a dark screen of 1280x800 pixels."""
     screen = Image.new("RGB", (1280, 800), (32, 33, 36))
     scale = min(1200 / picture.width, 700 / picture.height)
     size = (max(1, round(scale * picture.width)), max(1, round(scale * picture.height)))

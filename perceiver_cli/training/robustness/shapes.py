@@ -12,7 +12,7 @@ from perceiver_cli.media.types import PointCloud
 
 
 def _on_points(edit: Callable[[np.ndarray, np.random.Generator], np.ndarray]) -> Corruption:
-    """edit: float64 [N, 3], z up -> float64 [any N, 3]."""
+    """The corruption of a shape. edit: float64 [N, 3], z up -> float64 [any N, 3]."""
 
     def corrupt(cloud: PointCloud, rng: np.random.Generator) -> PointCloud:
         return replace(cloud, points=edit(cloud.points, rng))
@@ -21,12 +21,12 @@ def _on_points(edit: Callable[[np.ndarray, np.random.Generator], np.ndarray]) ->
 
 
 def _size(points: np.ndarray) -> float:
-    """The largest distance from the middle."""
+    """The largest distance from the mean."""
     return float(np.linalg.norm(points - points.mean(0), axis=1).max())
 
 
 def _turned(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """By any angle about the vertical."""
+    """Rotates points about the vertical axis by a random angle."""
     angle = rng.uniform(0, 2 * np.pi)
     sin, cos = np.sin(angle), np.cos(angle)
     result: np.ndarray = points @ np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]])
@@ -34,7 +34,7 @@ def _turned(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _partly_hidden(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Without the fifth of the points that lies furthest in some direction."""
+    """Removes the fifth of the points that lies furthest in a random direction."""
     direction = rng.standard_normal(3)
     return points[np.argsort(points @ direction)[: max(1, round(0.8 * len(points)))]]
 

@@ -14,7 +14,7 @@ from perceiver_cli.media.types import Sound, Video
 def _on_samples(
     edit: Callable[[np.ndarray, int, np.random.Generator], np.ndarray],
 ) -> Corruption:
-    """edit: float32 [S] and the samples per second -> float [any length]."""
+    """The corruption of a sound. edit: float32 [S], samples per second -> float [any length]."""
 
     def corrupt(media: Sound | Video, rng: np.random.Generator) -> Sound | Video:
         if isinstance(media, Sound):
@@ -36,7 +36,7 @@ def _on_samples(
 
 
 def _telephone(samples: np.ndarray, rate: int, rng: np.random.Generator) -> np.ndarray:
-    """Nothing but 300 to 3,400 Hz."""
+    """Keeps the band from 300 to 3,400 Hz."""
     spectrum = np.fft.rfft(samples)
     hertz = np.fft.rfftfreq(len(samples), 1 / rate)
     return np.fft.irfft(spectrum * ((hertz >= 300) & (hertz <= 3400)), len(samples))
@@ -48,7 +48,7 @@ def _clipped(samples: np.ndarray, rate: int, rng: np.random.Generator) -> np.nda
 
 
 def _short(samples: np.ndarray, rate: int, rng: np.random.Generator) -> np.ndarray:
-    """The half second with the most energy."""
+    """Keeps the half second with the most energy."""
     wanted = rate // 2
     if len(samples) <= wanted:
         return samples
@@ -63,7 +63,7 @@ def _noisy(samples: np.ndarray, rate: int, rng: np.random.Generator) -> np.ndarr
 
 
 def _with_music(samples: np.ndarray, rate: int, rng: np.random.Generator) -> np.ndarray:
-    """A plucked chord twice a second behind it."""
+    """Adds a plucked chord twice a second as background music."""
     seconds = np.arange(len(samples)) / rate
     pitches = rng.choice([98, 110, 131, 147, 165, 196]) * np.array([1, 1.25, 1.5, 2])
     chord = sum(np.sin(2 * np.pi * p * h * seconds) / h for p in pitches for h in (1, 2, 3, 4))
@@ -72,7 +72,7 @@ def _with_music(samples: np.ndarray, rate: int, rng: np.random.Generator) -> np.
 
 
 def _at_10_db(samples: np.ndarray, added: np.ndarray) -> np.ndarray:
-    """`added`, 10 dB quieter than the samples."""
+    """Scales `added` to 10 dB below the samples."""
     loudness = np.sqrt(np.mean(np.square(samples))) / max(1e-9, np.sqrt(np.mean(added**2)))
     result: np.ndarray = added * loudness * 10 ** (-10 / 20)
     return result

@@ -13,7 +13,7 @@ from perceiver_cli.training.robustness import sounds
 
 
 def _on_frames(edit: Callable[[np.ndarray], np.ndarray]) -> Corruption:
-    """edit: uint8 [T, h, w, 3] -> the same."""
+    """The corruption of a video. edit: uint8 [T, h, w, 3] -> the same shape."""
 
     def corrupt(video: Video, rng: np.random.Generator) -> Video:
         windows = tuple(replace(w, frames=edit(w.frames)) for w in video.windows)
