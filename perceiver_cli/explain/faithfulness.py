@@ -64,8 +64,8 @@ class Faithfulness:
             "deletion" and "insertion" of each method: areas under the curves of the score over the
             share of elements; a faithful method has a low deletion and a high insertion. "gain":
             the mean of both differences to a random order, with its standard error; 0 means
-            no better than random. "winner": the method with the largest gain of those whose gain exceeds
-            twice its standard error; None: none does.
+            no better than random. "winner": the method with the largest gain of those whose gain
+            exceeds twice its standard error; None if there are none.
         """
         chance = self.curves["random"]
         methods = {}

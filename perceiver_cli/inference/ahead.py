@@ -20,7 +20,7 @@ def one_ahead(values: Iterable[Value]) -> Generator[Value, None, None]:
         finishes the value that it is computing.
 
     Raises:
-        BaseException: What `values` raises, after the values before it.
+        BaseException: An exception that `values` raises, after the values before it.
     """
     remaining, end = iter(values), object()
     with ThreadPoolExecutor(1) as thread:

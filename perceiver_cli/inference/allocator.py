@@ -11,12 +11,12 @@ from contextlib import contextmanager, suppress
 # From glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_MMAP_MAX = -1, -2, -3, -4
 
-# By default, and for training.
+# Settings by default, and for training.
 _USUAL = {_M_MMAP_THRESHOLD: 2**25, _M_TRIM_THRESHOLD: 2**28}
 _LARGE = {_M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: 2**31 - 1, _M_TOP_PAD: 2**28}
 
-# The settings of a process that belongs to perceiver. The allocator's settings cannot be read, so
-# they could not be restored in the process of another program: there they are not changed.
+# The settings of a process that belongs to perceiver; None elsewhere. The settings of the allocator
+# cannot be read and therefore not restored, so they are not changed in the process of another program.
 _ours: dict[int, int] | None = None
 
 

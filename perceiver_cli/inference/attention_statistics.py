@@ -1,4 +1,4 @@
-"""Attention statistics, computed as the model runs and without any N x M array for a large M.
+"""Attention statistics, computed during the forward pass, without an N x M array for a large M.
 
 Definitions (averaged over heads and latents): entropy of each latent's distribution over the M
 elements in bits; effective elements 2^entropy; peak, the largest weight; drift, the Jensen-Shannon
@@ -27,7 +27,7 @@ _TINY = 1e-30
 
 @dataclass(frozen=True)
 class CrossAttendFigures:
-    """Figures of one cross-attend for a batch; the module says how they are defined.
+    """Figures of one cross-attend for a batch; the module docstring defines them.
 
     Attributes:
         entropy_bits: Mean entropy of a latent's distribution in bits, [B].
@@ -70,7 +70,7 @@ class AttentionRecorder:
 
     @property
     def measured(self) -> list[CrossAttendFigures]:
-        """The figures of every cross-attend until now, in order."""
+        """The figures of every cross-attend measured until now, in order."""
         if not self._masses:
             return []
         bits = torch.stack(self._entropies) / math.log(2)  # [K, B, H, N]

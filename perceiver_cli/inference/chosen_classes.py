@@ -16,11 +16,11 @@ Weights = Path | Mapping[str, Path | CheckpointError]
 
 
 def split_classes(texts: Sequence[str], weights: Weights) -> list[str]:
-    """Names from texts that hold several between commas.
+    """Splits texts with several names at their commas.
 
     Args:
-        texts: What --classes says. A name may contain commas: the longest one that a checkpoint
-            knows is taken.
+        texts: The values of --classes. A name may itself contain commas: the longest name that a
+            checkpoint knows is chosen.
         weights: The one checkpoint in use, or that of each modality.
 
     Returns:
@@ -34,7 +34,7 @@ def check_classes(names: Sequence[str], weights: Weights) -> None:
     """Looks each name up among the labels, ids, groups and kinds.
 
     Args:
-        names: What --classes names.
+        names: The names in --classes.
         weights: The one checkpoint in use, or that of each modality.
 
     Raises:
@@ -48,8 +48,8 @@ def check_classes(names: Sequence[str], weights: Weights) -> None:
             continue
         known = {text.casefold(): text for tree in trees for text in tree.names()}
         close = [known[text] for text in get_close_matches(name.casefold(), known, 3)]
-        hint = f": did you mean {' or '.join(close)}?" if close else ""
-        raise UsageError(f"no class, group or kind is called {name!r}{hint}")
+        hint = f"; did you mean {' or '.join(close)}?" if close else ""
+        raise UsageError(f"no such class, group or kind: {name!r}{hint}")
 
 
 def _split(text: str, known: Collection[str]) -> Iterator[str]:
@@ -70,5 +70,5 @@ def _trees(weights: Weights) -> list[LabelTree]:
 
 @lru_cache(maxsize=16)
 def _tree(path: Path, modified_ns: int) -> LabelTree:
-    """The labels of a checkpoint as it was at a time: a call splits names, then checks them."""
+    """The labels of a checkpoint, cached: a call splits names first and then checks them."""
     return LabelTree(read_header(path).labels)

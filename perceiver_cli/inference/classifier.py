@@ -1,4 +1,4 @@
-"""Sources in, an ordered stream of Results out: decoding runs beside the model."""
+"""Classifies an ordered stream of sources; decoding runs in parallel with the model."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ from perceiver_cli.preparation.base import ReadOptions
 from perceiver_cli.processor import usable_cores
 from perceiver_cli.results import Result
 
-# How many inputs are read ahead, in batches: enough to sort a mixed folder into batches.
+# Number of batches of inputs that are read ahead: enough to sort a mixed folder into batches.
 AHEAD = 3
 
-# Batches are divided among cores down to this size, below which a model slows down.
+# Minimum batch size when batches are divided among cores: smaller ones slow the model down.
 SMALLEST_BATCH = 4
 
-# More decoders than this outrun any model, and each process of them takes some 100 MB.
+# Maximum number of decoders: more than this outpace any model, and each takes about 100 MB.
 MOST_DECODERS = 16
 
-# Previews take a thousand times the memory of what a model reads.
+# Previews take a thousand times the memory of the model's input.
 PREVIEWS_AHEAD = 4
 
 
 class Classifier:
-    """Classifies files of any modality with the bundled weights, or with those named.
+    """Classifies files of any modality with the bundled weights or with a given checkpoint.
 
     Global settings of the process are not changed: torch's number of threads, the allocator, the
     environment.
@@ -61,7 +61,7 @@ class Classifier:
         top: How many predictions a Result has; None: all.
         min_score: Predictions with a lower score are left out.
         attention: Whether Results carry attention statistics.
-        sure: The score that an answer has to reach, see Answer.
+        sure: Minimum score of an answer, see Answer.
         classes: Labels or ids of classes, groups or kinds to choose from; empty for all.
         batch_size: Maximum number of inputs in a batch.
         device: "auto", "cpu", "cuda" or "mps".
@@ -145,15 +145,15 @@ class Classifier:
         self.close()
 
     def close(self) -> None:
-        """Ends the decoding processes, which otherwise end with the Classifier."""
+        """Ends the decoding processes; without this call they end with the Classifier."""
         if self._pool:
             self._pool.close()
 
     @property
     def header(self) -> Header:
-        """The header of the model named. Raises UsageError if none was named."""
+        """The header of the given model. Raises UsageError if none was given."""
         if self._named is None:
-            raise UsageError("no one model was named")
+            raise UsageError("the Classifier was not given a model")
         return self._named.header
 
     def classify(
@@ -176,14 +176,14 @@ class Classifier:
         return next(self.stream([as_source(value, rate=rate, modality=modality)]))
 
     def stream(self, inputs: Iterable[Any], decoder: Decoder | None = None) -> Iterator[Result]:
-        """One Result per input, in input order, each as soon as it and all before it are ready.
+        """Yields one Result per input in input order, as soon as it and all earlier ones are ready.
 
         Memory is bounded by the batch size, not by the number of inputs.
 
         Args:
             inputs: Values as for `classify` (`as_source` adds a rate or modality). Another thread
                 reads a few of them ahead.
-            decoder: Prepares the items, and is closed with the stream; None: follows `timeout`.
+            decoder: Prepares the items, and is closed with the stream; None: as `timeout` says.
 
         Raises:
             TypeError: The inputs are one path, or the content of one file.
@@ -195,11 +195,11 @@ class Classifier:
     def stream_items(
         self, inputs: Iterable[Any], decoder: Decoder | None = None
     ) -> Generator[tuple[Item, Result]]:
-        """As `stream`, each Result with the item that it was predicted from."""
+        """As `stream`, but yields each Result with the item that it was predicted from."""
         self._stopping = False
         decoder = FetchingDecoder(decoder or self._usual_decoder(), self.decoders)
         if self.device.type == "cpu":
-            # Batches side by side, a core for each, are faster than one batch on all cores.
+            # Batches in parallel, each on one core, are faster than one batch on all cores.
             workers = self.threads
             size = min(self.batch_size, max(SMALLEST_BATCH, self.batch_size // workers))
         else:
@@ -229,17 +229,17 @@ class Classifier:
         self._stopping = True
 
     def _to_preview(self, item: Item, result: Result, decoder: Decoder) -> Item:
-        """The item to preview: of a long input, its clearest window alone."""
+        """The item to preview: for a long input, only the window with the clearest answer."""
         if not self.preparer.preview_sides or not result.ok or isinstance(item, FailedItem):
             return item
         return decoder.prepare(clearest_part(item.source, result)) if is_long(item) else item
 
     def prepare(self, source: Source) -> Item:
-        """Everything up to the model, in this process; see Preparer.prepare."""
+        """Prepares an input for the model in this process; see Preparer.prepare."""
         return self.preparer.prepare(source)
 
     def predict(self, items: Sequence[Item], prepare: Prepare | None = None) -> list[Result]:
-        """One Result per item, in order; items of any kinds, failures included.
+        """Predicts one Result per item, in order. Items may be of any kind, failures included.
 
         Args:
             items: Prepared inputs.

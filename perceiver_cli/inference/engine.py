@@ -1,4 +1,4 @@
-"""A loaded checkpoint: windows of arrays in, scores and attention statistics out."""
+"""A loaded checkpoint, which predicts scores and attention statistics for windows."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from perceiver_cli.model.quantization.replacement import byte_array_dtype, layer
 from perceiver_cli.preparation.base import Shapes, Window
 from perceiver_cli.results import AttentionStats
 
-# Limit of a batch: the bytes of its byte arrays in float32. Activations take a few times as much.
+# Maximum size of a batch's byte arrays in float32, in bytes. Activations take a few times as much.
 MOST_BYTES = 2**28
-# The same on a GPU: the free memory divided by this.
+# On a GPU, the maximum size is the free memory divided by this.
 GPU_MEMORY_DIVISOR = 8
 
 FloatArray = npt.NDArray[np.float64]
@@ -41,11 +41,11 @@ class WindowPrediction:
 
     Attributes:
         scores: float64 [classes], calibrated, summing to 1.
-        statistics: Attention statistics; None if they were not asked for.
+        statistics: Attention statistics; None if they were not requested.
         num_elements: M of the byte array.
         channels: C of the byte array.
-        distance: From familiar inputs, see familiar.py; None if the checkpoint has no statistics.
-        stream_key: Of the distance's limit, see FamiliarityStatistics.stream_key.
+        distance: Distance from familiar inputs, see familiar.py; None without such statistics.
+        stream_key: The key of the distance's limit, see FamiliarityStatistics.stream_key.
     """
 
     scores: FloatArray
@@ -92,7 +92,7 @@ class Engine:
 
     @property
     def float32_model(self) -> Perceiver:
-        """The Perceiver in float32, which keeps its gradients; built when first used."""
+        """The Perceiver in float32 for computing gradients; built when first used."""
         with self._building:
             if self._float32_model is None:
                 model = build_model(self._checkpoint, str(self.path))
@@ -113,7 +113,7 @@ class Engine:
         return build_model(self._checkpoint, str(self.path), layer_for).to(self.device)
 
     def predict(self, windows: list[Window], *, attention: bool) -> list[WindowPrediction]:
-        """One prediction per window. Windows may differ in which streams they have."""
+        """Predicts each window. Windows may have different streams."""
         predicted: dict[int, WindowPrediction] = {}
         for shapes, group in _by_shape(windows).items():
             while group:
@@ -132,7 +132,7 @@ class Engine:
             streams = self.adapter.element_values(self.adapter.features(_stacked([window])))
             num_elements = sum(x.shape[1] for x in streams.values())
             each = num_elements * self.header.model.channels * 4
-            _ = self.inference_model  # its weights take their memory first
+            _ = self.inference_model  # the weights must be in memory before the rest is measured
             free = free_bytes(self.device)
             most = MOST_BYTES if free is None else free // GPU_MEMORY_DIVISOR
             self._largest_batches[shapes] = max(1, most // each)

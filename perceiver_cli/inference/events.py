@@ -1,10 +1,10 @@
-"""From the scores of overlapping windows to events: which class is present from when to when.
+"""Events from the scores of overlapping windows: which class is present from when to when.
 
 The score of a class at a time is its mean over the windows that contain the time. In a quiet
-background scores are reduced: a window's score does not tell when in it something happened, but
-the level does. An event begins where the score reaches `on` and lasts while it is at least
-`off * on` (hysteresis); short gaps are closed, and short events are left out. Events of several
-classes may overlap.
+background scores are reduced, because the score of a window does not tell at which time within it
+something happened, but the level does. An event begins where the score reaches `on` and lasts while
+it is at least `off * on` (hysteresis); short gaps are closed, and short events are left out. Events
+of several classes may overlap.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ Floats = npt.NDArray[np.float64]
 Spans = list[tuple[int, int]]
 
 SILENCE = "silence"
-# Shorter silence is not an event.
+# Minimum length of silence that is an event, in seconds.
 _SHORTEST_SILENCE_S = 1.0
 
-# The least weight of background in a running mean, which would be undefined with 0.
+# Minimum weight of background in a running mean, which would be undefined with 0.
 _LEAST_WEIGHT = 1e-3
 
 # Quantiles of the levels: of the background and of the loudest times.
@@ -37,12 +37,12 @@ _BACKGROUND, _LOUDEST = 0.2, 0.99
 
 @dataclass(frozen=True)
 class EventSettings:
-    """How events are found; a checkpoint may have its own settings.
+    """Settings of event detection; a checkpoint may have its own.
 
     Attributes:
         hop_s: Seconds from one window to the next; 0 is half a window.
-        on: The score that begins an event.
-        off: The score below which it ends, as a share of `on`.
+        on: Score from which an event begins.
+        off: Score below which it ends, as a share of `on`.
         depth_db: Level difference in decibels between the background and the loudest times from
             which the background counts as quiet.
         rise_db: Level above the background in decibels from which a time no longer belongs to it.

@@ -1,4 +1,4 @@
-"""What `perceiver inspect` shows: the file, its model, and the byte array."""
+"""The data that `perceiver inspect` shows: the file, its model, and the byte array."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class ChannelRange:
 
     Attributes:
         stream: The stream's name.
-        name: What the channels mean.
+        name: The meaning of the channels.
         count: Number of channels.
-        min: The least value.
+        min: The smallest value.
         mean: The mean value.
         max: The largest value.
     """
@@ -38,19 +38,19 @@ class ChannelRange:
 
 @dataclass(frozen=True)
 class Inspection:
-    """What `perceiver inspect` shows.
+    """The data that `perceiver inspect` shows.
 
     Attributes:
         path: The file.
-        modality: What it is.
+        modality: Its modality.
         format: Its format, as detection names it.
-        detected_by: Why it was taken for that.
+        detected_by: The reason for the modality.
         model: Name of the weights.
         input: The record's `input`.
         notes: One line for each thing that was left out or repaired.
         elements: Stream -> its number of elements; "learned": that of the learned ones.
         width: C of the byte array, to which several streams are padded.
-        channels: Those of the first window.
+        channels: The channels of the first window.
         recipe: The adapter's settings.
         windows: The location of each window in the file.
     """

@@ -24,7 +24,7 @@ from perceiver_cli.preparation import base
 from perceiver_cli.preparation.base import Window
 from perceiver_cli.results import Classification
 
-# How many windows are loaded at a time, and how many the model reads at once.
+# Number of windows that are loaded at a time, and number that the model reads at once.
 PART, AT_ONCE = 32, 8
 
 Prepare = Callable[[Source], Item]
@@ -38,14 +38,13 @@ def is_long(item: PreparedItem) -> bool:
 def predict_long(
     item: PreparedItem, prepare: Prepare, engine: Engine, options: PredictionOptions
 ) -> Classification:
-    """The Result of a whole file, of which an item holds the first windows.
+    """Predicts the Result of a whole file from an item with its first windows.
 
-    A thread loads the next part while the model reads the one before. The Result's seconds are
-    those of all loading and those of the model, each by itself: together they may be more than
-    the time that has passed.
+    A background thread loads the next part while the model reads the current one. The Result's
+    seconds for loading and for the model overlap, so their sum may exceed the elapsed time.
 
     Args:
-        item: For which is_long holds.
+        item: An item for which is_long is true.
         prepare: Loads the other windows.
         engine: The model for it.
         options: What the Result contains.
@@ -90,14 +89,14 @@ def predict_long(
 
 
 def _parts(item: PreparedItem, source: Source, prepare: Prepare) -> Iterator[Item]:
-    """An item, which holds the first windows, and those with the others of its file."""
+    """Yields an item with the first windows, then items with the other windows of its file."""
     yield item
     for first in range(base.FIRST_WINDOWS, item.total, PART):
         yield prepare(replace(source, part=WindowRange(first, PART)))
 
 
 class _WindowStore:
-    """What stays in memory of windows, in few arrays.
+    """Keeps the results of windows in a few large arrays.
 
     Thousands of small arrays among freed large ones would fragment the memory: an hour of sound
     took 60 MB more.
@@ -116,13 +115,13 @@ class _WindowStore:
         return replace(window, arrays={}, location=location)
 
     def prediction(self, prediction: WindowPrediction | None) -> WindowPrediction | None:
-        """The same prediction."""
+        """Stores a prediction."""
         if prediction is None:
             return None
         return replace(prediction, scores=self._row("scores", prediction.scores))
 
     def _row(self, name: str, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """The values, as the next row of a table if they fit."""
+        """Stores values as the next row of a table, if they fit."""
         if name not in self._tables:
             self._tables[name] = np.empty((self._windows, len(values)), values.dtype)
         table, row = self._tables[name], self._filled.get(name, 0)
@@ -134,7 +133,7 @@ class _WindowStore:
 
 
 def clearest_part(source: Source, result: Classification) -> Source:
-    """The window of a long file in which its answer has the highest score, as a source."""
+    """The source of the window of a long file in which its answer has the highest score."""
     number = result.clearest_segment
     index = result.segments[number].get("index", number)
     return replace(source, part=WindowRange(index, 1))
@@ -144,5 +143,5 @@ def _at_hand(source: Source) -> Source:
     """The source with remote content fetched, so that it is not fetched for every part."""
     try:
         return source.fetched()
-    except InputError:  # preparing the parts reports the reason
+    except InputError:  # preparing the parts raises the same error
         return source

@@ -1,4 +1,4 @@
-"""From the model's scores of a batch to Results."""
+"""Converts the model's scores of a batch to Results."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class PredictionOptions:
     """Options of the contents of Results.
 
     Attributes:
-        top: How many predictions, at most; None: all.
+        top: Maximum number of predictions; None: all.
         min_score: Predictions with a lower score are left out.
         attention: Whether attention statistics are measured.
-        sure: The score that an answer has to reach.
+        sure: Minimum score of an answer.
         classes: Names of the classes, groups and kinds to choose from; empty for all.
     """
 
@@ -59,10 +59,10 @@ def predict_batch(
 def predict_windows(
     windows: Sequence[Window], engine: Engine, *, attention: bool
 ) -> list[WindowPrediction | None]:
-    """The prediction for each window; None if it has no signal, so that it does not vote.
+    """Predicts each window; None for a window without a signal, which does not vote.
 
     Args:
-        windows: All that the model reads at once.
+        windows: The windows that the model reads in one call.
         engine: The model.
         attention: Whether attention statistics are measured.
     """
@@ -90,8 +90,8 @@ def result_of(
     """The Result of an item.
 
     Args:
-        item: With all of its windows.
-        predicted: For each window; None if it has no signal.
+        item: The item, with all of its windows.
+        predicted: The prediction for each window; None for a window without a signal.
         engine: The model.
         options: What the Result contains.
         model_s: How long the model took.
@@ -119,7 +119,7 @@ def result_of(
     scores = chosen.share(scores)
     order = np.argsort(-scores, kind="stable")
     best = int(order[0])
-    # Of several windows, the attention shown is that of the one with the highest score.
+    # With several windows, the attention of the one with the highest score is shown.
     clearest = max(present, key=lambda window: float(chosen.share(window.scores)[best]))
     answer = engine.tree.answer(scores, options.sure) if scores[best] else None
     return replace(
@@ -188,9 +188,9 @@ def _segments(
     header: Header,
     chosen: _Chosen,
 ) -> list[dict[str, Any]]:
-    """The top label of each window among the chosen classes; none without a signal or a score.
+    """The segments: each window's top label among the chosen classes, if it has one.
 
-    Behind windows that could not be read, each has its index within the file, too.
+    After windows that could not be read, segments also have their index within the file.
     """
     window_s = header.recipe.get("window_s", 0.0)
     segments = []

@@ -1,4 +1,4 @@
-"""How much of an input the model read: the area of a picture, the seconds of a sound or film."""
+"""The share of an input that the model read: area of a picture, seconds of a sound or video."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def read_share(item: PreparedItem, recipe: Mapping[str, Any]) -> dict[str, float
     """The record's `read`.
 
     Args:
-        item: With all of its windows.
+        item: The item, with all of its windows.
         recipe: The input recipe of its model.
 
     Returns:

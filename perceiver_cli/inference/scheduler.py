@@ -1,4 +1,4 @@
-"""From sources to results in input order: decoding beside the model, in batches, bounded memory."""
+"""Runs decoding and batched prediction in parallel, with results in input order."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from perceiver_cli.inference.decoding.items import FailedItem, Item
 from perceiver_cli.media.source import Source
 from perceiver_cli.results import Result
 
-# Limit, in bytes, of the content that queued sources hold, such as members of archives.
+# Maximum bytes of content held by queued sources, such as members of archives.
 HELD_BYTES = 2**28
 
-# How long a ready item waits for others to fill its batch: 16 sounds take two cores about as long.
+# Seconds that a ready item waits for others to fill its batch; 16 sounds take two cores as long.
 LINGER_S = 0.25
 
 
@@ -25,13 +25,13 @@ class Slot:
     """One input's place in the queue.
 
     Attributes:
-        item: Once it is decoded.
-        kind: The item's.
+        item: The decoded item; None before.
+        kind: The kind of the item.
         failure: An exception in decoding or predicting, raised when it is this input's turn.
-        ready_at: When it was decoded, by the monotonic clock.
+        ready_at: Time at which it was decoded, on the monotonic clock.
         held: Bytes of content that its source holds.
         taken: Whether a worker thread has taken it.
-        result: Once it is predicted.
+        result: The prediction; None before.
     """
 
     item: Item | None = None
@@ -44,7 +44,7 @@ class Slot:
 
     @property
     def done(self) -> bool:
-        """Whether it can leave the queue."""
+        """Whether the input is done."""
         return self.result is not None or self.failure is not None
 
 
@@ -52,7 +52,7 @@ class Scheduler:
     """A queue of inputs, decoded by some threads while worker threads predict batches of them.
 
     Args:
-        sources: Read ahead by a thread of its own, because listing them may be slow.
+        sources: The inputs; a separate thread reads them ahead, because listing may be slow.
         prepare: A source -> an item; called by `decoders` threads, and of remote sources, which
             it fetches, by `fetchers` threads.
         predict: (a batch of items of one kind, whether nothing else waits) -> a Result each;
@@ -84,7 +84,7 @@ class Scheduler:
         self._undecoded = 0
         self._ready: Counter[Hashable] = Counter()  # items that no worker thread has taken, by kind
         self._lock = threading.Lock()
-        # A thread that is woken for nothing takes the interpreter from the others.
+        # Each condition wakes only the threads it concerns: needless wake-ups take the interpreter.
         self._decoded = threading.Condition(self._lock)
         self._predicted = threading.Condition(self._lock)
         self._capacity = threading.Semaphore(capacity)
@@ -129,7 +129,7 @@ class Scheduler:
                 finished = self._listed and not self._slots
                 if finished or all(worker.done() for worker in self._workers):
                     return None
-                # With a timeout: workers end without notice, and on Windows Ctrl-C ends no wait.
+                # Workers may end without notifying, and on Windows Ctrl-C cannot interrupt a wait.
                 self._predicted.wait(LINGER_S)
             return self._slots.popleft()
 
@@ -151,7 +151,7 @@ class Scheduler:
                 self._predicted.notify_all()
 
     def _take(self) -> list[Slot]:
-        """The next batch; [] when there is nothing more.
+        """The next batch; [] at the end.
 
         It begins with the first waiting input, once that is decoded; otherwise it is a full batch
         of later inputs.
@@ -230,7 +230,7 @@ class Scheduler:
                 self._predicted.notify_all()
             else:
                 self._ready[kind] += 1
-            # A worker thread that waits for a fuller batch wakes by its own clock.
+            # A worker thread that waits for a fuller batch wakes up by its own timeout.
             full = self._ready[kind] >= self._batch_size
             if full or failure or isinstance(item, FailedItem) or not self._undecoded:
                 self._decoded.notify()

@@ -1,4 +1,4 @@
-"""The settings of a Classifier that its callers pass on, with their types."""
+"""The types of a Classifier's settings, for callers that pass them on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TypedDict
 class ClassifierSettings(TypedDict, total=False):
     """Arguments of a Classifier by name, as it documents them.
 
-    Without those that each caller decides: attention, decoders, timeout and preview_sides.
+    The arguments that each caller decides are left out: attention, decoders, timeout and
+    preview_sides.
     """
 
     model: str | None

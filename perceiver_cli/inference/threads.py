@@ -15,7 +15,7 @@ from perceiver_cli.processor import usable_cores
 
 
 def default_threads() -> int:
-    """As many as torch would use in the calling thread, but no more than there are cores."""
+    """The number that torch would use in the calling thread, at most the number of cores."""
     return min(torch.get_num_threads(), usable_cores())
 
 
@@ -25,7 +25,7 @@ def use_threads(count: int) -> None:
     torch.set_num_threads would also change it for threads that start later, among them those of
     the calling program; the settings of OpenMP and MKL hold for one thread.
     """
-    # Torch sets both numbers at a thread's first call, which must come before.
+    # Torch sets both numbers at the first call in a thread, so that call must come first.
     if torch.get_num_threads() != count:
         for library in _openmp():
             library.set_num_threads(count)

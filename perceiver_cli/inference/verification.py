@@ -15,7 +15,7 @@ class Check(NamedTuple):
     """The check of one file, or of a modality's default.
 
     Attributes:
-        name: The file's name, a modality, or "defaults" for the table of them.
+        name: The file's name, a modality, or "defaults" for the table of default weights.
         problem: One line that names the file; None if there is none.
         digest: SHA-256 of an intact file.
     """

@@ -78,7 +78,7 @@ def test_some_classes_share_all_of_the_score(run, model, media):
     outcome = run(*call, "--classes", "waves")
     assert (outcome.exit_code, outcome.stderr) == (
         2,
-        "perceiver: no class, group or kind is called 'waves': did you mean wave?\n",
+        "perceiver: no such class, group or kind: 'waves'; did you mean wave?\n",
     )
 
 
@@ -114,7 +114,7 @@ def test_labels_are_read_once_to_split_names_and_to_check_them(
 def test_part_of_a_name_with_a_comma_is_unknown(run, model, media):
     outcome = run("classify", media["image"], "--model", model, "--classes", "cat, with stripes")
     assert outcome.exit_code == 2
-    assert "no class, group or kind is called 'with stripes'" in outcome.stderr
+    assert "no such class, group or kind: 'with stripes'" in outcome.stderr
 
 
 def test_top_and_min_score(run, model, media):

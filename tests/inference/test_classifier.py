@@ -261,7 +261,7 @@ def test_three_names_at_most_are_suggested(tmp_path):
     with pytest.raises(UsageError) as caught:
         Classifier(str(path), classes=["bell"])
     said, _, suggested = str(caught.value).partition(": did you mean ")
-    assert said == "no class, group or kind is called 'bell'"
+    assert said == "no such class, group or kind: 'bell'"
     assert len(suggested.split(" or ")) == 3
 
 

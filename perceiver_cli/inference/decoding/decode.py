@@ -1,4 +1,4 @@
-"""What an input is and its windows: the same for classification and for training.
+"""Detection and decoding of an input, for classification and for training.
 
 Imports no torch: decoding processes run this.
 """
@@ -18,7 +18,7 @@ from perceiver_cli.media.source import Source
 from perceiver_cli.media.types import Media
 from perceiver_cli.preparation.base import Preparation, Preview, Window
 
-# From what was loaded to a changed form of it, see training/robustness/.
+# Changes loaded media, see training/robustness/.
 Corruption = Callable[[Any, np.random.Generator], Any]
 
 
@@ -27,9 +27,9 @@ class Decoded:
     """An input in the form that a recipe asks for.
 
     Attributes:
-        media: What was loaded.
+        media: The loaded media.
         windows: Arrays of fixed shape; at least one window.
-        preview: The input as shown to people; empty unless that was asked for.
+        preview: The input as shown to people; empty unless it was requested.
     """
 
     media: Media
@@ -38,7 +38,7 @@ class Decoded:
 
 
 def identify(source: Source) -> Detection:
-    """What an input is.
+    """Detects the type of an input.
 
     Args:
         source: The input.
@@ -62,9 +62,9 @@ def decode(
 
     Args:
         source: The input.
-        detection: What it is, see identify.
-        preparation: Loads it, and brings it into the form that a model reads.
-        corruption: Changes what was loaded, always in the same way for the same file.
+        detection: Its type, see identify.
+        preparation: Loads it and converts it to the model's input.
+        corruption: Changes the loaded media, always in the same way for the same file.
         preview: Whether the input is also returned as shown to people.
 
     Raises:

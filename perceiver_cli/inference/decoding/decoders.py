@@ -1,4 +1,4 @@
-"""Where items are prepared: in this process, or in others (subprocess_decoder.py)."""
+"""Decoders prepare items, in this process or in subprocesses (subprocess_decoder.py)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from perceiver_cli.inputs.network_errors import CHANGED
 from perceiver_cli.media.large_inputs import one_large_input_at_a_time
 from perceiver_cli.media.source import Source
 
-# Remote inputs that are fetched at a time: most of that time is waiting.
+# Number of remote inputs that are fetched at a time; most of that time is spent waiting.
 FETCHED_AT_ONCE = 16
 
 RUN_HAS_ENDED = "was not read because the run ended"
@@ -26,11 +26,11 @@ class Decoder(Protocol):
         """See Preparer.prepare."""
 
     def close(self) -> None:
-        """Ends the work in progress, if it can be ended; later calls fail at once."""
+        """Ends the work in progress if possible; later calls fail immediately."""
 
 
 class InProcessDecoder:
-    """Decodes in this process: nothing to start, but a decoder that hangs cannot be ended."""
+    """Decodes in this process, which is faster to start; a hanging decoder cannot be ended."""
 
     def __init__(self, preparer: Preparer) -> None:
         self.preparer = preparer

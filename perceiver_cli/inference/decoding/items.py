@@ -20,14 +20,14 @@ class PreparedItem:
 
     Attributes:
         source: The file.
-        detection: What it is.
+        detection: Its detected type.
         weights: The checkpoint to use for it.
         windows: Arrays of fixed shape; at least one window.
         facts: The record's `input`.
         notes: One line for each thing that was left out or repaired.
-        preview: The input as shown to people, if that was asked for.
+        preview: The input as shown to people, if it was requested.
         seconds: How long decoding took.
-        total: Number of windows of the whole file, of which these may be a part.
+        total: Number of windows of the whole file; `windows` may be only a part of them.
         read_whole: Whether the windows, with those still to be loaded, cover all of the file.
     """
 
@@ -44,13 +44,13 @@ class PreparedItem:
 
     @property
     def signal(self) -> Signal:
-        """Whether any of its windows holds something to classify; else why the first does not."""
+        """ "present" if any window has something to classify, else the reason of the first window."""
         windows = (window.signal for window in self.windows)
         return "present" if "present" in windows else self.windows[0].signal
 
     @property
     def has_signal(self) -> bool:
-        """Whether any of its windows holds something to classify."""
+        """Whether any of its windows has something to classify."""
         return self.signal == "present"
 
     @property

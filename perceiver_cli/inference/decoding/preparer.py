@@ -29,12 +29,12 @@ class Preparer:
     """Prepares inputs for their models. Can be pickled.
 
     Attributes:
-        weights: Modality -> its checkpoint, or why there is none; or one path for every input.
+        weights: Modality -> its checkpoint, or the error if it has none; or one path for all.
         modality: Modality of every input; "auto": detected from the content.
         strict: Whether an input fails if something was left out or repaired.
-        preview_sides: Load a preview as well: the least length in pixels of the shorter side of
-            pictures, and of the frames of a video; None: no preview.
-        corruption: Changes what was loaded, always in the same way for the same file.
+        preview_sides: Minimum length in pixels of the shorter side of previews: of pictures, and of
+            the frames of a video; None: no previews.
+        corruption: Changes the loaded media, always in the same way for the same file.
         read_options: How much of sounds and films is read.
     """
 
@@ -48,7 +48,7 @@ class Preparer:
     _preparations: dict[Path, Preparation] = field(default_factory=dict, repr=False)
 
     def prepare(self, source: Source) -> Item:
-        """The input ready for its model; a bad file gives a FailedItem.
+        """Prepares an input for its model; a file that fails gives a FailedItem.
 
         Raises:
             CheckpointError: The weights for it are missing or damaged.
@@ -128,7 +128,7 @@ class Preparer:
 
 
 def default_weights() -> DefaultWeights:
-    """Modality -> its default checkpoint, or why there is none."""
+    """Modality -> its default checkpoint, or the error if it has none."""
     weights: dict[str, Path | CheckpointError] = {}
     for modality in MODALITIES:
         try:

@@ -47,7 +47,7 @@ _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM
 
 
 class DecodingPool:
-    """Decoding processes that are kept from one call to the next.
+    """A pool of decoding processes, which are kept between calls.
 
     Args:
         preparer: Sent to each process when it starts.
@@ -61,7 +61,7 @@ class DecodingPool:
         self._end_idle = weakref.finalize(self, _end_all, self._idle)
 
     def take(self) -> DecodingProcess:
-        """An idle process or a new one, for the caller alone. Raises OSError."""
+        """Takes an idle process out of the pool, or starts a new one. Raises OSError."""
         with self._lock:
             while self._idle:
                 process = self._idle.pop()
@@ -73,7 +73,7 @@ class DecodingPool:
         return process
 
     def give_back(self, process: DecodingProcess) -> None:
-        """Keeps a process for the next caller, unless it has ended or the pool is closed."""
+        """Puts a process back into the pool, unless it has ended or the pool is closed."""
         with self._lock:
             if self._end_idle.alive and process.alive:
                 self._idle.append(process)
@@ -81,7 +81,7 @@ class DecodingPool:
         process.end()
 
     def close(self) -> None:
-        """Ends the idle processes; busy ones end when they are given back."""
+        """Ends the idle processes; busy ones end when they are put back."""
         with self._lock:
             self._end_idle()
 
@@ -111,11 +111,11 @@ class SubprocessDecoder:
                 item = process.prepare(source, self.limit_s, self.pool.large)
         except InputError as error:
             return FailedItem(source, error, time.monotonic() - started)
-        # Content that came over a pipe was sent to the process, which does not send it back.
+        # Content from a pipe was sent to the process, which does not send it back.
         return replace(item, source=source)
 
     def close(self) -> None:
-        """Ends the busy processes: inputs that threads wait for fail. Idle processes are kept."""
+        """Ends the busy processes, so that their inputs fail. Idle processes are kept."""
         with self._lock:
             self._closed.set()
             for process in self._busy:
@@ -191,12 +191,11 @@ class DecodingProcess:
 
         Args:
             source: The input.
-            limit_s: Seconds; without those of waiting for `large`.
-            large: Held while the process decodes an input that takes much memory.
+            limit_s: Seconds, not counting the wait for `large`.
+            large: A lock that is held while the process decodes an input that takes much memory.
 
         Raises:
-            InputError: "timeout", "corrupt" or "too_large" when the process had to be ended, or
-                ended by itself.
+            InputError: "timeout", "corrupt" or "too_large" if the process was killed or crashed.
             CheckpointError: As Preparer.prepare.
         """
         try:
@@ -210,7 +209,7 @@ class DecodingProcess:
         finally:
             with self._timing:
                 self._due = math.inf
-            if self._late:  # although it has answered just in time
+            if self._late:  # although its response arrived just in time
                 self.end()
         assert not isinstance(outcome, str)
         if isinstance(outcome, CheckpointError):
@@ -218,7 +217,7 @@ class DecodingProcess:
         return outcome
 
     def _ask(self, request: object, limit_s: float) -> Any:
-        """What the process answers within limit_s seconds."""
+        """The process's response to a request, within limit_s seconds."""
         with self._timing:
             self._due = time.monotonic() + limit_s if limit_s else math.inf
         send(self._stdin, request)
@@ -228,19 +227,19 @@ class DecodingProcess:
         return answer
 
     def kill(self) -> None:
-        """Ends the process at once; who waits for its answer sees that and has to call `end`."""
+        """Kills the process. The thread that waits for its response must then call `end`."""
         self._process.kill()
         self._process.wait()
 
     def end(self) -> None:
-        """Ends the process at once and closes its pipes, which no other thread may be using."""
+        """Kills the process and closes its pipes, which no other thread may be using."""
         self.kill()
         self._stdout.close()
         with suppress(OSError):  # what was not yet sent
             self._stdin.close()
 
     def end_if_late(self) -> None:
-        """Ends the process if it exceeds its time limit."""
+        """Kills the process if it exceeds its time limit."""
         with self._timing:
             if time.monotonic() > self._due:
                 self._late = True

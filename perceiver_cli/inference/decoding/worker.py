@@ -1,9 +1,9 @@
 """A decoding process: sources come over standard input, items leave over standard output.
 
-Before an item, LARGE may leave: the process then waits for READY, until no other one decodes an
-input that takes much memory.
+Before an item, the process may send LARGE. It then waits for READY, which the parent sends when no
+other process decodes an input that takes much memory.
 
-It ends with the process that started it, because its standard input then ends.
+The process ends with its parent, because its standard input is then closed.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from perceiver_cli.media.source import Source
 
 READY, LARGE = "ready", "large"
 
-# A system's timers take no number beyond some hundred years.
+# Timers of the system overflow beyond a few hundred years.
 _LONGEST_S = 1e9
 
 
 def main() -> None:
-    """Serves requests until the input ends: a Preparer, then (source, seconds) for each item."""
+    """Serves requests until the input ends: first a Preparer, then (source, seconds) per item."""
     # Output of decoders must not be mixed with the items.
     with os.fdopen(os.dup(1), "wb") as answers, open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 1)
@@ -50,24 +50,24 @@ def main() -> None:
 
 
 class _Turn:
-    """The lock of the process that started this one; see media/large_inputs.py."""
+    """The lock on large inputs of the parent process; see media/large_inputs.py."""
 
     def __init__(self, answers: BinaryIO, limit_s: float) -> None:
         self._answers, self._limit_s = answers, limit_s
 
     def acquire(self) -> None:
-        """Returns when the other process says so. Waiting does not count as decoding."""
+        """Waits until the parent process holds its lock. The time limit is off meanwhile."""
         _set_alarm(0)
         send(self._answers, LARGE)
         receive(sys.stdin.buffer)
         _set_alarm(self._limit_s)
 
     def release(self) -> None:
-        """The answer does it."""
+        """Does nothing: the finished item tells the parent to release its lock."""
 
 
 def _prepare(preparer: Preparer, source: Source) -> Item | CheckpointError:
-    """The item, without the source's content, which the other side has."""
+    """The item, without the source's content, which the parent process has."""
     try:
         item = preparer.prepare(source)
     except CheckpointError as error:
@@ -92,7 +92,7 @@ def _limit_memory() -> None:
 
 
 def _set_alarm(limit_s: float) -> None:
-    """Has the system end this process if it hangs after its parent was killed."""
+    """Makes the system end this process if it hangs after its parent was killed."""
     if hasattr(signal, "setitimer"):
         # Later than the parent's own limit, which gives the better message.
         seconds = min(limit_s, _LONGEST_S) + 5
