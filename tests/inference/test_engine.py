@@ -74,7 +74,7 @@ def test_a_batch_that_does_not_fit_is_halved(weights, windows, sizes, error):
 
 def test_an_input_that_does_not_fit_is_told_in_one_line(weights, windows, sizes):
     sizes[0]["items"] = 0
-    with pytest.raises(UsageError, match=r"more memory than cpu has left$"):
+    with pytest.raises(UsageError, match=r"out of memory on cpu$"):
         Engine(weights["image"], CPU, "float32").predict(windows("image"), attention=False)
 
 

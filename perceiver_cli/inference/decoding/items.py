@@ -44,7 +44,7 @@ class PreparedItem:
 
     @property
     def signal(self) -> Signal:
-        """ "present" if any window has something to classify, else the reason of the first window."""
+        """ "present" if any window has something to classify, else why the first has not."""
         windows = (window.signal for window in self.windows)
         return "present" if "present" in windows else self.windows[0].signal
 
