@@ -1,4 +1,4 @@
-"""perceiver: says what any media file is, with one architecture, and shows what it looked at.
+"""perceiver: classifies media files of any kind with one architecture, and shows its attention.
 
     from perceiver_cli import Classifier
     Classifier().classify("photo.jpg")

@@ -11,11 +11,11 @@ from pathlib import Path
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Gives a path beside `path` to write to, and renames it to `path` at the end of the block.
+    """Yields a temporary path beside `path`, which is renamed to `path` at the end of the block.
 
     Readers never see an incomplete file. If the block fails, the old file at `path` stays, and the
-    temporary one is removed. The block may make a folder instead of a file; it then has to remove
-    an old folder at `path`, because folders cannot replace each other.
+    temporary one is removed. The block may create a folder instead of a file. It must then remove
+    an old folder at `path`, because a folder cannot replace another.
 
     Yields:
         The temporary path, in the same folder, which does not exist yet.

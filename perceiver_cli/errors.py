@@ -1,4 +1,4 @@
-"""The errors a user can meet, each carrying one line that a person can act on."""
+"""Exceptions for users; the message of each is one line that helps to solve the problem."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ ErrorKind = Literal[
     "unsupported",  # not media, or a variant that is not supported
     "unreadable",  # cannot be opened or read: missing, no permission, a failing disk
     "too_large",  # beyond a limit, or beyond the memory
-    "empty",  # holds nothing to classify
-    "timeout",  # took longer to decode than --timeout permits
+    "empty",  # contains nothing to classify
+    "timeout",  # decoding took longer than --timeout
     "missing_library",  # a Python package that decodes it is missing or cannot be loaded
-    "internal",  # a fault of perceiver itself
+    "internal",  # a bug in perceiver
 ]
 
 
@@ -20,7 +20,7 @@ EMPTY_FILE = "the file is empty (0 bytes)"
 
 
 class InputError(Exception):
-    """One input cannot be classified; the rest of a batch goes on.
+    """One input cannot be classified; the others continue.
 
     Attributes:
         kind: The record's `error.kind`.
@@ -47,4 +47,4 @@ class CheckpointError(Exception):
 
 
 class UsageError(Exception):
-    """The call itself is wrong, such as an unknown model name (exit code 2)."""
+    """The call is wrong, for example an unknown model name (exit code 2)."""

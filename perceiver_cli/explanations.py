@@ -1,7 +1,7 @@
 """Attribution in a file's own coordinates: pixels, seconds, points, frames. Plain arrays.
 
-Every map's `values` are shares of mass in multiples of an even share (1: as much as if every
-element of the byte array counted alike), first axis: one map for each of Explanation.names.
+The `values` of every map are shares of mass in multiples of an even share (1 is the share of an
+element if all elements had the same). The first axis has one map for each of Explanation.names.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class WindowMaps:
 
     @property
     def span_s(self) -> tuple[float, float] | None:
-        """Start and end of the window in seconds; None for what has no time.
+        """Start and end of the window in seconds; None for pictures and shapes.
 
         Without sound, those of a video's first and last frame.
         """
@@ -100,18 +100,18 @@ class WindowMaps:
 
     @property
     def shown(self) -> np.ndarray:
-        """The frames. Raises ValueError if there are none, as of a sound."""
+        """The frames. Raises ValueError if there are none, as for a sound."""
         if self.frames is None:
-            raise ValueError("there are no frames of it")
+            raise ValueError("the window has no frames")
         return self.frames
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """Which elements of a file its prediction rests on, in every window.
+    """The elements of a file that its prediction depends on, in every window.
 
-    about: what the method shows, in one line; names: of the maps, the last being the one that is
-    shown where there is room for one only; size: (width, height) of a picture or video.
+    about: what the method shows, in one line; names: the names of the maps, of which the last is
+    shown where there is room for only one; size: (width, height) of a picture or video.
     """
 
     result: Classification
@@ -125,5 +125,5 @@ class Explanation:
     def shown_size(self) -> tuple[int, int]:
         """Width and height of the picture or video. Raises ValueError if it is neither."""
         if self.size is None:
-            raise ValueError("it has no size in pixels")
+            raise ValueError("the input has no size in pixels")
         return self.size

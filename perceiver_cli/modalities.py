@@ -19,11 +19,11 @@ STILL_PICTURES = (".png", ".webp", ".jpg", ".jpeg")
 class Modality:
     """One kind of input.
 
-    name: in records and on the command line; noun: what people call one;
-    plural: several, of all kinds that its weights read, where that is not the noun with an s;
-    aliases: other names that the command line takes.
-    described_as: what a sentence about attention calls the whole input.
-    stream_nouns: what people call the byte array's streams, where there are several.
+    name: in records and on the command line; noun: the word for one input in messages;
+    plural: the word for several, of all kinds that its weights read, if it is not the noun with
+    an s; aliases: other names that the command line accepts.
+    described_as: the name of the whole input in a sentence about attention.
+    stream_nouns: the names of the byte array's streams, if there are several.
     default_weights: name of the bundled checkpoint.
     served_by: the modality whose parts and checkpoints are used for it; its own if empty.
     text_detector: (source, text) -> Detection or None, for files of text; empty if none.
@@ -32,8 +32,8 @@ class Modality:
     adapter: (recipe) -> Adapter.
     augmentation: Augmentation of training batches.
     fresh_recipe: settings that differ from the recipe's defaults in a training from random weights.
-    familiar_by_class: whether what is near a class is familiar, else what is near all of them; see
-        checkpoints/familiar.py.
+    familiar_by_class: whether an input is familiar if it is near any class; otherwise if it is near
+        the mean of all. See checkpoints/familiar.py.
     corruptions: {name: corruption}, under which `evaluate --robustness` measures accuracy.
     input_words: (the record's `input`) -> one phrase for people.
     drawing: (explanation, ending) -> bytes, a file that shows attention; drawing_endings: the
@@ -174,7 +174,7 @@ def serving(modality: str) -> str:
 
 
 def part(modality: str, role: str) -> Any:
-    """A part of a modality, such as its "adapter"; imported when first used.
+    """Imports a part of a modality, such as its "adapter".
 
     Raises ValueError for an unknown modality.
     """

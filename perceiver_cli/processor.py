@@ -27,10 +27,11 @@ def usable_cores() -> int:
 
 
 def thread_settings(environment: Mapping[str, str]) -> dict[str, str]:
-    """Variables to add to an environment before torch is imported.
+    """Environment variables to set before torch is imported.
 
-    Waiting threads soon sleep; by default they keep a core busy. There are no more threads than
-    cores, of which a container may have fewer than its machine. Existing variables are not changed.
+    They make waiting threads sleep soon; by default such threads keep a core busy. They also limit
+    the threads to the usable cores, because a container may have fewer cores than its machine.
+    Existing variables are not changed.
     """
     settings: dict[str, str] = {}
     if not any(name in environment for name in _WAITING):

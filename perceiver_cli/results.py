@@ -27,7 +27,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Answer:
-    """The most specific term that is sure enough: a class, a group of classes or a kind.
+    """The most specific term whose score is high enough: a class, a group of classes or a kind.
 
     score: the summed calibrated score of its classes, in [0, 1].
     """
@@ -91,7 +91,7 @@ class Classification:
     """An input that was classified.
 
     Attributes:
-        path: As the call named it.
+        path: The path as given in the call.
         modality: A key of the table of modalities.
         detected_by: The reason for the modality, as one phrase.
         model: Name of the checkpoint.
@@ -101,7 +101,7 @@ class Classification:
         confident: Whether the answer is a class; None without a signal.
         familiar: Whether it is like the training data; None: the checkpoint has no statistics.
         predictions: Classes, the likeliest first.
-        among: Ids of the classes that were asked for, which share all of the score; None: all.
+        among: Ids of the requested classes, which share all of the score; None: all classes.
         input: Facts of the file, which differ by modality.
         read: How much of it was read: "share" in [0, 1]; "area", the share of a picture or of a
             film's frames; "seconds" of a sound or film. Empty without a signal.
@@ -162,7 +162,7 @@ class Failure:
     It has all attributes of a Classification, without values, so that both can be read alike.
 
     Attributes:
-        path: As the call named it.
+        path: The path as given in the call.
         error: Why it could not be classified.
         seconds: "load".
     """
@@ -227,7 +227,7 @@ def _record(result: Result) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """As dataclasses.asdict without copies of plain values, which takes a third of the time."""
+    """As dataclasses.asdict, but plain values are not copied, which takes a third of the time."""
     if isinstance(value, list):
         return [_plain(each) for each in value]
     if is_dataclass(value):

@@ -1,4 +1,4 @@
-"""Settings of a dataclass, checked against its annotations when they are read.
+"""Reads settings into a dataclass and checks them against its annotations.
 
 For untrusted values: a checkpoint's header, or --set. Supports int, float, bool, str, Literal,
 tuple, dict, unions, other dataclasses, and limits on any of them by Annotated.
@@ -42,17 +42,17 @@ Count = Annotated[int, Limits(1)]
 CountOrZero = Annotated[int, Limits(0)]
 Positive = Annotated[float, Limits(0, open_below=True)]
 Share = Annotated[float, Limits(0, 1, open_below=True)]
-# Pillow's scale without its last part, where JPEG files only grow. 0: no compression.
+# Pillow's scale up to 95, beyond which files grow without better quality. 0: no compression.
 JpegQuality = Annotated[int, Limits(0, 95)]
 
 
 def read_settings(kind: type[T], values: Mapping[str, Any], what: str) -> T:
-    """An instance of the dataclass `kind` from values as JSON has them.
+    """Creates an instance of the dataclass `kind` from JSON values.
 
     Args:
-        kind: a dataclass, whose annotations define the allowed values.
-        values: by field; lists become tuples, objects become dataclasses.
-        what: name of the settings in messages: "model" or "input".
+        kind: The dataclass, whose annotations define the allowed values.
+        values: Field -> value; lists become tuples, objects become dataclasses.
+        what: The name of the settings in messages: "model" or "input".
 
     Raises:
         ValueError: a setting is unknown, missing, of a wrong type or not allowed; the message is
@@ -88,7 +88,7 @@ def _is_needed(field: Field[Any]) -> bool:
 
 
 class _WrongError(Exception):
-    """A value with a wrong type or range: the expected one, and the value."""
+    """A value of a wrong type or range; `wanted` describes the allowed values."""
 
     def __init__(self, wanted: str, value: Any) -> None:
         super().__init__(f"{wanted}, not {value!r}")

@@ -1,1 +1,1 @@
-"""Weights on disk: one self-describing file each, and the list of those that are at hand."""
+"""Weights on disk: self-describing checkpoint files, and the registry of their names."""

@@ -1,4 +1,4 @@
-"""From a checkpoint to its model."""
+"""Builds the model of a checkpoint."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
 
     from perceiver_cli.model.perceiver import Perceiver
 
-    # From a linear layer's name and the layer to its replacement.
+    # Maps a linear layer's name and the layer to its replacement.
     LayerFor = Callable[[str, nn.Linear], nn.Module]
 
 
 def build_model(
     checkpoint: Checkpoint, source: str, layer_for: LayerFor | None = None
 ) -> Perceiver:
-    """The Perceiver of a checkpoint, every tensor accounted for.
+    """Builds the Perceiver of a checkpoint, which must use every tensor.
 
     Args:
         checkpoint: Its tensors are taken one by one.
-        source: What messages call it.
-        layer_for: From each linear layer's name and the layer to its replacement; called as
-            soon as the layer is read.
+        source: The name of the checkpoint in messages.
+        layer_for: Maps each linear layer's name and the layer to its replacement; called as soon as
+            the layer is read.
 
     Returns:
         The model, in evaluation mode and without gradients.
@@ -54,11 +54,11 @@ def _fill(
     source: str,
     layer_for: LayerFor | None,
 ) -> None:
-    """Gives a model its tensors, every one of them, and its layers their replacements."""
+    """Loads all tensors into a model, and replaces its layers."""
     from torch import nn
 
     left = set(tensors)
-    # By name: a list of the modules would keep those alive that were replaced.
+    # By name, because a list of the modules would keep replaced ones in memory.
     for prefix in [name for name, _ in model.named_modules()]:
         module = model.get_submodule(prefix)
         own = {}

@@ -1,4 +1,4 @@
-"""What is measured later, added to the card that a checkpoint file carries."""
+"""Adds figures that are measured later to the card of a checkpoint."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def add_to_card(path: Path, section: str, name: str, entry: dict[str, Any], **mo
         path: The checkpoint.
         section: A section of the card, such as "measured".
         name: The name of the entry in the section.
-        entry: What it says, as JSON types.
+        entry: The entry, as JSON types.
         more: Further entries, beside the section.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Digests of weights and options, by which a resumed run recognises its own results."""
+"""Digests of weights and options, by which a resumed run recognises its earlier results."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from perceiver_cli.version import package_version
 
 _DIGITS = 16
 
-# Settings of a Classifier that change how fast results come, not what they are.
+# Settings of a Classifier that change its speed, but not its results.
 _MACHINE = frozenset(
     ("model", "batch_size", "device", "threads", "decoders", "timeout", "preview_sides")
 )
 
 
 class WeightsOf:
-    """Modality -> digest of the checkpoint that serves it; of `model` for all, if one is named.
+    """Modality -> digest of its checkpoint, which is `model` for all modalities if it is given.
 
     None stands for inputs that were never detected; without a `model` they have no weights.
     """
@@ -39,25 +39,25 @@ class WeightsOf:
 
 
 def options_digest(settings: Mapping[str, Any]) -> str:
-    """Digits that differ when settings of a Classifier do that change its results.
+    """A digest of the settings of a Classifier that affect its results.
 
     Args:
-        settings: The Classifier's arguments; the model's name is passed over, as are those that
-            only concern the machine.
+        settings: The Classifier's arguments. The name of the model and arguments that affect only
+            the speed are ignored.
     """
     kept = {name: value for name, value in settings.items() if name not in _MACHINE}
     return _digits(json.dumps(kept, sort_keys=True, default=str))
 
 
 def run_fingerprint(model: str | None, settings: Mapping[str, Any]) -> str:
-    """Digits that differ when weights, options or the package's version do.
+    """A digest of the weights, the options and the package's version.
 
     Args:
         model: The checkpoint for every input; None: each modality's default.
         settings: As in options_digest.
 
     Raises:
-        CheckpointError, UsageError: The model named is not there.
+        CheckpointError, UsageError: The given model does not exist.
     """
     weights_of = WeightsOf(model)
     weights: dict[str, str | None] = {}

@@ -21,17 +21,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-# Most bytes that the statistics may take in a checkpoint.
+# Maximum bytes of the statistics in a checkpoint.
 _MOST_BYTES = 97_000
 
-# The key of inputs that have all streams of a model; that of others is their only stream's name.
+# The key of inputs with all streams of a model. The key of others is the name of their only stream.
 ALL_STREAMS = ""
 
 # Number of leading directions. 7 of 4 to 24 tried: 89.0 % of synthetic pictures are unfamiliar,
 # against 79.2 % without.
 LEADING = 7
 
-# As the read-out's norm has it.
+# Epsilon of the norm, as in the read-out.
 _EPS = 1e-5
 
 FloatArray = npt.NDArray[np.float64]
@@ -58,15 +58,15 @@ class FamiliarityStatistics:
     leading: FloatArray = field(default_factory=lambda: np.empty((0, 0)))
 
     def distance(self, means: FloatArray, key: str) -> FloatArray:
-        """How far inputs lie from the nearest Gaussian's mean.
+        """The distance of inputs from the mean of the nearest Gaussian.
 
         Args:
             means: Mean latents of the inputs, [rows, D].
-            key: Which streams these inputs have, see stream_key.
+            key: The key of the inputs' streams, see stream_key.
 
         Returns:
             Squared Mahalanobis distances over D (Lee et al. 2018, section 2.1), [rows]: about 1 for
-            familiar inputs. The distance in the leading directions, where it is larger.
+            familiar inputs. If the distance in the leading directions is larger, it is returned.
         """
         deviations = standardised(means) if self.after_last_iteration else means
         rows = _product(deviations, self.whitening.T)
@@ -91,7 +91,7 @@ class FamiliarityStatistics:
 
         Args:
             distance: See `distance`.
-            key: Which streams it has, see stream_key.
+            key: The key of the input's streams, see stream_key.
         """
         return distance <= self.limits[key]
 
@@ -105,7 +105,7 @@ class FamiliarityStatistics:
         return only if only in self.means else ALL_STREAMS
 
     def to_dict(self) -> dict[str, Any]:
-        """As a header has it: plain JSON types."""
+        """The statistics as plain JSON types, for a header."""
         width = len(self.whitening)
         scale = float(np.abs(self.whitening).max())
         return {
@@ -125,7 +125,7 @@ class FamiliarityStatistics:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> FamiliarityStatistics:
-        """The statistics of a header.
+        """Reads the statistics of a header.
 
         Args:
             values: As `to_dict` gives them.
@@ -133,7 +133,7 @@ class FamiliarityStatistics:
         Raises:
             KeyError: A value is missing.
             TypeError: A value is of another type.
-            ValueError: Sizes do not go together, or an array is not whole.
+            ValueError: Sizes contradict each other, or an array is truncated.
         """
         width = int(values["width"])
         whitening = np.zeros((width, width))
@@ -149,11 +149,11 @@ class FamiliarityStatistics:
 
 
 def fits(width: int, means: int = 1) -> bool:
-    """Whether statistics have room in a checkpoint.
+    """Whether statistics fit into a checkpoint.
 
     Args:
         width: D, channels of the mean latents.
-        means: How many means there are.
+        means: Number of means.
     """
     values = width * (width + 1) // 2 + (means + LEADING) * width
     return 2 * values * 4 / 3 <= _MOST_BYTES  # float16 in base64
@@ -176,8 +176,8 @@ def standardised(means: FloatArray) -> FloatArray:
 def _product(rows: FloatArray, columns: FloatArray) -> FloatArray:
     """The matrix product of rows and transposed columns, in the calling thread alone.
 
-    NumPy's own gives half of it to another thread, which then waits for the next product without
-    sleeping: that took more time than a small model.
+    NumPy computes half of it in another thread, which then waits for the next product without
+    sleeping. That took more time than a small model.
 
     Args:
         rows: [R, D].

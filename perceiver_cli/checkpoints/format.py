@@ -1,4 +1,4 @@
-"""The checkpoint file: a safetensors file whose metadata says everything else, as JSON.
+"""The checkpoint file: a safetensors file whose metadata contains the header as JSON.
 
 No pickle is involved. Tensors are stored in float16, or in float32 where they were published so,
 and read back as float32.
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FORMAT = 2
 
-# Tensors that a file names otherwise than the model does: stored name -> the parameter's.
+# Tensors whose names in older files differ: stored name -> name of the parameter.
 _PARAMETERS = {"elements": "learned_elements"}
 _STORED = {parameter: stored for stored, parameter in _PARAMETERS.items()}
 
@@ -39,9 +39,9 @@ class Label:
 
     Attributes:
         id: The data set's own id for it.
-        label: What people read.
-        group: What it is more generally ("dog"); empty for nothing.
-        kind: What it is most generally ("animal"); empty for nothing.
+        label: The name that is shown to people.
+        group: The next wider term ("dog"); empty if there is none.
+        kind: The widest term ("animal"); empty if there is none.
     """
 
     id: str
@@ -52,7 +52,7 @@ class Label:
 
 @dataclass(frozen=True)
 class Header:
-    """Everything a checkpoint says beside its tensors.
+    """The contents of a checkpoint other than its tensors.
 
     Attributes:
         name: Name of the weights.
@@ -83,7 +83,7 @@ class Header:
         """The temperature for an input.
 
         Args:
-            streams: The streams that it has. A single one may have a temperature of its own.
+            streams: The streams of the input. A single stream may have its own temperature.
         """
         only = next(iter(streams)) if len(streams) == 1 else ""
         return self.stream_temperatures.get(only, self.temperature)
@@ -91,12 +91,12 @@ class Header:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint, read or to be written.
+    """A checkpoint in memory.
 
     Attributes:
         header: Everything but the tensors.
         tensors: Parameter name -> float32.
-        half: Whether the file has them in float16, else in float32.
+        half: Whether the file stores the tensors in float16, otherwise in float32.
     """
 
     header: Header
@@ -105,12 +105,12 @@ class Checkpoint:
 
 
 def parameter_name(stored: str) -> str:
-    """The model's name for a tensor of a file."""
+    """The name of the parameter for a tensor of a file."""
     return _PARAMETERS.get(stored, stored)
 
 
 class StoredTensors(Mapping[str, "Tensor"]):
-    """A file's tensors by parameter name, each read, and made float32, when it is asked for."""
+    """A file's tensors by parameter name; each is read and converted to float32 on access."""
 
     def __init__(self, path: Path, stored_names: list[str]) -> None:
         self._path = path
@@ -129,12 +129,12 @@ class StoredTensors(Mapping[str, "Tensor"]):
             self._file = file if self._read < _HELD_BYTES else None
             self._read = self._read if self._file else 0
         made: Tensor = stored.float()
-        # A tensor of the file's own would keep all that was read of it in memory.
+        # A tensor that shares the file's memory would keep everything read so far in memory.
         return made.clone() if made is stored else made
 
     @contextmanager
     def held_open(self) -> Iterator[None]:
-        """Inside the block the file is not opened for each tensor."""
+        """Keeps the file open inside the block, instead of opening it for each tensor."""
         self._holding = True
         try:
             yield
@@ -149,11 +149,11 @@ class StoredTensors(Mapping[str, "Tensor"]):
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Writes a checkpoint. The file appears when it is complete.
+    """Writes a checkpoint atomically.
 
     Args:
-        path: The file; what is there is replaced.
-        checkpoint: Its header and tensors, which become float16 if it is `half`, else float32.
+        path: The file; an existing one is replaced.
+        checkpoint: The checkpoint; its tensors are stored in float16 if `half` is set.
 
     Raises:
         OSError: It cannot be written.
@@ -169,7 +169,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def replace_header(path: Path, header: Header) -> None:
-    """Writes another header into a checkpoint; its tensors stay as they are, bit for bit.
+    """Replaces the header of a checkpoint; its tensors do not change.
 
     Args:
         path: The checkpoint.
@@ -191,11 +191,11 @@ def _write(path: Path, header: Header, tensors: dict[str, Tensor]) -> None:
     values["alone"] = values.pop("stream_temperatures")
     content = save(tensors, metadata={"perceiver": json.dumps(values)})
     with atomic_write(path) as part:
-        part.write_bytes(content)  # save_file would let nobody but the owner read the file
+        part.write_bytes(content)  # save_file would make the file readable for its owner only
 
 
 def read_header(path: Path) -> Header:
-    """The header alone: no torch is imported, no tensor is read.
+    """Reads only the header, without importing torch or reading tensors.
 
     Args:
         path: The checkpoint.
@@ -209,13 +209,13 @@ def read_header(path: Path) -> Header:
 
 
 def open_checkpoint(path: Path) -> Checkpoint:
-    """Header and tensors, which are read one by one as they are asked for.
+    """Reads the header; the tensors are read one by one on access.
 
     Args:
         path: The checkpoint.
 
     Returns:
-        The tensors are float32, whatever the file has.
+        The checkpoint; its tensors are float32, whatever the file has.
 
     Raises:
         CheckpointError: As read_header.
@@ -228,13 +228,13 @@ def open_checkpoint(path: Path) -> Checkpoint:
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Header and tensors, all read.
+    """Reads the header and all tensors.
 
     Args:
         path: The checkpoint.
 
     Returns:
-        The tensors are float32, whatever the file has.
+        The checkpoint; its tensors are float32, whatever the file has.
 
     Raises:
         CheckpointError: As read_header.
@@ -245,14 +245,14 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 @contextmanager
 def _reading(path: Path, framework: str) -> Iterator[Any]:
-    """The open file; what goes wrong with it is a CheckpointError in one line."""
+    """Opens the file, and raises its errors as CheckpointErrors."""
     with _failing(path), safe_open(path, framework=framework) as file:
         yield file
 
 
 @contextmanager
 def _failing(path: Path) -> Iterator[None]:
-    """What goes wrong with the file is a CheckpointError in one line."""
+    """Raises errors of the file as CheckpointErrors in one line."""
     try:
         yield
     except (OSError, SafetensorError) as error:

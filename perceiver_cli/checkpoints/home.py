@@ -1,6 +1,7 @@
-"""The user's own folder: pulled weights, and which weights serve a modality. Imports no torch.
+"""The user's folder: pulled weights, and the default weights of modalities. Imports no torch.
 
-PERCEIVER_HOME names it; else it is "perceiver" in the platform's folder for user data.
+The variable PERCEIVER_HOME sets it. The default is "perceiver" in the platform's folder for user
+data.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def home() -> Path:
 
 
 def pulled_path(name: str) -> Path:
-    """Where pulled weights lie. The file need not exist.
+    """The path for pulled weights. The file need not exist.
 
     Args:
         name: The name of the weights.
@@ -32,12 +33,12 @@ def pulled_path(name: str) -> Path:
 
 
 def pulled() -> dict[str, Path]:
-    """Name -> file of everything that was pulled, sorted by name."""
+    """Name -> file of all pulled weights, sorted by name."""
     return {path.stem: path for path in sorted((home() / "weights").glob("*.safetensors"))}
 
 
 def remember_digest(path: Path, digest: str) -> None:
-    """Keeps the SHA-256 of a file that was pulled, beside it, as sha256sum writes it.
+    """Writes the SHA-256 of a pulled file into a file beside it, as sha256sum does.
 
     Args:
         path: The file.
@@ -66,26 +67,26 @@ def remembered_digest(path: Path) -> str | None:
 
 
 def chosen_defaults() -> dict[str, str]:
-    """Modality -> name, where the user chose one. Raises CheckpointError for a broken file."""
+    """Modality -> name of the user's default. Raises CheckpointError for a damaged file."""
     path = _defaults_file()
     chosen = _read_defaults(path)
     if chosen is None:
         raise CheckpointError(
-            f"{path}: cannot be read; `perceiver models default MODALITY NAME` writes it anew, "
-            "and without it the bundled defaults hold"
+            f"{path}: cannot be read; `perceiver models default MODALITY NAME` replaces it, "
+            "and without it the bundled defaults apply"
         )
     return chosen
 
 
 def choose_default(modality: str, name: str) -> Path | None:
-    """Remembers which weights serve a modality.
+    """Sets the default weights of a modality.
 
     Args:
         modality: Its name.
         name: The name of the weights.
 
     Returns:
-        The file in which earlier choices stood, if it was broken and they are lost.
+        The file of earlier choices, if it was damaged and they are lost; else None.
 
     Raises:
         UsageError: It cannot be written.
@@ -99,13 +100,13 @@ def choose_default(modality: str, name: str) -> Path | None:
             part.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(
-            f"cannot write {path}: {error.strerror}; PERCEIVER_HOME names the folder"
+            f"cannot write {path}: {error.strerror}; PERCEIVER_HOME sets the folder"
         ) from None
     return path if before is None else None
 
 
 def _read_defaults(path: Path) -> dict[str, str] | None:
-    """What the file says, {} if there is none, None if it is broken."""
+    """The contents of the file; {} if there is none, None if it is damaged."""
     try:
         chosen = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

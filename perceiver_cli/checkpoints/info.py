@@ -1,4 +1,4 @@
-"""A checkpoint file from outside: header, size, shapes. Loads no torch."""
+"""Facts about a checkpoint file: header, size, shapes. Imports no torch."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from perceiver_cli.checkpoints.format import Header, read_header
 
 @dataclass(frozen=True)
 class CheckpointInfo:
-    """What is known of a checkpoint without its tensors.
+    """Facts about a checkpoint that do not need its tensors.
 
     Attributes:
         path: The file.
         header: Its header.
         bytes: Its size on disk.
-        parameters: How many numbers its tensors have.
-        default_for: The modalities that it serves by default.
+        parameters: Number of parameters.
+        default_for: The modalities whose default it is.
         origin: "bundled", "pulled" or "file".
     """
 
@@ -34,7 +34,7 @@ class CheckpointInfo:
 
 
 def describe_checkpoint(path: Path) -> CheckpointInfo:
-    """What `models list` and `models info` show of a checkpoint.
+    """Reads the facts that `models list` and `models info` show.
 
     Args:
         path: The checkpoint; only its header and the tensors' shapes are read.

@@ -1,4 +1,4 @@
-"""Classes in groups and kinds: the answer at the level that the scores are sure of.
+"""The tree of classes, groups and kinds: the answer at the most specific level that is sure.
 
 Deng et al. 2012, "Hedging your bets": the most specific node whose probability is high enough.
 """
@@ -15,10 +15,10 @@ import numpy.typing as npt
 from perceiver_cli.checkpoints.format import Label
 from perceiver_cli.results import Answer, Level
 
-# From the most specific one on.
+# The most specific level first.
 LEVELS: tuple[Level, ...] = ("class", "group", "kind")
 
-# A score's logarithm is not computed below this.
+# Minimum score whose logarithm is computed.
 _TINY = 1e-12
 
 FloatArray = npt.NDArray[np.float64]
@@ -30,9 +30,9 @@ class Nodes:
     """The nodes of one level.
 
     Attributes:
-        level: Which one.
-        labels: What people read.
-        of_class: The node of each class, int [classes]; -1 where a class is in none.
+        level: The level.
+        labels: The labels of the nodes.
+        of_class: The node of each class, int [classes]; -1 if a class is in none.
         temperature: Divides the logarithms of class scores before they are summed.
     """
 
@@ -67,7 +67,7 @@ class LabelTree:
 
     Args:
         labels: The classes, in order.
-        temperatures: Level -> what calibrates its scores; 1 for a level that has none.
+        temperatures: Level -> temperature of its scores; the default is 1.
     """
 
     def __init__(
@@ -79,11 +79,11 @@ class LabelTree:
         ]
 
     def answer(self, scores: FloatArray, sure: float) -> Answer | None:
-        """The most specific node that is sure enough.
+        """The most specific node whose score is high enough.
 
         Args:
             scores: Calibrated scores of the classes, [classes].
-            sure: The least score of an answer.
+            sure: Minimum score of an answer.
 
         Returns:
             The answer; None if no node reaches that score.
@@ -114,13 +114,13 @@ class LabelTree:
         ]
 
     def names(self) -> Iterator[str]:
-        """Everything that `classes_of` finds."""
+        """All names that `classes_of` finds."""
         for label in self.labels:
             yield from _names(label)
 
 
 def tempered(scores: FloatArray, temperature: float) -> FloatArray:
-    """Scores as another temperature of the logits gives them.
+    """Applies a temperature to scores.
 
     Args:
         scores: [..., classes].
@@ -138,7 +138,7 @@ def tempered(scores: FloatArray, temperature: float) -> FloatArray:
 
 
 def renormalised(scores: FloatArray, classes: Iterable[int]) -> FloatArray:
-    """Scores shared among some of the classes.
+    """Restricts scores to some of the classes.
 
     Args:
         scores: [classes].

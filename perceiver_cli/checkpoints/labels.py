@@ -1,4 +1,4 @@
-"""Files of labels: one class a line, with columns between tabs."""
+"""Label files: one class per line, with tab-separated columns."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ def read_labels(path: Path, *, label_alone: bool = False) -> list[Label]:
     """Reads labels with their groups and kinds.
 
     Args:
-        path: Lines of: id, label and, if there are any, group and kind, between tabs.
-        label_alone: Whether a line without a tab is a label, whose id is the number of its line
-            among those that are not empty, from 0; else it is an id alone, and is left out.
+        path: A file with tab-separated lines of id, label and optionally group and kind.
+        label_alone: Whether a line without a tab is a label, whose id is its index among the
+            non-empty lines. Otherwise it is an id without a label, and is left out.
 
     Returns:
         The labels in the order of their lines.

@@ -1,4 +1,4 @@
-"""Which weights are at hand, by name, and which one serves each modality. Imports no torch."""
+"""The registry of installed weights, and the default of each modality. Imports no torch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 
 @cache
 def bundled_folder() -> Path:
-    """Where the bundled weights lie: in the wheel inside the package, in a checkout beside it."""
+    """The folder of the bundled weights: inside an installed package, beside it in a checkout."""
     inside = _PACKAGE / "weights"
     return inside if inside.is_dir() else _PACKAGE.parent / "weights"
 
@@ -27,19 +27,19 @@ def bundled() -> dict[str, Path]:
 
 
 def known() -> dict[str, Path]:
-    """Name -> file of everything that is at hand: bundled, then pulled."""
+    """Name -> file of all installed weights: bundled, then pulled."""
     mine = bundled()
     return mine | {name: path for name, path in home.pulled().items() if name not in mine}
 
 
 @cache
 def defaults() -> dict[str, str]:
-    """Modality -> name of the checkpoint that serves it: the user's choice, or the bundled one."""
+    """Modality -> name of its default checkpoint: the user's choice, or the bundled one."""
     return bundled_defaults() | home.chosen_defaults()
 
 
 def bundled_defaults() -> dict[str, str]:
-    """Modality -> name of the bundled checkpoint that serves it."""
+    """Modality -> name of its bundled checkpoint."""
     names = {name: MODALITIES[serving(name)].default_weights for name in MODALITIES}
     return {modality: name for modality, name in names.items() if name}
 
@@ -51,31 +51,31 @@ def find(name: str) -> Path:
         name: The name of bundled or pulled weights, or a path.
 
     Raises:
-        UsageError: There is no such thing; names the nearest, or the weights of a modality.
-        CheckpointError: It has to be pulled first, or the file is missing.
+        UsageError: It does not exist; the message suggests a similar name.
+        CheckpointError: It must be pulled first, or the file is missing.
     """
     at_hand = known()
     if name in at_hand:
         return at_hand[name]
     if name in PUBLISHED:
-        raise CheckpointError(f"{name} is not here yet: perceiver models pull {name}")
+        raise CheckpointError(f"{name} is not installed; get it with: perceiver models pull {name}")
     path = Path(name)
     if path.suffix == ".safetensors" or path.is_file():
         if path.is_file():
             return path
         raise CheckpointError(f"{path}: no such file")
     names = dict.fromkeys([*at_hand, *PUBLISHED])
-    raise UsageError(f"no model called {name}; {_hint(name, list(names))}")
+    raise UsageError(f"no such model: {name}; {_hint(name, list(names))}")
 
 
 def default_for(modality: str) -> Path:
-    """The file that serves a modality.
+    """The default checkpoint of a modality.
 
     Args:
         modality: Its name.
 
     Raises:
-        CheckpointError: It is not there, or the file of chosen defaults is broken.
+        CheckpointError: It does not exist, or the file of chosen defaults is damaged.
     """
     name = defaults().get(modality)
     if name is None:
@@ -88,7 +88,7 @@ def default_for(modality: str) -> Path:
 
 
 def _hint(name: str, known_names: list[str]) -> str:
-    """What may have been meant by the name of a model that does not exist."""
+    """A suggestion for the name of a model that does not exist."""
     try:
         modality = find_modality(name).name
     except ValueError:

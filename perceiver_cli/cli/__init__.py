@@ -1,4 +1,4 @@
-"""The command line. Nothing here imports torch until a command needs it."""
+"""The command line. It imports torch only when a command needs it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""perceiver classify: what files are."""
+"""perceiver classify: classifies files."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def classify(
 ) -> None:
     """Say what files are: pictures, sounds, 3D shapes, videos.
 
-    A folder means the files in it; those that are not media are passed over. Results go to
+    A folder stands for the files in it; files that are not media are passed over. Results go to
     standard output in the order of the inputs, everything else to stderr.
 
     \b
@@ -111,7 +111,7 @@ def classify(
 
     \b
     Exit code: 0 all classified, 1 at least one input failed, 2 wrong usage,
-    3 weights missing or corrupt, 4 no room for the results, 130 interrupted.
+    3 weights missing or corrupt, 4 disk full, 130 interrupted.
     """
     from perceiver_cli.cli.importing import importing
 
@@ -165,7 +165,7 @@ def classify(
         "precision": precision.value,
         "threads": threads,
         "strict": strict,
-        # What holds events alone asks for them.
+        # Formats that contain only events imply --timeline.
         "timeline": timeline or (destination.is_of_one_file and windows is None),
         "windows": windows,
     }
@@ -202,7 +202,7 @@ def classify(
 
 
 def _class_names(options: list[str], model: str | None) -> list[str]:
-    """The classes of --classes, which may be repeated and holds several between commas."""
+    """The classes of --classes, which may be repeated and may have several, separated by commas."""
     if not options:
         return []
     from perceiver_cli.checkpoints import registry

@@ -1,4 +1,4 @@
-"""Options of perceiver classify alone; options.py has those that it shares."""
+"""Options of only perceiver classify; options.py has the shared ones."""
 
 from __future__ import annotations
 
@@ -21,15 +21,13 @@ PathsArgument = Annotated[
 ]
 RecursiveOption = Annotated[
     bool,
-    typer.Option(
-        "--recursive", "-r", help="Enter the folders of a folder.", rich_help_panel=READING
-    ),
+    typer.Option("--recursive", "-r", help="Include subfolders.", rich_help_panel=READING),
 ]
 FilesFromOption = Annotated[
     str | None,
     typer.Option(
         metavar="FILE|-",
-        help="Read the names of files from a list, one a line.",
+        help="Read the names of files from a list, one per line.",
         rich_help_panel=READING,
     ),
 ]
@@ -107,7 +105,7 @@ OutputOption = Annotated[
         "--output",
         "-o",
         metavar="FILE",
-        help="Write results to a file, which appears when it is complete; parquet to a folder.",
+        help="Write results to a file, which is created at the end; parquet: to a folder.",
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -115,8 +113,8 @@ ResumeOption = Annotated[
     Path | None,
     typer.Option(
         metavar="JOURNAL.jsonl",
-        help="Add results to a file of JSON lines; the same call again does what is not yet "
-        "in it, or has changed.",
+        help="Append results to a file of JSON lines. Running the command again classifies only "
+        "files that are new or have changed.",
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -124,7 +122,7 @@ AttentionOption = Annotated[
     bool | None,
     typer.Option(
         "--attention/--no-attention",
-        help="Measure where the model looks.  [default: where the format shows it]",
+        help="Measure where the model looks.  [default: if the format shows it]",
         show_default=False,
         rich_help_panel=OUTPUT,
     ),
@@ -134,7 +132,7 @@ ExplainOption = Annotated[
     typer.Option(
         "--explain",
         metavar="DIR",
-        help="Draw where the model looked, a picture for each input.",
+        help="Draw where the model looked, one picture per input.",
         show_default=False,
         rich_help_panel=OUTPUT,
     ),
@@ -148,7 +146,7 @@ ReportOption = Annotated[
     typer.Option(
         "--report",
         metavar="FILE.html",
-        help="Also make an HTML page to look through.",
+        help="Also write an HTML page with all results.",
         show_default=False,
         rich_help_panel=OUTPUT,
     ),
@@ -162,8 +160,8 @@ VerboseOption = Annotated[
     typer.Option(
         "--verbose",
         "-v",
-        help="Also print full tables for several inputs, files passed over, what libraries say "
-        "of files that fail, and times.",
+        help="Also print full tables for several inputs, files passed over, error messages of "
+        "libraries, and times.",
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -175,7 +173,7 @@ TimelineOption = Annotated[
     bool,
     typer.Option(
         "--timeline",
-        help="Read sounds and films whole, and say what is there from when to when.  "
+        help="Read sounds and videos whole, and list what occurs from when to when.  "
         "[default: sounds of up to 10 minutes]",
         show_default=False,
         rich_help_panel=READING,
@@ -186,7 +184,7 @@ WindowsOption = Annotated[
     typer.Option(
         min=1,
         metavar="N",
-        help="Read N evenly spaced windows of each sound and film instead.",
+        help="Read N evenly spaced windows of each sound and video instead.",
         rich_help_panel=READING,
     ),
 ]
@@ -194,7 +192,7 @@ StrictOption = Annotated[
     bool,
     typer.Option(
         "--strict",
-        help="Fail files of which something had to be left out or repaired.",
+        help="Treat files as failed if a part had to be left out or repaired.",
         rich_help_panel=READING,
     ),
 ]
@@ -204,16 +202,14 @@ TimeoutOption = Annotated[
         min=0.0,
         metavar="SECONDS",
         help="Time limit for decoding one file; 0: no limit.  "
-        "[default: 300, from 5 files on; fewer have none]",
+        "[default: 300 for 5 or more files, otherwise none]",
         show_default=False,
         rich_help_panel=READING,
     ),
 ]
 BatchSizeOption = Annotated[
     int,
-    typer.Option(
-        min=1, metavar="N", help="Inputs in one batch of the model.", rich_help_panel=MACHINE
-    ),
+    typer.Option(min=1, metavar="N", help="Inputs per batch.", rich_help_panel=MACHINE),
 ]
 RayOption = Annotated[
     str | None,

@@ -1,4 +1,4 @@
-"""One run over many inputs: results to their writer, failures to stderr."""
+"""A run of classify: results go to their writer, failures to stderr."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ if TYPE_CHECKING:
 # Formats that contain attention statistics, for any number of inputs.
 _WITH_ATTENTION = (Format.json, Format.jsonl)
 
-# More inputs than this are decoded in subprocesses, with a time limit for each.
+# Number of inputs above which they are decoded in subprocesses with a time limit.
 FEW = 4
 
 
 class _NoEventsError(Exception):
-    """The one input failed: its events get no file."""
+    """The only input failed, so its events are not written to a file."""
 
 
 class ClassifyRun:
@@ -60,15 +60,15 @@ class ClassifyRun:
 
     Args:
         selection: The inputs.
-        destination: Where Results go.
+        destination: The output of the Results.
         settings: The Classifier's, without attention and timeout.
-        attention: Whether attention is measured; None: where the output shows it.
-        timeout: Seconds for decoding one input; None limits, and isolates, the decoding of more
-            than a few inputs.
+        attention: Whether attention is measured; None: if the output shows it.
+        timeout: Seconds for decoding one input; None: a default limit, with decoding in
+            subprocesses, if there are more than a few inputs.
         explanations: Further output for each Result.
-        show_all: Whether each input gets a table, however many there are.
+        show_all: Whether each input gets a table even if there are many.
         quiet: Whether only failures are printed to stderr.
-        verbose: Whether what is passed over, and details of failures, are printed too.
+        verbose: Whether files passed over and details of failures are printed too.
         fail_fast: Whether the first failure ends the run.
 
     Raises:
@@ -90,7 +90,7 @@ class ClassifyRun:
         fail_fast: bool,
     ) -> None:
         inputs = selection.find()
-        # A list that may still be written is read as it arrives, and counts as many.
+        # A list that may still be written is read as it arrives, and is treated as many inputs.
         first = list(islice(inputs, FEW + 1)) if selection.countable else []
         self.many = len(first) > 1 or not selection.countable
         if self.many and destination.is_of_one_file:
@@ -115,7 +115,7 @@ class ClassifyRun:
         self._waiting: deque[Input] = deque()
 
     def run(self) -> None:
-        """Classifies everything.
+        """Classifies all inputs.
 
         Raises KeyboardInterrupt after the batch in which it was interrupted.
         """
@@ -254,7 +254,7 @@ class ClassifyRun:
         print_done_before(counts)
         print_empty_folders(self.selection, counts)
         written = list(self._written())
-        # A script that only reads results from standard output gets no line about them.
+        # Scripts that read results from standard output get no message about them.
         watched = self.destination.format is Format.table or written or sys.stderr.isatty()
         if self.many and watched and counts.done:
             print_classified(counts, seconds)

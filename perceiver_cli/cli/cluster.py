@@ -39,7 +39,7 @@ def classify_on_cluster(
 
     Args:
         selection: The inputs.
-        destination: Where results go; see pick_cluster_destination.
+        destination: The output of the results; see pick_cluster_destination.
         settings: The Classifier's. The cluster decides on device and threads.
         attention: Whether results carry attention statistics.
         timeout: Seconds for decoding one file; None is the default.

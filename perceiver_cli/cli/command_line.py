@@ -1,4 +1,4 @@
-"""The call itself, as a checkpoint's card keeps it."""
+"""The command line of this process, for a checkpoint's card."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ import sys
 
 
 def own_command() -> str:
-    """This call as a shell would read it."""
+    """The command line of this process, quoted for a shell."""
     return shlex.join(["perceiver", *sys.argv[1:]])

@@ -1,4 +1,4 @@
-"""The group of all commands, and what is done before any of them runs."""
+"""The group of all commands, and the checks before any of them runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Commands(Group):
     def main(
         self, args: Any = None, prog_name: str | None = None, *rest: Any, **options: Any
     ) -> Any:
-        """Runs a call. A wrong one gets one line on stderr."""
+        """Runs a call; a usage error is printed in one line on stderr."""
         alone = options.pop("standalone_mode", True)
         options["standalone_mode"] = False
         if not alone:
@@ -43,9 +43,9 @@ class Commands(Group):
         sys.exit(code if isinstance(code, int) else 0)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The command that the first word names; classify, if it is a path that exists."""
+        """The command named by the first word; classify if the word is a path that exists."""
         word = args[0]
-        # A word that begins with a dash comes here only after "--".
+        # A word that begins with a dash gets here only after "--".
         if self.get_command(ctx, word) is None:
             if not _names_input(word):
                 near = difflib.get_close_matches(word, self.commands)
@@ -61,9 +61,9 @@ class Commands(Group):
 
 
 def open_closed_streams() -> None:
-    """Opens standard streams that the caller has closed, as some daemons do, on nothing.
+    """Opens standard streams that the caller has closed, as some daemons do, on the null device.
 
-    Otherwise the next file that is opened would take their place.
+    Otherwise the next opened file would take their place.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
@@ -71,7 +71,7 @@ def open_closed_streams() -> None:
 
 
 def _check_working_directory() -> None:
-    """Raises UsageError if it was deleted: torch's libraries end the process then."""
+    """Raises UsageError if the folder was deleted, because torch's libraries would then abort."""
     try:
         os.getcwd()
     except OSError:
@@ -79,5 +79,5 @@ def _check_working_directory() -> None:
 
 
 def _names_input(word: str) -> bool:
-    """Whether a word means something to classify: a path, a pattern, an address, standard input."""
+    """Whether a word names an input: a path, a pattern, a URL or standard input."""
     return word == "-" or os.path.lexists(word) or glob.has_magic(word) or "://" in word

@@ -1,4 +1,4 @@
-"""perceiver demo: the bundled samples, classified."""
+"""perceiver demo: classifies the bundled samples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the results of a call of classify go, and in which format."""
+"""The output of classify: where results go, and in which format."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class OutputOptions:
-    """The options of a call that say where its results go, as they were given.
+    """The output options of a call, as they were given.
 
     Attributes:
         format: --format, a format or a template.
@@ -48,13 +48,13 @@ class OutputOptions:
 
     @property
     def explains(self) -> bool:
-        """Whether results are explained, too."""
+        """Whether results are also explained."""
         return bool(self.explain or self.show or self.report)
 
 
 @dataclass(frozen=True)
 class Destination:
-    """Where results go: to a journal if there is one, else to `output` in `format`.
+    """The output of results: the journal if there is one, otherwise `output` in `format`.
 
     Attributes:
         format: A format, or a template.
@@ -74,14 +74,14 @@ class Destination:
     def open_journal(
         self, attention: bool | None, settings: ClassifierSettings
     ) -> Journal | ParquetFolder | None:
-        """The journal or folder that knows which inputs are done; None for other outputs.
+        """The journal or folder that records which inputs are done; None for other outputs.
 
         Args:
             attention: Whether the call asks for attention statistics; None if it does not say.
             settings: The Classifier's. Results of other settings are refused.
 
         Raises:
-            UsageError: What is there comes from other settings, or cannot be used.
+            UsageError: Existing results come from other settings, or cannot be used.
         """
         from perceiver_cli.checkpoints.digest import WeightsOf, options_digest, run_fingerprint
         from perceiver_cli.report.journal import Journal
@@ -99,12 +99,12 @@ class Destination:
 
 @dataclass(frozen=True)
 class ClusterDestination:
-    """Where the results of a cluster go.
+    """The output of the results of a cluster.
 
     Attributes:
-        address: Of the cluster: "auto", "local" or HOST:PORT.
+        address: The address of the cluster: "auto", "local" or HOST:PORT.
         format: parquet or jsonl.
-        output: A folder or its URL, as it was typed.
+        output: A folder or its URL, as given in the call.
     """
 
     address: str
@@ -115,10 +115,10 @@ class ClusterDestination:
 
 
 def pick_destination(options: OutputOptions, selection: Selection) -> Destination:
-    """Where results go.
+    """Picks the output of results.
 
     Args:
-        options: As they were given.
+        options: The output options, as they were given.
         selection: The inputs, none of which the output may replace.
 
     Raises:
@@ -152,12 +152,12 @@ def pick_destination(options: OutputOptions, selection: Selection) -> Destinatio
 def pick_cluster_destination(
     options: OutputOptions, address: str, *, fail_fast: bool
 ) -> ClusterDestination:
-    """Where the results of a cluster go; in parquet if nothing else is asked for.
+    """Picks the output of the results of a cluster; the default format is parquet.
 
     Args:
-        options: As they were given.
-        address: The cluster's.
-        fail_fast: Whether the first failure is to end the run, which no cluster does.
+        options: The output options, as they were given.
+        address: The address of the cluster.
+        fail_fast: Whether --fail-fast was given, which clusters do not support.
 
     Raises:
         UsageError: Options contradict each other, the format is unknown, or -o names no folder.

@@ -54,4 +54,4 @@ def doctor() -> None:
         console.print(Text(f"  FAILED  {problem}", style="red"), soft_wrap=True)
     if problems:
         raise typer.Exit(BAD_WEIGHTS)
-    console.print(Text("Everything is in place.", style="green"))
+    console.print(Text("All checks passed.", style="green"))

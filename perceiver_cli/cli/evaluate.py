@@ -55,8 +55,8 @@ def evaluate(
         list[Path] | None,
         typer.Option(
             metavar="DIR",
-            help="Also measure files of none of the classes: how many get an answer, how many are "
-            "familiar? Repeatable.",
+            help="Also measure files that belong to none of the classes: how many get an answer, "
+            "and how many are familiar. Repeatable.",
             rich_help_panel=READING,
         ),
     ] = None,
@@ -73,7 +73,7 @@ def evaluate(
         typer.Option(
             metavar="N",
             min=1,
-            help="Measure only N files of the split, spread evenly over it.",
+            help="Measure only N files of the split, evenly spaced.",
             show_default=False,
             rich_help_panel=READING,
         ),
@@ -84,7 +84,7 @@ def evaluate(
         typer.Option(
             "--record",
             metavar="NAME",
-            help="Write the figures into the checkpoint's card under this name; needs --model "
+            help="Write the figures into the checkpoint's card under this name; requires --model "
             "FILE.safetensors.",
             rich_help_panel=OUTPUT,
         ),
@@ -99,15 +99,15 @@ def evaluate(
 ) -> None:
     """Measure accuracy on a labelled folder: top-1, top-5, class mean, calibration, per class.
 
-    Also the answers: how many are given and right, as a class, a group or a kind; how well the
-    scores of each level are calibrated; how many files are familiar.
+    It also measures the answers: how many are given and correct as a class, a group or a kind, how
+    well the scores of each level are calibrated, and how many files are familiar.
 
-    With --faithfulness, how the score falls as elements are taken out, heaviest first and lightest
-    first by each method of `perceiver explain`, against a random order. Recorded on the card, the
-    best of the methods that are better than random is the one that `explain` uses.
+    With --faithfulness it measures how the score falls as elements are removed, heaviest first and
+    lightest first by each method of `perceiver explain`, compared with a random order. If the
+    figures are recorded on the card, `explain` uses the best of the methods that beat random.
 
-    Exit code 1 if a file failed; the figures are of the others. --faithfulness leaves such files
-    out.
+    The exit code is 1 if a file failed; the figures are those of the other files. --faithfulness
+    ignores such files.
 
     \b
     Examples:
@@ -162,7 +162,7 @@ def evaluate(
     if whole and _trained_on(folder, classifier.header.card.get("command", "")):
         print_message(
             f"{folder}: the model was trained on these files, so the figures are too high; "
-            "train and evaluate keep train/ and val/ apart"
+            "split the folder into train/ and val/"
         )
     measured: evaluation.Evaluation | Faithfulness
     with Bar(None, task="Measuring" if faithfulness else "Evaluating") as bar:

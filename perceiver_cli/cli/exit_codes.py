@@ -1,4 +1,4 @@
-"""Exit codes, and which error ends with which, in one place for all commands."""
+"""The exit codes of all commands, and the errors that lead to them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from perceiver_cli.errors import CheckpointError, InputError, UsageError
 INPUT_FAILED, USAGE, BAD_WEIGHTS, DISK_FULL, INTERRUPTED, CLOSED_PIPE = 1, 2, 3, 4, 130, 141
 TERMINATED = 143
 
-# No room on the disk, beyond a quota, or beyond the largest file that may be written.
+# The disk is full, a quota is exceeded, or the file would be too large.
 _NO_ROOM = frozenset(
     getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG") if hasattr(errno, name)
 )
@@ -25,15 +25,15 @@ _NO_ROOM = frozenset(
 
 @contextmanager
 def exit_on_errors() -> Iterator[None]:
-    """Turns the errors a user can meet into one line on stderr and an exit code.
+    """Turns errors into one line on stderr and an exit code.
 
     1: an input failed; 2: wrong usage; 3: weights missing or corrupt; 4: results could not be
-    written because the disk is full; 130: interrupted; 141, as from any filter: whoever read our
-    output has closed the pipe.
+    written because the disk is full; 130: interrupted; 141, as for any filter: the
+    reader of the output has closed the pipe.
     """
     try:
         for stream in (sys.stdout, sys.stderr):
-            # Names of files need not fit the terminal's encoding.
+            # File names may contain characters outside the terminal's encoding.
             if isinstance(stream, TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
         try:
@@ -63,7 +63,7 @@ def exit_on_errors() -> Iterator[None]:
 
 
 def _discard_output() -> None:
-    """What is still buffered goes nowhere, so that Python does not fail on it at exit."""
+    """Discards buffered output, so that Python does not fail on it at exit."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

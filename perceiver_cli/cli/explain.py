@@ -31,8 +31,8 @@ def explain(
             "--output",
             "-o",
             metavar="OUT",
-            help="The picture: .png, .webp or .jpg; a film of a video as .mp4, .webp or .gif; "
-            "coloured points of a shape as .ply or .glb.",
+            help="The drawing to write: .png, .webp or .jpg; for videos also .mp4 or .gif; for "
+            "shapes also .ply or .glb.",
             rich_help_panel=OUTPUT,
         ),
     ],
@@ -42,10 +42,10 @@ def explain(
     device: DeviceOption = Device.auto,
     threads: ThreadsOption = None,
 ) -> None:
-    """Draw where the model looked, or what its answer rests on.
+    """Draw where the model looked, or what its answer depends on.
 
-    Heat is in multiples of an even share: what an element would get if all counted alike.
-    Drawing needs matplotlib: pip install 'perceiver-cli[plots]'.
+    Heat is in multiples of an even share, the share of each element if all had the same.
+    Drawing requires matplotlib: pip install 'perceiver-cli[plots]'.
 
     \b
     Examples:
@@ -102,4 +102,4 @@ def _print_answer(explanation: Explanation, output: Path) -> None:
     show_sentence(console, explanation.about)
     if explanation.method is Method.attention:
         show_sentence(console, attention_in_words(explanation.result))
-    print(f"Drawn in {display_path(str(output))}")
+    print(f"Wrote {display_path(str(output))}")

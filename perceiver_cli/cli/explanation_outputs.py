@@ -1,4 +1,4 @@
-"""Beside the output of `classify`: attention drawings, heat maps in the terminal, a report."""
+"""Additional outputs of `classify`: attention drawings, heat maps in the terminal, a report."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
 # The largest heat map in a terminal.
 _COLUMNS, _ROWS = 64, 16
 
-# Bytes that leave room for a number and an ending in the 255 that file systems take.
+# Maximum bytes of a name, so that a number and an extension fit into the usual limit of 255.
 _LONGEST_NAME = 240
 
 
 class ExplanationOutputs:
-    """Drawings, heat maps and the report page, beside the output.
+    """Drawings, heat maps and the report page, in addition to the results.
 
     Args:
-        folder: Gets a drawing for each input; None: no drawings.
+        folder: The folder of the drawings, one per input; None: no drawings.
         show: Whether to print a heat map after each table.
         page: The file of the report; None: no report.
-        method: How answers are explained; None is each model's own.
-        selection: The inputs, none of which a drawing replaces.
+        method: The method of explanation; None: that of each model's card.
+        selection: The inputs, which drawings must not overwrite.
 
     Raises:
-        UsageError: The folder cannot be made.
+        UsageError: The folder cannot be created.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class ExplanationOutputs:
 
     @property
     def preview_sides(self) -> tuple[int, int]:
-        """How large pictures and frames must be loaded; see Preparer.preview_sides."""
+        """Minimum sides of loaded pictures and frames; see Preparer.preview_sides."""
         return LARGE_PREVIEW if self.folder else SMALL_PREVIEW
 
     @property
@@ -77,9 +77,9 @@ class ExplanationOutputs:
         """Explains a result, and draws the explanation if there is a folder for that.
 
         Args:
-            item: What the result was predicted from.
+            item: The item that the result was predicted from.
             result: The result.
-            classifier: What predicted it.
+            classifier: The classifier that predicted it.
 
         Returns:
             The result, which names the drawing if there is one, and its explanation; None if
@@ -119,7 +119,7 @@ class ExplanationOutputs:
         return path
 
     def _name(self, path: str, ending: str, folder: Path) -> str:
-        """A name for the drawing, after the file's own; numbered if a drawing or input has it."""
+        """A name for the drawing from that of the file, numbered if the name is already used."""
         stem = "standard-input" if path == "-" else display_path(Path(path).name)
         stem = stem.encode()[:_LONGEST_NAME].decode(errors="ignore")
         number, name = 1, f"{stem}{ending}"
@@ -131,7 +131,7 @@ class ExplanationOutputs:
 
 
 def _show(explanation: Explanation) -> None:
-    """The heat under the table, and what the method shows."""
+    """Prints the heat map below the table, and what the method shows."""
     from perceiver_cli.report.blocks import show_blocks
     from perceiver_cli.report.drawings.thumbnail import thumbnail
     from perceiver_cli.report.terminal import console_for, show_sentence
@@ -149,4 +149,4 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"cannot make {folder}: {error.strerror}") from None
+        raise UsageError(f"cannot create {folder}: {error.strerror}") from None

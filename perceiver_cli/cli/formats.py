@@ -10,24 +10,24 @@ from perceiver_cli.errors import UsageError
 
 
 def format_names(incomplete: str = "") -> list[str]:
-    """Names of formats that begin so."""
+    """Names of formats that begin with the given text."""
     return [format.value for format in Format if format.value.startswith(incomplete)]
 
 
 def pick_format(
     named: str | None, as_json: bool, as_jsonl: bool, output: Path | None, timeline: bool
 ) -> Format | str | None:
-    """The format, or template, that a call asks for; None if it asks for none.
+    """The format or template that a call requests; None if it requests none.
 
     Args:
         named: The value of --format.
         as_json: Whether --json is given.
         as_jsonl: Whether --jsonl is given.
-        output: The value of -o, whose ending decides if no option does.
-        timeline: Whether events are asked for: .txt is then Audacity's labels.
+        output: The value of -o, whose extension decides if no option does.
+        timeline: Whether events are requested; .txt then stands for Audacity labels.
 
     Raises:
-        UsageError: The format, a field or the ending is unknown, or options contradict each
+        UsageError: The format, a field or the extension is unknown, or options contradict each
             other.
     """
     asked = ["json"] * as_json + ["jsonl"] * as_jsonl

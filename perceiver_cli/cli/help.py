@@ -1,6 +1,6 @@
 """Help pages in plain text, options grouped under headings.
 
-Typer's own Rich help would cost as much time again as everything else that `--help` does.
+Typer's own Rich help would double the time that `--help` takes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 
 
 class Command(TyperCommand):
-    """A command whose options stand under the `rich_help_panel` that they name."""
+    """A command that lists its options under their `rich_help_panel`."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Writes arguments, then each group of options."""
@@ -19,10 +19,10 @@ class Command(TyperCommand):
 
 
 class Group(TyperGroup):
-    """A group whose commands stand under the `rich_help_panel` that they name."""
+    """A group that lists its commands under their `rich_help_panel`."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Writes the commands first: they are what a reader of this page looks for."""
+        """Writes the commands first, because readers of the page look for them."""
         self.format_commands(ctx, formatter)
         _write_parameters(self, ctx, formatter)
 
@@ -49,7 +49,7 @@ def _write_parameters(command: Any, ctx: Any, formatter: Any) -> None:
             continue
         usual = "Arguments" if parameter.param_type_name == "argument" else "Options"
         sections.setdefault(_panel(parameter) or usual, []).append(record)
-    # Options that name no group, such as --help, go last.
+    # Options without a group, such as --help, are last.
     if "Options" in sections:
         sections["Other" if len(sections) > 2 else "Options"] = sections.pop("Options")
     _write(formatter, sections)
@@ -62,6 +62,6 @@ def _write(formatter: Any, sections: dict[str, list[tuple[str, str]]]) -> None:
 
 
 def _panel(item: Any) -> str | None:
-    # Without a panel Typer keeps None, or a placeholder object of its own.
+    # Without a panel, Typer stores None or a placeholder object.
     panel = getattr(item, "rich_help_panel", None)
     return panel if isinstance(panel, str) else None

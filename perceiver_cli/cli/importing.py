@@ -1,4 +1,4 @@
-"""Imports of large libraries, a little faster."""
+"""Speeds up imports of large libraries."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 def importing() -> Iterator[None]:
     """Disables garbage collection in the block, then freezes the objects created in it.
 
-    Modules stay; searching through all of torch's costs as much as some of the imports do.
+    Modules are never freed, and scanning all objects of torch takes as long as some of the imports.
     """
     gc.disable()
     try:

@@ -1,4 +1,4 @@
-"""perceiver inspect: what a file is and what the model gets of it."""
+"""perceiver inspect: shows the type of a file and the model's input from it."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ def inspect(
 ) -> None:
     """Show what a file is, and what the model reads.
 
-    The table lists the channels of the byte array, with the range of values that this file has
-    in each.
+    The table lists the channels of the byte array, with the range of this file's values in each.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""Signals in a long run: the first Ctrl-C ends it in good order, the second and SIGTERM at once."""
+"""Signals in a long run: the first Ctrl-C stops it cleanly, the second and SIGTERM at once."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from typing import Any
 
 from perceiver_cli.cli.exit_codes import TERMINATED
 
-_HINT = b"perceiver: ending after the batch in hand; Ctrl-C again to leave at once\n"
+_HINT = b"perceiver: stopping after the current batch; press Ctrl-C again to stop now\n"
 
 
 @contextmanager
 def removed_on_termination(path: Path) -> Iterator[None]:
     """Inside the block SIGTERM removes a file and ends the process at once, with exit code 143.
 
-    A thread does it, because the main thread may be in a library that does not come back. Does
-    nothing outside the main thread, which signals do not reach, where the caller ignores or
-    handles SIGTERM, and on Windows, which has none.
+    A separate thread does this, because the main thread may be inside a library call that does not
+    return. Does nothing outside the main thread, which alone receives signals, if the caller
+    ignores or handles SIGTERM, and on Windows, which has no SIGTERM.
     """
     main = threading.current_thread() is threading.main_thread()
     default = signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
@@ -57,8 +57,8 @@ def removed_on_termination(path: Path) -> Iterator[None]:
 def stop_on_interrupt(stop: Callable[[], None]) -> Iterator[None]:
     """Inside the block the first SIGINT calls `stop` and the second ends the process.
 
-    If there was one, KeyboardInterrupt is raised at the end of the block. Does nothing outside
-    the main thread, which signals do not reach.
+    After a SIGINT, KeyboardInterrupt is raised at the end of the block. Does nothing outside the
+    main thread, which alone receives signals.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -68,10 +68,10 @@ def stop_on_interrupt(stop: Callable[[], None]) -> Iterator[None]:
     def handle(*_: Any) -> None:
         nonlocal interrupted
         interrupted = True
-        # Left to the system, which needs no Python code to be reached.
+        # The default action needs no Python code to run.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         if sys.stderr.isatty():
-            # Not print: the signal may have come in the middle of one.
+            # Not print, because the signal may have interrupted one.
             os.write(2, _HINT)
         stop()
 

@@ -6,7 +6,7 @@ import sys
 
 
 def print_message(message: str) -> None:
-    """One line on stderr, in one write: processes that share it do not write into each other's."""
+    """Prints one line on stderr in one write, so that lines of several processes do not mix."""
     from perceiver_cli.inputs.names import without_credentials
     from perceiver_cli.report.words import escape_controls
 

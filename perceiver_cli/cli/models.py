@@ -1,4 +1,4 @@
-"""perceiver models: the weights that are at hand, and those that can be had."""
+"""perceiver models: the installed weights, and those that can be downloaded."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ models = typer.Typer(
     cls=Group,
     rich_markup_mode=None,
     no_args_is_help=True,
-    help="List, describe, check, fetch and convert weights.",
+    help="List, describe, verify, download and convert weights.",
 )
 
 
 @models.command("list", cls=Command)
 def list_weights(format: PlainFormatOption = Format.table) -> None:
-    """List the weights at hand, bundled and pulled, and how good they are."""
+    """List the installed weights, bundled and pulled, with their accuracy."""
     from perceiver_cli.checkpoints import registry
     from perceiver_cli.checkpoints.info import describe_checkpoint
     from perceiver_cli.errors import CheckpointError
@@ -80,7 +80,7 @@ def verify(
         list[str] | None,
         typer.Argument(
             metavar="NAME|FILE",
-            help="The weights.  [default: all at hand]",
+            help="The weights.  [default: all installed]",
             show_default=False,
         ),
     ] = None,
@@ -108,9 +108,9 @@ def verify(
 def pull_weights(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The published weights.")],
 ) -> None:
-    """Fetch one of DeepMind's published classifiers and convert it.
+    """Download one of DeepMind's published classifiers and convert it.
 
-    It uses the network, as otherwise only calls with a URL or --ray do. Cache, mirror, tokens and
+    This uses the network, as otherwise only calls with a URL or --ray do. Cache, mirror, tokens and
     offline mode are those of huggingface_hub: HF_HOME, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE.
     """
     from perceiver_cli.checkpoints import home
@@ -149,15 +149,16 @@ def convert_weights(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="The classes in order, one a line: ID<TAB>LABEL, or the label alone.  "
+            help="The classes in order, one per line: ID<TAB>LABEL, or only the label.  "
             "[default: those in config.json]",
             show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Convert one of DeepMind's published classifiers from files.
+    """Convert files of one of DeepMind's published classifiers.
 
-    Nothing in a pickle is executed. Exit code 3 if a tensor is missing, left over or misshapen.
+    Nothing in a pickle is executed. The exit code is 3 if a tensor is missing, unexpected or of the
+    wrong shape.
     """
     from perceiver_cli.checkpoints.format import save_checkpoint
     from perceiver_cli.checkpoints.labels import read_labels
@@ -179,20 +180,18 @@ def choose_default(
             metavar="MODALITY",
             parser=parse_modality,
             autocompletion=modality_names,
-            help="The modality whose default is set.",
+            help="The modality.",
             show_default=False,
         ),
     ] = None,
     name: Annotated[
         str | None,
-        typer.Argument(
-            metavar="NAME", help="The weights that serve it from now on.", show_default=False
-        ),
+        typer.Argument(metavar="NAME", help="Its new default weights.", show_default=False),
     ] = None,
 ) -> None:
-    """Choose which weights serve a modality.
+    """Set the default weights of a modality.
 
-    Without MODALITY and NAME, show which weights serve each.
+    Without MODALITY and NAME, list the default weights of all modalities.
     """
     from perceiver_cli.checkpoints import home, registry
     from perceiver_cli.checkpoints.format import read_header
@@ -230,7 +229,7 @@ def _name_published(names: set[str]) -> None:
 
 
 def record_of(checkpoint: CheckpointInfo) -> dict[str, Any]:
-    """A checkpoint as `models list` and `models info` print it: plain JSON types."""
+    """The facts about a checkpoint that `models list` and `models info` print, as JSON types."""
     header = checkpoint.header
     return {
         "name": header.name,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def one_source(path: str) -> Source:
-    """The source that an argument names: what named_source takes, or "-" for standard input."""
+    """The source for an argument: a name for named_source, or "-" for standard input."""
     from perceiver_cli.inputs.named_sources import named_source
     from perceiver_cli.inputs.names import STDIN
     from perceiver_cli.media.source import Source
@@ -24,7 +24,7 @@ def one_source(path: str) -> Source:
 
 @contextmanager
 def naming(path: str) -> Iterator[None]:
-    """Puts the path in front of the message of an InputError, which for an archive is advice."""
+    """Puts the path before the message of an InputError; for an archive, gives advice."""
     from perceiver_cli.inputs.names import archive_kind, member_name
     from perceiver_cli.report.words import display_path
 
@@ -33,6 +33,6 @@ def naming(path: str) -> Iterator[None]:
     except InputError as error:
         message = error.message
         if isinstance(error, NotMediaError) and (kind := archive_kind(path)):
-            message = f"is an archive: name one of its files, as {member_name(kind, 'FILE', path)}"
+            message = f"is an archive; give one of its files as {member_name(kind, 'FILE', path)}"
         message = f"{display_path(path)}: {message}"
         raise InputError(error.kind, message, error.detail) from None

@@ -17,12 +17,12 @@ READING, OUTPUT, MACHINE = "What is read", "Output", "Model and machine"
 
 AUTO = "auto"
 
-# The formats of every command that has --format; classify has more.
+# The formats of commands other than classify, which has more.
 PLAIN = (Format.table, Format.json)
 
 
 def parse_modality(name: str) -> str:
-    """A modality's name from its name or an alias, such as "picture"."""
+    """The name of a modality, from its name or an alias such as "picture"."""
     try:
         return find_modality(name).name
     except ValueError as error:
@@ -34,13 +34,13 @@ def _parse_modality_or_auto(name: str) -> str:
 
 
 def modality_names(incomplete: str = "") -> list[str]:
-    """Names and aliases of all modalities that begin so."""
+    """Names and aliases of modalities that begin with the given text."""
     names = [name for row in MODALITIES.values() for name in (row.name, *row.aliases)]
     return [name for name in names if name.startswith(incomplete)]
 
 
 def modality_option(help: str, panel: str) -> Any:
-    """The option -m, under what `help` says, in a panel of the help page."""
+    """The option -m with a help text, in a panel of the help page."""
     return typer.Option(
         "--modality",
         "-m",
@@ -53,7 +53,7 @@ def modality_option(help: str, panel: str) -> Any:
 
 
 def check_checkpoint_name(path: Path) -> Path:
-    """The path of a checkpoint to write: its ending is as others have it, its folder exists."""
+    """Checks the path of a checkpoint to write: its extension, and that its folder exists."""
     if path.suffix != ".safetensors":
         raise UsageError(f"{path}: the file extension of a checkpoint must be .safetensors")
     check_writable(path)
@@ -91,7 +91,7 @@ ModalityOption = Annotated[
         metavar="M",
         parser=_parse_modality_or_auto,
         autocompletion=modality_names,
-        help="What every input has to be: image (or picture), audio (sound), pointcloud (shape), "
+        help="The modality of all inputs: image (or picture), audio (sound), pointcloud (shape), "
         "video or av.  [default: by content]",
         show_default=False,
         rich_help_panel=READING,
@@ -99,13 +99,13 @@ ModalityOption = Annotated[
 ]
 HiddenOption = Annotated[
     bool,
-    typer.Option("--hidden", help="Take hidden files and folders too.", rich_help_panel=READING),
+    typer.Option("--hidden", help="Include hidden files and folders.", rich_help_panel=READING),
 ]
 IncludeOption = Annotated[
     list[str] | None,
     typer.Option(
         metavar="PATTERN",
-        help="Take only files of folders that match, such as '*.jpg' or 'trip/*'; repeatable.",
+        help="Include only matching files of folders, such as '*.jpg' or 'trip/*'; repeatable.",
         rich_help_panel=READING,
     ),
 ]
@@ -113,7 +113,7 @@ ExcludeOption = Annotated[
     list[str] | None,
     typer.Option(
         metavar="PATTERN",
-        help="Leave out files and subfolders that match; repeatable.",
+        help="Exclude matching files and subfolders; repeatable.",
         rich_help_panel=READING,
     ),
 ]
@@ -123,7 +123,7 @@ SureOption = Annotated[
         min=0.0,
         max=1.0,
         metavar="T",
-        help="The least score of an answer: a class, else a group (dog), else a kind (animal).",
+        help="Minimum score of an answer: a class, else a group (dog), else a kind (animal).",
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -141,7 +141,7 @@ MethodOption = Annotated[
         "--method",
         metavar="METHOD",
         help="attention: the weights of each cross-attend. rollout: attention through all layers. "
-        "gradient: what the answer changes with.  [default: what was measured to be the most "
+        "gradient: sensitivity of the answer.  [default: the method measured to be the most "
         "faithful]",
         show_default=False,
         rich_help_panel=OUTPUT,

@@ -1,4 +1,4 @@
-"""Where results go: standard output, or a file that appears when it is complete."""
+"""Output of results: standard output, or a file that is written atomically."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from perceiver_cli.atomic import atomic_write
 from perceiver_cli.cli.interrupts import removed_on_termination
 from perceiver_cli.errors import UsageError
 
-# Folders of what the process has open: writing to a name there is writing to what is open.
+# Folders of the open files of the process: writing to a name there writes to that open file.
 _OPEN_FILES = ("/dev/fd/", "/proc/self/fd/")
 
 
 def check_replaces_no_input(output: Path | None, inputs: Iterable[str]) -> None:
-    """Raises UsageError if the results would replace one of the inputs that a call names."""
+    """Raises UsageError if the results would overwrite an input named by the call."""
     if output is None or not output.exists():
         return
     for path in inputs:
         if os.path.exists(path) and os.path.samefile(output, path):
-            raise UsageError(f"{output} is an input, which the output would replace")
+            raise UsageError(f"{output} is an input, which the output would overwrite")
 
 
 def check_different(one: Path | None, its_option: str, other: Path | None, option: str) -> None:
@@ -39,7 +39,7 @@ def is_stdout(path: Path) -> bool:
 
 
 def is_file(path: Path) -> bool:
-    """Whether an output is a file, or will be: no stream, pipe, device or folder."""
+    """Whether an output is or will be a file, not a stream, pipe, device or folder."""
     if is_stdout(path) or _descriptor(path) is not None:
         return False
     return path.is_file() or not path.exists()
@@ -54,17 +54,17 @@ def _descriptor(path: Path) -> int | None:
 
 
 def check_writable(path: Path) -> None:
-    """Raises UsageError, before the work, if the folder of a file is missing or not writable."""
+    """Raises UsageError early if the folder of a file is missing or not writable."""
     if not os.access(path.resolve().parent, os.W_OK):
         raise UsageError(f"cannot write {path}: no such folder, or no permission")
 
 
 def check_folder(output: Path | None, option: str) -> Path:
-    """The folder that -o names, where results need one.
+    """The output folder of -o, for results that need a folder.
 
     Args:
         output: -o.
-        option: What needs it: "--ray".
+        option: The option that needs it, such as "--ray".
 
     Raises:
         UsageError: -o is missing, or names a file.
@@ -76,17 +76,17 @@ def check_folder(output: Path | None, option: str) -> Path:
 
 @contextmanager
 def open_output(path: Path | None, *, binary: bool = False) -> Iterator[IO[Any]]:
-    """A stream for results, of text unless binary; None, "-" and /dev/stdout are standard output.
+    """Opens a stream for results; None, "-" and /dev/stdout are standard output.
 
-    A file appears when the block ends; if the block fails, what was there before stays. A link
-    stays a link. A device, a pipe or what the process has open is written to directly.
+    A file is created when the block ends; if the block fails, an old file stays. A link stays a
+    link. Devices, pipes and open files of the process are written to directly.
 
     Raises:
         UsageError: The file cannot be written, or standard output is closed.
     """
     if path is None or is_stdout(path):
         if sys.__stdout__ is None:
-            raise UsageError("standard output is closed: name a file with -o")
+            raise UsageError("standard output is closed; give an output file with -o")
         yield sys.stdout.buffer if binary else sys.stdout
         return
     try:
@@ -108,10 +108,10 @@ def open_output(path: Path | None, *, binary: bool = False) -> Iterator[IO[Any]]
 
 
 def _open(named: Path, path: Path, binary: bool) -> IO[Any]:
-    """Opens `path`; errors speak of the path that the call names."""
+    """Opens `path`; error messages have the path that the call gives."""
     descriptor = _descriptor(path)
     try:
-        # Opened by its name, an open file would lose what it holds.
+        # Opening an open file by its name would truncate it.
         file = path if descriptor is None else os.dup(descriptor)
         if binary:
             return open(file, "wb")

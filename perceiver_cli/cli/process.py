@@ -1,4 +1,4 @@
-"""What a command sets for its own process. The Python API leaves its host's process as it is."""
+"""Settings of the command's process. The Python API does not change those of its host."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import os
 
 
 def set_environment() -> None:
-    """Before anything is imported that computes: how many threads there are, how they wait."""
+    """Sets the number of threads and how they wait, before numerical libraries are imported."""
     from perceiver_cli.processor import thread_settings
 
     os.environ.update(thread_settings(os.environ))
 
 
 def set_up(threads: int | None = None, *, training: bool = False) -> None:
-    """Before a model is built: memory that is freed is kept for what comes next.
+    """Makes the allocator keep freed memory for reuse, before a model is built.
 
-    threads: as many as torch uses; None leaves its default. training: keeps large arrays too.
+    threads: number of torch's threads; None: its default. training: keeps large arrays too.
     """
     from perceiver_cli.inference.allocator import keep_freed_memory
 

@@ -1,4 +1,4 @@
-"""A progress bar on stderr, for people who would otherwise see nothing for a while."""
+"""A progress bar on stderr."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 
 class Bar:
-    """Counts what is done, on a terminal; elsewhere, or unwanted, it does nothing.
+    """Counts finished inputs on a terminal; elsewhere, or if not wanted, it does nothing.
 
     Args:
-        total: How many inputs there are; None while nobody knows.
-        wanted: Whether to show anything.
-        task: What is being done.
+        total: Number of inputs; None if unknown.
+        wanted: Whether to show it.
+        task: The name of the task.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Bar:
             self._bar.update(self._task, total=total)
 
     def advance(self) -> None:
-        """One more input is done."""
+        """Counts one more input."""
         if self._bar:
             self._bar.advance(self._task)
 

@@ -1,4 +1,4 @@
-"""Files that a call of classify reads, none of which its outputs may replace."""
+"""Checks that the outputs of classify do not overwrite its inputs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def check_replaces_no_input_of(output: Path | None, selection: Selection) -> None:
-    """Raises UsageError if an output would replace an input, or what a list yet to come may name.
+    """Raises UsageError if an output may overwrite an input, including those of an unread list.
 
     The output of an earlier call may be in a folder that is read, because it is not media. Folders
     are searched only for media.
@@ -28,12 +28,12 @@ def check_replaces_no_input_of(output: Path | None, selection: Selection) -> Non
     check_replaces_no_input(output, selection.named_files())
     if output and output.is_file() and (archive_kind(str(output)) or _is_media(output)):
         if not selection.listed_in_file:
-            raise UsageError(f"{output} may be in the list, and the output would replace it")
+            raise UsageError(f"{output} may be in the list, and the output would overwrite it")
         check_replaces_no_input(output, selection.found_files())
 
 
 class InputFiles:
-    """Which files are inputs. A list that comes over a pipe is unknown: any file may be in it.
+    """Tells which files are inputs. A list in a pipe is unknown, so any file may be in it.
 
     Args:
         selection: The inputs. They are listed only when first asked for a file that exists.
@@ -43,7 +43,7 @@ class InputFiles:
         self._selection = selection
 
     def __contains__(self, path: Path) -> bool:
-        """Whether there is a file at a path, and it is an input."""
+        """Whether a path is a file that is an input."""
         identity = _identity(path)
         return identity is not None and (
             not self._selection.listed_in_file or identity in self._identities

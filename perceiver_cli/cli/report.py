@@ -1,4 +1,4 @@
-"""perceiver report: what files were classified as, on one page."""
+"""perceiver report: an HTML page of results."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def report(
         str,
         typer.Argument(
             metavar="RECORDS",
-            help="What `classify --format jsonl`, json or --resume wrote, or - for standard input.",
+            help="Results of `classify --format jsonl`, json or --resume, or - for standard input.",
         ),
     ],
     output: Annotated[
@@ -55,7 +55,7 @@ def report(
         typer.Option(
             "--model",
             metavar="NAME|FILE",
-            help="The weights that classified them, if they are neither bundled nor pulled.",
+            help="The weights that were used, if they are neither bundled nor pulled.",
             show_default=False,
             rich_help_panel=MACHINE,
         ),
@@ -63,11 +63,11 @@ def report(
     device: DeviceOption = Device.auto,
     threads: ThreadsOption = None,
 ) -> None:
-    """Make one HTML page of what files were classified as, to look through.
+    """Make one HTML page of results.
 
-    Counts by answer and kind, scores, the unsure and the failed, and each file with a thumbnail,
-    its answer, predictions and where the model looked, grouped by answer; with search. The page
-    needs no network and no other file. `classify --report` makes the same page in one go.
+    The page has counts by answer and kind, scores, unsure and failed files, and a searchable list
+    of all files grouped by answer, each with a thumbnail, its answer, its predictions and where the
+    model looked. It needs no network and no other file. `classify --report` makes the same page.
 
     \b
     Examples:
@@ -151,7 +151,7 @@ def _read_again(result: Classification, preparer: Preparer) -> PreparedItem | No
 
 
 class _Explainer:
-    """Explanations of recorded Results, by the weights that gave them."""
+    """Explains recorded Results with the weights that predicted them."""
 
     def __init__(
         self, model: str | None, method: Method | None, device: str, threads: int | None
@@ -160,7 +160,7 @@ class _Explainer:
         self._classifiers: dict[str, Classifier | None] = {}
 
     def explain(self, result: Classification) -> Explanation | None:
-        """None if its file cannot be read, or its weights are not at hand."""
+        """The explanation; None if the file cannot be read, or its weights are not installed."""
         from perceiver_cli.explain.explanation import explain_item
 
         classifier = self._classifier(result.model)

@@ -19,7 +19,7 @@ _ENDINGS = (".html", ".htm")
 
 
 class ReportPage:
-    """A report in the making: its cards are kept in a temporary file, and written at the end.
+    """A report page, written at the end; its cards are kept in a temporary file until then.
 
     Args:
         path: The file of the page.
@@ -30,7 +30,7 @@ class ReportPage:
     """
 
     def __init__(self, path: Path) -> None:
-        # Checked now, not after an hour of work.
+        # Checked before the work begins.
         if is_file(path):
             if path.suffix.lower() not in _ENDINGS:
                 raise UsageError(f"{path}: the file extension must be {' or '.join(_ENDINGS)}")
@@ -44,10 +44,10 @@ class ReportPage:
 
         Args:
             result: The result.
-            explanation: What the thumbnails are made of; None: there are none.
+            explanation: The explanation for the thumbnails; None: no thumbnails.
 
         Raises:
-            OSError: There is no room for it.
+            OSError: The disk is full.
         """
         from perceiver_cli.report.drawings.thumbnail import thumbnail
         from perceiver_cli.report.page import THUMBNAIL_SIDE, card
@@ -61,14 +61,14 @@ class ReportPage:
             self._about.add(explanation.about)
 
     def write(self) -> None:
-        """The page, in place of what was there before."""
+        """Writes the page; an existing file is replaced."""
         from perceiver_cli.report.page import render
 
         with closing(self._stored()) as cards, open_output(self.path) as stream:
             stream.writelines(render(cards, " ".join(sorted(self._about))))
 
     def _stored(self) -> StoredCards:
-        """The cards until now, beside the page: there will be room for both."""
+        """The cards until now, on the disk of the page, which must have room for both."""
         if self._cards is None:
             from perceiver_cli.report.page.stored_cards import StoredCards
 

@@ -20,7 +20,7 @@ from perceiver_cli.inputs.paths import (
 
 @dataclass(frozen=True)
 class Selection:
-    """Which inputs a call asks for.
+    """The inputs of a call.
 
     Attributes:
         paths: Files, folders, patterns, URLs, archives, "-" for standard input.
@@ -35,7 +35,7 @@ class Selection:
     file_filter: FileFilter
 
     def find(self, *, open_archives: bool = True) -> Iterator[Input]:
-        """The inputs, one by one. Raises UsageError at once if the call is wrong."""
+        """Yields the inputs one by one. Raises UsageError immediately if the call is wrong."""
         return find_inputs(
             self.paths,
             files_from=self.files_from,
@@ -51,7 +51,7 @@ class Selection:
 
     @property
     def countable(self) -> bool:
-        """Whether the inputs have a number: a list that is still written has none yet."""
+        """Whether the number of inputs is known, unlike that of a list that is still written."""
         return self.files_from is None
 
     @property
@@ -65,27 +65,27 @@ class Selection:
 
     @property
     def listed_in_file(self) -> bool:
-        """Whether the list, if there is one, can be read beforehand."""
+        """Whether the list, if there is one, can be read in advance."""
         return self.files_from is None or os.path.isfile(self.files_from)
 
     def named_files(self) -> Iterator[str]:
-        """The files on this machine that the call itself names, the list included."""
+        """The local files that the call names, including the list itself."""
         yield from named_files(self.paths)
         if self.files_from not in (None, STDIN):
             yield str(self.files_from)
 
     def found_files(self) -> Iterator[str]:
-        """The files on this machine that are in the list or in a folder that is read."""
+        """The local files in the list or in folders of the call."""
         yield from found_files(self.paths, self.files_from, self.null, self.file_filter)
 
     def named_folders(self) -> Iterator[str]:
-        """The folders on this machine that the call itself names."""
+        """The local folders that the call names."""
         yield from filter(os.path.isdir, named_files(self.paths))
 
     def takes_nothing_of(self, folder: str) -> bool:
-        """Whether a folder holds no file that is taken."""
+        """Whether a folder contains no files to classify."""
         return next(walk(folder, self.file_filter), None) is None
 
     def leaves_folders_in(self, folder: str) -> bool:
-        """Whether a folder holds folders that are not entered."""
+        """Whether a folder contains folders that are not included."""
         return not self.file_filter.recursive and folders_in(folder, self.file_filter)

@@ -35,7 +35,7 @@ def print_passed_over(counts: RunCounts, kind: str) -> None:
 
 
 def print_done_before(counts: RunCounts) -> None:
-    """Prints how many inputs earlier runs have done, or that there are none at all."""
+    """Prints how many inputs earlier runs have done, or that there are no inputs."""
     if counts.done_before:
         verb = "was" if counts.done_before == 1 else "were"
         failed = f" ({counts.failed_before:,} failed)" if counts.failed_before else ""

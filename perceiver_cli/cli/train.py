@@ -1,4 +1,4 @@
-"""perceiver train: a labelled folder becomes a checkpoint."""
+"""perceiver train: trains a checkpoint on a labelled folder."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def train(
 ) -> None:
     """Train on a labelled folder of your own.
 
-    The same call again goes on where it was stopped, even by force.
+    After an interruption, the same command continues where it stopped.
 
     \b
     Examples:
@@ -172,13 +172,13 @@ def train(
     _print_measured(header)
     if not header.card.get("measured"):
         print_message(
-            "no file was held out: the scores are not calibrated, and nothing was measured"
+            "no files were held out: the scores are not calibrated, and nothing was measured"
         )
     print(f"wrote {output}")
 
 
 def _refit(options: RefitOptions) -> None:
-    """Everything that is fitted after a training."""
+    """Runs --refit-familiar."""
     from perceiver_cli.cli.training_display import TrainingDisplay
     from perceiver_cli.training.refit import refit
 
@@ -219,14 +219,14 @@ def _find_weights(name: str | None) -> Path | None:
 
 
 def _read_settings(pairs: list[str]) -> dict[str, Any]:
-    """["model.latents=48"] -> {"model.latents": 48}; values are JSON, or plain words."""
+    """["model.latents=48"] -> {"model.latents": 48}; values are JSON or plain words."""
     from perceiver_cli.errors import UsageError
 
     values: dict[str, Any] = {}
     for pair in pairs:
         name, equals, text = pair.partition("=")
         if not equals:
-            raise UsageError(f"--set {pair}: write NAME=VALUE")
+            raise UsageError(f"--set must be NAME=VALUE (got {pair})")
         try:
             values[name] = json.loads(text)
         except ValueError:
@@ -246,5 +246,5 @@ def _read_card(path: Path | None) -> dict[str, Any]:
     except ValueError as error:
         raise UsageError(f"{path}: not JSON ({error})") from None
     if not isinstance(card, dict):
-        raise UsageError(f"{path}: a card is a JSON object")
+        raise UsageError(f"{path}: the card must be a JSON object")
     return card

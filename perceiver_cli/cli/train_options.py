@@ -1,4 +1,4 @@
-"""Options of perceiver train alone; options.py has those that it shares."""
+"""Options of only perceiver train; options.py has the shared ones."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ FromOption = Annotated[
     typer.Option(
         "--from",
         metavar="NAME|FILE",
-        help="Start from these weights: a name, a modality or a file. For video, those of a "
-        "picture model read the frames; of other modalities, only the latent transformers are "
-        "used.",
+        help="Start from these weights: a name, a modality or a file. Video can start from a "
+        "picture model, which reads the frames; from other modalities only the latent "
+        "transformers are used.",
         rich_help_panel=_DATA,
     ),
 ]
@@ -75,7 +75,7 @@ GroupsOption = Annotated[
     str | None,
     typer.Option(
         metavar="REGEX",
-        help="Files of a class are held out together if the same text of their names matches, as "
+        help="Files of a class whose names match with the same text are held out together, as "
         "pieces of one recording must be.",
         rich_help_panel=_DATA,
     ),
@@ -84,9 +84,9 @@ RefitFamiliarOption = Annotated[
     bool,
     typer.Option(
         "--refit-familiar",
-        help="Train nothing: fit the temperatures of the scores and what is familiar again, to "
-        "the weights in FILE, from the folder they were trained on, with its --hold-out and "
-        "--groups; --set input.NAME changes how files are read.",
+        help="Do not train, but fit the temperatures and the statistics of familiar inputs of "
+        "the weights in FILE again, with the folder, --hold-out and --groups of their training; "
+        "--set input.NAME changes how files are read.",
         rich_help_panel=_DATA,
     ),
 ]
@@ -94,7 +94,7 @@ LabelsOption = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="With --refit-familiar: the classes' id, label, group and kind, between tabs.  "
+        help="With --refit-familiar: the classes' id, label, group and kind, tab-separated.  "
         "[default: DIR/labels.tsv]",
         show_default=False,
         rich_help_panel=_DATA,

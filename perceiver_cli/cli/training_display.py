@@ -1,4 +1,4 @@
-"""What a person sees while a training runs."""
+"""The display of a running training."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-# More classes than this are summed up, except for those with files that are left out.
+# Number of classes above which only those with left-out files are listed.
 _CLASSES = 20
 
-# How many of the files that are left out are named.
+# Maximum number of left-out files that are named.
 _NAMED = 10
 
 
 class TrainingDisplay(Listener):
-    """On stderr: a live bar on a terminal, a line every minute elsewhere."""
+    """Prints progress on stderr: a live bar on a terminal, otherwise a line every minute."""
 
     def __enter__(self) -> TrainingDisplay:
         from rich.console import Console
@@ -58,11 +58,11 @@ class TrainingDisplay(Listener):
         self._bar.stop()
 
     def decoded(self, stage: str, done: int, total: int) -> None:
-        """One more file of a stage is decoded."""
+        """Shows that another file of a stage is decoded."""
         self._show(f"Decoding {stage}", done / total, f"{done}/{total}")
 
     def checked(self, usage: list[ClassUsage], left_out: list[LeftOut]) -> None:
-        """A table of the classes, and the files that are left out with the reason."""
+        """Prints a table of the classes, and the left-out files with reasons."""
         from rich.text import Text
 
         from perceiver_cli.report.terminal import plain_table
@@ -86,7 +86,7 @@ class TrainingDisplay(Listener):
             sys.stderr.write(f"and {count(len(left_out) - _NAMED, 'more file')} left out\n")
 
     def stepped(self, progress: Progress) -> None:
-        """One more training step is done."""
+        """Shows that another training step is done."""
         known = self._loss
         self._loss = progress.loss if known is None else 0.98 * known + 0.02 * progress.loss
         note = f"step {progress.step}  loss {self._loss:.3f}  {progress.items_per_s:.0f} items/s"

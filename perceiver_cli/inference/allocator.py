@@ -16,7 +16,7 @@ _USUAL = {_M_MMAP_THRESHOLD: 2**25, _M_TRIM_THRESHOLD: 2**28}
 _LARGE = {_M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: 2**31 - 1, _M_TOP_PAD: 2**28}
 
 # The settings of a process that belongs to perceiver; None elsewhere. The settings of the allocator
-# cannot be read and therefore not restored, so they are not changed in the process of another program.
+# cannot be read and therefore not restored, so they are not changed in other programs' processes.
 _ours: dict[int, int] | None = None
 
 

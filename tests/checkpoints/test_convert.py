@@ -162,7 +162,7 @@ def test_what_is_converted_stays(run, port, name):
     before = (port / "model.safetensors").read_bytes()
     outcome = run("models", "convert", port / name, "-o", port / "model.safetensors")
     assert outcome.exit_code == 2
-    assert "is an input, which the output would replace" in outcome.stderr
+    assert "is an input, which the output would overwrite" in outcome.stderr
     assert (port / "model.safetensors").read_bytes() == before
 
 

@@ -172,7 +172,10 @@ def test_an_unknown_name_gets_the_nearest(run, bundle):
 def test_what_is_not_pulled_says_how(run, bundle, media):
     outcome = run("classify", media["image"], "--model", NAME)
     assert outcome.exit_code == 3
-    assert outcome.stderr == f"perceiver: {NAME} is not here yet: perceiver models pull {NAME}\n"
+    assert (
+        outcome.stderr
+        == f"perceiver: {NAME} is not installed; get it with: perceiver models pull {NAME}\n"
+    )
 
 
 def test_the_environment_of_the_hubs_library_counts(perceiver, files, tmp_path):

@@ -258,7 +258,7 @@ def test_an_input_is_not_replaced(run, bundle, folder):
     ):
         outcome = run(*call)
         assert outcome.exit_code == 2
-        assert "is an input, which the output would replace" in outcome.stderr
+        assert "is an input, which the output would overwrite" in outcome.stderr
     assert (folder / "a.jpg").read_bytes() == before
 
 

@@ -43,7 +43,7 @@ def test_inputs_stay(run, bundle, folder, options):
     outcome = run("classify", *options)
     assert outcome.exit_code == 2
     (line,) = outcome.stderr.splitlines()
-    assert line.endswith("is an input, which the output would replace")
+    assert line.endswith("is an input, which the output would overwrite")
     assert outcome.stdout == ""
     assert {path: path.read_bytes() for path in before} == before
 
@@ -85,7 +85,7 @@ def test_records_stay(run, bundle, folder):
     before = Path("labels.jsonl").read_bytes()
     outcome = run("report", "labels.jsonl", "-o", "labels.jsonl")
     assert outcome.exit_code == 2
-    assert "is an input, which the output would replace" in outcome.stderr
+    assert "is an input, which the output would overwrite" in outcome.stderr
     assert Path("labels.jsonl").read_bytes() == before
 
 

@@ -23,7 +23,7 @@ def test_every_modality_by_every_method(run, bundle, media, tmp_path, modality, 
     assert lines[1].lower().startswith(method)
     # The sentence is about attention, and about no other method.
     assert any(line.startswith("Attends to ") for line in lines) == (method == "attention")
-    assert lines[-1] == f"Drawn in {out}"
+    assert lines[-1] == f"Wrote {out}"
     with Image.open(out) as picture:
         pixels = np.asarray(picture.convert("RGB"))
     assert min(pixels.shape[:2]) > 200
@@ -40,7 +40,7 @@ def test_sentences_fit_the_terminal_and_paths_stay_whole(run, bundle, media, tmp
     told = " ".join(sentences)
     assert "Attention: where the latents look, averaged over heads and latents." in told
     assert "Attends to " in told
-    assert last == f"Drawn in {out}"
+    assert last == f"Wrote {out}"
 
 
 @pytest.mark.parametrize("ending", [".webp", ".jpg"])

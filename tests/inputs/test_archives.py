@@ -366,7 +366,7 @@ def test_commands_for_one_file_say_how_those_of_an_archive_are_named(
     scheme = "zip" if name == "a.zip" else "tar"
     assert outcome.exit_code == 1
     assert outcome.stderr == (
-        f"perceiver: {path}: is an archive: name one of its files, as {scheme}://FILE::{path}\n"
+        f"perceiver: {path}: is an archive; give one of its files as {scheme}://FILE::{path}\n"
     )
 
 

@@ -183,7 +183,7 @@ def test_the_weights_that_a_training_starts_from_are_not_replaced(pictures, tmp_
     for output in (own, tmp_path / "link.safetensors"):
         outcome = train(run, pictures, output, "--from", own)
         assert outcome.exit_code == 2
-        line = f"perceiver: {output} is an input, which the output would replace\n"
+        line = f"perceiver: {output} is an input, which the output would overwrite\n"
         assert outcome.stderr == line
     assert own.read_bytes() == before
 
@@ -228,7 +228,7 @@ def test_another_modality_gives_its_latent_transformers(pictures, tmp_path, run,
             "perceiver: input setting spacing must be linear or log, not 'linaer'\n",
         ),
         (["--steps", 1, "--set", "model.width=30"], "self_heads (4) must divide width (30)"),
-        (["--steps", 1, "--from", "no-such-model"], "no model called no-such-model"),
+        (["--steps", 1, "--from", "no-such-model"], "no such model: no-such-model"),
         (["--steps", 1, "--rate", "nan"], "perceiver: --rate must be a number (got nan)\n"),
         (["--minutes", "inf"], "perceiver: --minutes must be a finite number (got inf)\n"),
         (["--steps", 1, "--mixup", "nan"], "perceiver: --mixup must be a number (got nan)\n"),
@@ -311,7 +311,7 @@ def test_media_that_cannot_be_read_are_broken_for_every_command(pictures, tmp_pa
 def test_nothing_held_out_is_said(pictures, tmp_path, run):
     outcome = train(run, pictures, tmp_path / "own.safetensors", "--hold-out", 0)
     assert outcome.exit_code == 0
-    assert "no file was held out" in outcome.stderr
+    assert "no files were held out" in outcome.stderr
 
 
 def test_a_training_that_diverges_ends_with_one_line_and_keeps_its_state(pictures, tmp_path, run):
@@ -612,7 +612,7 @@ def test_a_modality_is_no_model(pictures, run, bundle, name):
         outcome = run(*call)
         assert outcome.exit_code == 2
         assert outcome.stderr == (
-            f"perceiver: no model called {name}; {name} is a modality: its weights are tiny-image\n"
+            f"perceiver: no such model: {name}; {name} is a modality: its weights are tiny-image\n"
         )
 
 

@@ -1,4 +1,4 @@
-"""The four published classifiers: where they are, and what their cards say. Imports no torch."""
+"""The four published classifiers: their repositories and cards. Imports no torch."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def of_kind(kind: Kind) -> Published:
     """The published classifier of one kind.
 
     Args:
-        kind: Each kind has one.
+        kind: The kind of the classifier.
     """
     return next(entry for entry in PUBLISHED.values() if entry.kind == kind)
 
@@ -86,10 +86,10 @@ def published(name: str) -> Published:
         name: As `models list` shows it.
 
     Raises:
-        UsageError: There is none; names the nearest.
+        UsageError: It does not exist; the message suggests a similar name.
     """
     if name in PUBLISHED:
         return PUBLISHED[name]
     near = difflib.get_close_matches(name, PUBLISHED, 1, 0.4)
     hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(PUBLISHED)}"
-    raise UsageError(f"no published model called {name}; {hint}")
+    raise UsageError(f"no such published model: {name}; {hint}")

@@ -1,4 +1,4 @@
-"""A published classifier as a checkpoint of ours: the same numbers under our names.
+"""Converts a published classifier to a checkpoint: the same numbers under other names.
 
 What differs between DeepMind's source and its port to transformers, through which the files on
 the hub went, is a value of the model's config or of the input recipe, chosen here by where the
@@ -58,7 +58,8 @@ def convert(path: Path, name: str, labels: list[Label] | None = None) -> Checkpo
 
     Raises:
         CheckpointError: A tensor is missing, left over or of the wrong shape.
-        UsageError: The labels are not as many as classes, or the path is none of these files.
+        UsageError: The number of labels differs from that of the classes, or the path is not one of
+            these files.
     """
     foreign = read_foreign(path)
     tensors = foreign.tensors
@@ -70,7 +71,7 @@ def convert(path: Path, name: str, labels: list[Label] | None = None) -> Checkpo
         streams = build_adapter(recipe).streams
         config = PerceiverConfig.from_dict({"streams": streams, **values})
     except ValueError as error:
-        raise CheckpointError(f"{foreign.path}: sizes that do not go together: {error}") from None
+        raise CheckpointError(f"{foreign.path}: inconsistent sizes: {error}") from None
     tensors.finish()
     found = labels or _labels(settings, config.classes)
     if len(found) != config.classes:
@@ -157,7 +158,7 @@ def _video_recipe(settings: dict[str, Any]) -> VideoRecipe:
 
 
 def _labels(settings: dict[str, Any], classes: int) -> list[Label]:
-    """What config.json calls the classes; without it only their numbers are known."""
+    """The labels of config.json; without it, numbers."""
     names = settings.get("id2label") or {}
     return [Label(str(i), str(names.get(str(i), f"class {i}"))) for i in range(classes)]
 

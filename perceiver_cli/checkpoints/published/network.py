@@ -35,7 +35,7 @@ def kind_of(tensors: Tensors) -> Kind:
         tensors: Under the port's names.
 
     Raises:
-        CheckpointError: It is none of them.
+        CheckpointError: It is not one of them.
     """
     if f"{_PREPROCESSOR}.convnet_1x1.weight" in tensors:
         return "learned"

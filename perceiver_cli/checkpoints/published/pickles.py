@@ -1,4 +1,4 @@
-"""Pickled arrays from strangers, without running anything that the pickle asks for."""
+"""Reads untrusted pickles of arrays without executing anything in them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from perceiver_cli.errors import CheckpointError
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Arrays of a pickle, of which nothing is executed.
+    """Reads the arrays of a pickle without executing anything in it.
 
     Args:
         path: Nested mappings of numpy arrays, pickled.
@@ -22,8 +22,8 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         "outer/inner/name" -> array.
 
     Raises:
-        CheckpointError: The pickle asks for anything but arrays and plain containers, or is not
-            whole; in one line.
+        CheckpointError: The pickle contains anything but arrays and plain containers, or it is
+            damaged. The message is one line.
     """
     try:
         with open(path, "rb") as stream:

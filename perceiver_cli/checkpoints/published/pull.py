@@ -1,4 +1,4 @@
-"""From the hub to weights of ours: fetched, checked, converted once."""
+"""Downloads, checks and converts published weights from the hub."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def pull(entry: Published) -> Path:
     environment variables and its tokens.
 
     Args:
-        entry: Which one.
+        entry: The classifier.
 
     Returns:
         The converted file in the user's folder.
 
     Raises:
-        CheckpointError: It cannot be fetched, or is not what it was; in one line.
+        CheckpointError: It cannot be downloaded, or its checksum is wrong. The message is one line.
     """
     weights = _fetch(entry)
     digest = _check(weights)
@@ -72,7 +72,7 @@ def _fetch(entry: Published) -> Path:
         except EntryNotFoundError:
             return fetch(WEIGHTS[1])
     except Exception as error:
-        # A network fails in more ways than the library has errors for.
+        # A network fails in more ways than the library has exceptions for.
         raise CheckpointError(_unreachable(entry, offline or error)) from error
 
 

@@ -1,4 +1,4 @@
-"""The tensors of a foreign checkpoint, every one of them accounted for."""
+"""The tensors of a foreign checkpoint, all of which must be used."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Tensors:
         return tensor.float().contiguous()
 
     def discard(self, name: str, *shape: int) -> None:
-        """Takes out a tensor that belongs there and that nothing here needs. See take."""
+        """Takes out a tensor that is expected but not needed. See take."""
         self.take(name, *shape)
 
     def finish(self) -> None:
