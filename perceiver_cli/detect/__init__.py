@@ -1,4 +1,4 @@
-"""What a file is, from its content; its name only breaks the tie when the content says nothing."""
+"""Detection of file types from content; the name decides only if the content is ambiguous."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = ["Detection", "detect"]
 
 _HEAD = 2**16 + 1
 
-# Formats whose beginning may be anything, so that the name is all there is to go by.
+# Formats whose files may begin with any bytes, so that only the name identifies them.
 _BY_NAME = {
     "mp3": "mp3",
     "aac": "aac",
@@ -49,7 +49,7 @@ _BY_NAME = {
 
 _FRAMES = {"mp3": "MP3", "aac": "ADTS AAC", "ac3": "AC-3", "eac3": "Enhanced AC-3"}
 
-# What names of media end in, for the refusal of content that is none.
+# Extensions of media files, for the message about content that is not media.
 _OTHER_ENDINGS = """
 avif bmp gif heic heif jp2 jpeg jpg jxl pbm pgm png pnm ppm psd tga tif tiff webp
 ac3 aif aiff amr ape au caf eac3 flac m4a mka oga ogg opus w64 wav wma
@@ -65,11 +65,11 @@ _WANTED = "; perceiver reads pictures, sounds, 3D shapes and videos"
 
 
 def detect(source: Source) -> Detection:
-    """The modality and format of a source, and the reason for it. Reads little of the file.
+    """Detects the modality and format of a source, reading only a small part of the file.
 
-    Raises InputError: "empty" for a file without bytes, "unsupported" for anything that is not a
-    picture, sound, 3D shape or video (saying what it looks like), "corrupt" for a container whose
-    streams cannot be read, "unreadable" if the file cannot be opened.
+    Raises InputError: "empty" for a file without bytes, "unsupported" for anything but pictures,
+    sounds, 3D shapes and videos (the message says what it looks like), "corrupt" for a container
+    whose streams cannot be read, "unreadable" if the file cannot be opened.
     """
     with source.open() as stream:
         head = _read(stream)
@@ -95,7 +95,7 @@ def detect(source: Source) -> Detection:
 
 
 def _detect_unsigned(source: Source, stream: BinaryIO, head: bytes, size: int) -> Detection:
-    """Content without a fixed signature: tagged or bare frames, binary STL, text, the name."""
+    """Detects content without a fixed signature: tagged or bare frames, binary STL, text, names."""
     if head.startswith(b"ID3"):
         return _detect_tagged(source, stream)
     stl = binary_stl_state(head, size)
@@ -119,7 +119,7 @@ def _detect_unsigned(source: Source, stream: BinaryIO, head: bytes, size: int) -
 
 
 def _detect_text(source: Source, text: str) -> Detection:
-    """Text is of the first modality whose detector knows it."""
+    """Detects text: the first modality whose detector recognises it."""
     for row in MODALITIES.values():
         if row.text_detector:
             found: Detection | None = part(row.name, "text_detector")(source, text)

@@ -1,4 +1,4 @@
-"""NumPy files, and the ZIP archives that .npz files are."""
+"""NumPy files, including .npz files, which are ZIP archives."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from perceiver_cli.media.arrays import choose_array
 from perceiver_cli.media.library_errors import wrap_errors
 from perceiver_cli.media.source import Source
 
-# A member that tells what a ZIP archive really is.
+# Members that identify the format of a ZIP archive.
 _ZIP_KINDS = (
     ("word/", OTHER, "a Word document"),
     ("xl/", OTHER, "an Excel table"),
@@ -31,7 +31,7 @@ def detect_array(source: Source, format: str) -> Detection:
     try:
         modality, header = choose_array(source, format)
     except InputError as error:
-        if error.kind == "unsupported":  # arrays may be anything
+        if error.kind == "unsupported":  # arrays may have any meaning
             raise NotMediaError(error.kind, error.message, error.detail) from error
         raise
     name = f" {header.name!r}" if header.name else ""

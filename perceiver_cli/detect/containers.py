@@ -1,4 +1,4 @@
-"""Containers: what streams they hold decides whether they are sound, video or both."""
+"""Containers: their streams decide whether they are sound, video or both."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from perceiver_cli.media.containers import (
 )
 from perceiver_cli.media.source import Source
 
-# Formats of one stream, whose name says already what it is.
+# Formats with one stream, whose name already says what it is.
 _SOUND = frozenset({"mp3", "aac", "ac3", "eac3"})
 
 
 def detect_sound_file(signature: Signature) -> Detection:
-    """A format that holds nothing but sound (pictures in it are cover art)."""
+    """A format with only sound (pictures in it are cover art)."""
     return Detection("audio", signature.format, signature.label)
 
 
 def detect_container(source: Source, format: str, label: str) -> Detection:
-    """What a container holds, by the streams that can be decoded; cover art is not a video.
+    """Detects a container's modality from the streams that can be decoded, without cover art.
 
     Args:
         source: The file.
         format: One of DEMUXERS.
-        label: What people call it.
+        label: The name of the format for people.
 
     Returns:
         "av", "video" or "audio", with a reason that names what cannot be decoded.
@@ -44,7 +44,7 @@ def detect_container(source: Source, format: str, label: str) -> Detection:
         sound = sound_stream(container) is not None
         any_pictures, any_sound = has_pictures(container), has_sound(container)
         others = len(container.streams)
-    # Decoders make noise or nothing of what is encrypted.
+    # Decoders turn encrypted streams into noise or nothing.
     pictures = pictures and not is_encrypted(source, format, "pictures")
     sound = sound and not is_encrypted(source, format, "sound")
     hidden_pictures, hidden_sound = any_pictures and not pictures, any_sound and not sound

@@ -10,12 +10,12 @@ from perceiver_cli.errors import InputError, NotMediaError
 # For models that other programs can write in another format.
 EXPORT_MODEL = "(export it as GLB, OBJ or PLY)"
 
-# Whether what no loader reads is media in another form. Of a folder, other files are passed over.
+# Whether an unsupported file is media in another form; files that are not are passed over.
 MEDIA, OTHER = True, False
 
 
 class Kind(NamedTuple):
-    """What no loader reads: in words, as "a PDF document", and MEDIA or OTHER."""
+    """An unsupported type of file: in words, such as "a PDF document", and MEDIA or OTHER."""
 
     words: str
     is_media: bool
@@ -23,10 +23,10 @@ class Kind(NamedTuple):
 
 @dataclass(frozen=True)
 class Detection:
-    """What a file is.
+    """The type of a file.
 
-    modality is a key of the table of modalities; format is the name the loaders take ("jpeg",
-    "wav", "ply", "mp4", ...); reason is one phrase for people, shown as detected_by.
+    modality is a key of the table of modalities; format is the name for loaders ("jpeg", "wav",
+    "ply", "mp4", ...); reason is one phrase for people, shown as detected_by.
     """
 
     modality: str
@@ -35,10 +35,10 @@ class Detection:
 
 
 def unread(kind: Kind, ending: str = "") -> InputError:
-    """The error for what no loader reads: NotMediaError for OTHER.
+    """The error for an unsupported type of file: NotMediaError for OTHER.
 
     Args:
-        kind: What it is.
+        kind: The type of the file.
         ending: The end of the message.
     """
     error = InputError if kind.is_media else NotMediaError

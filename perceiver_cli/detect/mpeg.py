@@ -7,8 +7,8 @@ from typing import BinaryIO
 
 _BEHIND = 2**16
 
-# kbit/s by bit rate index, for (MPEG 1?, layer). Layer I stands apart: it is nearly extinct, and
-# its first two bytes are the byte-order mark of UTF-16 text, so that it takes four frames.
+# kbit/s by bit rate index, for (MPEG 1?, layer). Layer I is separate: it is nearly extinct, and
+# its first two bytes are the byte-order mark of UTF-16 text, so that four frames are required.
 _RATES = {
     (True, 2): (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
     (True, 3): (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
@@ -27,7 +27,7 @@ _AC3_RATES = (
 # Number of consecutive frames that is not a coincidence, wherever they begin.
 _ENOUGH = 4
 
-# Silence of failed recordings and downloads in front of a sound is skipped up to here.
+# Maximum bytes of zeros before a sound, left by failed recordings and downloads, that are skipped.
 _LONGEST_PADDING = 2**24
 
 
@@ -74,7 +74,7 @@ def buried_frames_format(stream: BinaryIO, head: bytes) -> str | None:
 
 
 def skip_id3(stream: BinaryIO) -> bytes:
-    """What lies behind the ID3 tags (and their padding) at the stream's position; "" if nothing."""
+    """The content after ID3 tags and padding at the stream's position; empty if there is none."""
     while True:
         head = stream.read(10)
         if len(head) < 10 or not head.startswith(b"ID3"):

@@ -1,4 +1,4 @@
-"""Names for common binary files that are not read, so that the refusal can say what it saw."""
+"""Names of common binary formats that are not supported, for error messages."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ _OS2_ICON = re.compile(rb"(?:BA.{12})?(?:CI|IC|CP|PT)[\x1a\x4e]\0\0\0", re.DOTAL
 
 
 def binary_kind(head: bytes) -> Kind | None:
-    """What a known file is that no loader reads, as "a PDF document", or None."""
+    """The name of a known unsupported format, such as "a PDF document", or None."""
     for offset, magic, media, words in _KINDS:
         if head[offset : offset + len(magic)] == magic:
             return Kind(words, media)

@@ -14,7 +14,7 @@ from perceiver_cli.media.source import Source
 
 _ANIMATED = frozenset({"gif", "webp", "png", "avif"})
 
-# Cameras name their raw photos so, although they begin as any TIFF file does.
+# Extensions of raw photos that begin like any TIFF file.
 _RAW_NAMES = frozenset(
     (
         *("3fr", "arw", "cr2", "dcr", "dng", "erf", "fff", "iiq", "k25", "kdc", "mef", "mos"),
@@ -86,7 +86,7 @@ def _is_animated(source: Source, format: str) -> bool:
     ):
         if not getattr(picture, "is_animated", False):
             return False
-        # A PNG's default picture may stand outside its animation.
+        # The default picture of a PNG need not be part of its animation.
         frames: int = getattr(picture, "n_frames", 1)
         return format != "png" or frames - bool(getattr(picture, "default_image", False)) > 1
 

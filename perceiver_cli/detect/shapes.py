@@ -35,14 +35,14 @@ def detect_ply(source: Source) -> Detection:
 
 
 def detect_gltf(source: Source) -> Detection:
-    """A glTF file by its JSON, of which the buffers are within reach."""
+    """A glTF file, detected from its JSON, whose buffers can be read."""
     with wrap_errors("corrupt", "the glTF file is cut off or damaged"), source.open() as stream:
         location = check_gltf(stream, folder_of(source))
     return Detection("pointcloud", "gltf", f"glTF with its buffers {location}")
 
 
 def binary_stl_state(head: bytes, size: int) -> Literal["exact", "short", "long"] | None:
-    """How the triangle count of a would-be binary STL fits the file size; None if too small.
+    """How the triangle count of a possible binary STL fits the file size; None if it is too small.
 
     Binary STL has no signature (its 80-byte title may even begin with "solid"), but its size
     follows from its triangle count exactly.

@@ -15,7 +15,7 @@ from perceiver_cli.media.text import HEAD_BYTES, line_blocks
 # The kind of a text is decided by its first characters.
 _BEGINNING = 4000
 
-# None of these patterns can match in more than one way: backtracking on malicious text would not
+# None of these patterns can match in several ways: backtracking on malicious text would not
 # end.
 _NUMBER = r"[-+]?(?:\d+(?:[.,]\d*)?|[.,]\d+|nan|inf)(?:[eE][-+]?\d+)?"
 _OFF = re.compile(r"\s*(?:ST)?C?N?4?n?(?:OFF|off)(?:\s*BINARY)?(?:\s*\d+\s+\d+|(?P<open>\s*\Z))")
@@ -64,7 +64,7 @@ _PLAIN = Kind("plain text", OTHER)
 
 
 def detect_shape_text(source: Source, text: str) -> Detection | None:
-    """The shape in a text; None if it is none. Raises InputError for a variant that is not read."""
+    """Detects a shape in a text; None without one. Raises InputError for unsupported variants."""
     text = re.sub(r"\r\n|\r", "\n", text)
     stripped = text.lstrip("\ufeff \t\n")
     if _STL.match(stripped) and _FACET.search(stripped):
@@ -95,7 +95,7 @@ def detect_shape_text(source: Source, text: str) -> Detection | None:
 
 
 def text_kind(text: str) -> Kind:
-    """What a text is that no loader reads."""
+    """The type of an unsupported text."""
     beginning = text.lstrip("\ufeff \t\r\n")[:_BEGINNING]
     if beginning.startswith(("{", "[")):
         return Kind("JSON", OTHER)
@@ -131,7 +131,7 @@ def _is_longer(source: Source, text: str) -> bool:
 
 
 def _detect_json(source: Source) -> Detection | None:
-    """glTF, whose keys come in any order: the one that identifies it may be at the end."""
+    """Detects glTF, whose keys have any order, so that the identifying one may be at the end."""
     size = 2**20
     with source.open() as stream:
         tail, words = b"", set[bytes]()

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 _SUBFILES, _PHOTOMETRIC, _DNG_VERSION = 330, 262, 50706
 
-# Values of a sensor's colour filters, and of raw photos whose filters were resolved.
+# Photometric values of raw sensor data, with and without colour filters.
 _SENSOR = frozenset({32803, 34892})
 
 _MOST_ENTRIES, _MOST_DIRECTORIES = 1000, 16

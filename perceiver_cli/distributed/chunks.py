@@ -1,4 +1,4 @@
-"""The inputs of a call in chunks: what one task decodes, and one part of the output holds."""
+"""Chunks of inputs: one task decodes a chunk, and one part of the output contains its results."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from perceiver_cli.inputs.paths import Input
 from perceiver_cli.media.source import Identity, Source
 from perceiver_cli.report.done import DoneIndex
 
-# What has to be done again when a machine is lost.
+# Number of inputs that must be done again when a machine is lost.
 CHUNK_INPUTS = 64
 
 
@@ -19,11 +19,11 @@ class Chunk:
     """Some inputs, or one archive. Can be pickled.
 
     Attributes:
-        name: Tells it from the other chunks of its run; the same in every try.
+        name: A name that is unique within the run, and the same in every attempt.
         sources: The inputs.
-        named: The paths that the call names; others are passed over if they are not media.
-        archive: The kind of the only source, whose members are meant.
-        done: The paths of members that are done already, and what they were.
+        named: The paths named by the call; others are passed over if they are not media.
+        archive: The kind of archive of the only source, whose members are the inputs.
+        done: The members that are already done: path -> identity.
     """
 
     name: str
@@ -39,13 +39,13 @@ def chunks(
     done: DoneIndex,
     size: int = CHUNK_INPUTS,
 ) -> Iterator[Chunk]:
-    """The chunks of a run.
+    """Divides the inputs of a run into chunks.
 
     Args:
-        inputs: The inputs, in any order; archives unopened. A path that comes twice is taken once.
-        run: What the names of its parts begin with.
-        done: What needs no work.
-        size: How many inputs are in a chunk.
+        inputs: The inputs, in any order; archives unopened. A repeated path is taken once.
+        run: The prefix of the names of its parts.
+        done: The inputs that are already done.
+        size: Number of inputs in a chunk.
     """
     seen: set[str] = set()
     waiting: list[Input] = []

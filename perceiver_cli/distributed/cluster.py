@@ -12,16 +12,16 @@ from typing import Any
 
 from perceiver_cli.errors import UsageError
 
-# How often a task is tried on a machine that cannot do it at the moment.
+# Number of attempts at a task on a machine that is temporarily unable to run it.
 _TRIES = 3
 
-# Ray takes several minutes by default to find that nobody answers.
+# By default, Ray takes several minutes to notice that nothing answers.
 _CONNECT_S = "20"
 
 
 @dataclass(frozen=True)
 class Resources:
-    """What a cluster has.
+    """The resources of a cluster.
 
     Attributes:
         cpus: Processor cores.
@@ -35,7 +35,7 @@ class Resources:
 
     @property
     def actors(self) -> int:
-        """How many models run: one for each GPU, or on three of four cores, one left at least.
+        """Number of models: one per GPU, or three per four cores, leaving at least one core.
 
         Without a GPU the bundled models take about three times as long as decoding.
         """
@@ -43,7 +43,7 @@ class Resources:
 
     @property
     def decoders(self) -> int:
-        """How many tasks decode at a time: on the cores that run no model."""
+        """Number of concurrent decoding tasks: the number of cores that run no model."""
         return max(1, self.cpus if self.gpus else self.cpus - self.actors)
 
 
@@ -56,8 +56,7 @@ def connected(address: str) -> Iterator[Resources]:
             block), or HOST:PORT.
 
     Raises:
-        UsageError: Ray is not installed, nobody answers, or the cluster is too small to ever
-            finish.
+        UsageError: Ray is not installed, the cluster does not answer, or it is too small.
     """
     ray = _import_ray()
     was_connected = ray.is_initialized()
@@ -71,7 +70,7 @@ def connected(address: str) -> Iterator[Resources]:
         needed = 1 if resources.gpus else 2
         if resources.cpus < needed:
             raise UsageError(
-                f"the cluster has {resources.cpus} CPU, but decoding and the model need {needed}"
+                f"the cluster has {resources.cpus} CPUs, but decoding and the model need {needed}"
                 if not resources.gpus
                 else "the cluster has no CPU for decoding"
             )
@@ -82,8 +81,8 @@ def connected(address: str) -> Iterator[Resources]:
 
 
 def _import_ray() -> ModuleType:
-    # Before Ray is imported: it reports nothing over the network, and asks no token of its own
-    # processes unless the user wants one.
+    # These must be set before Ray is imported: no usage reports over the network, and no tokens
+    # between its own processes unless the user wants them.
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ.setdefault("RAY_gcs_rpc_server_connect_timeout_s", _CONNECT_S)
     try:
@@ -105,10 +104,12 @@ def _connect(ray: ModuleType, address: str) -> None:
             configure_logging=True,
             **options,
         )
-    except Exception as error:  # Ray raises plain Exceptions, too, as where a node starts slowly
+    except (
+        Exception
+    ) as error:  # Ray also raises plain Exceptions, for example if a node starts slowly
         reason = str(error).strip().splitlines()[0] if str(error).strip() else "no answer"
         if address == "auto":
-            reason = "none runs on this machine; ray start --head starts one"
+            reason = "none is running on this machine; start one with: ray start --head"
         raise UsageError(f"no Ray cluster at {address}: {reason[:200]}") from None
 
 

@@ -36,11 +36,11 @@ def classify(
     on_progress: Callable[[RunCounts], None] | None = None,
     **settings: Unpack[ClassifierSettings],
 ) -> RunCounts:
-    """Classifies files on a Ray cluster. The same call again continues after any end.
+    """Classifies files on a Ray cluster. After an interruption, the same call continues.
 
     Args:
-        paths: What the command takes: files, folders, patterns, URLs, archives.
-        output: A folder that all machines see, or a URL such as s3://bucket/labels.
+        paths: Files, folders, patterns, URLs or archives, as for the command.
+        output: A folder that all machines can access, or a URL such as s3://bucket/labels.
         ray: "auto" (a cluster that runs on this machine), "local" (one is started for this call)
             or HOST:PORT.
         format: "parquet" or "jsonl".
@@ -48,7 +48,7 @@ def classify(
         timeout: Seconds for decoding one file; 0 is no limit.
         attention: Whether results carry attention statistics.
         chunk_inputs: Inputs in one task, and in one part of the output.
-        on_progress: Called now and then with the counts so far.
+        on_progress: Called regularly with the current counts.
         settings: The Classifier's: model, modality, top, min_score, precision, ...
 
     Returns:
@@ -88,14 +88,14 @@ def run(
     """Classifies inputs that have been found, archives unopened.
 
     Args:
-        inputs: What to classify.
+        inputs: The inputs.
         output: The folder of the results.
-        address: See classify, as for the others.
+        address: The argument `ray` of classify.
         file_filter: Which members of archives are taken.
         timeout: Seconds for decoding one file; 0 is no limit.
         attention: Whether results carry attention statistics.
         chunk_inputs: Inputs in one task, and in one part of the output.
-        on_progress: Called now and then with the counts so far.
+        on_progress: Called regularly with the current counts.
         settings: The Classifier's.
 
     Returns:
@@ -148,14 +148,14 @@ def _execute(
     from ray.exceptions import RayError
 
     gpus = 1 if resources.gpus else 0
-    # No less than one actor, so that a node that is lost does not stop the others.
+    # At least one actor, so that a lost node does not stop the others.
     pool = ray.data.ActorPoolStrategy(
         min_size=1, max_size=resources.actors, initial_size=resources.actors
     )
-    # One chunk a block, which is what is tried again.
+    # One chunk per block, because blocks are retried.
     data = ray.data.from_items([{"chunk": row} for row in rows], override_num_blocks=len(rows))
-    # Only models reserve CPUs: where a machine is lost, those that are left may all be taken by
-    # models, and decoding and writing must not wait for one.
+    # Only models reserve CPUs: after the loss of a machine, models may occupy all that are left, and
+    # decoding and writing must not wait for one.
     data = data.map_batches(
         decode,
         batch_size=None,

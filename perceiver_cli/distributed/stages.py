@@ -1,4 +1,4 @@
-"""What runs on the machines of a cluster: decode (tasks), predict (actors), write (tasks)."""
+"""The stages on the machines of a cluster: decode (tasks), predict (actors), write (tasks)."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ USUAL_READ_OPTIONS, ALL_FILES = ReadOptions(), FileFilter()
 
 @dataclass(frozen=True)
 class Decode:
-    """Chunks -> prepared items, in a process apart: a decoder that crashes costs its file alone.
+    """Chunks -> prepared items, in a separate process, so that a crash affects only one file.
 
     Attributes:
         model: The checkpoint for every input; None: each modality's default.
-        modality: What every input has to be; "auto": whatever its content says.
-        strict: Whether an input fails of which something was left out or repaired.
+        modality: Modality of every input; "auto": detected from the content.
+        strict: Whether an input fails if something was left out or repaired.
         read_options: How much of sounds and films is read.
         limit_s: Seconds for decoding one input; 0 is no limit.
         file_filter: Which members of archives are taken.
@@ -50,12 +50,12 @@ class Decode:
     file_filter: FileFilter = ALL_FILES
 
     def __call__(self, block: Any) -> Iterator[Any]:
-        """Tables of one row: a name, and its items with their identities."""
+        """Yields tables of one row with a name, and the items of a chunk with their identities."""
         for content in block["chunk"].to_pylist():
             chunk: Chunk = pickle.loads(content)
             sources, number = self._sources(chunk), 0
             while group := tuple(islice(sources, CHUNK_INPUTS)):
-                # A task that is tried again gives the same names to the same inputs.
+                # A repeated task gives the same names to the same inputs.
                 name = f"{chunk.name}-{number:04}" if chunk.archive else chunk.name
                 yield _table(name=name, items=self._prepared(chunk, group))
                 number += 1
@@ -85,7 +85,7 @@ class Decode:
 
 
 class PredictArguments(TypedDict):
-    """The arguments of Predict, which is made on the machines of the cluster."""
+    """The arguments of Predict, which is created on the machines of the cluster."""
 
     settings: ClassifierSettings
     attention: bool
@@ -163,16 +163,16 @@ def _table(**values: Any) -> Any:
 
 @cache
 def _pool(decode: Decode) -> DecodingPool:
-    """The decoding process of this worker process, kept from one chunk to the next."""
+    """The decoding process of this worker process, which is kept between chunks."""
     weights = registry.find(decode.model) if decode.model else default_weights()
-    # Ray sets its workers' threads; a decoding process has one in any case.
+    # Ray sets the threads of its workers; a decoding process always has one.
     os.environ.pop("OMP_NUM_THREADS", None)
     preparer = Preparer(weights, decode.modality, decode.strict, read_options=decode.read_options)
     return DecodingPool(preparer)
 
 
 def _without_content(item: Item) -> Item:
-    """The item without what was read of its file."""
+    """The item without the content of its file."""
     return replace(item, source=Source(item.source.path))
 
 
@@ -184,7 +184,7 @@ def _is_passed_over(item: Item, chunk: Chunk) -> bool:
 
 
 def _with_weights_here(item: Item) -> Item:
-    """The item with the path that its weights have on this machine."""
+    """The item with the path of its weights on this machine."""
     if isinstance(item, PreparedItem) and not item.weights.exists():
         return replace(item, weights=Path(registry.find(item.weights.stem)))
     return item

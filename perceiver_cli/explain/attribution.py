@@ -87,7 +87,7 @@ def rollout(steps: list[AttentionWeights | Tensor], readout: Tensor | None) -> T
 
     A latent after a step is half its previous value (the residual) and half what it attends to. The
     share that reaches the learned latent array is left out, because no element contributes to it.
-    The product is taken backwards with one weight per latent, so nothing of size N x M is computed.
+    The product is computed backwards with one weight per latent, so no N x M matrix is needed.
 
     Args:
         steps: As Trace records them.
@@ -152,8 +152,8 @@ def gradient_times_input(model: Perceiver, streams: dict[str, Tensor], classes: 
 def magnitude(signed: Tensor) -> Tensor:
     """Absolute values of [B, M], normalised to sum to 1; uniform if all are zero.
 
-    Not the positive part alone: in a saturated softmax, more evidence for the class has a negative
-    gradient, and the object that was recognised would get no mass.
+    Negative values count as well: in a saturated softmax, more evidence for the class has a
+    negative gradient, so that without them the recognised object would get no mass.
     """
     sizes = signed.abs()
     total = sizes.sum(-1, keepdim=True)

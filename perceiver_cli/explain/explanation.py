@@ -20,11 +20,11 @@ from perceiver_cli.results import Classification
 
 ABOUT: dict[Method, str] = {
     Method.attention: "Attention: where the latents look, averaged over heads and latents. "
-    "It says what is read, not what it is read for.",
-    Method.rollout: "Rollout: attention followed from the answer through all layers down to the "
-    "elements, as if every layer kept half of what it had.",
-    Method.gradient: "Gradient x input: how much the answer changes with what is there, to first "
-    "order, for it or against it.",
+    "It shows what is read, not how it affects the answer.",
+    Method.rollout: "Rollout: attention from the answer through all layers to the elements; each "
+    "layer is assumed to keep half of its input.",
+    Method.gradient: "Gradient x input: how much the answer changes with each element, to first "
+    "order, in either direction.",
 }
 
 
@@ -33,14 +33,14 @@ def explain(source: Source, classifier: Classifier, method: Method | None = None
 
     Args:
         source: The file.
-        classifier: Its weights and device are used.
-        method: None: the one that the model's card names.
+        classifier: The classifier to use.
+        method: The method; None: that of the model's card.
 
     Raises:
         InputError: The file cannot be classified.
         CheckpointError: There are no weights for it.
     """
-    # Few windows that do not overlap, because each one is drawn.
+    # Only a few windows without overlap, because each one is drawn.
     few_windows = replace(classifier.preparer.read_options, whole=False)
     preparer = replace(classifier.preparer, preview_sides=LARGE_PREVIEW, read_options=few_windows)
     item = preparer.prepare(source)
@@ -59,10 +59,10 @@ def explain_item(
     """Attributes the prediction for an item to its elements.
 
     Args:
-        item: With its preview, if pictures or frames are to be drawn.
+        item: The item, with its preview if pictures or frames are to be drawn.
         result: The model's prediction for the item, of this or of an earlier run.
         engine: The model for it.
-        method: None: the one that the model's card names.
+        method: The method; None: that of the model's card.
     """
     method = method or usual_method(engine.header)
     best = result.predictions[0].index if result.predictions else _best(engine, item.windows)
@@ -85,7 +85,7 @@ def explain_item(
 
 
 def usual_method(header: Header) -> Method:
-    """The method measured to be the most faithful for a model; attention if none was."""
+    """The method that was measured to be the most faithful for a model; attention if none was."""
     method = header.card.get("explain_with")
     return Method(method) if method in list(Method) else Method.attention
 

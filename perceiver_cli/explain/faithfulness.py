@@ -45,12 +45,12 @@ class Curves:
 
 @dataclass(frozen=True)
 class Faithfulness:
-    """What was measured of a model.
+    """The measured faithfulness of a model.
 
     Attributes:
         model: Name of the weights.
-        items: How many files were measured.
-        curves: Method -> its curves; also of "random", where both orders are random.
+        items: Number of measured files.
+        curves: Method -> its curves; "random" has two random orders.
     """
 
     model: str
@@ -94,11 +94,11 @@ class Faithfulness:
     def record(self, path: Path, name: str, command: str) -> None:
         """Writes the figures into the checkpoint's card.
 
-        The winner becomes the default method of `perceiver explain`; without one, that stays.
+        The winner becomes the default method of `perceiver explain`; without one it is unchanged.
 
         Args:
             path: The checkpoint.
-            name: What the card calls the figures.
+            name: The name of the figures on the card.
             command: The command that measured them.
 
         Raises:
@@ -129,7 +129,7 @@ def measure_faithfulness(
 
     Args:
         paths: Files of the model's modality. Those that cannot be read are left out.
-        classifier: With a model named.
+        classifier: A classifier with a given model.
         on_file: Called after every file.
 
     Raises:
@@ -151,7 +151,7 @@ def measure_faithfulness(
 
 
 def _curves(engine: Engine, window: Window, seed: int) -> dict[str, np.ndarray]:
-    """For one window, by method: scores float64 [2, len(LEFT)], heaviest and lightest first."""
+    """Method -> scores of one window, float64 [2, len(LEFT)]: heaviest and lightest first."""
     (prediction,) = engine.predict([window], attention=False)
     best = int(prediction.scores.argmax())
     orders = []

@@ -21,7 +21,7 @@ def attribute(
     Args:
         engine: The model. Gradients are computed in float32, all else in the engine's precision.
         window: The window.
-        method: "attention" gives one map for each cross-attend, the others give one map.
+        method: "attention" gives one map per cross-attend, the others give one map.
         best: The class whose score is explained.
 
     Returns:

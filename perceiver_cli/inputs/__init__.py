@@ -1,1 +1,1 @@
-"""From arguments to sources: paths, folders, patterns, lists, filters, URLs, archives."""
+"""Turns arguments into sources: paths, folders, patterns, lists, filters, URLs, archives."""

@@ -1,4 +1,4 @@
-"""Damage of archives as InputErrors, and the limit of their unpacked size."""
+"""Converts errors of damaged archives to InputErrors, and limits their unpacked size."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DAMAGE = (
 
 @contextmanager
 def archive_errors() -> Iterator[None]:
-    """Turns what the readers of archives raise into an InputError."""
+    """Turns exceptions of archive readers into an InputError."""
     try:
         yield
     except InputError:

@@ -1,7 +1,7 @@
 """Members of .tar and .zip archives, read in order without unpacking.
 
-Nothing is written to disk, so names of members are only labels, also such as "../a.jpg". Links are
-followed to other members of the archive, never out of it. The unpacked sizes of a member and of an
+Nothing is written to disk, so even names such as "../a.jpg" are only labels. Links are followed to
+other members of the archive, never out of it. The unpacked sizes of a member and of an
 archive are limited.
 """
 
@@ -37,7 +37,7 @@ from perceiver_cli.media.source import Identity, Source
 # Larger members are not held in memory if the archive permits random access.
 HELD_BYTES = 2**25
 
-# A link that leads to more links than this leads back to itself.
+# Maximum length of a chain of links; longer ones are cycles.
 _MOST_LINKS = 8
 
 # The bit of an encrypted member's flags in a zip.
@@ -77,7 +77,7 @@ class MemberSource(Source):
 
     @property
     def is_remote(self) -> bool:
-        """Whether its archive is, of which the member has to be fetched."""
+        """Whether its archive is remote, so that the member must be fetched."""
         return self.data is None and self.archive is not None and self.archive.is_remote
 
     def fetched(self) -> Source:
@@ -105,7 +105,7 @@ class MemberSource(Source):
         return {"size": known.size, "version": known.version}
 
     def _found(self) -> Source:
-        """The member found in the archive, with its content or its position."""
+        """Finds the member in the archive, and returns it with its content or position."""
         assert self.archive is not None
         for source in _read(self.archive, self.kind, lambda name: name == self.member):
             found = source._found() if isinstance(source, _LinkedMember) else source
@@ -165,7 +165,7 @@ class _LinkedMember(MemberSource):
 
 
 def _name_or_folder(target: str) -> Callable[[str], bool]:
-    """Which members' names are a normalised name or lie in the folder of that name."""
+    """A test whether a member has a normalised name or is in the folder of that name."""
     within = "" if target == "." else f"{target}/"
 
     def is_wanted(name: str) -> bool:
@@ -176,7 +176,7 @@ def _name_or_folder(target: str) -> Callable[[str], bool]:
 
 
 def members(archive: Source, kind: ArchiveKind, file_filter: FileFilter) -> Iterator[Source]:
-    """The files in an archive, in order; what cannot be read is a FailedSource.
+    """Yields the files in an archive in order; unreadable ones as FailedSources.
 
     Args:
         archive: The archive.
@@ -204,7 +204,7 @@ def _accepted(source: Source, file_filter: FileFilter) -> bool:
 def _read(
     archive: Source, kind: ArchiveKind, wanted: Callable[[str], bool] | None = None
 ) -> Iterator[Source]:
-    """Members as sources. wanted: which names, if not all. Raises InputError."""
+    """Yields members as sources. wanted: a test of names; None: all. Raises InputError."""
     with archive_errors(), archive.open() as stream:
         size = stream.seek(0, io.SEEK_END)
         if not size:
@@ -224,7 +224,7 @@ def _read_tar(
     names = _UniqueNames()
     with tarfile.open(fileobj=unpacked, mode="r|" if opener else "r:", bufsize=2**18) as tar:
         while (entry := tar.next()) is not None:
-            cast(Any, tar).members = []  # which would all be kept
+            cast(Any, tar).members = []  # tarfile would keep all of them
             if entry.isdir():
                 continue
             name = names.next(entry.name)
@@ -255,7 +255,7 @@ class _UniqueNames:
     """Names of an archive's members: the second "a.jpg" is "a (2).jpg"."""
 
     def __init__(self) -> None:
-        # By the hash of the name, as archives may have millions of members.
+        # Keyed by the hash of the name, because archives may have millions of members.
         self._counts: dict[int, int] = {}
 
     def next(self, name: str) -> str:

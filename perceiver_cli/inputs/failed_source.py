@@ -24,5 +24,5 @@ class FailedSource(Source):
         raise self.error
 
     def identity(self) -> None:
-        """There is none."""
+        """An unreadable input has no identity."""
         return

@@ -8,7 +8,7 @@ from typing import Any
 from perceiver_cli.errors import InputError
 from perceiver_cli.inputs.names import scheme_of
 
-# Schemes that read other files than the one named, or run commands.
+# Schemes that read files other than the named one, or run commands.
 _REFUSED = frozenset(("reference", "cached", "filecache", "blockcache", "simplecache", "generic"))
 
 _PACKAGES = {
@@ -28,7 +28,7 @@ _made: dict[tuple[str, str], Any] = {}
 
 
 def filesystem(url: str) -> tuple[Any, str]:
-    """The fsspec file system that a URL is on, and the path there.
+    """The fsspec file system of a URL, and the path on it.
 
     Raises:
         InputError: "unsupported" for an unknown scheme, "missing_library" if its package is not
@@ -51,7 +51,7 @@ def filesystem(url: str) -> tuple[Any, str]:
         package = _PACKAGES.get(scheme)
         way = f" (pip install {package})" if package else ""
         needed = package or "a Python package that is not installed"
-        raise InputError("missing_library", f"{scheme}:// needs {needed}{way}") from None
+        raise InputError("missing_library", f"{scheme}:// requires {needed}{way}") from None
     options = kind._get_kwargs_from_urls(url)
     with _lock:
         key = (scheme, repr(sorted(options.items())))

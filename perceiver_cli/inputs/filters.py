@@ -13,21 +13,20 @@ from perceiver_cli.errors import UsageError
 
 @dataclass(frozen=True)
 class FileFilter:
-    """Which files of the folders named are inputs, and which share of all inputs to take.
+    """Selects files of folders, and the shard of all inputs.
 
-    A pattern with a slash is matched against the path relative to the folder that the call names,
-    any other against the name alone.
+    A pattern with a slash is matched against the path relative to the folder named by the call, any
+    other pattern against only the name.
 
     Attributes:
-        recursive: Whether to enter folders inside a folder.
-        hidden: Whether to take names that begin with a dot.
-        include: Shell patterns. If there are any, a file has to match one of them.
-        exclude: Shell patterns of files to leave out and of folders not to enter.
-        archives: Whether an archive in a folder means its members.
+        recursive: Whether to include subfolders.
+        hidden: Whether to include names that begin with a dot.
+        include: Shell patterns. If there are any, a file must match one of them.
+        exclude: Shell patterns of files and folders to exclude.
+        archives: Whether an archive in a folder stands for its members.
         shard: (index, count), index from 1. Every path is in exactly one of the `count` shards,
             whatever other files there are.
-        outputs: Folders on this machine that the call itself writes, which it does not enter;
-            real paths.
+        outputs: Real paths of local folders that the call writes; they are not entered.
     """
 
     recursive: bool = False
@@ -39,11 +38,11 @@ class FileFilter:
     outputs: frozenset[str] = frozenset()
 
     def accepts_folder(self, relative: str) -> bool:
-        """Whether to enter a folder, given its path relative to the folder named."""
+        """Whether to enter a folder, given its path relative to the named folder."""
         return self.recursive and self.is_visible(relative) and not _matches(relative, self.exclude)
 
     def accepts_file(self, relative: str) -> bool:
-        """Whether to take a file, given its path relative to the folder named."""
+        """Whether to include a file, given its path relative to the named folder."""
         included = not self.include or _matches(relative, self.include)
         return included and self.is_visible(relative) and not _matches(relative, self.exclude)
 
@@ -52,7 +51,7 @@ class FileFilter:
         return self.hidden or not os.path.basename(relative).startswith(".")
 
     def in_shard(self, path: str) -> bool:
-        """Whether a path, as the results will have it, is in the shard."""
+        """Whether a path, as in the results, is in the shard."""
         index, count = self.shard
         # Names that differ in a digit or two are spread evenly, which a checksum does not do.
         digest = hashlib.blake2b(os.fsencode(path), digest_size=8).digest()

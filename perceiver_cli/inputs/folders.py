@@ -12,9 +12,9 @@ from perceiver_cli.inputs.filters import FileFilter
 def walk(folder: str, file_filter: FileFilter) -> Iterator[str]:
     """Paths of a folder's files, then those of its folders, each sorted by name.
 
-    Every real folder is entered once, so that cycles of links end, and none that the call itself
-    writes. What cannot be read (a folder without permission, a broken link) is yielded as a path:
-    opening it raises the reason.
+    Every real folder is entered only once, so that cycles of links end. Folders that the call
+    writes are not entered. Unreadable entries (a folder without permission, a broken link) are yielded as
+    paths; opening them raises the reason.
     """
     seen: set[tuple[int, int]] = set()
     waiting = [folder]
@@ -45,7 +45,7 @@ def walk(folder: str, file_filter: FileFilter) -> Iterator[str]:
 
 
 def folders_in(folder: str, file_filter: FileFilter) -> bool:
-    """Whether a folder holds folders, which only a recursive call enters."""
+    """Whether a folder contains subfolders that a call without -r leaves out."""
     try:
         with os.scandir(folder) as entries:
             return any(_kind(e) == "folder" and file_filter.is_visible(e.name) for e in entries)

@@ -34,7 +34,7 @@ async def _check_redirect(session: Any, context: Any, params: Any) -> None:
 
     target = params.url.join(URL(params.response.headers.get("Location", "")))
     if target.host and await is_local(target.host) and not await is_local(params.url.host):
-        raise LocalAddressError("is redirected to a local address, which is not followed")
+        raise LocalAddressError("redirects to a local address, which is not followed")
 
 
 async def is_local(host: str) -> bool:

@@ -14,15 +14,15 @@ _BLOCK = 2**16
 
 
 def read_list(files_from: str, null: bool) -> Iterator[str]:
-    """The names in a list, as they arrive, because the writer of the list may be slow.
+    """Yields the names in a list as they arrive, because its writer may be slow.
 
     Args:
         files_from: The list, a file; "-" for standard input.
-        null: Whether names are separated by NUL bytes. Else each is a line.
+        null: Whether names are separated by NUL bytes, otherwise by line ends.
 
     Raises:
         OSError: The list cannot be read.
-        UsageError: A list of lines holds a NUL byte, which no name does.
+        UsageError: A list of lines contains a NUL byte, which names cannot.
     """
     separator = b"\0" if null else b"\n"
     if files_from == STDIN:

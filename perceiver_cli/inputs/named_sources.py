@@ -1,4 +1,4 @@
-"""From the name of one input to its Source."""
+"""Creates the Source for the name of an input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of inputs that are not paths on disk: URLs, and members of archives.
+"""Names of inputs that are not local paths: URLs, and members of archives.
 
 s3://bucket/key.jpg                    an object
 tar://folder/a.jpg::shard-3.tar.gz     a member of an archive on disk
@@ -11,7 +11,7 @@ import os
 import re
 from typing import Literal, NamedTuple
 
-# Standard input, in place of a path.
+# The name of standard input.
 STDIN = "-"
 
 ArchiveKind = Literal["tar", "zip"]

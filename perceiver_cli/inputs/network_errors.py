@@ -29,7 +29,7 @@ CHANGED = "changed while it was read"
 
 
 class LocalAddressError(Exception):
-    """A server on the network points to an address of this machine or of its own network."""
+    """A server redirects to an address of this machine or of the local network."""
 
 
 def retrying(call: Callable[[], T]) -> T:

@@ -41,7 +41,7 @@ class Input(NamedTuple):
     Attributes:
         source: The file.
         named: Whether the call or its list names it; otherwise it was found in a folder or archive.
-        archive: The kind of archive, if the caller has to open it for its members.
+        archive: The kind of archive, if the caller must open it for its members.
     """
 
     source: Source
@@ -57,23 +57,23 @@ def find_inputs(
     file_filter: FileFilter | None = None,
     open_archives: bool = True,
 ) -> Iterator[Input]:
-    """Every input of a call, in order, as an iterator that finds them one by one.
+    """Yields the inputs of a call one by one, in order.
 
     Args:
         paths: Files, folders, archives, glob patterns that no shell has expanded, URLs, members
-            of archives, or "-" for one file on standard input. A folder means the files in it that
-            `file_filter` accepts, sorted by name; an archive its members, in order.
+            of archives, or "-" for one file on standard input. A folder stands for the files in it
+            that `file_filter` accepts, sorted by name; an archive for its members, in order.
         files_from: A list of files and folders, itself a file, or "-" for standard input.
-        null: Whether names in that list are separated by NUL bytes. Else each is a line.
-        file_filter: Which files of folders to take, and which shard of all inputs.
-        open_archives: Whether an archive gives its members; else it is one Input.
+        null: Whether names in that list are separated by NUL bytes, otherwise by line ends.
+        file_filter: Selects files of folders, and the shard of all inputs.
+        open_archives: Whether an archive gives its members; otherwise it is one Input.
 
     Raises:
-        UsageError: At once, if the call is wrong.
+        UsageError: The call is wrong; raised immediately.
     """
     paths = list(paths)
     if not paths and files_from is None:
-        raise UsageError("name a file, a folder, or - for standard input")
+        raise UsageError("no input given: name a file, a folder, or - for standard input")
     if null and files_from is None:
         raise UsageError("-0 requires --files-from")
     if [*paths, files_from].count(STDIN) > 1:
@@ -91,7 +91,7 @@ def find_inputs(
 
 
 def named_files(paths: Iterable[str]) -> Iterator[str]:
-    """Paths on this machine that a call names: a pattern's matches, an archive for its members.
+    """Local paths that a call names: matches of patterns, and archives for their members.
 
     Args:
         paths: As for find_inputs.
@@ -105,7 +105,7 @@ def named_files(paths: Iterable[str]) -> Iterator[str]:
 def found_files(
     paths: Iterable[str], files_from: str | None, null: bool, file_filter: FileFilter
 ) -> Iterator[str]:
-    """Paths on this machine that a call's list names, and the files of all its folders.
+    """Local paths in the list of a call, and the files of all its folders.
 
     Nothing is read from pipes or servers. The arguments are those of find_inputs.
     """
@@ -121,7 +121,7 @@ def found_files(
 
 
 def _local(name: str) -> Iterator[str]:
-    """The path of a name on this machine; none for what is on a server."""
+    """Yields the local path of a name; nothing for a remote one."""
     if not is_url(name) or scheme_of(name) == "file":
         yield named_source(name).path
     elif parts := split_member(name):
@@ -165,7 +165,7 @@ def _inputs_of(path: str, file_filter: FileFilter, *, from_list: bool) -> Iterat
     elif not file_filter.in_shard(path):
         return
     elif stat.S_ISFIFO(mode) and path.startswith(OPEN_FILES):
-        # The shell's <(command), which can be read once only. Any other pipe may have no writer,
+        # The shell's <(command), which can be read only once. Any other pipe may have no writer,
         # and is refused when it is opened.
         with open(path, "rb") as pipe:
             yield Input(Source(path, read_pipe(pipe)), named=True)
@@ -174,7 +174,7 @@ def _inputs_of(path: str, file_filter: FileFilter, *, from_list: bool) -> Iterat
 
 
 def _inputs_of_url(url: str, file_filter: FileFilter, *, from_list: bool) -> Iterator[Input]:
-    """The inputs of one URL. Names of a list are folders only if they end in a slash.
+    """Yields the inputs of one URL. Names in a list are folders only if they end with a slash.
 
     Otherwise each name of a long list would need a request to its server.
     """
@@ -198,15 +198,15 @@ def _found(source: Source, file_filter: FileFilter) -> Iterator[Input]:
 
 
 def _opened(listed: Input, file_filter: FileFilter) -> Iterator[Input]:
-    """The members of an archive; any other input unchanged."""
+    """Yields the members of an archive, or any other input unchanged."""
     if listed.archive is None:
         yield listed
         return
     for member in members(listed.source, listed.archive, file_filter):
-        # An archive that cannot be read stands for itself.
+        # An unreadable archive is an input itself.
         yield Input(member, named=listed.named and member.path == listed.source.path)
 
 
 def read_pipe(stream: BinaryIO) -> bytes:
-    """The content of a pipe; beyond the limit only its beginning, which is refused when opened."""
+    """Reads a pipe. Beyond the limit only the beginning is read, which `open` then refuses."""
     return stream.read(MAX_PIPE_BYTES + 1)

@@ -20,7 +20,7 @@ def expand_pattern(path: str) -> list[str]:
 
 
 def _in_all_depths(parts: list[str]) -> list[str]:
-    """The files that match a pattern with `**`, which glob would follow links in circles for."""
+    """The files that match a pattern with `**`; glob itself would follow cycles of links."""
     first = parts.index("**")
     base = "/".join(parts[:first]) or ("/" if first else ".")
     matches = []

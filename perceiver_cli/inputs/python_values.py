@@ -33,19 +33,19 @@ _HIGHEST_RATE = 2**31 - 1
 def as_source(
     value: Any, *, rate: float | None = None, modality: str | None = None, name: str | None = None
 ) -> Source:
-    """A Source of anything that holds the content of one file.
+    """Creates a Source from any value with the content of one file.
 
     Args:
         value: One of
             - str or os.PathLike: a path, a URL, or a member of an archive;
             - bytes, bytearray, memoryview: the content of a file;
-            - an open binary file, which is read from its position to its end;
+            - an open binary file, which is read from its current position;
             - a PIL image;
             - a NumPy array: a sound [samples] or [samples, channels] if there is a `rate`, else a
               picture [height, width], [height, width, 3 or 4] or points [N, 3 or more];
             - a Source.
         rate: Samples per second of an array that is a sound, an integer.
-        modality: What the input is; needed where an array could be a picture or points.
+        modality: Modality of the input; needed if an array could be a picture or points.
         name: The Result's path; None: the file's own name, or the type of the value.
 
     Raises:
@@ -80,10 +80,10 @@ def as_source(
 
 
 def check_is_several(inputs: object) -> None:
-    """Refuses one file's path or content where several inputs are wanted.
+    """Refuses the path or content of one file in place of several inputs.
 
     Args:
-        inputs: What a caller gave.
+        inputs: The argument of the caller.
 
     Raises:
         TypeError: It is a path, bytes or an open file, in which a loop would find letters, numbers

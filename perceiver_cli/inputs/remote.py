@@ -32,7 +32,7 @@ _VERSIONS = ("ETag", "etag", "Last-Modified", "LastModified", "last_modified", "
 
 @dataclass(frozen=True)
 class RemoteSource(Source):
-    """A remote object, named by a URL.
+    """A remote object with a URL.
 
     Attributes:
         size: Its size in bytes, once known.
@@ -77,7 +77,7 @@ class RemoteSource(Source):
             return replace(known, data=content)
 
     def informed(self) -> RemoteSource:
-        """The source with its current size and version. Raises InputError."""
+        """Fetches the current size and version of the source. Raises InputError."""
         with remote_errors():
             fs, path = filesystem(self.path)
             info = retrying(lambda: fs.info(path))
@@ -117,7 +117,7 @@ def version_in(info: dict[str, Any]) -> str | None:
 
 
 def _read_stream(url: str) -> bytes:
-    """An object of unknown size; beyond the limit only its beginning, which is refused."""
+    """Fetches an object of unknown size, but no more of it than the limit and one byte."""
     fs, path = filesystem(url)
     with fs.open(path, "rb") as stream:
         parts, room = [], MAX_PIPE_BYTES + 1
@@ -156,7 +156,7 @@ class Blocks:
             return self._kept[index][within : within + length]
 
     def _fetch(self, index: int) -> None:
-        """Fetches a block; in sequential reads more and more at a time."""
+        """Fetches a block; sequential reads fetch an increasing number of blocks."""
         self._run = min(2 * self._run, _LONGEST_RUN) if index == self._next else 1
         start, end = index * BLOCK, min((index + self._run) * BLOCK, self.size)
         with remote_errors():

@@ -47,7 +47,7 @@ def is_remote_folder(url: str) -> bool:
 
 
 def walk_remote(url: str, file_filter: FileFilter) -> Iterator[Source]:
-    """A folder's objects, then those of its folders, each sorted by name.
+    """Yields a folder's objects, then those of its subfolders, each sorted by name.
 
     A folder that cannot be listed is a FailedSource.
     """

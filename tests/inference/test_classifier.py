@@ -211,7 +211,7 @@ def test_scores_are_shared_by_the_classes_asked_for(weights, media):
 
 
 def test_classes_that_no_weights_know_are_refused(bundle, weights):
-    with pytest.raises(UsageError, match="'tea pot': did you mean teapot"):
+    with pytest.raises(UsageError, match="'tea pot'; did you mean teapot"):
         Classifier(classes=["cat", "tea pot"])
 
 
@@ -221,7 +221,7 @@ def test_classes_that_no_weights_know_are_refused(bundle, weights):
         ({"top": 0}, "top must be at least 1 (got 0)"),
         ({"top": -3}, "top must be at least 1 (got -3)"),
         ({"top": 2.5}, "top must be an integer (got 2.5)"),
-        ({"top": "5"}, "top is a number, at least 1, not '5'"),
+        ({"top": "5"}, "top must be a number (got '5')"),
         ({"sure": 2}, "sure must be between 0 and 1 (got 2)"),
         ({"sure": -1}, "sure must be between 0 and 1 (got -1)"),
         ({"min_score": 1.5}, "min_score must be between 0 and 1 (got 1.5)"),
@@ -232,7 +232,7 @@ def test_classes_that_no_weights_know_are_refused(bundle, weights):
         ({"decoders": 0}, "decoders must be at least 1 (got 0)"),
         ({"windows": 0}, "windows must be at least 1 (got 0)"),
         ({"timeout": -1}, "timeout must be at least 0 (got -1)"),
-        ({"classes": "cat"}, "classes is a list of names, such as ['cat']"),
+        ({"classes": "cat"}, "classes must be a list of names, such as ['cat']"),
     ],
 )
 def test_arguments_out_of_range_are_refused(bundle, argument, words):
@@ -260,7 +260,7 @@ def test_three_names_at_most_are_suggested(tmp_path):
     path = make_weights(tmp_path / "bells.safetensors", recipe, classes=names)
     with pytest.raises(UsageError) as caught:
         Classifier(str(path), classes=["bell"])
-    said, _, suggested = str(caught.value).partition(": did you mean ")
+    said, _, suggested = str(caught.value).partition("; did you mean ")
     assert said == "no such class, group or kind: 'bell'"
     assert len(suggested.split(" or ")) == 3
 

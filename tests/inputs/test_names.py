@@ -70,8 +70,8 @@ def test_credentials_are_not_shown(text, shown):
 @pytest.mark.parametrize(
     ("name", "kind", "says"),
     [
-        ("foo://bucket/a.jpg", "unsupported", "no file system for foo://"),
-        ("reference://a.json", "unsupported", "no file system for reference://"),
+        ("foo://bucket/a.jpg", "unsupported", "unsupported URL scheme foo://"),
+        ("reference://a.json", "unsupported", "unsupported URL scheme reference://"),
         ("simplecache::s3://bucket/a", "unreadable", "no such file"),
         ("memory://nowhere.jpg", "unreadable", "not found"),
         ("zip://a.jpg", "unsupported", "^name a member of an archive as zip://MEMBER::ARCHIVE$"),
@@ -88,7 +88,7 @@ def test_a_package_that_is_missing_is_named(monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "gcsfs", None)
-    with pytest.raises(InputError, match=r"gs:// needs gcsfs \(pip install gcsfs\)") as failure:
+    with pytest.raises(InputError, match=r"gs:// requires gcsfs \(pip install gcsfs\)") as failure:
         named_source("gs://bucket/a.jpg").open()
     assert failure.value.kind == "missing_library"
 
