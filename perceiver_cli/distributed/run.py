@@ -154,8 +154,8 @@ def _execute(
     )
     # One chunk per block, because blocks are retried.
     data = ray.data.from_items([{"chunk": row} for row in rows], override_num_blocks=len(rows))
-    # Only models reserve CPUs: after the loss of a machine, models may occupy all that are left, and
-    # decoding and writing must not wait for one.
+    # Only models reserve CPUs: after the loss of a machine, models may occupy all that are left,
+    # and decoding and writing must not wait for one.
     data = data.map_batches(
         decode,
         batch_size=None,

@@ -13,8 +13,8 @@ def walk(folder: str, file_filter: FileFilter) -> Iterator[str]:
     """Paths of a folder's files, then those of its folders, each sorted by name.
 
     Every real folder is entered only once, so that cycles of links end. Folders that the call
-    writes are not entered. Unreadable entries (a folder without permission, a broken link) are yielded as
-    paths; opening them raises the reason.
+    writes are not entered. Unreadable entries (a folder without permission, a broken link) are
+    yielded as paths; opening them raises the reason.
     """
     seen: set[tuple[int, int]] = set()
     waiting = [folder]
