@@ -39,6 +39,9 @@ class Modality:
     drawing: (explanation, ending) -> bytes, a file that shows attention; drawing_endings: the
         endings it knows, the usual one first.
     thumbnail: (explanation, window, scale, side) -> Thumbnail.
+    player: the HTML element that plays such a file on the report page, "audio" or "video"; empty if
+        there is none.
+    supports_teacher: whether training can use a teacher's logits.
     """
 
     name: str
@@ -61,6 +64,8 @@ class Modality:
     text_detector: str = ""
     fresh_recipe: dict[str, Any] = field(default_factory=dict)
     familiar_by_class: bool = False
+    player: str = ""
+    supports_teacher: bool = True
 
     @property
     def one(self) -> str:
@@ -101,6 +106,7 @@ _AUDIO = Modality(
     input_words="perceiver_cli.report.input_words:sound_in_words",
     drawing="perceiver_cli.report.drawings.sound:draw_sound",
     thumbnail="perceiver_cli.report.drawings.thumbnail:sound_thumbnail",
+    player="audio",
 )
 _POINTCLOUD = Modality(
     name="pointcloud",
@@ -118,6 +124,7 @@ _POINTCLOUD = Modality(
     drawing="perceiver_cli.report.drawings.shape:draw_shape",
     drawing_endings=(".ply", ".glb", *STILL_PICTURES),
     thumbnail="perceiver_cli.report.drawings.thumbnail:shape_thumbnail",
+    supports_teacher=False,
 )
 _AV = Modality(
     name="av",
@@ -136,6 +143,7 @@ _AV = Modality(
     drawing="perceiver_cli.report.drawings.film:draw_video",
     drawing_endings=(".mp4", ".webp", ".gif", ".png", ".jpg", ".jpeg"),
     thumbnail="perceiver_cli.report.drawings.thumbnail:video_thumbnail",
+    player="video",
 )
 _VIDEO = Modality(
     name="video",
@@ -151,6 +159,7 @@ _VIDEO = Modality(
     drawing=_AV.drawing,
     drawing_endings=_AV.drawing_endings,
     thumbnail=_AV.thumbnail,
+    player=_AV.player,
 )
 
 MODALITIES: dict[str, Modality] = {
@@ -163,8 +172,12 @@ def find_modality(name: str) -> Modality:
     for row in MODALITIES.values():
         if name == row.name or name in row.aliases:
             return row
-    known = (" or ".join((row.name, *row.aliases)) for row in MODALITIES.values())
-    raise ValueError(f"no modality {name}: use {', '.join(known)}")
+    raise ValueError(f"no such modality: {name}; use {all_names()}")
+
+
+def all_names() -> str:
+    """The names and aliases of all modalities, as a list for people."""
+    return ", ".join(" or ".join((row.name, *row.aliases)) for row in MODALITIES.values())
 
 
 def serving(modality: str) -> str:

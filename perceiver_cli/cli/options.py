@@ -10,7 +10,7 @@ import typer
 from perceiver_cli.choices import MOST_THREADS, Device, Format, Method, Precision
 from perceiver_cli.cli.output import check_writable
 from perceiver_cli.errors import UsageError
-from perceiver_cli.modalities import MODALITIES, find_modality
+from perceiver_cli.modalities import MODALITIES, all_names, find_modality
 
 READING, OUTPUT, MACHINE = "What is read", "Output", "Model and machine"
 
@@ -91,8 +91,7 @@ ModalityOption = Annotated[
         metavar="M",
         parser=_parse_modality_or_auto,
         autocompletion=modality_names,
-        help="The modality of all inputs: image (or picture), audio (sound), pointcloud (shape), "
-        "video or av.  [default: by content]",
+        help=f"The modality of all inputs: {all_names()}.  [default: by content]",
         show_default=False,
         rich_help_panel=READING,
     ),

@@ -11,6 +11,7 @@ import typer
 from perceiver_cli.choices import Precision
 from perceiver_cli.cli.options import MACHINE, check_checkpoint_name, modality_option
 from perceiver_cli.errors import UsageError
+from perceiver_cli.modalities import all_names
 
 _DATA, _LENGTH, _MANNER = "What is learned", "How long", "How"
 
@@ -38,7 +39,7 @@ CheckpointOutputOption = Annotated[
 ]
 TrainingModalityOption = Annotated[
     str | None,
-    modality_option("image (or picture), audio (sound), pointcloud (shape), video or av.", _DATA),
+    modality_option(f"The modality: {all_names()}.", _DATA),
 ]
 RunOption = Annotated[
     Path | None,

@@ -20,6 +20,7 @@ from perceiver_cli.checkpoints.format import (
     save_checkpoint,
 )
 from perceiver_cli.errors import UsageError
+from perceiver_cli.modalities import find_modality
 from perceiver_cli.model.config import PerceiverConfig
 from perceiver_cli.model.perceiver import Perceiver
 from perceiver_cli.training.calibration import calibrate, load_sample
@@ -129,8 +130,9 @@ def train(options: TrainingOptions, listener: Listener) -> Header:
         InputError: A file is broken, and the options say to stop at one.
     """
     train_files, held_files = training_files(options.folder, options.hold_out, options.groups)
-    if options.teacher and options.modality == "pointcloud":
-        raise UsageError("--teacher does not support 3D shapes")
+    row = find_modality(options.modality)
+    if options.teacher and not row.supports_teacher:
+        raise UsageError(f"--teacher does not support {row.several}")
     teacher = read_teacher(options.teacher, train_files) if options.teacher else None
     initial = load_checkpoint(options.init_from) if options.init_from else None
     adapter, config = _build(options, initial, len(train_files.labels))

@@ -156,7 +156,7 @@ def test_a_path_in_place_of_a_command_is_classified(run, model, folder):
         ("--format", "option '--format' requires an argument; see perceiver --help"),
         ("--json --jsonl", "choose one format: json or jsonl"),
         ("--json --format csv", "choose one format: csv or json"),
-        ("--modality smell", "no modality smell: use image or picture, audio or sound, "),
+        ("--modality smell", "no such modality: smell; use image or picture, audio or sound, "),
         (
             "-o out.xls",
             "out.xls: unknown file extension; use one of .json, .jsonl, .ndjson, .csv, ",

@@ -318,7 +318,7 @@ def test_names_that_lead_nowhere(bundle):
         Classifier(device="cuda")
     with pytest.raises(UsageError, match="auto, float32, bfloat16, int8"):
         Classifier(precision="float16")
-    with pytest.raises(ValueError, match="no modality smell"):
+    with pytest.raises(ValueError, match="no such modality: smell"):
         Classifier(modality="smell")
 
 

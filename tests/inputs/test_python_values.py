@@ -107,7 +107,7 @@ def test_what_is_no_content_is_refused(classifier):
         as_source(np.zeros((2, 9000), np.float32), rate=8000)
     with pytest.raises(ValueError, match="int16"):
         as_source(np.zeros(9000, np.complex64), rate=8000)
-    with pytest.raises(ValueError, match="no modality smell"):
+    with pytest.raises(ValueError, match="no such modality: smell"):
         as_source(b"", modality="smell")
     assert as_source(source := Source("a.png")) is source
 

@@ -9,14 +9,13 @@ from typing import Any
 from urllib.parse import quote
 
 from perceiver_cli.inputs.names import STDIN
+from perceiver_cli.modalities import find_modality
 from perceiver_cli.report.events_table import clock
 from perceiver_cli.report.words import count, display_path, escape_controls, score_in_words
 from perceiver_cli.results import Classification
 
 # Maximum number of labels on a card's time-line, by total duration; and of events of each.
 _LANES, _EVENTS = 12, 400
-
-_ELEMENTS = {"audio": "audio", "video": "video", "av": "video"}
 
 
 def timeline(result: Classification, folder: Path | None, render: Callable[..., str]) -> str:
@@ -27,16 +26,16 @@ def timeline(result: Classification, folder: Path | None, render: Callable[..., 
         folder: The folder of the page, for the link to the file; None: the file is not played.
         render: Fills the template timeline.html.
     """
-    element = _ELEMENTS.get(result.modality)
+    player = find_modality(result.modality).player
     duration = result.input.get("duration_s") or 0.0
-    if element is None or not duration:
+    if not player or not duration:
         return ""
     lanes: dict[str, list[dict[str, Any]]] = {}
     for event in result.events:
         lanes.setdefault(event["label"], []).append(event)
     longest = sorted(lanes.items(), key=lambda lane: -sum(map(_length, lane[1])))
     return render(
-        element=element,
+        element=player,
         source=_address(result.path, folder),
         name=display_path(result.path),
         rows=[
