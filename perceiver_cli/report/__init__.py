@@ -1,4 +1,4 @@
-"""Writers of Results for people and programs. Depends on records only: no models, no media."""
+"""Writers of Results for people and programs. They need neither models nor loaders."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from perceiver_cli.choices import Format
 if TYPE_CHECKING:
     from perceiver_cli.results import Result
 
-# Format by the ending of an output file.
+# Extension of an output file -> format.
 ENDINGS = {
     ".json": Format.json,
     ".jsonl": Format.jsonl,

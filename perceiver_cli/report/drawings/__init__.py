@@ -1,4 +1,4 @@
-"""Explanations as drawings. Depends on plain arrays only: no models, no media.
+"""Drawings of explanations, which are plain arrays: no model and no file is read.
 
 Needs matplotlib, the optional extra `plots`.
 """
