@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 ANIMATION_FORMATS = frozenset({"gif", "webp", "png", "avif"})
 
-# As browsers do: frames that ask for 10 ms or less are shown for 100 ms.
+# As in browsers, frames with a duration of 10 ms or less are shown for 100 ms.
 _SHORTEST_MS, _USUAL_MS = 10.0, 100.0
 
 
@@ -36,7 +36,7 @@ def load_animation(source: Source, format: str, spec: VideoSpec) -> Video:
     Args:
         source: The file.
         format: One of ANIMATION_FORMATS.
-        spec: Which frames are wanted; see load_video.
+        spec: The frames to load; see load_video.
 
     Returns:
         The video, without sound.
@@ -93,7 +93,7 @@ def _window(pictures: list[list[np.ndarray]], times_s: np.ndarray, start_s: floa
 
 
 def _frames(picture: Image.Image, format: str) -> Iterator[Image.Image]:
-    """Frames in order until the end, damage, or MAX_FRAMES.
+    """Yields frames in order until the end, damage, or MAX_FRAMES.
 
     The default picture of an animated PNG, shown only where animation is not supported, is not
     one of them.

@@ -1,4 +1,4 @@
-"""NumPy files: their meaning, from header and first values, and reading without pickle."""
+"""NumPy files: detection of their meaning from header and first values; reading without pickle."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ Meaning = Literal["image", "pointcloud"]
 # Coordinates alone; with intensity; with intensity and time; with colours or normals; with both.
 _POINT_WIDTHS = frozenset({3, 4, 5, 6, 7, 9, 10})
 
-# Smaller grey pictures are taken for rows of features, colours or labels.
+# Minimum side of a grey picture: smaller arrays are treated as rows of features or labels.
 _LEAST_SIDE = 8
 
-# Larger ratios of width to height, or the reverse, are not pictures.
+# Maximum ratio of the sides of a picture.
 _LONGEST = 16
 
-# Number of values that are examined if the shape is ambiguous.
+# Number of values that are examined if the shape of the array is ambiguous.
 _SAMPLE = 2**20
 
 # Names of members of an .npz that are preferred if several are suitable.
@@ -50,7 +50,7 @@ class ArrayHeader:
 
 
 def choose_array(source: Source, format: str) -> tuple[Meaning, ArrayHeader]:
-    """The array of an "npy" or "npz" file to classify, and its modality.
+    """Chooses the array of an "npy" or "npz" file to classify, and its modality.
 
     Raises:
         InputError: "unsupported" if no array is a picture or a point cloud, or several are, or one
@@ -77,7 +77,7 @@ def choose_array(source: Source, format: str) -> tuple[Meaning, ArrayHeader]:
 
 
 def read_array(source: Source, format: str, header: ArrayHeader) -> npt.NDArray[Any]:
-    """The array that choose_array found. Raises InputError "too_large" or "corrupt"."""
+    """Reads the array that choose_array found. Raises InputError "too_large" or "corrupt"."""
     size = math.prod(header.shape) * header.dtype.itemsize
     if size > MAX_ARRAY_BYTES:
         raise InputError("too_large", f"an {header}; {limit_text('MAX_ARRAY_BYTES')}")

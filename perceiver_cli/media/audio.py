@@ -25,7 +25,7 @@ from perceiver_cli.media.windows import choose_windows
 
 Mono = npt.NDArray[np.float32]
 
-# Seconds decoded at a time of a sound that is read whole.
+# Block length in seconds for decoding a sound that is read whole.
 _BLOCK_S = 5.0
 
 # Formats for libsndfile. PyAV reads MP3, because libsndfile's decoder prints messages to stderr.
@@ -43,8 +43,8 @@ def load_sound(source: Source, format: str, spec: SoundSpec) -> Sound:
     Args:
         source: The file.
         format: detect's name for its format.
-        spec: Which windows to load. A file not longer than spec.window_s gives one window of its
-            own length.
+        spec: The windows to load. A file not longer than spec.window_s gives one window of its own
+            length.
 
     Returns:
         Windows of float32 mono samples at spec.rate.
@@ -93,7 +93,7 @@ def resample(samples: Mono, rate: int, to: int) -> Mono:
         to: Samples per second.
 
     Returns:
-        [round(S * to / rate)], at least one sample, in step with the original.
+        [round(S * to / rate)], at least one sample, aligned with the original.
 
     Raises:
         InputError: "corrupt" for impossible rates.
@@ -133,7 +133,7 @@ def _load(
     notes: tuple[str, ...],
     damaged: bool = False,
 ) -> Sound:
-    """The windows of the readers' sounds, concatenated; damaged: known to be in part."""
+    """The windows of the readers' concatenated sounds. damaged: whether damage is known."""
     duration = sum(reader.duration_s for reader in readers)
     chosen = choose_windows(duration, spec.window_s, spec.max_windows, spec.coverage)
     read = _read_whole if chosen.read_whole else _read_apart
@@ -171,7 +171,7 @@ def _load(
 
 @dataclass
 class _Heard:
-    """What was decoded.
+    """Facts about the decoded sound.
 
     peak: the largest finite magnitude in the file, None without one; gaps: whether there were
     samples that are not finite.
@@ -192,7 +192,7 @@ class _Heard:
 def _read_apart(
     readers: Sequence[SoundReader], starts: list[float], spec: SoundSpec, heard: _Heard
 ) -> list[SoundWindow]:
-    """Windows, each decoded separately. Adds to what was heard."""
+    """Decodes each window separately, and updates the facts about the sound."""
     windows = []
     for start in starts:
         pieces = list(_pieces(readers, start, spec.window_s, spec.rate, heard))
@@ -204,7 +204,7 @@ def _read_apart(
 def _read_whole(
     readers: Sequence[SoundReader], starts: list[float], spec: SoundSpec, heard: _Heard
 ) -> list[SoundWindow]:
-    """As _read_apart, for overlapping windows: decodes block by block, each second once."""
+    """As _read_apart, for overlapping windows: decodes each second only once, block by block."""
     if not starts:
         return []
     end = starts[-1] + spec.window_s
@@ -212,7 +212,7 @@ def _read_whole(
     for block in np.arange(starts[0], end, _BLOCK_S):
         length = min(_BLOCK_S, end - block)
         parts += _pieces(readers, float(block), length, spec.rate, heard)
-        # In a damaged file, samples missing from a block are silent if more follows.
+        # In a damaged file, missing samples of a block are silence if more follows.
         missing = round((block + length - starts[0]) * spec.rate) - sum(map(len, parts))
         if missing > 0 and block + length < end:
             parts.append(np.zeros(missing, np.float32))
@@ -229,9 +229,9 @@ def _read_whole(
 def _pieces(
     readers: Sequence[SoundReader], start_s: float, length_s: float, rate: int, heard: _Heard
 ) -> Iterator[Mono]:
-    """The pieces of an interval, mono at `rate`, one for each reader's sound that it overlaps.
+    """Yields the non-empty pieces of an interval, mono at `rate`, one per overlapping reader.
 
-    None is empty.
+    The pieces are in order.
     """
     end_s = start_s + length_s
     begins = 0.0

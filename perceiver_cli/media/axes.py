@@ -1,4 +1,4 @@
-"""Coordinates with y up, as in many 3D formats, and with z up, as models read them."""
+"""Conversion between coordinates with y up (many 3D formats) and z up (models)."""
 
 from __future__ import annotations
 

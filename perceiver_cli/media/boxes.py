@@ -1,11 +1,11 @@
-"""The boxes that ISO media files are made of: MP4, MOV, HEIF."""
+"""The boxes of ISO media files: MP4, MOV, HEIF."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import BinaryIO
 
-# The indices of long films reach this size; longer boxes are not read.
+# Maximum size of a box that is read; the indices of long videos reach it.
 _LARGEST = 2**26
 
 
@@ -24,12 +24,12 @@ def top_level_box(stream: BinaryIO, kind: bytes) -> bytes:
 def find_box(
     stream: BinaryIO, kind: bytes, within: tuple[int, int] | None = None
 ) -> tuple[int, int] | None:
-    """Where the content of the first box of a type begins in a file, and how long it is.
+    """The position and length of the content of the first box of a type.
 
     Args:
         stream: The file.
         kind: The type's four letters.
-        within: Where the content of another box begins, and how long it is; None: the whole file.
+        within: Position and length of the content of the enclosing box; None: the whole file.
 
     Returns:
         (start, length in bytes, as stated), or None without such a box.
@@ -42,11 +42,11 @@ def find_box(
 def placed_boxes(
     stream: BinaryIO, within: tuple[int, int | None]
 ) -> Iterator[tuple[bytes, tuple[int, int]]]:
-    """The type of each box in a part of a file, and where its content lies. Reads only headers.
+    """Yields the type and position of each box in a part of a file, reading only headers.
 
     Args:
         stream: The file.
-        within: Where the part begins, and how long it is; None: up to the end of the file.
+        within: Position and length of the part; None: the whole file.
 
     Yields:
         (type, (start, length in bytes, as stated)).
@@ -69,7 +69,7 @@ def placed_boxes(
 
 
 def boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The (type, content) of each box in the content of another."""
+    """Yields the (type, content) of each box in the content of another."""
     position = 0
     while position + 8 <= len(content):
         length = int.from_bytes(content[position : position + 4], "big")

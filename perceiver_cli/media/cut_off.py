@@ -1,4 +1,4 @@
-"""How much of a sound or film its header promises: decoders read shorter files without a word."""
+"""Detects truncated sounds and videos by the length in their headers, because decoders do not."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from perceiver_cli.media.xing import stated_size
 
 
 class Place(NamedTuple):
-    """Where content begins in a file, and its stated length in bytes.
+    """The position of content in a file, and its stated length in bytes.
 
     whole: False for the last of several parts, after which more may be missing.
     """
@@ -28,11 +28,11 @@ class Place(NamedTuple):
     whole: bool = True
 
 
-# Sizes that programs write which do not know the length: none, or the largest.
+# Sizes written by programs that do not know the length: zero or the maximum.
 _UNKNOWN = frozenset({0, 2**56 - 1, 2**63 - 1, 2**64 - 1})
-# Some programs write the largest number of 32 bits less the length of the headers.
+# Some programs write the maximum of 32 bits minus the length of the headers.
 _NEARLY_LARGEST = frozenset({2**31 - 2**16, 2**32 - 2**16})
-# A few bytes are missing from many files that play well.
+# Many files that play well lack a few bytes.
 _SLACK = 0.99
 
 _ASF_DATA = bytes.fromhex("3626b2758e66cf11a6d900aa0062ce6c")
@@ -41,13 +41,13 @@ _MATROSKA_SEGMENT = b"\x18\x53\x80\x67"
 
 
 def cut_off_note(source: Source, format: str, kind: Literal["sound", "film"]) -> tuple[str, ...]:
-    """A note if a file ends before the content does that its header promises.
+    """A note if a file is shorter than its header states.
 
     Args:
         source: The file.
-        format: detect's name for its format, not "wav". There is no note if it tells neither a
-            length nor an end.
-        kind: What it is called.
+        format: detect's name for its format, not "wav". Formats that state neither a length nor an
+            end never give a note.
+        kind: The word for the file in the note.
     """
     if format in _ENDINGS:
         with source.open() as stream:
@@ -105,7 +105,7 @@ def _is_unknown(length: int) -> bool:
 
 
 def _avi(stream: BinaryIO) -> Place | None:
-    """The last of the RIFF lists, of which long files have several."""
+    """The last RIFF list; long files have several."""
     position = 0
     place: Place | None = None
     while (head := _read_at(stream, position, 8)).startswith(b"RIFF"):
@@ -115,7 +115,7 @@ def _avi(stream: BinaryIO) -> Place | None:
 
 
 def _iso(stream: BinaryIO) -> Place | None:
-    """The media data that reach furthest."""
+    """The media data box that ends last."""
     boxes = list(placed_boxes(stream, (0, None)))
     media = [place for kind, place in boxes if kind == b"mdat"]
     if not media:
@@ -187,7 +187,7 @@ def _mp3(stream: BinaryIO) -> Place | None:
 
 
 def _flv(stream: BinaryIO) -> Place | None:
-    """The whole file, of which programs that know its size write it as a number of 64 bits."""
+    """The whole file; programs that know its size write it as a 64-bit number."""
     head = stream.read(_FLV_METADATA)
     at = head.find(_FLV_SIZE) + len(_FLV_SIZE)
     if at < len(_FLV_SIZE) or at + 8 > len(head):
@@ -197,7 +197,7 @@ def _flv(stream: BinaryIO) -> Place | None:
 
 
 def _read_at(stream: BinaryIO, position: int, size: int) -> bytes:
-    """Bytes at a position, which may lie behind the end, however far."""
+    """Bytes at a position, which may be beyond the end of the file."""
     if position > stream.seek(0, os.SEEK_END):
         return b""
     stream.seek(position)

@@ -1,4 +1,4 @@
-"""Decoding a container's frames in the order of time."""
+"""Decodes a container's frames in the order of time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from perceiver_cli.media.packets import Damage, ignore_damage, packets_of
 if TYPE_CHECKING:
     from av.container import InputContainer
 
-# Containers that give packets of H.264 times in the order of decoding.
+# Containers in which the timestamps of H.264 packets are in decoding order.
 _OUT_OF_ORDER = frozenset({"avi", "mxf"})
 # Maximum number of frames that a decoder may reorder.
 _MOST_DELAYED = 16
@@ -25,15 +25,15 @@ def frames_from(
     extent: Extent,
     damage: Damage | None = None,
 ) -> Iterator[tuple[float, Any]]:
-    """Decoded frames with their times on the container's clock, from start_s or somewhat before.
+    """Yields decoded frames with their times on the container's clock, from start_s or earlier.
 
-    Frames without a timestamp follow the one before at the average rate. Damaged packets are
+    A frame without a timestamp follows the previous one at the average rate. Damaged packets are
     left out, which `damage` counts; the iteration ends where nothing more can be read.
     """
     damage = damage or Damage()
     damage.begin()
     if stream.codec_context.name == "flac":
-        # Its damaged blocks would be noise.
+        # Damaged blocks of FLAC would be decoded as noise.
         stream.codec_context.options = {"err_detect": "crccheck+explode"}
     if extent.timed and start_s > extent.start_s:
         with ignore_damage():
@@ -61,9 +61,9 @@ def frames_from(
 
 
 class _OrderedStamps:
-    """Times of frames where those of packets are in the order of decoding.
+    """Times of frames if the timestamps of packets are in decoding order.
 
-    Decoders return frames in the order of presentation: each gets the earliest time that is left.
+    Decoders return frames in presentation order, so each frame gets the earliest remaining time.
     """
 
     def __init__(self, container: InputContainer, stream: Any) -> None:
@@ -82,7 +82,7 @@ class _OrderedStamps:
         own: float | None = frame.time
         if own is None or not self._left:
             return own
-        # Packets that gave no frame leave their times behind.
+        # The times of packets without a frame remain.
         while self._left[0] < own - self._tolerance_s and len(self._left) > 1:
             heapq.heappop(self._left)
         return heapq.heappop(self._left)

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 # Demuxers that guess a stream's duration from a few packets; the file's duration is better.
 _STREAM_LENGTH_GUESSED = frozenset({"mpeg", "mpegts"})
 
-# Longer extents come from damaged or missing timestamps.
+# Maximum length; longer ones result from damaged or missing timestamps.
 _LONGEST_S = 30 * 86_400.0
 
-# Frames per second; others are damage.
+# Plausible range of frames per second.
 _SLOWEST, _USUAL, _FASTEST = 1e-4, 25, 1e5
 
 
@@ -92,7 +92,7 @@ def stated_extent(container: InputContainer, stream: Any) -> Extent | None:
 
 
 def extended_to(pictures: Extent, sound: Extent) -> Extent:
-    """The extent of the pictures with the last frame on screen until the sound ends."""
+    """The extent of the video if the last frame stays on screen until the sound ends."""
     longer = sound.end_s - pictures.end_s
     is_known = pictures.timed and sound.timed and sound.end_s - pictures.start_s <= _LONGEST_S
     if longer <= 0 or not is_known:
@@ -103,8 +103,7 @@ def extended_to(pictures: Extent, sound: Extent) -> Extent:
 def measured_extent(container: InputContainer, stream: Any) -> Extent | None:
     """The extent found by reading all packets without decoding them; None if there are none.
 
-    Timestamps that span months, or are those of an absurd frame rate, are not believed: frames are
-    then counted.
+    Timestamps that span months or give an absurd frame rate are ignored; frames are then counted.
     """
     length = frame_length(stream) if stream.type == "video" else 0.0
     first, last, end = math.inf, -math.inf, -math.inf

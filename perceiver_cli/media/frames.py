@@ -6,7 +6,7 @@ import numpy as np
 
 
 def frame_times(first_s: float, last_s: float, count: int) -> np.ndarray:
-    """float64 [count] evenly spaced times with both ends; a single one lies in the middle."""
+    """float64 [count] evenly spaced times including both ends; a single time is the middle."""
     if count == 1:
         return np.array([(first_s + last_s) / 2])
     return np.linspace(first_s, last_s, count)

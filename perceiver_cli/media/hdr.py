@@ -1,4 +1,4 @@
-"""Frames of high dynamic range (PQ, HLG) as a standard screen shows them.
+"""Tone mapping of frames of high dynamic range (PQ, HLG) for standard screens.
 
 The constants are those of ITU-R BT.2100, and BT.2408 for the level of white.
 """
@@ -17,7 +17,7 @@ _BT2020 = 9
 # Light in candela per square metre: of a white sheet of paper, and of the brightest HLG screen.
 _WHITE, _HLG_PEAK = 203.0, 1000.0
 
-# Light above this share of white is compressed, so that no highlight is clipped.
+# Light above this share of white is compressed, so that highlights are not clipped.
 _KNEE = 0.5
 
 _PQ_M1, _PQ_M2 = 2610 / 16384, 2523 / 4096 * 128

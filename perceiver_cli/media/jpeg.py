@@ -1,4 +1,4 @@
-"""Truncated JPEG files: read as far as they go, as viewers do."""
+"""Truncated JPEG files, which are read up to their end, as in viewers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _END_MARKER = b"\xff\xd9"
 # libjpeg fills missing rows with this level in all channels.
 _FILL = 128
 
-# A picture with a smaller share of its rows is not classified.
+# Minimum share of the rows of a picture that is classified.
 _LEAST = 0.5
 
 _ROWS = 64

@@ -1,4 +1,4 @@
-"""JPEG 2000: variants that no decoder here reads, and faults of headers that viewers forgive."""
+"""JPEG 2000: unsupported variants, and repair of faulty headers that viewers accept."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import BinaryIO
 from perceiver_cli.media.boxes import boxes, find_box, top_level_box
 from perceiver_cli.media.parts import Part, join_parts
 
-REPAIRED = "the JPEG 2000 file's headers or its end were faulty, and repaired"
+REPAIRED = "faulty headers or the missing end of the JPEG 2000 file were repaired"
 
 _SIGNATURE = b"\0\0\0\x0cjP  \r\n\x87\n\0\0\0\x14ftypjp2 \0\0\0\0jp2 "
 _START, _SIZE, _TILE_PART, _END = b"\xff\x4f", b"\xff\x51", b"\xff\x90", b"\xff\xd9"

@@ -1,4 +1,4 @@
-"""Inputs that take much memory are decoded one at a time, however many threads or processes decode.
+"""Decodes inputs that take much memory one at a time, whatever the number of threads or processes.
 
 Each may take nearly all of the memory that the limits permit (see limits.py).
 """
@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-# Bytes. Less than this, several at a time are no problem, and faster.
+# Minimum bytes of a large input; smaller ones are decoded in parallel.
 _MUCH = 2**29
 
 
 class Lock(Protocol):
-    """What large inputs hold, one at a time."""
+    """A lock that only one large input holds at a time."""
 
     def acquire(self) -> Any:
         """Waits until no other input holds it."""
@@ -29,7 +29,7 @@ _decoding = threading.local()
 
 @contextmanager
 def one_large_input_at_a_time(lock: Lock) -> Iterator[None]:
-    """While this thread decodes one input: `lock` is held from the moment it takes much memory."""
+    """Inside the block, this thread holds `lock` from the moment its input takes much memory."""
     _decoding.lock, _decoding.holds = lock, False
     try:
         yield

@@ -1,4 +1,4 @@
-"""Library failures as InputErrors."""
+"""Converts exceptions of libraries to InputErrors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 # Exceptions that point to a bug, not to damaged data, which raises ValueError and the like.
 _PROGRAMMING_ERRORS = (TypeError, AttributeError, NameError, AssertionError, NotImplementedError)
 
-# Errors of the system. Others, such as a seek to before the beginning, come from damage.
+# Errors of the system. Others, such as a seek before the beginning, come from damage.
 _READ_ERRORS = frozenset(
     getattr(errno, name)
     for name in (

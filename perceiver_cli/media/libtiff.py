@@ -1,4 +1,4 @@
-"""The libtiff inside Pillow: its supported compressions, and suppression of its messages."""
+"""Pillow's libtiff: its supported compressions, and suppression of its messages."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Limits of what is read from a file: beyond them a loader refuses it as "too_large".
+"""Limits of files; loaders refuse larger ones as "too_large".
 
-Each is checked against what a file's header states, before anything of that size is allocated. A
-variable of the environment changes it: PERCEIVER_MAX_PIXELS=400000000.
+Each is compared with the header of a file before anything of that size is allocated. An environment
+variable changes it: PERCEIVER_MAX_PIXELS=400000000.
 
 | what | limit | why |
 |---|---|---|
@@ -13,15 +13,15 @@ variable of the environment changes it: PERCEIVER_MAX_PIXELS=400000000.
 | a NumPy array, its coordinates | MAX_ARRAY_BYTES | it is held once, with little beside it |
 | a shape's file, its vertices, its faces | MAX_SHAPE_BYTES | all three may be held at once |
 | an animation's frames | MAX_FRAMES | later ones are left out |
-| what comes over a pipe | MAX_PIPE_BYTES | it is held in memory, beside what is decoded |
+| content from a pipe | MAX_PIPE_BYTES | it is held in memory, beside what is decoded |
 | a sound's samples a second, in all channels | MAX_RATE | a channel with more is damage |
 | a decoding process, on Linux | MAX_WORKER_BYTES | address space, everything included |
 
 An input within all limits takes less than 2 GiB, the program included
-(`python -m tests.benchmarks.limits`). Inputs that take much are decoded one at a time
+(`python -m tests.benchmarks.limits`). Inputs that take much memory are decoded one at a time
 (large_inputs.py).
 
-Duration has no limit: of long sounds and videos only the windows that a model reads are decoded.
+Duration has no limit, because only the windows that a model reads are decoded.
 """
 
 from __future__ import annotations

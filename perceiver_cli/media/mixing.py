@@ -8,10 +8,10 @@ import numpy.typing as npt
 # A channel whose power is below this share of the loudest one's is silent.
 _SILENT = 1e-4
 
-# Channels that run against the loudest one by more than this correlation are inverted.
+# Channels with a more negative correlation with the loudest one are inverted.
 _OPPOSED = -0.5
 
-# Larger peaks are not a loud recording, but integers stored as floating-point numbers.
+# Maximum peak of a loud recording; larger ones are integers stored as floating-point numbers.
 _HIGHEST = 16.0
 # Larger numbers are written with an exponent.
 _LONGEST = 1e10

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
 
 
-# Failures at the end of a stream that are none of its damage: a recording stops anywhere.
+# Number of failures at the end of a stream that are not damage: recordings stop anywhere.
 _AT_END = 2
 
 
@@ -29,16 +29,16 @@ class Damage:
         self._failed = 0
 
     def begin(self) -> None:
-        """Decoding begins at another place."""
+        """Notes that decoding begins at another position."""
         self._begun, self._failed = False, 0
 
     def decoded(self) -> None:
-        """A frame was decoded."""
+        """Notes that a frame was decoded."""
         self._begun = True
         self.found |= self._failed > 0
 
     def failed(self) -> None:
-        """A packet or a frame could not be decoded, or only in part."""
+        """Notes that a packet or a frame could not be decoded completely."""
         if self._begun:
             self._failed += 1
             self.found |= self._failed > _AT_END
@@ -47,9 +47,9 @@ class Damage:
 def packets_of(
     container: InputContainer, stream: Any, damage: Damage | None = None
 ) -> Iterator[Any]:
-    """The packets of a stream that can be read; the last one is empty.
+    """Yields the readable packets of a stream; the last one is empty.
 
-    It ends where a damaged field claims more than fits into memory.
+    It ends at a damaged field that claims more than fits into memory.
     """
     packets = container.demux(stream)
     while True:
@@ -58,7 +58,7 @@ def packets_of(
             with ignore_damage(damage, lack_of_memory=False):
                 packet = next(packets, None)
         except IndexError:
-            # A packet of a stream that appeared midway, which PyAV does not know: skipped.
+            # A packet of a stream that appeared midway, which PyAV does not know, is skipped.
             packets = container.demux(stream)
             continue
         if packet is None:
@@ -68,7 +68,7 @@ def packets_of(
 
 @contextmanager
 def ignore_damage(damage: Damage | None = None, lack_of_memory: bool = True) -> Iterator[None]:
-    """Ignores damage.
+    """Ignores and counts damage inside the block.
 
     Args:
         damage: Counts it.

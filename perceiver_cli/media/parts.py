@@ -1,4 +1,4 @@
-"""Parts of streams: as streams of their own, without a copy; the last bytes."""
+"""Streams of parts of another stream, without a copy; the last bytes of a stream."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from perceiver_cli.media.random_access import RandomAccessStream
 from perceiver_cli.media.source import Source
 
 Part = tuple[int, int] | bytes
-"""(start, length) of the stream below, or bytes of its own."""
+"""(start, length) of the underlying stream, or bytes."""
 
 
 class _Parts(RandomAccessStream):

@@ -225,7 +225,7 @@ def _strips(picture: Image.Image, rows: int) -> Iterator[tuple[Image.Image, int]
 
 
 def _converter(picture: Image.Image, rows: int) -> Callable[[Image.Image], Image.Image]:
-    """A function that converts a strip of the picture to mode RGB."""
+    """Returns a function that converts a strip of the picture to mode RGB."""
     from PIL import Image
 
     mode = picture.mode

@@ -19,7 +19,7 @@ _TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
 # Editors without eXIf write the orientation into one of these texts.
 _TELLING = (b"Raw profile type exif\0", b"Raw profile type APP1\0", b"XML:com.adobe.xmp\0")
 
-# An orientation takes a few bytes; longer texts are not read.
+# Maximum length of texts that are read; an orientation takes only a few bytes.
 _LONGEST = 2**20
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Samples = npt.NDArray[np.float32]
 
-# Smaller gaps between a frame's timestamp and the end of the previous frame are rounding.
+# Minimum gap between a frame's timestamp and the end of the previous one, beyond rounding.
 _GAP_S = 0.1
 
 

@@ -137,7 +137,7 @@ def _blocks(vertices: npt.NDArray[Any], faces: Integers) -> Iterator[tuple[int, 
 
 
 def _wanted(points: npt.NDArray[Any]) -> str:
-    """What coordinates [N, 3] that cannot be used should be."""
+    """A description of usable coordinates for a message about [N, 3]."""
     for begin in range(0, len(points), _AT_ONCE):
         block = points[begin : begin + _AT_ONCE].astype(np.float64)
         if (np.isfinite(block).all(axis=1) & ~_usable(block)).any():

@@ -1,4 +1,4 @@
-"""The frames of a film that are on screen at given times, upright and reduced."""
+"""The frames of a video that are on screen at given times, upright and reduced."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from perceiver_cli.media.source import Source
 # by a share of the interval between the requested times.
 _ROUNDING_S, _ROUNDING_SHARE = 1e-3, 0.25
 
-# If seeking lands after a time, or on frames that need earlier ones, it is repeated from this much
-# earlier.
+# Seconds by which a seek is repeated earlier if it lands after a time, or on frames that need
+# earlier ones.
 _SEEK_MARGINS_S = (0.0, 10.0, 60.0)
 
 _LARGE, _THREADS_FOR_LARGE = 2**24, 2
 
-# Larger pixel aspect ratios are damage.
+# Maximum plausible pixel aspect ratio.
 _WIDEST = 10.0
 
 
@@ -49,7 +49,7 @@ class ShownFrames(NamedTuple):
 
 @dataclass(frozen=True)
 class FrameRequest:
-    """Which frames of a film to decode.
+    """The frames of a video to decode.
 
     Attributes:
         source: The file.

@@ -42,7 +42,7 @@ _LONGEST = 2**50  # samples; libsndfile's word for "unknown" is more
 class SoundReader(Protocol):
     """A sound file. rate: samples per second of each channel; bass: see to_mono.
 
-    damaged: whether parts of what was read so far could not be decoded.
+    damaged: whether some of the parts read until now could not be decoded.
     """
 
     rate: int
@@ -52,7 +52,7 @@ class SoundReader(Protocol):
 
     @property
     def damaged(self) -> bool:
-        """See above."""
+        """See SoundReader."""
 
     def read(self, start_s: float, length_s: float) -> Samples:
         """An interval of the sound.
@@ -135,7 +135,7 @@ class AvReader:
     def damaged(self) -> bool:
         """Whether packets between others could not be decoded.
 
-        Between bare frames there may be anything: tags, or junk of a transmission.
+        Between bare frames there may be other data, such as tags or junk of a transmission.
         """
         return self._damage.found and self._format not in _UNRELIABLE_LENGTH
 
@@ -157,7 +157,7 @@ class AvReader:
 
 
 class _Version(NamedTuple):
-    """A file as it was at a time."""
+    """A version of a file."""
 
     source: Source
     format: str

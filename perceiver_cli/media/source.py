@@ -25,7 +25,7 @@ Identity = dict[str, int | str]
 
 
 class WindowRange(NamedTuple):
-    """Some of a file's windows: the index of the first one, and their number."""
+    """A range of a file's windows: the index of the first one, and their number."""
 
     first: int
     size: int
@@ -36,12 +36,12 @@ class Source:
     """A file to classify.
 
     Attributes:
-        path: On disk, or a name for content from elsewhere.
+        path: The path on disk, or a name for other content.
         data: The content, if it is not on disk, such as from standard input; else None.
-        modality: As given by the caller.
-        part: Which windows of a long sound or film to load; None: the first ones.
-        is_array: Whether it is an array of a Python program: advice then names arguments of the
-            Python API, not options of the command.
+        modality: The modality given by the caller; None: detected.
+        part: The windows of a long sound or video to load; None: the first ones.
+        is_array: Whether it is an array of a Python program: messages then name arguments of the
+            Python API instead of options of the command.
     """
 
     path: str
@@ -53,9 +53,9 @@ class Source:
     def open(self) -> BinaryIO:
         """A fresh, seekable binary stream at the beginning of the content.
 
-        Raises InputError("unreadable") if the file cannot be opened, or is none: a folder, a
-        device, a socket, or a pipe, which can be read only once; "too_large" for more than
-        MAX_PIPE_BYTES of data.
+        Raises InputError("unreadable") if the file cannot be opened, or is a folder, a device, a
+        socket, or a pipe, which can be read only once; "too_large" for more than MAX_PIPE_BYTES of
+        data.
         """
         if self.data is not None:
             if len(self.data) > MAX_PIPE_BYTES:
@@ -75,7 +75,7 @@ class Source:
                 way = "; perceiver classify - < PIPE reads it" if kind == "pipe" else ""
                 raise InputError("unreadable", f"is a {kind}, not a file{way}")
             if stat.S_ISREG(status.st_mode) and not status.st_size:
-                # Those of /proc state no size, and cannot be sought from the end.
+                # Files in /proc state no size, and cannot be sought from the end.
                 with open(self.path, "rb") as file:
                     content = file.read(MAX_PIPE_BYTES + 1)
                 return replace(self, data=content).open()
@@ -94,7 +94,7 @@ class Source:
 
     @property
     def is_remote(self) -> bool:
-        """Whether fetching its content means waiting for another machine."""
+        """Whether its content comes from another machine."""
         return False
 
     def fetched(self) -> Source:

@@ -1,4 +1,4 @@
-"""What loaders are asked for: windows, rates and sizes that a model reads."""
+"""Specifications for loaders: windows, rates and sizes that a model reads."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def line_blocks(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def printable(text: str) -> str:
-    """Text of a file for a message: on one line, without control characters."""
+    """Text from a file for a message: on one line, without control characters."""
     return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 

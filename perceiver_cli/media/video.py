@@ -48,7 +48,7 @@ _LIMIT_SHARE, _LIMIT_BYTES = 5, 39
 _FRAMES_HELD, _FRAMES_USUALLY_HELD = {"h264": 29, "libdav1d": 14}, 12
 _USUAL_BYTES = 1.5
 
-# Fewer frames, or a smaller share, may be missing from a whole AVI file.
+# Number and share of frames that may be missing from a complete AVI file.
 _FEWEST_LOST, _LEAST_LOST = 3, 0.01
 
 
@@ -94,7 +94,7 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
         raise InputError("corrupt", "no frame of the video can be decoded")
     windows, width, height = [], 0, 0
     damage = {"pictures": Damage(), "sound": Damage()}
-    # AVI has no timestamps: what is lost makes it shorter.
+    # AVI has no timestamps, so lost frames make it shorter.
     if (
         format == "avi"
         and stated
@@ -152,12 +152,12 @@ def _to_end_of_sound(source: Source, format: str, pictures: Extent, measured: bo
 
 
 def _most_pixels(stream: Any) -> int:
-    """How large frames may be, so that those that the decoder holds fit into the memory."""
+    """Maximum size of frames, so that the frames that the decoder keeps fit into memory."""
     return int(MAX_PIXELS // _LIMIT_SHARE * min(1.0, _LIMIT_BYTES / _bytes_a_pixel(stream)))
 
 
 def _bytes_a_pixel(stream: Any) -> float:
-    """Bytes that all frames take for each pixel of one, while the decoder holds them."""
+    """Bytes per pixel of all frames together that the decoder keeps."""
     format = stream.codec_context.format
     bytes_a_pixel = max(_USUAL_BYTES, format.padded_bits_per_pixel / 8 if format else 0)
     return _FRAMES_HELD.get(stream.codec_context.name, _FRAMES_USUALLY_HELD) * bytes_a_pixel

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-# A shorter remainder, as a share of a window, gets no window of its own.
+# Minimum length of a remainder, as a share of a window, that gets its own window.
 SMALLEST_REMAINDER = 0.05
 
 
@@ -33,7 +33,7 @@ class Coverage:
     Attributes:
         whole_s: Longest duration of a file that is read whole. 0: none is.
         hop_s: Seconds from one window to the next if it is.
-        short_too: Whether this includes files that max_windows windows cover.
+        short_too: Whether this includes short files that max_windows windows cover.
         first: Index of the first window to load.
         count: Maximum number of windows to load; None: all from there.
     """

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import BinaryIO, NamedTuple
 
-# Padding behind a tag is skipped up to here.
+# Maximum bytes of padding after a tag that are skipped.
 _SEARCHED = 2**12
 _FRAME = re.compile(rb"\xff[\xe2-\xff]")
 
-# Where the names begin at most: behind the header, the longest side information and a checksum.
+# Maximum position of the names: after the header, the longest side information and a checksum.
 _LAST_NAME = 4 + 32 + 2
 # Of the four bytes of a tag's size, 7 bits each.
 _SHIFTS = (21, 14, 7, 0)
@@ -54,7 +54,7 @@ def _vbri_size(frame: bytes) -> int:
 
 
 def _behind_id3(stream: BinaryIO) -> int:
-    """Where the content behind the tags at the beginning starts."""
+    """The position of the content after the tags at the beginning."""
     position = 0
     while True:
         stream.seek(position)

@@ -1,4 +1,4 @@
-"""Whether an input holds anything to classify."""
+"""Detects inputs without anything to classify."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-# blank_centre: a picture or film whose centre square, which is all that is read, is blank;
+# blank_centre: a picture or video whose centre square, the only part that is read, is blank;
 # too_short: a sound of less than SHORTEST_S; no_extent: a shape that is a point or a line.
 Signal = Literal["present", "silent", "blank", "blank_centre", "too_short", "no_extent"]
 

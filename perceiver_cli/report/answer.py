@@ -1,4 +1,4 @@
-"""The answer in words and in colour: the answer first, then the best guess."""
+"""The answer in words and in colour, followed by the best guess."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from perceiver_cli.report.input_words import signal_in_words
 from perceiver_cli.report.words import escape_controls, percent_in_words
 from perceiver_cli.results import Classification, Prediction
 
-# A guess with this score is likelier than not.
+# A guess with this score is more likely than not.
 _LIKELY = 0.5
 
 
@@ -40,7 +40,7 @@ def guessed(result: Classification) -> Prediction | None:
 
 
 def shown_label(result: Classification) -> tuple[str, float]:
-    """(label, score) where there is room for one: the answer's, or the best guess's."""
+    """(label, score) of the answer, or of the best guess."""
     if result.answer:
         return result.answer.label, result.answer.score
     best = result.predictions[0]

@@ -24,8 +24,8 @@ def show_blocks(console: Console, pixels: np.ndarray, widest: int, tallest: int)
     Args:
         console: Where to print.
         pixels: uint8 [height, width, 3].
-        widest: The most columns it may take.
-        tallest: The most rows it may take.
+        widest: Maximum number of columns.
+        tallest: Maximum number of rows.
     """
     height, width = pixels.shape[:2]
     columns = max(1, min(widest, console.width, round(2 * tallest * width / height)))

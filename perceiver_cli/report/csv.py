@@ -87,7 +87,7 @@ class CsvWriter:
         self.stream.flush()
 
     def end(self) -> None:
-        """Nothing comes after the last row."""
+        """Writes nothing after the last row."""
 
 
 def inputs_writer(stream: IO[str], top: int = 1) -> CsvWriter:

@@ -33,7 +33,7 @@ _LABEL, _BAR, _SHORTEST_BAR, _SCORE = 20, 30, 4, 4
 # Widths of the columns of figures in the attention table: all of them, and the first two, which
 # narrower terminals show.
 _NUMBERS, _FEW_NUMBERS, _NARROW = 46, 14, 64
-# Further guesses with a smaller score are left out, unless everything is asked for.
+# Minimum score of further guesses that are printed, unless all are requested.
 _LEAST = 0.01
 
 
@@ -71,7 +71,7 @@ def show_heading(
         console: Where to print.
         path: The path of the file.
         modality: Its modality.
-        detected_by: What the modality was detected by.
+        detected_by: How the modality was detected.
         facts: The record's `input`.
     """
     name = Text(display_path(path), style="bold", overflow="fold")

@@ -1,4 +1,4 @@
-"""Which inputs are done, as the output itself tells: an entry for each path."""
+"""The inputs that are done according to the output itself: one entry per path."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from perceiver_cli.inputs.names import split_member
 from perceiver_cli.media.source import Identity, Source
 
-# Failures that may not occur again although the file is unchanged.
+# Failures that may be temporary although the file is unchanged.
 _TRANSIENT = frozenset({"unreadable", "timeout"})
 
 
@@ -37,7 +37,7 @@ class Entry:
 
     @property
     def is_final(self) -> bool:
-        """Whether another try would come to the same."""
+        """Whether another attempt would have the same result."""
         return self.error not in _TRANSIENT
 
 
@@ -62,7 +62,7 @@ def path_of(record: Mapping[str, Any]) -> str:
 
 
 class DoneIndex:
-    """The entries of an output, and the sources that this run has taken.
+    """The entries of an output, and the sources claimed by this run.
 
     Args:
         is_current: Whether an entry comes from the weights and options of this run; None: all do.
@@ -74,16 +74,16 @@ class DoneIndex:
         self._claimed: dict[str, Identity | None] = {}
 
     def __len__(self) -> int:
-        """How many inputs are done, those that may be tried again left out."""
+        """Number of inputs that are done, without those that may be tried again."""
         return sum(entry.is_final for entry in self._entries.values())
 
     @property
     def failed(self) -> int:
-        """How many of these failed."""
+        """Number of these that failed."""
         return sum(entry.is_final and not entry.ok for entry in self._entries.values())
 
     def add(self, path: str, entry: Entry) -> bool:
-        """Takes in an entry, which counts instead of an older one of the same path.
+        """Adds an entry, which replaces an older one of the same path.
 
         Returns:
             Whether there was an older one.
@@ -93,11 +93,11 @@ class DoneIndex:
         return replaces
 
     def valid(self, source: Source) -> Entry | None:
-        """The entry of a source that is still the same; None if it has to be classified."""
+        """The entry of an unchanged source; None if it must be classified."""
         return self._valid(source.path, source.identity())
 
     def claim(self, source: Source) -> Entry | None:
-        """The valid entry of a source; None if it has to be classified (again).
+        """The valid entry of a source; None if it must be classified (again).
 
         A source for which None was returned counts as done when it occurs again in the same run.
         """

@@ -19,10 +19,10 @@ _OVERALL = {
     "kept": "confident",
 }
 
-# With fewer items, a warning says that figures are uncertain.
+# Number of items below which a warning says that figures are unreliable.
 _FEW = 30
 
-# Further files that are not measured are only counted.
+# Maximum number of left-out files that are listed; further ones are only counted.
 _SHOWN = 20
 
 
@@ -35,10 +35,10 @@ def share_in_words(figures: dict[str, Any]) -> str:
 
 
 def few_items_warning(split: str, items: int) -> str | None:
-    """A warning if a split has too few items for its figures to mean much."""
+    """A warning if a split has too few items for reliable figures."""
     if items >= _FEW:
         return None
-    return f"{split}: only {count(items, 'file')}; with fewer than {_FEW} figures mean little"
+    return f"{split}: only {count(items, 'file')}; figures of fewer than {_FEW} are unreliable"
 
 
 def show_evaluation(console: Console, measured: dict[str, Any]) -> None:

@@ -11,10 +11,10 @@ from rich.text import Text
 from perceiver_cli.report.terminal import bar, is_ascii, show
 from perceiver_cli.report.words import count, escape_controls, score_in_words, shorten
 
-# Further events are only counted, unless everything is asked for.
+# Maximum number of events that are listed, unless all are requested.
 _MOST = 20
 _BAR, _SCORE, _GAP = 10, 4, 2
-# A narrower terminal has no bars.
+# Minimum width of a terminal for bars.
 _NARROW = 50
 
 
@@ -24,7 +24,7 @@ def show_events(console: Console, events: list[dict[str, Any]], every: bool) -> 
     Args:
         console: Where to print.
         events: The record's `events`; at least one.
-        every: Whether to print all of them, however many there are.
+        every: Whether to print all of them.
     """
     shown = events if every else events[:_MOST]
     times = [f"{clock(event['start_s'])}-{clock(event['end_s'])}" for event in shown]

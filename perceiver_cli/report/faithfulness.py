@@ -23,7 +23,7 @@ def show_faithfulness(console: Console, measured: dict[str, Any]) -> None:
         table.add_row(name, f"{entry['deletion']:.3f}", f"{entry['insertion']:.3f}", gain)
     show(console, table)
     words = (
-        "The mean score of the answer while elements are taken out, heaviest first (deletion: "
+        "The mean score of the answer while elements are removed, heaviest first (deletion: "
         "low is faithful) or lightest first (insertion: high is faithful)."
     )
     show_sentence(console, words, "dim")

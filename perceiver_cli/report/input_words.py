@@ -9,7 +9,7 @@ from perceiver_cli.report.words import seconds_in_words
 from perceiver_cli.results import Classification
 
 _CHANNELS = {1: "mono", 2: "stereo"}
-# From this share on the whole input was read, but for rounding.
+# Minimum share that counts as the whole input, because of rounding.
 NEARLY_ALL = 0.995
 _MODES = {"L": "grey", "1": "black and white", "P": "palette", "LA": "grey with alpha"}
 
@@ -17,7 +17,7 @@ _MODES = {"L": "grey", "1": "black and white", "P": "palette", "LA": "grey with 
 _NO_SIGNAL = {
     "silent": "Silent: there is nothing to classify.",
     "blank": "Blank: there is nothing to classify.",
-    "blank_centre": "Its centre square, all that is read, is blank: there is nothing to classify.",
+    "blank_centre": "Blank in its centre square, which is read: there is nothing to classify.",
     "too_short": "Too short: there is nothing to classify.",
     "no_extent": "A point or a line: there is nothing to classify.",
 }

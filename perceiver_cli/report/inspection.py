@@ -45,7 +45,7 @@ def _width(byte_array: dict[str, Any], stream: str) -> int:
 
 
 def _channels(groups: list[dict[str, Any]], several: bool, width: int) -> Table:
-    """The table of channels. Figures are left out before a word of the meaning is broken."""
+    """The table of channels. If it is too wide, figures are left out first."""
     words = [word for group in groups for word in group["name"].split()]
     room = width - max(map(len, words)) - _CHANNELS - (_STREAM if several else 0)
     fitting = [names for names in _FIGURES if room >= len(names) * _FIGURE]

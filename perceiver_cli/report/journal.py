@@ -1,7 +1,7 @@
-"""The journal of --resume: the output, which also tells which inputs are done.
+"""The journal of --resume: an output that also records which inputs are done.
 
-A record is written in one piece. A record that a killed run left incomplete is cut off when the
-journal is opened. An old record is removed only after its replacement is in the file.
+A record is written in one call. An incomplete record of a killed run is removed when the journal is
+opened. An old record is removed only after its replacement is in the file.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Journal:
     Source.identity), "weights" and "options".
 
     Args:
-        path: The file; it is made if there is none.
+        path: The file; it is created if it does not exist.
         weights_of: Modality, or None if it was not detected -> the fingerprint of its weights.
         options: The fingerprint of the run's settings; "" for none.
 
@@ -52,7 +52,7 @@ class Journal:
         self._options = options
         self._done = DoneIndex(self._is_current)
         if self.path.exists() and not self.path.is_file():
-            raise UsageError(f"{path}: a journal has to be a file")
+            raise UsageError(f"{path}: a journal must be a file")
         if not self.path.parent.is_dir():
             raise UsageError(f"cannot write {path}: no such folder")
         self._lock = lock_file(self.path)
@@ -68,7 +68,7 @@ class Journal:
         return self._done.claim(source)
 
     def begin(self) -> None:
-        """Nothing is written before the first line."""
+        """Writes nothing before the first line."""
 
     def write(self, result: Result) -> None:
         """Appends one record. Raises OSError, without damage to earlier records."""
@@ -93,7 +93,7 @@ class Journal:
             self._tidy()
 
     def complete(self) -> None:
-        """A journal has no mark of completion."""
+        """Does nothing: a journal has no mark of completion."""
 
     def close(self) -> None:
         """Releases the file."""
@@ -107,7 +107,7 @@ class Journal:
         return same_options and entry.weights == self._weights_of(entry.modality)
 
     def _read(self) -> bool:
-        """Reads all entries; whether the file has lines to remove."""
+        """Reads all entries, and returns whether the file has lines to remove."""
         untidy = False
         position = end = 0
         with open(self.path, "rb") as lines:
@@ -126,7 +126,7 @@ class Journal:
         return untidy
 
     def _may_be_cut_off(self) -> bool:
-        """Whether a file without a complete record holds the beginning of a first one."""
+        """Whether a file without a complete record contains the beginning of one."""
         with open(self.path, "rb") as stream:
             content = stream.read(_LONGEST_RECORD)
             if stream.read(1):

@@ -18,15 +18,15 @@ class JsonLinesWriter:
         self.stream = stream
 
     def begin(self) -> None:
-        """Nothing comes before the first line."""
+        """Writes nothing before the first line."""
 
     def write(self, result: Result) -> None:
-        """One line."""
+        """Writes one line."""
         self.stream.write(dumps(result.to_dict(), self.stream) + "\n")
         self.stream.flush()
 
     def end(self) -> None:
-        """Nothing comes after the last line."""
+        """Writes nothing after the last line."""
 
 
 class JsonWriter:
@@ -37,10 +37,10 @@ class JsonWriter:
         self._before = "[\n"
 
     def begin(self) -> None:
-        """The bracket comes with the first record, so that an empty array is []."""
+        """Writes nothing: the bracket follows with the first record, and an empty array is []."""
 
     def write(self, result: Result) -> None:
-        """One element of the array."""
+        """Writes one element of the array."""
         text = dumps(result.to_dict(), self.stream, indent=2)
         self.stream.write(self._before + text)
         self.stream.flush()
@@ -52,11 +52,11 @@ class JsonWriter:
 
 
 def dumps(values: Any, stream: IO[str] | None = None, indent: int | None = None) -> str:
-    """JSON that a stream can take: readable text where it is UTF-8, escapes elsewhere.
+    """JSON for the encoding of a stream: readable text in UTF-8, otherwise escapes.
 
     Args:
         values: Plain JSON types.
-        stream: Where the text goes; None stands for UTF-8.
+        stream: The stream for the text; None stands for UTF-8.
         indent: As json.dumps has it.
     """
     escaped = stream is not None and not _is_utf8(stream)

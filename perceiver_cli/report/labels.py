@@ -19,10 +19,10 @@ class LabelsWriter:
         self.stream = stream
 
     def begin(self) -> None:
-        """Nothing comes before the first line."""
+        """Writes nothing before the first line."""
 
     def write(self, result: Result) -> None:
-        """One line, flushed."""
+        """Writes and flushes one line."""
         if not result.ok:
             return
         label, level = (result.answer.label, result.answer.level) if result.answer else ("", "")
@@ -30,4 +30,4 @@ class LabelsWriter:
         self.stream.flush()
 
     def end(self) -> None:
-        """Nothing comes after the last line."""
+        """Writes nothing after the last line."""

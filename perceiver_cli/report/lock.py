@@ -28,7 +28,7 @@ def lock_file(path: Path) -> FileLock:
 
 
 def release(lock: FileLock) -> None:
-    """Releases a lock, and removes its file."""
+    """Releases a lock and removes its file."""
     # Before the release: a process that waits with the old file open then finds it deleted.
     with suppress(OSError):
         os.unlink(lock.lock_file)

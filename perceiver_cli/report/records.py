@@ -1,4 +1,4 @@
-"""Reads back what `classify --format jsonl` or json wrote."""
+"""Reads the output of `classify --format jsonl` or json."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a run went, in numbers."""
+"""Counts of the inputs of a run."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from dataclasses import dataclass
 
 @dataclass
 class RunCounts:
-    """Inputs of a run by what became of them.
+    """Counts of the inputs of a run by outcome.
 
     Attributes:
         classified: Classified in this run.
-        unsure: How many of these got no answer although there was a signal. A cluster does not
+        unsure: Number of these without an answer although there was a signal. A cluster does not
             count them.
-        without_signal: How many of these hold nothing to classify, such as silence. A cluster does
+        without_signal: Number of these with nothing to classify, such as silence. A cluster does
             not count them.
         failed: Failed in this run.
         passed_over: Files of folders and archives that are not media.
-        archives: How many of these are archives in folders.
-        nested_archives: How many of these are archives in archives.
+        archives: Number of these that are archives in folders.
+        nested_archives: Number of these that are archives in archives.
         done_before: Done by earlier runs.
-        failed_before: How many of these failed.
+        failed_before: Number of these that failed.
     """
 
     classified: int = 0
@@ -35,7 +35,7 @@ class RunCounts:
 
     @property
     def done(self) -> int:
-        """How many inputs were done in this run, failures included."""
+        """Number of inputs done in this run, failures included."""
         return self.classified + self.failed
 
     @property

@@ -10,12 +10,12 @@ from perceiver_cli.results import Classification, CrossAttendStats
 
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 
-# A smaller change of the effective elements from one cross-attend to the next is not mentioned.
+# Minimum factor between the effective elements of two cross-attends that is mentioned.
 _CHANGED = 1.25
 
 
 def attention_in_words(result: Classification, *, every: bool = True) -> str:
-    """How much was attended to, where most, and how it changed between cross-attends.
+    """Describes how much was attended to, where most, and the change between cross-attends.
 
     Such as "Attends to 3 % of the picture, most of all to the upper left (12 % of attention); the
     second cross-attend narrows to 1 %, most of all to the middle (20 %)." A share is that of the

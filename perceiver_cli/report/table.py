@@ -34,7 +34,7 @@ _ROWS = 20
 
 
 class DetailWriter:
-    """Everything about each Result. Failed inputs are reported on stderr."""
+    """Writes all facts of each Result. Failed inputs are reported on stderr."""
 
     def __init__(self, stream: IO[str], verbose: bool = False) -> None:
         self.console = console_for(stream)
@@ -42,10 +42,10 @@ class DetailWriter:
         self._first = True
 
     def begin(self) -> None:
-        """Nothing is written before the first table."""
+        """Writes nothing before the first table."""
 
     def write(self, result: Result) -> None:
-        """The tables of one Result, after an empty line unless it is the first."""
+        """Writes the tables of one Result, after an empty line unless it is the first."""
         if not result.ok:
             return
         if not self._first:
@@ -55,7 +55,7 @@ class DetailWriter:
         self.console.file.flush()
 
     def end(self) -> None:
-        """Nothing is written after the last table."""
+        """Writes nothing after the last table."""
 
 
 class RowWriter:
@@ -84,10 +84,10 @@ class RowWriter:
         self._headed = False
 
     def begin(self) -> None:
-        """The heading is written with the first row."""
+        """Writes nothing: the heading is written with the first row."""
 
     def write(self, result: Result) -> None:
-        """One row."""
+        """Writes one row."""
         self._overview.add(result)
         path = display_path(result.path)
         if not self.fitted:
@@ -114,7 +114,7 @@ class RowWriter:
         self.console.file.flush()
 
     def end(self) -> None:
-        """The summary of many rows."""
+        """Writes the summary of many rows."""
         if self._overview.total <= _ROWS:
             return
         labels, others = self._overview.labels()

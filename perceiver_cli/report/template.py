@@ -14,7 +14,7 @@ _Field = Callable[[Classification], str]
 
 # Letter -> (its meaning, its text). docs/record.md lists them.
 FIELDS: dict[str, tuple[str, _Field]] = {
-    "p": ("the path as the call names it", lambda r: r.path),
+    "p": ("the path as given in the call", lambda r: r.path),
     "n": ("the file's name without its folders", lambda r: PurePath(r.path).name),
     "l": ("the best label", lambda r: r.predictions[0].label if r.predictions else ""),
     "i": ("the data set's own name for it", lambda r: r.predictions[0].id if r.predictions else ""),
@@ -40,7 +40,7 @@ def check_template(text: str) -> str:
         letter = found[1]
         if letter is not None and letter != "%" and letter not in FIELDS:
             known = ", ".join(f"%{each} {words}" for each, (words, _) in FIELDS.items())
-            raise ValueError(f"no field %{letter}: there are {known}, and %% for %")
+            raise ValueError(f"unknown field %{letter}; use {known}, or %% for %")
     return text
 
 
@@ -55,10 +55,10 @@ class TemplateWriter:
         self._template = check_template(template)
 
     def begin(self) -> None:
-        """Nothing comes before the first line."""
+        """Writes nothing before the first line."""
 
     def write(self, result: Result) -> None:
-        """One line, flushed."""
+        """Writes and flushes one line."""
         if not result.ok:
             return
         classified = result
@@ -72,4 +72,4 @@ class TemplateWriter:
         self.stream.flush()
 
     def end(self) -> None:
-        """Nothing comes after the last line."""
+        """Writes nothing after the last line."""

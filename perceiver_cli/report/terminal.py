@@ -1,4 +1,4 @@
-"""The console that tables are printed on, the look of tables, and score bars."""
+"""The console for tables, their style, and score bars."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def console_for(stream: IO[str], width: int | None = None) -> Console:
 
 
 def is_fitted(console: Console) -> bool:
-    """Whether lines have to fit a width: on a terminal or with COLUMNS, not in a file or pipe."""
+    """Whether lines must fit a width: on a terminal or with COLUMNS, not in a file or pipe."""
     return console.file.isatty() or _columns_asked() > 0
 
 
 @contextmanager
 def room_for(console: Console, columns: int) -> Iterator[None]:
-    """Inside the block lines may be as long as this, unless they have to fit a width."""
+    """Inside the block lines may be as long as this, unless they must fit a width."""
     before = console.width
     if not is_fitted(console):
         console.width = max(before, columns)
@@ -82,7 +82,7 @@ def plain_table() -> Table:
 
 
 def show_sentence(console: Console, text: str, style: str = "") -> None:
-    """Prints a sentence that stands alone, in lines of the console's width.
+    """Prints a separate sentence in lines of the console's width.
 
     Args:
         console: Where to print.
@@ -102,7 +102,7 @@ def bar(share: float, width: int, ascii_only: bool) -> str:
 
     Args:
         share: The score, [0, 1].
-        width: How many cells the bar of 1 has.
+        width: Number of cells of a full bar.
         ascii_only: Whether the bar is of "#".
     """
     share = min(1.0, max(0.0, share))

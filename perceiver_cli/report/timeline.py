@@ -28,10 +28,10 @@ class TimelineWriter:
         self._written = False
 
     def begin(self) -> None:
-        """Nothing is written before the events."""
+        """Writes nothing before the events."""
 
     def write(self, result: Result) -> None:
-        """The events. Raises UsageError for a second file, or one without time."""
+        """Writes the events. Raises UsageError for a second file, or one without time."""
         if self._written:
             raise UsageError(f"{self._format} supports a single sound or video; give one file")
         self._written = True
@@ -46,11 +46,11 @@ class TimelineWriter:
             self.stream.flush()
 
     def end(self) -> None:
-        """Nothing is written after the events."""
+        """Writes nothing after the events."""
 
 
 def has_events(result: Classification, format: Format | str) -> bool:
-    """Whether a file of this format holds any event of a result.
+    """Whether a file of this format contains any event of a result.
 
     Args:
         result: The result.

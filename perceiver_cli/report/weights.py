@@ -21,14 +21,14 @@ _FIGURES = (
     ("kept", "confident"),
 )
 _SHOWN_LABELS = 12
-# Columns of the list, those that a narrow terminal does without first.
+# Columns of the list that are left out on narrow terminals, in this order.
 _LEFT_OUT_FIRST = ("on disk", "parameters", "from", "classes", "default for", "reads")
 _FIGURE_COLUMNS = ("classes", "parameters", "on disk", "top-1")
 _GAP = 2
 
 
 def show_weights(console: Console, records: list[dict[str, Any]]) -> None:
-    """One row per checkpoint; where columns do not fit, name and accuracy stay.
+    """Prints one row per checkpoint; if columns do not fit, name and accuracy are kept.
 
     Args:
         console: Where to print.
@@ -71,7 +71,7 @@ def _width(columns: dict[str, list[str]]) -> int:
 
 
 def show_defaults(console: Console, names: dict[str, str]) -> None:
-    """One row per modality. names: modality -> name of the checkpoint that serves it."""
+    """Prints one row per modality. names: modality -> name of its default checkpoint."""
     table = plain_table()
     table.add_column("modality")
     table.add_column("weights", style="bold", overflow="fold")

@@ -24,8 +24,8 @@ def escape_controls(text: str) -> str:
     """Text on one line without terminal control sequences; bytes outside UTF-8 as \\xff.
 
     Control characters, and those that change the direction of text, are escaped: a file named
-    "gpj.exe" behind a right-to-left override would otherwise be shown as "exe.jpg". A backslash
-    stays as it is: paths are copied from the output, and on Windows all of them have some.
+    "gpj.exe" behind a right-to-left override would otherwise be shown as "exe.jpg". Backslashes
+    are not escaped, because paths are copied from the output, and paths on Windows contain them.
     """
     return "".join(_escaped(c) if _is_unprintable(c) else c for c in text)
 
@@ -36,7 +36,7 @@ def without_stray_bytes(text: str) -> str:
 
 
 def display_path(path: str) -> str:
-    """A path as people see it; one without a character as ''."""
+    """A path for people; an empty one is ''."""
     if path == STDIN:
         return "standard input"
     return escape_controls(without_credentials(path)) or "''"
@@ -47,8 +47,8 @@ def shorten(path: str, width: int, gap: str = "…") -> str:
 
     Args:
         path: The path, or any other text.
-        width: How many terminal cells it may have.
-        gap: What stands for the part that is left out.
+        width: Maximum number of terminal cells.
+        gap: The sign for the part that is left out.
     """
     from rich.cells import cell_len
 
@@ -107,8 +107,8 @@ def count(number: int, noun: str, plural: str = "") -> str:
     """A number with its noun: "1 file", "1,204 files".
 
     Args:
-        number: How many.
-        noun: What is counted, in the singular.
+        number: The number.
+        noun: The counted noun in the singular.
         plural: Its plural; "": the noun with an s.
     """
     return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"

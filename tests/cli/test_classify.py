@@ -162,7 +162,7 @@ def test_a_path_in_place_of_a_command_is_classified(run, model, folder):
             "out.xls: unknown file extension; use one of .json, .jsonl, .ndjson, .csv, ",
         ),
         ("-o out", "out: unknown file extension; use one of "),
-        ("--format %q", "--format %q: no field %q: there are %p the path as the call names it, "),
+        ("--format %q", "--format %q: unknown field %q; use %p the path as given in the call, "),
     ],
 )
 def test_wrong_calls_are_told_in_one_plain_line(run, words, told):

@@ -172,7 +172,7 @@ def test_inputs_without_a_signal_have_no_label(run, bundle, tmp_path):
     paths = [make(tmp_path / name) for name, (make, _) in FILES.items()]
     assert "Silent: there is nothing to classify." in run("classify", paths[0]).stdout
     narrow = run("classify", paths[3]).stdout
-    told = "Its centre square, all that is read, is blank: there is nothing to classify."
+    told = "Blank in its centre square, which is read: there is nothing to classify."
     assert told in " ".join(narrow.split())
     rows = run("classify", *paths).stdout
     assert all(f"({signal})" in rows for signal in ("silent", "blank", "blank centre"))

@@ -102,7 +102,7 @@ def test_a_folder_of_other_weights_or_of_others_is_refused(place):
         run(place, fingerprint="g")
     Path("mine").mkdir()
     Path("mine/letter.txt").write_text("dear")
-    with pytest.raises(UsageError, match="holds other files"):
+    with pytest.raises(UsageError, match="contains other files"):
         run(Path("mine"))
     assert os.listdir("mine") == ["letter.txt"]
     assert sorted(os.listdir(place)) == before

@@ -31,7 +31,7 @@ def test_a_damaged_manifest_is_refused(folder):
 def test_other_files_are_refused(folder):
     folder.store.create()
     folder.store.write("letter.txt", b"dear")
-    with pytest.raises(UsageError, match="holds other files"):
+    with pytest.raises(UsageError, match="contains other files"):
         folder.prepare("f")
 
 

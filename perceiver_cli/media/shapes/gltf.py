@@ -27,7 +27,7 @@ def read_gltf(stream: BinaryIO, folder: Path | None) -> Shape:
 
     Args:
         stream: At the beginning of the file.
-        folder: Where the files beside it are; None if there are none.
+        folder: The folder of the files beside it; None if there are none.
 
     Raises:
         InputError: "corrupt", "unsupported", "too_large", or "unreadable" for files beside it.
@@ -39,7 +39,7 @@ def read_gltf(stream: BinaryIO, folder: Path | None) -> Shape:
 
 
 def check_gltf(stream: BinaryIO, folder: Path | None) -> str:
-    """Where the buffers of a glTF file are, in words. Raises InputError as read_gltf does."""
+    """The location of a glTF file's buffers, in words. Raises InputError as read_gltf does."""
     try:
         return GltfFile(stream, folder).check_buffers()
     except _DAMAGE as error:

@@ -32,7 +32,7 @@ def read_floats(file: GltfFile, index: Any) -> Floats:
 
 
 def read_integers(file: GltfFile, index: Any) -> Integers:
-    """An accessor of whole numbers [count, width]."""
+    """An accessor of integers [count, width]."""
     values = _read(file, index)
     if values.dtype.kind not in "iu":
         raise InputError("corrupt", "the glTF is damaged: indices that are not integers")

@@ -18,7 +18,7 @@ from perceiver_cli.media.text import printable
 
 _JSON, _BIN = 0x4E4F534A, 0x004E4942
 
-# Python needs up to twenty times as much for lists of lists.
+# Maximum size of the JSON: Python needs up to twenty times as much memory for nested lists.
 _LARGEST_JSON = 2**25
 
 # Buffers within the JSON are decoded when they are needed.
@@ -100,7 +100,7 @@ class GltfFile:
         return stored or (buffer == 0 and self._chunk[1] > 0)
 
     def check_buffers(self) -> str:
-        """Where the buffers are, in words. Raises InputError if one is out of reach."""
+        """The location of the buffers, in words. Raises InputError if one cannot be read."""
         locations = set()
         for entry in items(self.document, "buffers"):
             uri = entry.get("uri")

@@ -24,7 +24,7 @@ _VERTEX = re.compile(rb"^[ \t]*v[ \t]+([^\n#]*)", re.MULTILINE | re.IGNORECASE)
 _FACE = re.compile(rb"^[ \t]*fo?[ \t]+([^\n#]*)", re.MULTILINE | re.IGNORECASE)
 _FREE_FORM = re.compile(rb"^[ \t]*(?:curv2?|surf)[ \t]", re.MULTILINE)
 
-# What only a mesh has: points on a texture, and the number of its faces in a comment.
+# Signs of a mesh: texture coordinates, and the number of its faces in a comment.
 _TEXTURE = re.compile(rb"^[ \t]*vt[ \t]", re.MULTILINE | re.IGNORECASE)
 _STATED_FACES = re.compile(rb"^# ?faces:? +[1-9]\d*[ \t]*$", re.MULTILINE | re.IGNORECASE)
 _LINE = re.compile(rb"^[ \t]*l[ \t]", re.MULTILINE | re.IGNORECASE)
@@ -59,7 +59,7 @@ def read_obj(stream: BinaryIO) -> Shape:
         polygons = _polygons(block, before)
         if polygons:
             faces.append(triangulate(*polygons))
-        if not faces.count:  # only then does it matter what else there is
+        if not faces.count:  # only then do other records matter
             free_form = free_form or _FREE_FORM.search(block) is not None
             textured = textured or _TEXTURE.search(block) is not None
             stated = stated or _STATED_FACES.search(block) is not None

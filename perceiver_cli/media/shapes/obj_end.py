@@ -1,4 +1,4 @@
-"""Whether an OBJ file ends in the middle of a record, as far as that can be told."""
+"""Detects OBJ files that end in the middle of a record."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def ends_midway(end: bytes) -> bool:
 
 
 def _form(corner: bytes) -> tuple[bool, ...]:
-    """Which of a corner's indices there are: those of the vertex, the texture and the normal."""
+    """Which of a corner's indices are present: vertex, texture, normal."""
     return tuple(bool(index) for index in corner.split(b"/"))
 
 
 def _places(number: bytes) -> int:
-    """Digits behind the decimal point."""
+    """Number of digits after the decimal point."""
     return len(number.partition(b".")[2])

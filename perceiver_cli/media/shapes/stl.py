@@ -16,7 +16,7 @@ from perceiver_cli.media.text import find_encoding, line_blocks
 
 HEADER_BYTES, TRIANGLE_BYTES = 84, 50
 
-# Counts of writers that do not know the number of triangles beforehand.
+# Counts written by programs that do not know the number of triangles in advance.
 UNKNOWN_COUNTS = frozenset({0, 2**32 - 1})
 
 _TRIANGLES_AT_ONCE = 2**17

@@ -199,7 +199,7 @@ def _unnamed_layout(
 
 
 def _without_index(body: list[list[str]], comma: bool) -> tuple[int, int, int]:
-    """The first three columns, or the three after one that only numbers the rows."""
+    """The first three columns, or the next three if the first only numbers the rows."""
     if len(body) > 4:
         body = body[:-1]  # it may be a sum
     numbers = [row[0] for row in body if len(row) > 3]

@@ -1,4 +1,4 @@
-"""Films as WebP, GIF or MP4."""
+"""Encodes films as WebP, GIF or MP4."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def encode_film(frames: list[np.ndarray], seconds: list[float], ending: str) -> 
 
     Args:
         frames: uint8 [height, width, 3] each, all of one size with even sides.
-        seconds: How long each is shown.
+        seconds: Duration of each frame.
         ending: ".mp4", ".webp" or ".gif".
     """
     content = io.BytesIO()
@@ -40,7 +40,7 @@ def encode_film(frames: list[np.ndarray], seconds: list[float], ending: str) -> 
 
 
 def _with_palette(image: Image.Image) -> Image.Image:
-    """In 256 colours. Pillow's default palette leaves out the few cells with much heat."""
+    """Reduces frames to 256 colours; Pillow's default palette would lose the few hottest cells."""
     palette = image.quantize(256, Image.Quantize.FASTOCTREE)
     return image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
 
@@ -64,7 +64,7 @@ def _encode_mp4(frames: list[np.ndarray], seconds: list[float], content: io.Byte
 
 
 def _codec() -> str:
-    """H.264, which every player supports, or another codec that is available."""
+    """The codec: H.264, which every player supports, or another available one."""
     import av
 
     return "libx264" if "libx264" in av.codecs_available else "mpeg4"

@@ -27,7 +27,7 @@ _TONES = ((90, 150, 200), (170, 178, 190), (60, 100, 110))
 
 
 def draw_video(explanation: Explanation, ending: str) -> bytes:
-    """A film as .mp4, .webp or .gif, else a contact sheet."""
+    """Draws a film as .mp4, .webp or .gif, or otherwise a contact sheet."""
     if ending in (".mp4", ".webp", ".gif"):
         return draw_film(explanation, ending)
     return draw_contact_sheet(explanation, ending)

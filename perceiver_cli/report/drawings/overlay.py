@@ -20,7 +20,7 @@ MOST_BYTES = 300_000
 # JPEG qualities; the first one with a small enough file is used.
 _QUALITIES = (85, 70, 55, 40, 25)
 
-# The side of drawings of other modalities; sounds and films are twice as wide.
+# Side of the drawings of other modalities; sounds and videos are twice as wide.
 _SIDE = 480
 
 # Heights of a line of text and of its letters, in pixels.
@@ -30,8 +30,8 @@ _LINE, _LETTERS = 32, 18
 def overlay(explanation: Explanation) -> bytes:
     """A JPEG file: the photo at its own size under its heat map, or the file above its heat map.
 
-    Of a sound or film, it is one window, whose time is written below. Photos of more than
-    LARGEST_SIDE pixels are reduced to that.
+    For a sound or video, it shows one window, with its time below. Photos of more than LARGEST_SIDE
+    pixels are reduced to that.
     """
     window = explanation.windows[0]
     attribution = window.maps.get("image")

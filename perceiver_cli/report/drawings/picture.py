@@ -1,4 +1,4 @@
-"""A picture, and beside it the same picture under each of its maps."""
+"""Draws a picture, and beside it the same picture under each of its maps."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def draw_picture(explanation: Explanation, ending: str) -> bytes:
         sheet.frame(round(x), round(y + label), wide, high, LINE)
     sheet.legend(margin, height - 2.9 * unit, scale)
     if not whole:
-        words = "what is dark was not read"
+        words = "dark areas were not read"
         sheet.text(width - margin, height - 2.9 * unit, words, color=FAINT, ha="right")
     return sheet.save(ending)
 

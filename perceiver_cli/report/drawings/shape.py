@@ -26,7 +26,7 @@ _SOLID = 0.012
 
 
 def draw_shape(explanation: Explanation, ending: str) -> bytes:
-    """Coloured points as .ply, small coloured solids as .glb, else a drawing of a few views."""
+    """Draws coloured points as .ply, coloured solids as .glb, or otherwise a few views."""
     if ending in (".ply", ".glb"):
         return coloured_points(explanation, ending)
     return draw_views(explanation, ending)

@@ -152,7 +152,7 @@ def heading(sheet: Sheet, explanation: Explanation, left: float, right: float) -
 
     Args:
         sheet: The page.
-        explanation: What is drawn on it.
+        explanation: The explanation that is drawn on it.
         left: The left edge of the text in pixels.
         right: The right edge of the text in pixels.
 

@@ -53,7 +53,7 @@ def draw_sound(explanation: Explanation, ending: str) -> bytes:
                 sheet.text(left, y - _LABEL + 2, name)
         left += wide + _GAP
     if _gaps(windows):
-        words = f"{len(windows)} windows were read; what lies between them was not"
+        words = f"{len(windows)} windows were read; the sound between them was not"
         sheet.text(page - _MARGIN, height - 46, words, size=0.85, color=FAINT, ha="right")
     sheet.legend(_MARGIN + _HERTZ, height - 46, scale)
     return sheet.save(ending)

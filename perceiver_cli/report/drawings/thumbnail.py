@@ -54,7 +54,7 @@ def thumbnail(explanation: Explanation, side: int) -> Thumbnail:
     If there are several windows, the one with the highest score of the answer is shown.
 
     Args:
-        explanation: What is shown.
+        explanation: The explanation to show.
         side: The longer side of a picture or shape in pixels; sounds and videos are twice as wide.
     """
     window = _shown_window(explanation)
@@ -90,8 +90,8 @@ def picture_thumbnail(
     """The picture.
 
     Args:
-        explanation: What is shown.
-        window: The window that is shown.
+        explanation: The explanation to show.
+        window: The window to show.
         scale: The colours of the heat.
         side: The longer side of the thumbnail in pixels.
     """
@@ -122,8 +122,8 @@ def video_thumbnail(
     """The first, a middle and the last frame side by side; the waveform of the sound below.
 
     Args:
-        explanation: What is shown.
-        window: The window that is shown.
+        explanation: The explanation to show.
+        window: The window to show.
         scale: The colours of the heat.
         side: Half the width of the thumbnail in pixels.
     """
@@ -149,8 +149,8 @@ def sound_thumbnail(
     """The waveform; for the heat, the spectrogram under it with low frequencies below.
 
     Args:
-        explanation: What is shown.
-        window: The window that is shown.
+        explanation: The explanation to show.
+        window: The window to show.
         scale: The colours of the heat.
         side: Half the width of the thumbnail in pixels.
     """
@@ -183,8 +183,8 @@ def shape_thumbnail(
     """The points from the front, a little from the right and above, near ones over far ones.
 
     Args:
-        explanation: What is shown.
-        window: The window that is shown.
+        explanation: The explanation to show.
+        window: The window to show.
         scale: The colours of the heat.
         side: The width and height of the thumbnail in pixels.
     """

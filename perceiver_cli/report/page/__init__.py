@@ -45,7 +45,7 @@ _BINS = 10
 _LABELS = 12
 _UNSURE = 12
 
-# What the heat shows, where attention is not what was drawn.
+# Captions of the heat maps of methods other than attention.
 _CAPTIONS: dict[Method | None, str] = {
     Method.rollout: "The heat is rollout: what reaches the answer through all layers.",
     Method.gradient: "The heat is gradient x input: where a change would change the answer most.",
@@ -59,8 +59,8 @@ class Card:
     """One Result on the page, as plain text and numbers.
 
     Attributes:
-        number: Its place on the page, from 1.
-        path: The file as people see it.
+        number: Its position on the page, from 1.
+        path: The path of the file for people.
         state: "sure" with an answer, "unsure" without one, "empty" without a signal, or "failed".
         modality: Its modality.
         model: The name of the weights.
@@ -70,12 +70,12 @@ class Card:
         answer: The answer with its score, or a guess.
         score: The score of the answer or of the best prediction.
         predictions: (label, score), the best first.
-        caption: What the heat shows, in words.
+        caption: The caption of the heat map.
         segments: The segments in words.
         plain: The thumbnail as a data: URL.
         heat: The thumbnail under its heat map as a data: URL.
         size: (width, height) of both thumbnails in pixels.
-        shown: Which seconds of a sound or film they show.
+        shown: The seconds of a sound or video that they show.
         timeline: The events over time.
     """
 

@@ -1,4 +1,4 @@
-"""The time-line of a sound or film on the page: its events, which start a player."""
+"""The time-line of a sound or video on the page: clicking an event plays it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The writer of a folder of Parquet parts, which also tells which inputs are done."""
+"""The writer of a folder of Parquet parts, which also records which inputs are done."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class ParquetFolder:
     """A Writer of Results to parts; it continues a folder of the same fingerprint.
 
     Args:
-        path: The folder; it is made if there is none.
+        path: The folder; it is created if it does not exist.
         fingerprint: The digest of the weights and options.
 
     Raises:
-        UsageError: The folder holds something else, or results of other weights or options; it
+        UsageError: The folder contains something else, or results of other weights or options; it
             cannot be written; or pyarrow is not installed.
     """
 
@@ -50,7 +50,7 @@ class ParquetFolder:
         return self._done.claim(source)
 
     def begin(self) -> None:
-        """Nothing is written before the first part."""
+        """Writes nothing before the first part."""
 
     def write(self, result: Result) -> None:
         """Adds one row, and writes a part when it is full. Raises OSError."""

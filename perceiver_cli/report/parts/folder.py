@@ -1,4 +1,4 @@
-"""A folder of parts, which is also the record of what is done.
+"""A folder of parts, which also records which inputs are done.
 
 _perceiver.json                  the fingerprint of the weights and options
 part-….parquet or part-….jsonl   some rows each, complete from the start
@@ -36,13 +36,13 @@ class PartFolder:
         self.format = format
 
     def prepare(self, fingerprint: str) -> None:
-        """Makes the folder, or checks what is there.
+        """Creates the folder, or checks an existing one.
 
         Args:
             fingerprint: The digest of the run's weights and settings.
 
         Raises:
-            UsageError: The folder is of another fingerprint or format, holds something else, or
+            UsageError: The folder has another fingerprint or format, contains something else, or
                 cannot be written; or pyarrow is not installed.
         """
         if self.format == "parquet":
@@ -54,7 +54,7 @@ class PartFolder:
             if MANIFEST not in names:
                 if any(not name.startswith(".") for name in names):
                     raise UsageError(
-                        f"{where} holds other files: name a folder that is new or empty"
+                        f"{where} contains other files: name a folder that is new or empty"
                     )
                 manifest = json.dumps({"fingerprint": fingerprint}) + "\n"
                 self.store.write(MANIFEST, manifest.encode())
@@ -72,10 +72,10 @@ class PartFolder:
                 "name another folder"
             )
         if other := next((name for name in names if self._is_of_other_format(name)), None):
-            raise UsageError(f"{where} holds {other}: go on with the same --format")
+            raise UsageError(f"{where} contains {other}: continue with the same --format")
 
     def write(self, name: str, rows: Iterable[Row]) -> None:
-        """Writes one part, complete or not at all; a part of the same name is replaced.
+        """Writes one part atomically; a part of the same name is replaced.
 
         Args:
             name: The name of the part, without its beginning and ending.
@@ -130,11 +130,11 @@ class PartFolder:
                 self.store.write(part, encode(kept, self.format))
 
     def mark_complete(self) -> None:
-        """Says that everything is done."""
+        """Marks the folder as complete."""
         self.store.write(SUCCESS, b"")
 
     def mark_incomplete(self) -> None:
-        """Takes back that everything is done."""
+        """Removes the mark of completion."""
         if SUCCESS in self.store.names():
             self.store.remove(SUCCESS)
 
@@ -158,5 +158,5 @@ class PartFolder:
 
 
 def run_name() -> str:
-    """What the names of a run's parts begin with; those of later runs sort after it."""
+    """The prefix of the names of a run's parts; those of later runs sort after it."""
     return f"{time.time_ns():019}-{secrets.token_hex(3)}"

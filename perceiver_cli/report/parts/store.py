@@ -24,7 +24,7 @@ class Store(Protocol):
         """The folder as users know it."""
 
     def create(self) -> None:
-        """Makes the folder, if there is none."""
+        """Creates the folder if it does not exist."""
 
     def names(self) -> list[str]:
         """The names of all files, in any order."""
@@ -33,7 +33,7 @@ class Store(Protocol):
         """The content of a file, which can be read at any position."""
 
     def write(self, name: str, content: bytes) -> None:
-        """Writes a file completely or not at all, in place of one of the same name."""
+        """Writes a file atomically; a file of the same name is replaced."""
 
     def remove(self, name: str) -> None:
         """Removes a file."""
@@ -92,7 +92,7 @@ class RemoteStore:
         return self.url
 
     def create(self) -> None:
-        """Objects need no folder."""
+        """Does nothing: objects need no folder."""
 
     def names(self) -> list[str]:
         """See Store."""
