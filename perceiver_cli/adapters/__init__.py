@@ -1,4 +1,4 @@
-"""Adapters: natural arrays to byte arrays with position features, and back."""
+"""Adapters between natural arrays and byte arrays with position features."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from perceiver_cli.preparation.recipes import read_recipe
 
 
 def build_adapter(values: dict[str, Any]) -> Adapter:
-    """The adapter for a recipe as a checkpoint keeps it.
+    """Builds the adapter for the recipe of a checkpoint.
 
     Args:
         values: {"modality": name, ...settings of that modality's recipe}.

@@ -191,7 +191,7 @@ def mel_filters(rate: int, n_fft: int, mels: int, low_hz: float) -> Tensor:
         rate: Samples per second.
         n_fft: Length of the Fourier transform in samples.
         mels: Number of filters.
-        low_hz: Where the lowest begins; the highest ends at half the rate.
+        low_hz: Lower end of the lowest filter; the highest ends at half the rate.
 
     Returns:
         float32 [mels, n_fft // 2 + 1].
@@ -212,7 +212,7 @@ def mel_row_edges(rate: int, mels: int, low_hz: float) -> np.ndarray:
     Args:
         rate: Samples per second.
         mels: Number of filters.
-        low_hz: Where the lowest begins.
+        low_hz: Lower end of the lowest filter.
 
     Returns:
         Hertz, float64 [mels + 1], ascending.

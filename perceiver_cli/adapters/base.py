@@ -1,7 +1,7 @@
-"""The interface of adapters: natural arrays to byte arrays [B, M, C], and elements back to them.
+"""The interface of adapters, which convert natural arrays to byte arrays [B, M, C] and back.
 
-From a file to the model. Preparation runs where the file is loaded (numpy, one file at a time),
-adapters where the model runs (torch, batches):
+Preparation runs in the process that loads a file (numpy, one file at a time), adapters in the
+process of the model (torch, batches):
 
     media -> preparation -> arrays of fixed shape -> features -> byte array per stream
 """
@@ -27,7 +27,7 @@ class ChannelGroup(NamedTuple):
 
     Attributes:
         stream: The stream's name.
-        name: The meaning, as people read it.
+        name: The meaning in words.
         count: Number of channels.
     """
 
@@ -37,7 +37,7 @@ class ChannelGroup(NamedTuple):
 
 
 class Adapter(ABC):
-    """Turns one modality into byte arrays under one recipe.
+    """Converts inputs of one modality to byte arrays under one recipe.
 
     Attributes:
         modality: Its name in the table of modalities.
@@ -57,7 +57,7 @@ class Adapter(ABC):
 
     @abstractmethod
     def features(self, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Numbers of the arrays, in the layout of the input, such as a grid of pixels.
+        """Converts arrays to float features in the layout of the input, such as a grid of pixels.
 
         Args:
             arrays: Stream -> a batch of windows' arrays, [B, ...].
@@ -71,7 +71,7 @@ class Adapter(ABC):
         """The byte arrays, each element's values followed by its position features.
 
         Args:
-            features: Stream -> what `features` gives.
+            features: Stream -> result of `features`.
 
         Returns:
             Stream -> byte array [B, M, C].
@@ -100,14 +100,14 @@ class Adapter(ABC):
             window: The window of the byte array.
 
         Returns:
-            The map that the modality's drawing takes.
+            The map for the modality's drawing.
         """
 
     def reads(self, modality: str) -> bool:
         """Whether this adapter is for inputs of a modality.
 
         Args:
-            modality: Its name; one may be served by another's adapter.
+            modality: Its name; a modality may use the adapter of another.
         """
         return serving(modality) == self.modality
 
@@ -119,7 +119,7 @@ class Adapter(ABC):
         """The byte arrays without the channels of `fixed_positions`, if there are any.
 
         Args:
-            features: Stream -> what `features` gives.
+            features: Stream -> result of `features`.
 
         Returns:
             Stream -> [B, M, C - P].
@@ -153,8 +153,8 @@ def heaviest_blocks(
 
     Args:
         mass: float [K, s_1, ..., s_d].
-        blocks: Into how many blocks each dimension is cut (at most s_i).
-        top: How many blocks are returned at most.
+        blocks: Number of blocks along each dimension (at most s_i).
+        top: Maximum number of blocks that are returned.
 
     Returns:
         For each grid, pairs (one slice per dimension, mass), the heaviest first.
@@ -180,7 +180,7 @@ def heaviest_blocks(
 
 @cache
 def _blocks(size: int, count: int) -> tuple[np.ndarray, list[slice]]:
-    """`size` cells cut into `count` blocks: where each begins, and its slice."""
+    """Divides `size` cells into `count` blocks: their starts and slices."""
     edges = np.linspace(0, size, count + 1).round().astype(int)
     pairs = zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
     return edges[:-1], [slice(*pair) for pair in pairs]

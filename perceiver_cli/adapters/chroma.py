@@ -1,7 +1,8 @@
 """Chroma subsampling 4:2:0, as JPEG files and videos store colour.
 
-Most stored pictures have chroma averaged over 2x2 pixels and luma at full resolution. The same is
-done with all others, so that a lossless file and a compressed one give nearly the same byte array.
+Most stored pictures have chroma averaged over 2x2 pixels and luma at full resolution. All others
+are converted in the same way, so that lossless and compressed files give nearly the same byte
+array.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from perceiver_cli.media.luma import LUMA_WEIGHTS
 
 
 def subsample_chroma(pixels: Tensor) -> Tensor:
-    """Averages chroma over 2x2 pixels and interpolates it linearly; luma stays as it is.
+    """Averages chroma over 2x2 pixels and interpolates it linearly; luma is unchanged.
 
     Args:
         pixels: float [B, 3, ..., S, S], RGB from 0 to 255, S even.
 
     Returns:
-        The same shape, rounded to whole numbers.
+        The same shape, rounded to integers.
     """
     luma = luma_of(pixels)
     differences = (pixels - luma).flatten(0, -3).unsqueeze(1)

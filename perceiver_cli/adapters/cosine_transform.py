@@ -1,7 +1,7 @@
 """The discrete cosine transform of patches, and the magnitudes of its coefficients.
 
-A cross-attend's values are linear in the elements: without the magnitudes, a mean over elements
-could not tell a texture from a plain area.
+A cross-attend's values are linear in the elements, so without the magnitudes, a mean over elements
+could not distinguish a texture from a plain area.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class CosineTransform:
         Args:
             patch: Sides of a patch: frames (for videos), rows and columns.
             axes: Linear combinations of a cell's values, by weights.
-            scales: The typical size of the coefficients of each.
+            scales: The typical size of each axis's coefficients.
         """
         colours = torch.tensor(axes)
         over_frames = [dct_matrix(side) / side**0.5 for side in patch[:-2]]
@@ -66,10 +66,10 @@ class CosineTransform:
 def pixel_transform(
     values: Literal["pixels", "cosines"], patch: tuple[int, ...]
 ) -> CosineTransform | None:
-    """The transform that a recipe for pixels names.
+    """The transform of a recipe for pixels.
 
     Args:
-        values: What the recipe says.
+        values: The recipe's `values`.
         patch: Sides of a patch: frames (for videos), rows and columns.
 
     Returns:
@@ -81,10 +81,10 @@ def pixel_transform(
 def spectrogram_transform(
     values: Literal["levels", "cosines"], patch: tuple[int, int]
 ) -> CosineTransform | None:
-    """The transform that a recipe for spectrograms names.
+    """The transform of a recipe for spectrograms.
 
     Args:
-        values: What the recipe says.
+        values: The recipe's `values`.
         patch: Sides of a patch: bands and frames.
 
     Returns:
@@ -100,7 +100,7 @@ def value_groups(
 
     Args:
         stream: Name of the stream.
-        values: What the recipe says.
+        values: The recipe's `values`.
         patch: The patch in words.
         count: Values of a patch; with "cosines" there are twice as many channels.
     """

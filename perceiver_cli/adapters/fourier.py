@@ -91,10 +91,10 @@ class GridFeatures:
             self.tables.append(table)
 
     def to(self, device: torch.device) -> GridFeatures:
-        """The same with its tables on a device.
+        """A copy with the tables on a device.
 
         Args:
-            device: Which one.
+            device: The device.
         """
         moved = copy(self)
         moved.tables = [table.to(device) for table in self.tables]

@@ -12,9 +12,9 @@ def check_divides(part: str, size: int, whole: str, total: int) -> None:
     """Checks that patches fill a whole exactly.
 
     Args:
-        part: What messages call a patch's side.
+        part: The name of a patch's side in messages.
         size: The patch's side.
-        whole: What messages call the whole.
+        whole: The name of the whole in messages.
         total: The size of the whole.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Pixels of pictures and of frames: as the model reads them, and as boxes in the original."""
+"""Pixels of pictures and frames: normalised for the model, and as boxes in the original."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from perceiver_cli.preparation.video import VideoRecipe
 
 
 def normalise_pixels(pixels: Tensor, recipe: ImageRecipe | VideoRecipe) -> Tensor:
-    """Pixels as the model reads them.
+    """Normalises pixels for the model.
 
     Args:
         pixels: RGB from 0 to 255, uint8 or float [B, 3, ..., S, S].

@@ -1,4 +1,4 @@
-"""3D shapes: a fixed number of points, centred and scaled to the unit ball, as positions alone."""
+"""3D shapes: a fixed number of points in the unit ball, whose only features are positions."""
 
 from __future__ import annotations
 
@@ -69,6 +69,6 @@ class PointCloudAdapter(Adapter):
 
 
 def _to_file_coordinates(points: np.ndarray, window: Window) -> np.ndarray:
-    """Points [..., 3] as the model reads them -> float64 in the file's coordinates."""
+    """Points [..., 3] in the unit ball -> float64 in the file's coordinates."""
     placed = points * window.location["radius"] + window.location["centre"]
     return to_y_up(placed) if window.location["up"] == "y" else placed

@@ -12,10 +12,10 @@ from perceiver_cli.preparation.audio import AudioRecipe
 
 
 def sound_adapter(recipe: AudioRecipe) -> AudioAdapter:
-    """The adapter for a recipe: of raw samples if it has `patch_samples`, else of a spectrogram.
+    """The adapter for a recipe: for raw samples if it has `patch_samples`, else for a spectrogram.
 
     Args:
-        recipe: How a sound becomes a byte array.
+        recipe: The recipe.
 
     Raises:
         ValueError: Patches do not fill a window.

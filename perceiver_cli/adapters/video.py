@@ -1,4 +1,4 @@
-"""Videos: frames in space-time patches, with the sound of the same seconds where there is one."""
+"""Videos: frames in space-time patches, with the sound of the same seconds if there is any."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from perceiver_cli.results import Focus
 
 
 class VideoAdapter(Adapter):
-    """Streams "video" and, if the recipe has it, "audio", which a file may lack."""
+    """Streams "video" and, if the recipe has it, "audio", which may be missing in a file."""
 
     modality = "av"
 

@@ -1,1 +1,1 @@
-"""The network: pure tensors, no files."""
+"""The network, which works on tensors only."""

@@ -205,7 +205,7 @@ class SelfAttend(nn.Module):
 
 
 class CrossAttend(nn.Module):
-    """The latents read the byte array: [B, N, D], [B, M, C] -> [B, N, D].
+    """A cross-attend of the latents to the byte array: [B, N, D], [B, M, C] -> [B, N, D].
 
     The byte array is normalised (`normalise`) before; the norm's scale and shift are parameters of
     this module, so that iterations with different weights share one normalisation. The key and
@@ -264,7 +264,7 @@ class CrossAttend(nn.Module):
         Args:
             latents: [B, N, D].
             x: The normalised byte array [B, M, C].
-            fold: Whether to fold the projections; None: if that is less work.
+            fold: Whether to fold the projections; None: fold if that is less work.
             watched: See `attend`.
 
         Returns:
@@ -280,7 +280,7 @@ class CrossAttend(nn.Module):
         return latents + self.mlp(self.mlp_norm(latents)), weights
 
     def folds(self, latents: int) -> bool:
-        """Whether folding is less work for that many latents: always with one head of C channels.
+        """Whether folding is less work for that many latents; true with one head of C channels.
 
         An element costs 2 H N C multiplications with folding and 2 (C + N) c without, where c is
         the number of channels of the keys, and of the values, over all heads.

@@ -1,4 +1,4 @@
-"""The byte array as the cross-attends read it: normalised, one slice at a time."""
+"""The byte array for the cross-attends: normalised, one slice at a time."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Positions(Protocol):
 class NormalisedByteArray:
     """A byte array [B, M, C] of which each slice is concatenated and normalised when it is read.
 
-    The whole is never materialized, and a slice stays in the processor's cache.
+    The whole array is never materialized, and a slice stays in the processor's cache.
 
     Args:
         raw: [B, M, C - P], or [B, M, C] without `positions`.

@@ -1,4 +1,4 @@
-"""All settings of the network's arithmetic, as flat values that a checkpoint stores."""
+"""All settings of the network, as flat values that a checkpoint stores."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class PerceiverConfig:
         streams: Stream -> channels C_s of its byte array. One stream is used as it is; several are
             padded to a common width with learned embeddings and concatenated along M.
         classes: Number of output classes.
-        stream_padding: Channels that several streams have more than the widest of them, so that
-            every stream has room for its embedding.
+        stream_padding: Number of channels beyond the widest of several streams, so that every
+            stream has room for its embedding.
         learned_elements: Number of learned elements, appended to those of the streams.
         learned_inputs: Channels of each element, from the first, that a learned layer replaces, see
             preprocessing.py; 0: none.
@@ -88,7 +88,7 @@ class PerceiverConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> PerceiverConfig:
-        """The config from the values that a checkpoint stores.
+        """Reads the config from the values in a checkpoint.
 
         Raises:
             ValueError: a value is unknown, missing, not allowed, or contradicts another; in one
@@ -101,7 +101,7 @@ class PerceiverConfig:
     def check(self) -> None:
         """Raises ValueError if sizes contradict each other."""
         if not self.streams:
-            raise ValueError("model setting streams must name one stream at least")
+            raise ValueError("model setting streams must have at least one stream")
         pairs = [
             ("self_heads", self.self_heads, "width", self.width),
             (
@@ -122,9 +122,9 @@ class PerceiverConfig:
             if bool(getattr(self, one)) != bool(getattr(self, other)):
                 raise ValueError(f"model settings {one} and {other} need each other")
         if self.learned_inputs > max(self.streams.values()):
-            raise ValueError("model setting learned_inputs is more than the stream has channels")
+            raise ValueError("model setting learned_inputs must not exceed the stream's channels")
 
 
 def shared_index(sharing: Sharing, iteration: int) -> int:
-    """Which of the distinct modules serves an iteration (both 0-based)."""
+    """The index of the distinct module that an iteration uses (both 0-based)."""
     return {"none": iteration, "all": 0, "but_first": min(iteration, 1)}[sharing]

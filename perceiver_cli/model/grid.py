@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-# Positions in a chunk, over all items: few enough for their scores to stay in a processor's cache.
-# A GPU gets more, because each step costs it kernel launches.
+# Number of positions in a chunk, over all items, so that their scores stay in a processor's cache.
+# A GPU gets more, because each chunk costs kernel launches.
 POSITIONS, POSITIONS_ON_GPU = 1024, 2**16
 
 
@@ -18,9 +18,9 @@ class GridKeyValues:
     The element in row y and column x, with raw channels u and positions R_y + C_x, is
         ((u, R_y + C_x) - mean) / deviation = basis k,
         k = (mean, u, one-hot of y, one-hot of x) / deviation.
-    Few channels of k are not zero. Queries are projected to that basis once; then the product with
-    all M elements costs O(N M (K + 3)) for K raw channels, instead of O(N M C). Keys and values
-    are the same. See KeyValues.
+    Only a few channels of k are not zero. Queries are projected to that basis once; then the
+    product with all M elements costs O(N M (K + 3)) for K raw channels, instead of O(N M C). Keys
+    and values are the same. See KeyValues.
 
     Args:
         raw: [B, Y X, K].

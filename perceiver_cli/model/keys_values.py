@@ -1,4 +1,4 @@
-"""Keys and values of a cross-attend: M elements, computed and read chunk by chunk."""
+"""Keys and values of a cross-attend: M elements, which are computed and read in chunks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-# Elements in a chunk, when no gradients are recorded: few enough for their scores to stay in a
+# Number of elements in a chunk if no gradients are recorded, so that their scores stay in a
 # processor's cache.
 CHUNK = 2048
 
@@ -27,7 +27,7 @@ class KeyValueChunk(Protocol):
 class KeyValues(Protocol):
     """Keys and values of all M elements, possibly in a basis of their own.
 
-    Queries are projected to that basis before, and the weighted sums back after.
+    Queries are first projected to that basis, and the weighted sums are projected back.
     """
 
     @property
@@ -119,7 +119,7 @@ class ChunkedKeyValues:
 
 
 def product(a: Tensor, b: Tensor) -> Tensor:
-    """a b: [B, H, N, k], [B, H or 1, k, m] -> [B, H, N, m]; a factor of all heads is not copied."""
+    """a b: [B, H, N, k], [B, H or 1, k, m] -> [B, H, N, m]; shared factors are not copied."""
     if b.shape[1] == 1:
         multiplied: Tensor = (a.flatten(1, 2) @ b.squeeze(1)).unflatten(1, a.shape[1:3])
         return multiplied

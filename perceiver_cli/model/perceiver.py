@@ -25,10 +25,10 @@ LatentWatcher = Callable[[int, Tensor], None]
 
 
 class MeanLatent:
-    """Keeps the mean latent after one iteration: a LatentWatcher.
+    """A LatentWatcher that keeps the mean latent after one iteration.
 
     Args:
-        last: Whether it is that after the last iteration, else that after the first.
+        last: Whether to keep it after the last iteration, otherwise after the first.
 
     Attributes:
         mean: float32 [B, D].
@@ -112,7 +112,7 @@ class MeanReadout(nn.Module):
 
 
 class Perceiver(nn.Module):
-    """Byte arrays in, logits out. See PerceiverConfig for the options."""
+    """The network from byte arrays to logits. See PerceiverConfig for its options."""
 
     def __init__(self, config: PerceiverConfig) -> None:
         super().__init__()

@@ -1,5 +1,5 @@
-"""From media to the arrays of fixed shape that a model reads: numpy alone, one input at a time.
+"""Converts media to the arrays of fixed shape that a model reads: numpy only, one input at a time.
 
-Recipes, which checkpoints keep, are here too. Imports no torch: decoding processes run this, so
-that what crosses to the model is small.
+Recipes, which checkpoints store, are here too. Imports no torch, because decoding processes run
+this, so that the data sent to the model is small.
 """

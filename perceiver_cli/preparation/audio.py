@@ -1,4 +1,4 @@
-"""Sounds: windows of exactly as many samples as the model reads."""
+"""Sounds: windows with the number of samples that the model reads."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from perceiver_cli.settings import Count, CountOrZero, Limits, Positive
 
 @dataclass(frozen=True)
 class AudioRecipe:
-    """How a sound becomes a byte array.
+    """The recipe for converting a sound to a byte array.
 
     Attributes:
         modality: "audio".
         rate: Samples per second.
         window_s: Seconds that the model reads at once.
-        max_windows: How many windows of a longer sound are read.
+        max_windows: Number of windows of a longer sound that are read.
         mels: Bands of the log-mel spectrogram, which has 100 frames a second.
         low_hz: Lower end of the lowest band; the highest band ends at rate / 2.
         floor_db: Values further below the loudest are raised to this level. Band-limited sounds
             (a telephone) have empty bands, whose log would otherwise dominate.
         patch_mels: Bands in one element.
         patch_frames: Frames in one element.
-        values: What an element holds: the spectrogram's "levels", or their "cosines" (see
+        values: Content of an element: the spectrogram's "levels", or their "cosines" (see
             adapters/cosine_transform.py).
         bands: See fourier.Bands, as for the two that follow.
         highest: Highest frequency.
@@ -70,9 +70,9 @@ class AudioPreparation(Preparation):
     """Cuts a sound into windows with one stream, "audio".
 
     Attributes:
-        recipe: How.
-        coverage: How much of it is read.
-        max_windows: Evenly spaced windows for the recipe's number.
+        recipe: The recipe.
+        coverage: How much of the sound is read.
+        max_windows: Number of evenly spaced windows, instead of the recipe's number.
     """
 
     recipe: AudioRecipe
@@ -81,7 +81,7 @@ class AudioPreparation(Preparation):
 
     @property
     def needs(self) -> SoundSpec:
-        """What the loader has to return."""
+        """What the loader must return."""
         recipe = self.recipe
         most = self.max_windows or recipe.max_windows
         return SoundSpec(recipe.rate, recipe.window_s, most, self.coverage)
@@ -108,7 +108,7 @@ class AudioPreparation(Preparation):
         return replace(self, coverage=coverage, max_windows=read_options.windows)
 
     def _window(self, window: SoundWindow, rate: int) -> Window:
-        """Silence at the ends is cut off: it depends on the recording, not on the sound."""
+        """Removes silence at the ends, which depends on the recording, not on the sound."""
         samples, start_s = window.samples, window.start_s
         signal = sound_signal(samples, rate)
         if signal == "present":
@@ -120,11 +120,11 @@ class AudioPreparation(Preparation):
 
 
 def fit_samples(samples: np.ndarray, count: int) -> np.ndarray:
-    """Samples of a window's length.
+    """Cuts or repeats samples to a length.
 
     Args:
         samples: float32 [S].
-        count: How many are wanted.
+        count: Number of samples of the result.
 
     Returns:
         float32 [count]: cut at the end, or repeated from the beginning.

@@ -1,4 +1,4 @@
-"""What every preparation offers: media in, windows of arrays out."""
+"""The interface of preparations, which convert media to windows of arrays."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Window:
 
     Attributes:
         arrays: Stream -> array of a fixed shape, without batch dimension.
-        location: Where the window lies in the input: what the adapter needs to map an element's
-            index to natural coordinates.
+        location: Position of the window in the input, with which the adapter maps the index of an
+            element to natural coordinates.
         signal: "present", or why there is nothing to classify.
     """
 
@@ -36,7 +36,7 @@ class Window:
 
     @property
     def has_signal(self) -> bool:
-        """Whether the window holds anything to classify."""
+        """Whether the window has anything to classify."""
         return self.signal == "present"
 
     @property
@@ -52,7 +52,7 @@ LARGE_PREVIEW, SMALL_PREVIEW = (1500, 480), (200, 200)
 
 @dataclass(frozen=True)
 class Preview:
-    """An input as people see it, to draw an explanation on.
+    """An input as shown to people, for drawing an explanation on it.
 
     Attributes:
         frames: For each window, uint8 [T, h, w, 3] of a video or [h, w, 3] of a picture; empty
@@ -71,7 +71,7 @@ class ReadOptions:
     Attributes:
         whole: Whether sounds of up to WHOLE_S seconds are read whole.
         timeline: Whether all files are, whatever their length.
-        windows: Evenly spaced windows to read of each instead; None: as many as the recipe says.
+        windows: Number of evenly spaced windows to read instead; None: the recipe's number.
         hop_s: Seconds from one window to the next where a file is read whole; None: half a window.
 
     Raises:
@@ -88,7 +88,7 @@ class ReadOptions:
             raise UsageError("timeline and windows cannot be combined")
 
     def coverage(self, window_s: float, whole_s: float, part: WindowRange | None) -> Coverage:
-        """What a loader has to read.
+        """The windows that a loader must read.
 
         Args:
             window_s: Seconds of a window.
@@ -138,29 +138,29 @@ class Preparation(ABC):
             media: What `load` returned.
 
         Returns:
-            Arrays of a fixed shape for each window, with where it lies and whether it has a signal.
+            Arrays of a fixed shape for each window, with its location and signal.
         """
 
     def for_preview(self, picture_side: int, frame_side: int) -> Preparation:
-        """The same preparation, which loads pictures and frames large enough for people to see.
+        """A copy that loads pictures and frames large enough to show to people.
 
         Args:
-            picture_side: Least number of pixels of a still picture's shorter side.
-            frame_side: The same of a video's frames.
+            picture_side: Minimum shorter side of a still picture in pixels.
+            frame_side: Minimum shorter side of a video's frames in pixels.
         """
         return self
 
     def for_reading(self, read_options: ReadOptions, part: WindowRange | None) -> Preparation:
-        """The same preparation, which reads as much of a file as is asked for.
+        """A copy that reads a given part of a file.
 
         Args:
-            read_options: How much.
-            part: Which windows of it are loaded; None: the first ones.
+            read_options: How much of a file is read.
+            part: The windows to load; None: the first ones.
         """
         return self
 
     def preview(self, media: Media) -> Preview:
-        """The input as people see it.
+        """The input as shown to people.
 
         Args:
             media: What `load` returned.

@@ -21,7 +21,7 @@ from perceiver_cli.settings import Count, CountOrZero, JpegQuality, Positive, Sh
 
 @dataclass(frozen=True)
 class ImageRecipe:
-    """How a picture becomes a byte array.
+    """The recipe for converting a picture to a byte array.
 
     Attributes:
         modality: "image".
@@ -32,7 +32,7 @@ class ImageRecipe:
         chroma: Resolution of colour: that of the pixels ("full"), or "half" of it, as JPEG files
             store it (see adapters/chroma.py).
         patch: Side of a patch in pixels; 1 for single pixels.
-        values: What an element holds: a patch's "pixels", or their "cosines" (see
+        values: Content of an element: a patch's "pixels", or their "cosines" (see
             adapters/cosine_transform.py).
         bands: See fourier.Bands, as for the two that follow; over the grid of elements.
         highest: Highest frequency.
@@ -82,9 +82,9 @@ class ImagePreparation(Preparation):
     """Cuts the centre square out of a picture: one window with the stream "image".
 
     Attributes:
-        recipe: How.
-        shown_side: Reduced pictures are also loaded with at least this shorter side, to be looked
-            at; 0: they are not.
+        recipe: The recipe.
+        shown_side: Minimum shorter side of a second copy of reduced pictures for people; 0: no
+            copy.
     """
 
     recipe: ImageRecipe
@@ -103,7 +103,7 @@ class ImagePreparation(Preparation):
 
         picture = load_picture(source, format, self.needs.at_least)
         height, width = picture.pixels.shape[:2]
-        # What the model reads is the same whether a picture is shown or not.
+        # The model's input must not depend on whether the picture is also shown.
         if min(height, width) < min(self.shown_side, picture.height, picture.width):
             larger = load_picture(source, format, self.shown_side)
             picture = replace(picture, shown=larger.pixels)
@@ -139,7 +139,7 @@ class ImagePreparation(Preparation):
 
 
 def square_location(across: float, down: float, square: Square) -> dict[str, float]:
-    """Where a square of a reduced decode lies in the original.
+    """The position of a square of a reduced decode in the original.
 
     Args:
         across: Original pixels per decoded pixel, from left to right.

@@ -1,4 +1,4 @@
-"""3D shapes: as many points as the model reads, in the unit ball."""
+"""3D shapes: the number of points that the model reads, in the unit ball."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from perceiver_cli.settings import Count, CountOrZero, Positive
 
 @dataclass(frozen=True)
 class PointCloudRecipe:
-    """How a shape becomes a byte array.
+    """The recipe for converting a shape to a byte array.
 
     Positions are the coordinates relative to their mean, over the largest distance from it, z up.
 
@@ -71,11 +71,11 @@ class PointCloudPreparation(Preparation):
 
 
 def sample_indices(available: int, count: int, seed: int = 0) -> npt.NDArray[np.int64]:
-    """A fixed random subset of points; where there are too few, all and some of them again.
+    """A fixed random subset of points; if there are too few, some are repeated.
 
     Args:
         available: Number of points.
-        count: How many are chosen.
+        count: Number of points to choose.
         seed: Seed of the random choice.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Recipes as checkpoints keep them, and the preparation that each asks for. Imports no torch."""
+"""Reads recipes of checkpoints, and builds their preparations. Imports no torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from perceiver_cli.settings import read_settings
 
 
 def read_recipe(values: dict[str, Any]) -> Any:
-    """The recipe, a frozen dataclass, from its JSON form.
+    """Reads a recipe, a frozen dataclass, from its JSON form.
 
     Args:
         values: {"modality": name, ...settings of that modality's recipe}.
@@ -27,7 +27,7 @@ def read_recipe(values: dict[str, Any]) -> Any:
 
 
 def preparation_for(values: dict[str, Any]) -> Preparation:
-    """What brings inputs into the arrays that a checkpoint reads.
+    """Builds the preparation of inputs for a checkpoint.
 
     Args:
         values: The checkpoint's recipe, see read_recipe.

@@ -1,4 +1,4 @@
-"""A square of a picture at the size a model reads: how it is cut out and how it is resampled."""
+"""Cutting a square out of a picture, and resampling it to the model's size."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Resample = Literal["bicubic", "cubic", "linear"]
 
 
 class Square(NamedTuple):
-    """Where a centre square lies in a picture, in its pixels."""
+    """The position of a square in a picture, in pixels."""
 
     left: int
     top: int
@@ -43,7 +43,7 @@ def resample(
 
     Args:
         pixels: uint8 [H, W, 3].
-        square: What is cut out.
+        square: The square to cut out.
         size: Side of the result in pixels.
         how: "bicubic" is Pillow's, with antialiasing; "cubic" and "linear" are OpenCV's, which
             use only the nearest four or two pixels in each direction.
@@ -78,7 +78,7 @@ def read_square(
 
     Args:
         pixels: uint8 [H, W, 3].
-        square: What is read of it.
+        square: The square to read.
         size: Side of the result in pixels.
         how: See resample.
         crop: The square's side as a share of the shorter side.
@@ -96,7 +96,7 @@ def read_square(
 def as_small_jpeg(
     pixels: np.ndarray, size: int, how: Resample, quality: int, crop: float
 ) -> np.ndarray:
-    """The centre of a picture after the whole centre square was a JPEG file of `size` pixels.
+    """The centre of a picture whose centre square first becomes a JPEG file of `size` pixels.
 
     Args:
         pixels: uint8 [H, W, 3].
@@ -137,7 +137,7 @@ def enlarge_centre(pixels: np.ndarray, share: float) -> np.ndarray:
 
     Args:
         pixels: uint8 [S, S, 3].
-        share: The side of the centre, as a share of the whole side.
+        share: Side of the centre as a share of the whole side.
 
     Returns:
         uint8 [S, S, 3].
@@ -166,7 +166,7 @@ def _interpolate(pixels: np.ndarray, size: int, how: Resample) -> np.ndarray:
 
 
 def _cubic(distance: np.ndarray) -> np.ndarray:
-    """Keys' cubic convolution kernel with a = -3/4, as OpenCV has it."""
+    """Keys' cubic convolution kernel with a = -3/4, as in OpenCV."""
     d, a = distance, -0.75
     near = ((a + 2) * d - (a + 3)) * d * d + 1
     far = ((a * d - 5 * a) * d + 8 * a) * d - 4 * a

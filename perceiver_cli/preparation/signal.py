@@ -12,8 +12,8 @@ import numpy.typing as npt
 # too_short: a sound of less than SHORTEST_S; no_extent: a shape that is a point or a line.
 Signal = Literal["present", "silent", "blank", "blank_centre", "too_short", "no_extent"]
 
-# A sound is silent if its loudest frame is quieter than this: one step of 16 bits, so that dither
-# is silence.
+# Level of the loudest frame below which a sound is silent: one step of 16 bits, so that dither is
+# silence.
 SILENCE_RMS = 2**-15
 SHORTEST_S = 0.02
 
@@ -21,15 +21,15 @@ SHORTEST_S = 0.02
 LEVEL_S = 0.1
 
 _FRAME_S = 0.02
-# Silence that is kept before and after a sound.
+# Seconds of silence that are kept before and after a sound.
 _MARGIN_S = 0.05
 
-# Below this standard deviation of 8-bit values a picture is of one colour.
+# Standard deviation of 8-bit values below which a picture is of one colour.
 _BLANK_STD = 1.0
-# Pixels of a large picture that are examined.
+# Number of pixels of a large picture that are examined.
 _EXAMINED = 2**20
 
-# Below this ratio of the second largest to the largest extent, points lie on a line.
+# Ratio of the second largest to the largest extent below which points are on a line.
 _FLAT_RATIO = 1e-6
 
 
@@ -96,7 +96,7 @@ def square_signal(square: npt.NDArray[np.uint8], whole: npt.NDArray[np.uint8]) -
 
 
 def shape_signal(points: npt.NDArray[np.float64]) -> Signal:
-    """Whether points reach into two dimensions at least.
+    """Whether points extend in at least two dimensions.
 
     Args:
         points: float64 [N, 3], centred.
@@ -117,13 +117,13 @@ def frame_levels(samples: npt.NDArray[np.float32], rate: int) -> npt.NDArray[np.
         rate: Samples per second.
 
     Returns:
-        Root mean square of each LEVEL_S seconds, the last maybe of fewer, [ceil(S / frame)].
+        Root mean square of each LEVEL_S seconds, the last may be shorter, [ceil(S / frame)].
     """
     return _rms(samples, round(LEVEL_S * rate)).astype(np.float32)
 
 
 def _frame_rms(samples: npt.NDArray[np.float32], rate: int) -> npt.NDArray[np.float64]:
-    """Root mean square of each 20 ms, the last frame maybe shorter."""
+    """Root mean square of each 20 ms; the last frame may be shorter."""
     return _rms(samples, round(_FRAME_S * rate))
 
 

@@ -1,4 +1,4 @@
-"""Videos: square frames at the size that the model reads, with the sound of the same seconds."""
+"""Videos: square frames at the model's size, with the sound of the same seconds."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from perceiver_cli.settings import Count, CountOrZero, JpegQuality, Positive, Sh
 
 @dataclass(frozen=True)
 class VideoRecipe:
-    """How a video becomes byte arrays, with sound ("av") or without ("video").
+    """The recipe for converting a video to byte arrays, with or without sound.
 
     Attributes:
         modality: "av".
         frames: Frames of a window, evenly spaced over window_s.
         window_s: Seconds that the model reads at once.
-        max_windows: How many windows of a longer video are read.
+        max_windows: Number of windows of a longer video that are read.
         size: Side of the centre square in pixels.
         crop: Share of the shorter side that the centre crop keeps.
         mean: Mean of RGB in [0, 1].
@@ -70,13 +70,13 @@ class VideoRecipe:
 
 @dataclass(frozen=True)
 class VideoPreparation(Preparation):
-    """Cuts a video into windows with the streams "video" and, where there is sound, "audio".
+    """Cuts a video into windows with the streams "video" and, if there is sound, "audio".
 
     Attributes:
-        recipe: How.
-        shown_side: Frames are also loaded with this shorter side, to be looked at; 0: they are not.
-        coverage: How much of it is read.
-        max_windows: Evenly spaced windows for the recipe's number.
+        recipe: The recipe.
+        shown_side: Shorter side of a second copy of the frames for people; 0: no copy.
+        coverage: How much of the video is read.
+        max_windows: Number of evenly spaced windows, instead of the recipe's number.
     """
 
     recipe: VideoRecipe
@@ -86,7 +86,7 @@ class VideoPreparation(Preparation):
 
     @property
     def needs(self) -> VideoSpec:
-        """What the loader has to return."""
+        """What the loader must return."""
         return VideoSpec(
             frames=self.recipe.frames,
             window_s=self.recipe.window_s,
@@ -113,7 +113,7 @@ class VideoPreparation(Preparation):
         return replace(self, shown_side=frame_side)
 
     def for_reading(self, read_options: ReadOptions, part: WindowRange | None) -> VideoPreparation:
-        """See Preparation. A film is read whole only for a time-line."""
+        """See Preparation. A video is read whole only for a time-line."""
         coverage = read_options.coverage(self.recipe.window_s, 0.0, part)
         return replace(self, coverage=coverage, max_windows=read_options.windows)
 
@@ -137,7 +137,7 @@ class VideoPreparation(Preparation):
         signal = square_signal(arrays["video"], window.frames)
         heard_s = 0.0
         audio, sound, rate = self.recipe.audio, window.sound, media.sound_rate
-        # A silent track holds nothing; the model is trained on clips without sound, too.
+        # A silent track has no information; the model is also trained on clips without sound.
         if audio and rate and sound is not None and sound_signal(sound, rate) == "present":
             arrays["audio"] = fit_samples(sound, audio.samples)
             heard_s = len(sound) / rate

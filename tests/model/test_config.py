@@ -30,7 +30,7 @@ def test_a_missing_setting_is_named():
         ({"readout": "man"}, "readout must be mean or query, not 'man'"),
         ({"share_cross": "some"}, "share_cross must be none or all or but_first, not 'some'"),
         ({"share_latent": True}, "share_latent must be none or all or but_first, not True"),
-        ({"streams": {}}, "streams must name one stream at least"),
+        ({"streams": {}}, "streams must have at least one stream"),
         ({"streams": {"a": "b"}}, "streams must be an integer, not 'b'"),
         ({"width": 30}, r"self_heads \(4\) must divide width \(30\)"),
         ({"cross_heads": 3}, r"cross_heads \(3\) must divide the byte array's channels \(10\)"),
@@ -42,7 +42,7 @@ def test_a_missing_setting_is_named():
         ({"position_channels": 4}, "position_rows and position_channels need each other"),
         (
             {"learned_inputs": 11, "learned_outputs": 2},
-            "learned_inputs is more than the stream has channels",
+            "learned_inputs must not exceed the stream's channels",
         ),
         (
             {"learned_inputs": 4, "learned_outputs": 2, "learned_windows": 3},

@@ -1,4 +1,4 @@
-"""A linear layer with products of 8-bit integers."""
+"""A linear layer with int8 products."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def available() -> Kernels:
 
 
 def probe() -> Kernels:
-    """The operations that run here, without the cache."""
+    """Finds the operations that run here."""
     if not torch.backends.mkldnn.is_available():
         return Kernels()
     kinds = (torch.float32, torch.bfloat16)

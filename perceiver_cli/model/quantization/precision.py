@@ -17,7 +17,7 @@ _PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "int8": tor
 
 
 def pick_precision(name: str, device: torch.device, width: int = 0) -> torch.dtype:
-    """The precision of that name.
+    """Picks the precision of a model.
 
     Args:
         name: "float32", "bfloat16" or "int8", which may be emulated, and then slow; "auto": the
@@ -56,7 +56,7 @@ def precisions_in_words(device: torch.device) -> list[tuple[str, str]]:
         if not runs(precision, device):
             how = "does not run"
         elif not is_fast(precision, device):
-            how = "emulated: slower than float32, never taken by auto"
+            how = "emulated: slower than float32, never chosen by auto"
         elif precision == torch.int8 and kernels.available().range != kernels.Range():
             how = "native; in coarser steps, because pairs of products saturate"
         else:

@@ -1,4 +1,4 @@
-"""The replacement, and so the precision, of each layer of a Perceiver at inference."""
+"""The replacement and thus the precision of each layer of a Perceiver for inference."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def byte_array_dtype(model: Perceiver, precision: torch.dtype, device: torch.dev
     scores of sounds six times as much.
 
     Args:
-        model: With its layers replaced or not.
+        model: The model, with or without replaced layers.
         precision: float32, bfloat16 or int8, of the model.
         device: Where the model runs.
     """

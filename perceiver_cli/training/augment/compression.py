@@ -67,7 +67,7 @@ def degrade(pixels: Tensor, share: float = 0.7, frames: int = 1) -> Tensor:
         frames: Number of consecutive pictures that are frames of one clip and change alike.
 
     Returns:
-        The same shape, whole numbers.
+        The same shape, integers.
     """
     clips = (torch.rand(len(pixels) // frames) < share).nonzero()
     chosen = (clips * frames + torch.arange(frames)).flatten()
@@ -89,7 +89,7 @@ def smooth_or_sharpen(pixels: Tensor, kind: Tensor, strength: Tensor) -> Tensor:
         strength: How much it is blurred or sharpened, or how it is resampled, [B], 0 to 1.
 
     Returns:
-        The same shape, whole numbers.
+        The same shape, integers.
     """
     side = pixels.shape[-1]
     resampled, sharpened = (kind < 0.3).view(-1, 1, 1), kind >= 0.5
@@ -156,7 +156,7 @@ def compress_jpeg(pixels: Tensor, quality: Tensor) -> Tensor:
         quality: [B], 1 to 100, as libjpeg scales its tables.
 
     Returns:
-        The same shape, whole numbers.
+        The same shape, integers.
     """
     side = pixels.shape[-1]
     missing = -side % 16
