@@ -14,7 +14,7 @@ SURE = 0.8
 TIMEOUT_S = 300.0
 
 # Maximum number of processor threads: OpenMP crashes with a few thousand more.
-MOST_THREADS = 1024
+MAX_THREADS = 1024
 
 
 class Device(StrEnum):

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 # Maximum bytes of the statistics in a checkpoint.
-_MOST_BYTES = 97_000
+_MAX_BYTES = 97_000
 
 # The key of inputs with all streams of a model. The key of others is the name of their only stream.
 ALL_STREAMS = ""
@@ -156,7 +156,7 @@ def fits(width: int, means: int = 1) -> bool:
         means: Number of means.
     """
     values = width * (width + 1) // 2 + (means + LEADING) * width
-    return 2 * values * 4 / 3 <= _MOST_BYTES  # float16 in base64
+    return 2 * values * 4 / 3 <= _MAX_BYTES  # float16 in base64
 
 
 def standardised(means: FloatArray) -> FloatArray:

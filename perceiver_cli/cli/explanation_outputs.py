@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _COLUMNS, _ROWS = 64, 16
 
 # Maximum bytes of a name, so that a number and an extension fit into the usual limit of 255.
-_LONGEST_NAME = 240
+_MAX_NAME = 240
 
 
 class ExplanationOutputs:
@@ -121,7 +121,7 @@ class ExplanationOutputs:
     def _name(self, path: str, ending: str, folder: Path) -> str:
         """A name for the drawing from that of the file, numbered if the name is already used."""
         stem = "standard-input" if path == "-" else display_path(Path(path).name)
-        stem = stem.encode()[:_LONGEST_NAME].decode(errors="ignore")
+        stem = stem.encode()[:_MAX_NAME].decode(errors="ignore")
         number, name = 1, f"{stem}{ending}"
         while name.casefold() in self._names or (folder / name) in self._inputs:
             number += 1

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from perceiver_cli.choices import MOST_THREADS, Device, Format, Method, Precision
+from perceiver_cli.choices import MAX_THREADS, Device, Format, Method, Precision
 from perceiver_cli.cli.output import check_writable
 from perceiver_cli.errors import UsageError
 from perceiver_cli.modalities import MODALITIES, all_names, find_modality
@@ -165,7 +165,7 @@ ThreadsOption = Annotated[
     int | None,
     typer.Option(
         min=1,
-        max=MOST_THREADS,
+        max=MAX_THREADS,
         metavar="N",
         help="Processor threads.  [default: one per core]",
         show_default=False,

@@ -28,7 +28,7 @@ _AC3_RATES = (
 _ENOUGH = 4
 
 # Maximum bytes of zeros before a sound, left by failed recordings and downloads, that are skipped.
-_LONGEST_PADDING = 2**24
+_MAX_PADDING = 2**24
 
 
 def frames_format(head: bytes) -> str | None:
@@ -105,7 +105,7 @@ def _run_of_frames(head: bytes, at: int, length_of: Callable[[bytes], int]) -> b
 
 def _behind_zeros(stream: BinaryIO) -> bytes:
     stream.seek(0)
-    for _ in range(0, _LONGEST_PADDING, _BEHIND):
+    for _ in range(0, _MAX_PADDING, _BEHIND):
         block = stream.read(_BEHIND)
         if block.strip(b"\0"):
             return block.lstrip(b"\0") + stream.read(_BEHIND)

@@ -10,7 +10,7 @@ _SUBFILES, _PHOTOMETRIC, _DNG_VERSION = 330, 262, 50706
 # Photometric values of raw sensor data, with and without colour filters.
 _SENSOR = frozenset({32803, 34892})
 
-_MOST_ENTRIES, _MOST_DIRECTORIES = 1000, 16
+_MAX_ENTRIES, _MAX_DIRECTORIES = 1000, 16
 _SHORT, _LONG = 3, (4, 13)
 
 
@@ -32,7 +32,7 @@ def is_raw_photo(stream: BinaryIO) -> bool:
     if head[8:10] == b"CR":
         return True
     waiting = [struct.unpack(f"{order}I", head[4:8])[0]]
-    for _ in range(_MOST_DIRECTORIES):
+    for _ in range(_MAX_DIRECTORIES):
         if not waiting:
             return False
         tags = _directory(stream, waiting.pop(), order)
@@ -46,7 +46,7 @@ def _directory(stream: BinaryIO, start: int, order: str) -> dict[int, tuple[int,
     """The relevant tags at an offset, with their values; unreadable ones are left out."""
     stream.seek(start)
     count = int.from_bytes(stream.read(2), "little" if order == "<" else "big")
-    entries = stream.read(12 * min(count, _MOST_ENTRIES))
+    entries = stream.read(12 * min(count, _MAX_ENTRIES))
     tags: dict[int, tuple[int, ...]] = {}
     for at in range(0, len(entries) - 11, 12):
         tag, kind, number = struct.unpack_from(f"{order}HHI", entries, at)
@@ -55,7 +55,7 @@ def _directory(stream: BinaryIO, start: int, order: str) -> dict[int, tuple[int,
             tags[tag] = ()
         elif tag == _PHOTOMETRIC and kind == _SHORT:
             tags[tag] = struct.unpack(f"{order}H", field[:2])
-        elif tag == _SUBFILES and kind in _LONG and 1 <= number <= _MOST_DIRECTORIES:
+        elif tag == _SUBFILES and kind in _LONG and 1 <= number <= _MAX_DIRECTORIES:
             if number > 1:
                 stream.seek(struct.unpack(f"{order}I", field)[0])
                 field = stream.read(4 * number)

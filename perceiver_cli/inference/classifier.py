@@ -9,7 +9,7 @@ from typing import Any
 
 from perceiver_cli.checkpoints import registry
 from perceiver_cli.checkpoints.format import Header
-from perceiver_cli.choices import MOST_THREADS, SURE
+from perceiver_cli.choices import MAX_THREADS, SURE
 from perceiver_cli.device import pick_device
 from perceiver_cli.errors import UsageError
 from perceiver_cli.inference.arguments import check_integer, check_number
@@ -40,10 +40,10 @@ from perceiver_cli.results import Result
 AHEAD = 3
 
 # Minimum batch size when batches are divided among cores: smaller ones slow the model down.
-SMALLEST_BATCH = 4
+MIN_BATCH = 4
 
 # Maximum number of decoders: more than this outpace any model, and each takes about 100 MB.
-MOST_DECODERS = 16
+MAX_DECODERS = 16
 
 # Previews take a thousand times the memory of the model's input.
 PREVIEWS_AHEAD = 4
@@ -110,7 +110,7 @@ class Classifier:
         check_number("timeout", timeout, 0)
         check_integer("top", top, 1)
         check_integer("batch_size", batch_size, 1)
-        check_integer("threads", threads, 1, MOST_THREADS)
+        check_integer("threads", threads, 1, MAX_THREADS)
         check_integer("decoders", decoders, 1)
         check_integer("windows", windows, 1)
         if isinstance(classes, str):
@@ -122,7 +122,7 @@ class Classifier:
         self.precision = precision_in_words(precision, self.device)
         self._precision = precision
         self.threads = threads or default_threads()
-        self.decoders = min(MOST_DECODERS, decoders or usable_cores())
+        self.decoders = min(MAX_DECODERS, decoders or usable_cores())
         self.sure = sure
         if modality != "auto":
             modality = find_modality(modality).name
@@ -201,7 +201,7 @@ class Classifier:
         if self.device.type == "cpu":
             # Batches in parallel, each on one core, are faster than one batch on all cores.
             workers = self.threads
-            size = min(self.batch_size, max(SMALLEST_BATCH, self.batch_size // workers))
+            size = min(self.batch_size, max(MIN_BATCH, self.batch_size // workers))
         else:
             # While a GPU computes a batch, the next one is collated.
             workers, size = 2 if self.device.type == "cuda" else 1, self.batch_size

@@ -28,7 +28,7 @@ from perceiver_cli.preparation.base import Shapes, Window
 from perceiver_cli.results import AttentionStats
 
 # Maximum size of a batch's byte arrays in float32, in bytes. Activations take a few times as much.
-MOST_BYTES = 2**28
+MAX_BATCH_BYTES = 2**28
 # On a GPU, the maximum size is the free memory divided by this.
 GPU_MEMORY_DIVISOR = 8
 
@@ -134,7 +134,7 @@ class Engine:
             each = num_elements * self.header.model.channels * 4
             _ = self.inference_model  # the weights must be in memory before the rest is measured
             free = free_bytes(self.device)
-            most = MOST_BYTES if free is None else free // GPU_MEMORY_DIVISOR
+            most = MAX_BATCH_BYTES if free is None else free // GPU_MEMORY_DIVISOR
             self._largest_batches[shapes] = max(1, most // each)
         return self._largest_batches[shapes]
 

@@ -26,10 +26,10 @@ Spans = list[tuple[int, int]]
 
 SILENCE = "silence"
 # Minimum length of silence that is an event, in seconds.
-_SHORTEST_SILENCE_S = 1.0
+_MIN_SILENCE_S = 1.0
 
 # Minimum weight of background in a running mean, which would be undefined with 0.
-_LEAST_WEIGHT = 1e-3
+_MIN_WEIGHT = 1e-3
 
 # Quantiles of the levels: of the background and of the loudest times.
 _BACKGROUND, _LOUDEST = 0.2, 0.99
@@ -133,7 +133,7 @@ def find_events(
     ]
     silent = timeline.levels < SILENCE_RMS
     for first, end in _runs(silent):
-        if (end - first) * LEVEL_S >= _SHORTEST_SILENCE_S:
+        if (end - first) * LEVEL_S >= _MIN_SILENCE_S:
             found.append(_event(first, end, SILENCE, None, None))
     return sorted(found, key=lambda event: (event["start_s"], event["label"]))
 
@@ -201,7 +201,7 @@ def _smooth(scores: Floats, weights: Floats, steps: int) -> Floats:
     before, behind = (steps - 1) // 2, steps // 2
     position = np.arange(len(scores))
     first, end = np.maximum(position - before, 0), np.minimum(position + behind + 1, len(scores))
-    weights = np.maximum(weights, _LEAST_WEIGHT)
+    weights = np.maximum(weights, _MIN_WEIGHT)
     sums, totals = (np.append(0.0, x.cumsum()) for x in (scores * weights, weights))
     mean: Floats = (sums[end] - sums[first]) / (totals[end] - totals[first])
     return mean

@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from perceiver_cli.errors import InputError
-from perceiver_cli.inference.ahead import one_ahead
 from perceiver_cli.inference.decoding.items import FailedItem, Item, PreparedItem
 from perceiver_cli.inference.engine import Engine, WindowPrediction
 from perceiver_cli.inference.postprocess import PredictionOptions, predict_windows, result_of
+from perceiver_cli.inference.prefetch import prefetch
 from perceiver_cli.media.source import Source, WindowRange
 from perceiver_cli.preparation import base
 from perceiver_cli.preparation.base import Window
@@ -55,7 +55,7 @@ def predict_long(
     scores: list[WindowPrediction | None] = []
     notes: dict[str, None] = {}
     load_s = model_s = 0.0
-    with closing(one_ahead(_parts(item, source, prepare))) as parts:
+    with closing(prefetch(_parts(item, source, prepare))) as parts:
         for part in parts:
             load_s += part.seconds
             if isinstance(part, FailedItem):

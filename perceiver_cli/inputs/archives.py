@@ -38,13 +38,13 @@ from perceiver_cli.media.source import Identity, Source
 HELD_BYTES = 2**25
 
 # Maximum length of a chain of links; longer ones are cycles.
-_MOST_LINKS = 8
+_MAX_LINKS = 8
 
 # The bit of an encrypted member's flags in a zip.
 _ENCRYPTED = 1
 
 # The longest target of a link that is read in a zip, in bytes.
-_MOST_LINK_BYTES = 4096
+_MAX_LINK_BYTES = 4096
 
 _NO_FILE = NotMediaError("unsupported", "is a device or a pipe, not a file")
 
@@ -151,7 +151,7 @@ class _LinkedMember(MemberSource):
         """The member that the link leads to. Raises InputError; NotMediaError for a folder."""
         assert self.archive is not None
         target = self.target
-        for _ in range(_MOST_LINKS):
+        for _ in range(_MAX_LINKS):
             source = next(_read(self.archive, self.kind, _name_or_folder(target)), None)
             if source is None:
                 problem = f"is a link to {target}, which is not in the archive"
@@ -294,7 +294,7 @@ def _read_zip(
                 version=f"{entry.CRC:08x}",
             )
             link = stat.S_ISLNK(entry.external_attr >> 16)
-            if link and entry.file_size <= _MOST_LINK_BYTES:
+            if link and entry.file_size <= _MAX_LINK_BYTES:
                 budget.take(entry.file_size)
                 yield _zip_link(_unpacked(packed, entry, source), source)
             elif entry.file_size > MAX_PIPE_BYTES:

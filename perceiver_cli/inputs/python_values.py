@@ -24,10 +24,10 @@ _PNG_MODES = ("1", "L", "LA", "I;16", "P", "RGB", "RGBA")
 _TIFF_MODES = ("F", "I", "I;16B")
 
 # With more channels, the axes of the array are taken to be exchanged.
-_MOST_CHANNELS = 64
+_MAX_CHANNELS = 64
 
 # The highest sample rate that libsndfile writes.
-_HIGHEST_RATE = 2**31 - 1
+_MAX_RATE = 2**31 - 1
 
 
 def as_source(
@@ -99,8 +99,8 @@ def check_is_several(inputs: object) -> None:
 
 def _whole_rate(rate: float) -> int:
     whole = isinstance(rate, Real) and float(rate).is_integer()
-    if not whole or not 1 <= rate <= _HIGHEST_RATE:
-        limits = f"an integer from 1 to {_HIGHEST_RATE:,}"
+    if not whole or not 1 <= rate <= _MAX_RATE:
+        limits = f"an integer from 1 to {_MAX_RATE:,}"
         raise ValueError(f"rate must be {limits}, in samples per second (got {rate!r})")
     return int(rate)
 
@@ -119,7 +119,7 @@ def _wav(samples: np.ndarray, rate: int) -> bytes:
     kind = kinds.get(str(samples.dtype))
     if kind is None:
         raise ValueError(f"samples must be {', '.join(kinds)} (got {samples.dtype})")
-    if samples.ndim not in (1, 2) or (samples.ndim == 2 and samples.shape[1] > _MOST_CHANNELS):
+    if samples.ndim not in (1, 2) or (samples.ndim == 2 and samples.shape[1] > _MAX_CHANNELS):
         shape = list(samples.shape)
         raise ValueError(f"a sound must be [samples] or [samples, channels] (got {shape})")
     stream = io.BytesIO()

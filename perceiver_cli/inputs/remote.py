@@ -21,7 +21,7 @@ WHOLE_BYTES = 2**25
 
 # Larger objects are fetched in blocks of this size; sequential reads fetch several at a time.
 BLOCK = 2**16
-_LONGEST_RUN = 64
+_MAX_RUN = 64
 
 # Number of cached blocks of one object.
 _KEPT = 2**26 // BLOCK
@@ -157,7 +157,7 @@ class Blocks:
 
     def _fetch(self, index: int) -> None:
         """Fetches a block; sequential reads fetch an increasing number of blocks."""
-        self._run = min(2 * self._run, _LONGEST_RUN) if index == self._next else 1
+        self._run = min(2 * self._run, _MAX_RUN) if index == self._next else 1
         start, end = index * BLOCK, min((index + self._run) * BLOCK, self.size)
         with remote_errors():
             fs, path = filesystem(self.url)

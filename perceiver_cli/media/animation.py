@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 ANIMATION_FORMATS = frozenset({"gif", "webp", "png", "avif"})
 
 # As in browsers, frames with a duration of 10 ms or less are shown for 100 ms.
-_SHORTEST_MS, _USUAL_MS = 10.0, 100.0
+_MIN_MS, _USUAL_MS = 10.0, 100.0
 
 
 @quiet_pillow
@@ -126,7 +126,7 @@ def _notes(picture: Image.Image, found: int) -> tuple[str, ...]:
 
 def _length_s(frame: Image.Image) -> float:
     milliseconds = float(frame.info.get("duration") or 0)
-    return (milliseconds if milliseconds > _SHORTEST_MS else _USUAL_MS) / 1000
+    return (milliseconds if milliseconds > _MIN_MS else _USUAL_MS) / 1000
 
 
 def _upright(

@@ -25,10 +25,10 @@ Meaning = Literal["image", "pointcloud"]
 _POINT_WIDTHS = frozenset({3, 4, 5, 6, 7, 9, 10})
 
 # Minimum side of a grey picture: smaller arrays are treated as rows of features or labels.
-_LEAST_SIDE = 8
+_MIN_SIDE = 8
 
 # Maximum ratio of the sides of a picture.
-_LONGEST = 16
+_MAX_RATIO = 16
 
 # Number of values that are examined if the shape of the array is ambiguous.
 _SAMPLE = 2**20
@@ -165,7 +165,7 @@ def _could_be(wanted: str, shape: tuple[int, ...]) -> bool:
 def _meaning_of_2d(source: Source, header: ArrayHeader) -> Meaning:
     (rows, columns), kind = header.shape, header.dtype.kind
     small = header.dtype.itemsize <= 2 and kind == "u"
-    if small and rows >= _LEAST_SIDE and columns >= _LEAST_SIDE and columns not in _POINT_WIDTHS:
+    if small and rows >= _MIN_SIDE and columns >= _MIN_SIDE and columns not in _POINT_WIDTHS:
         return "image"
     few_points = rows <= 2 and columns in _POINT_WIDTHS
     if min(rows, columns) <= 2 and not few_points:
@@ -203,7 +203,7 @@ def _meaning_of_3d(
         )
         raise InputError("unsupported", message)
     longer, shorter = max(first, second), min(first, second)
-    if channels > 1 and shorter < _LEAST_SIDE and longer >= _LONGEST * shorter:
+    if channels > 1 and shorter < _MIN_SIDE and longer >= _MAX_RATIO * shorter:
         batch = f"a batch of {first} clouds [{second}, {channels}]"
         what = "a cloud" if first == 1 else batch if first == shorter else "points"
         raise InputError(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 # Maximum size of a box that is read; the indices of long videos reach it.
-_LARGEST = 2**26
+_MAX_BOX = 2**26
 
 
 def top_level_box(stream: BinaryIO, kind: bytes) -> bytes:
@@ -18,7 +18,7 @@ def top_level_box(stream: BinaryIO, kind: bytes) -> bytes:
     """
     start, length = find_box(stream, kind) or (0, 0)
     stream.seek(start)
-    return stream.read(min(length, _LARGEST))
+    return stream.read(min(length, _MAX_BOX))
 
 
 def find_box(

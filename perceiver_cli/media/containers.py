@@ -65,8 +65,8 @@ DEMUXERS = {
 }
 
 # FFmpeg reports more streams than this as a lack of memory.
-_MOST_STREAMS = 1000
-_NO_ROOM = f"needs too much memory, or contains more than {_MOST_STREAMS:,} streams"
+_MAX_STREAMS = 1000
+_NO_ROOM = f"needs too much memory, or contains more than {_MAX_STREAMS:,} streams"
 
 
 @contextmanager

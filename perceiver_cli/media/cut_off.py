@@ -31,7 +31,7 @@ class Place(NamedTuple):
 # Sizes written by programs that do not know the length: zero or the maximum.
 _UNKNOWN = frozenset({0, 2**56 - 1, 2**63 - 1, 2**64 - 1})
 # Some programs write the maximum of 32 bits minus the length of the headers.
-_NEARLY_LARGEST = frozenset({2**31 - 2**16, 2**32 - 2**16})
+_NEARLY_MAX = frozenset({2**31 - 2**16, 2**32 - 2**16})
 # Many files that play well lack a few bytes.
 _SLACK = 0.99
 
@@ -101,7 +101,7 @@ def _how_much(kind: str, share: float) -> str:
 
 
 def _is_unknown(length: int) -> bool:
-    return length in _UNKNOWN or length - length % 2**16 in _NEARLY_LARGEST
+    return length in _UNKNOWN or length - length % 2**16 in _NEARLY_MAX
 
 
 def _avi(stream: BinaryIO) -> Place | None:

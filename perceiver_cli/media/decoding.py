@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # Containers in which the timestamps of H.264 packets are in decoding order.
 _OUT_OF_ORDER = frozenset({"avi", "mxf"})
 # Maximum number of frames that a decoder may reorder.
-_MOST_DELAYED = 16
+_MAX_DELAYED = 16
 
 
 def frames_from(
@@ -69,7 +69,7 @@ class _OrderedStamps:
     def __init__(self, container: InputContainer, stream: Any) -> None:
         is_h264 = stream.codec_context.name == "h264"
         self._needed = is_h264 and container.format.name in _OUT_OF_ORDER
-        self._tolerance_s = _MOST_DELAYED * frame_length(stream) if self._needed else 0.0
+        self._tolerance_s = _MAX_DELAYED * frame_length(stream) if self._needed else 0.0
         self._left: list[float] = []
 
     def add(self, packet: Any) -> None:

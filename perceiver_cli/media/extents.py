@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _STREAM_LENGTH_GUESSED = frozenset({"mpeg", "mpegts"})
 
 # Maximum length; longer ones result from damaged or missing timestamps.
-_LONGEST_S = 30 * 86_400.0
+_MAX_LENGTH_S = 30 * 86_400.0
 
 # Plausible range of frames per second.
 _SLOWEST, _USUAL, _FASTEST = 1e-4, 25, 1e5
@@ -85,7 +85,7 @@ def stated_extent(container: InputContainer, stream: Any) -> Extent | None:
         duration = container.duration / 1e6
     else:
         return None
-    if duration > _LONGEST_S or _has_absurd_rate(stream):
+    if duration > _MAX_LENGTH_S or _has_absurd_rate(stream):
         return None
     length = frame_length(stream) if stream.type == "video" else 0.0
     return Extent(start, start + max(0.0, duration - length), start + duration)
@@ -94,7 +94,7 @@ def stated_extent(container: InputContainer, stream: Any) -> Extent | None:
 def extended_to(pictures: Extent, sound: Extent) -> Extent:
     """The extent of the video if the last frame stays on screen until the sound ends."""
     longer = sound.end_s - pictures.end_s
-    is_known = pictures.timed and sound.timed and sound.end_s - pictures.start_s <= _LONGEST_S
+    is_known = pictures.timed and sound.timed and sound.end_s - pictures.start_s <= _MAX_LENGTH_S
     if longer <= 0 or not is_known:
         return pictures
     return replace(pictures, last_s=pictures.last_s + longer, end_s=sound.end_s)
@@ -121,6 +121,6 @@ def measured_extent(container: InputContainer, stream: Any) -> Extent | None:
         first, last, end = min(first, time), max(last, time), max(end, time + lasts)
     if not count:
         return None
-    if first > last or end - first > _LONGEST_S or _has_absurd_rate(stream):
+    if first > last or end - first > _MAX_LENGTH_S or _has_absurd_rate(stream):
         return Extent(0.0, (count - 1) * length, count * length, timed=False)
     return Extent(first, last, end)

@@ -18,7 +18,7 @@ _END_MARKER = b"\xff\xd9"
 _FILL = 128
 
 # Minimum share of the rows of a picture that is classified.
-_LEAST = 0.5
+_MIN_SHARE = 0.5
 
 _ROWS = 64
 
@@ -105,7 +105,7 @@ def note_missing_rows(picture: Image.Image) -> str:
         there -= len(rows) if filled.all() else int(np.argmin(filled[::-1]))
         if not filled.all():
             break
-    if there < _LEAST * height:
+    if there < _MIN_SHARE * height:
         raise InputError("corrupt", "the JPEG data is cut off: more than half of it is missing")
     missing = 1 - there / height
     if missing < 0.005:

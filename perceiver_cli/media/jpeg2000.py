@@ -28,7 +28,7 @@ _COLOURS = {
 }
 _ENUMERATED, _SRGB, _GREY = 1, 16, 17
 _KEPT = frozenset({b"ihdr", b"bpcc", b"colr", b"pclr", b"cmap", b"cdef"})
-_MOST_CHANNELS = 4
+_MAX_CHANNELS = 4
 
 
 def unsupported_coding(stream: BinaryIO) -> str | None:
@@ -42,7 +42,7 @@ def unsupported_coding(stream: BinaryIO) -> str | None:
     """
     start, _ = _code_stream(stream)
     stream.seek(start)
-    head = stream.read(42 + 3 * _MOST_CHANNELS)
+    head = stream.read(42 + 3 * _MAX_CHANNELS)
     header = dict(reversed(list(boxes(top_level_box(stream, b"jp2h")))))
     stream.seek(0)
     colour = _foreign_colour(header.get(b"colr", b""))
@@ -51,7 +51,7 @@ def unsupported_coding(stream: BinaryIO) -> str | None:
     if head[:4] != _START + _SIZE or len(head) < 45:
         return None
     channels = int.from_bytes(head[40:42], "big")
-    if _MOST_CHANNELS < channels <= 2**14:
+    if _MAX_CHANNELS < channels <= 2**14:
         return f"of {channels} channels"
     steps = [head[43 + 3 * i : 45 + 3 * i] for i in range(channels)]
     if channels in (1, 2) and any(step != b"\1\1" for step in steps) and b"\0" not in steps[0]:

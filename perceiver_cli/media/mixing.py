@@ -12,9 +12,9 @@ _SILENT = 1e-4
 _OPPOSED = -0.5
 
 # Maximum peak of a loud recording; larger ones are integers stored as floating-point numbers.
-_HIGHEST = 16.0
+_MAX_PEAK = 16.0
 # Larger numbers are written with an exponent.
-_LONGEST = 1e10
+_MAX_PLAIN = 1e10
 _FULL_SCALES = {2.0**15: 16, 2.0**23: 24, 2.0**31: 32}  # by bits
 
 
@@ -55,7 +55,7 @@ def scale_note(peak: float) -> tuple[str, ...]:
     scale = full_scale(peak)
     if scale == 1:
         return ()
-    reached = f"samples reach {f'{peak:,.1f}' if peak < _LONGEST else f'{peak:.3g}'}"
+    reached = f"samples reach {f'{peak:,.1f}' if peak < _MAX_PLAIN else f'{peak:.3g}'}"
     if bits := _FULL_SCALES.get(scale):
         why = f"treated as {bits}-bit integers and divided by {scale:,.0f}"
     else:
@@ -65,6 +65,6 @@ def scale_note(peak: float) -> tuple[str, ...]:
 
 def full_scale(peak: float) -> float:
     """The full scale of samples with that peak: 1, or that of an integer type."""
-    if peak <= _HIGHEST:
+    if peak <= _MAX_PEAK:
         return 1.0
     return next((scale for scale in _FULL_SCALES if peak <= scale), peak)

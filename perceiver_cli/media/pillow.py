@@ -149,7 +149,7 @@ def check_memory(picture: Image.Image, format: str, moving: bool = False) -> Non
         InputError: "too_large", or "corrupt" without area.
     """
     each = _bytes_a_pixel(picture, format, moving)
-    check_size(*picture.size, most_pixels=MAX_PIXELS * _USUAL_BYTES // each)
+    check_size(*picture.size, max_pixels=MAX_PIXELS * _USUAL_BYTES // each)
 
 
 def peak_bytes(picture: Image.Image, format: str, moving: bool = False) -> int:

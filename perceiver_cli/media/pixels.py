@@ -27,20 +27,20 @@ _STRIP_PIXELS = 2**20
 _LARGE = 2**24
 
 
-def check_size(width: int, height: int, most_pixels: int | None = None) -> None:
+def check_size(width: int, height: int, max_pixels: int | None = None) -> None:
     """Refuses a picture that is too large, or has no area.
 
     Args:
         width: Pixels.
         height: Pixels.
-        most_pixels: The limit, if it is a share of MAX_PIXELS.
+        max_pixels: The limit, if it is a share of MAX_PIXELS.
 
     Raises:
         InputError: "too_large" beyond the limit, "corrupt" without area.
     """
     if width < 1 or height < 1:
         raise InputError("corrupt", f"the picture has no area ({width} x {height} pixels)")
-    limit = min(MAX_PIXELS, most_pixels or MAX_PIXELS)
+    limit = min(MAX_PIXELS, max_pixels or MAX_PIXELS)
     if width * height > limit:
         problem = f"a picture of {width} x {height}: {limit_text('MAX_PIXELS', limit)}"
         raise InputError("too_large", problem)

@@ -20,7 +20,7 @@ _TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
 _TELLING = (b"Raw profile type exif\0", b"Raw profile type APP1\0", b"XML:com.adobe.xmp\0")
 
 # Maximum length of texts that are read; an orientation takes only a few bytes.
-_LONGEST = 2**20
+_MAX_TEXT = 2**20
 
 
 def strip_ancillary_chunks(stream: BinaryIO) -> BinaryIO:
@@ -67,7 +67,7 @@ def _is_kept(stream: BinaryIO, name: bytes, length: int) -> bool:
     critical = not name[0] & 0x20
     if critical or name in _KEPT:
         return True
-    if length > _LONGEST or name not in _KEPT_IF_SOUND | _TEXTS:
+    if length > _MAX_TEXT or name not in _KEPT_IF_SOUND | _TEXTS:
         return False
     content, checksum = stream.read(length), stream.read(4)
     if zlib.crc32(name + content) != int.from_bytes(checksum, "big"):
@@ -88,7 +88,7 @@ def _holds_orientation(name: bytes, content: bytes) -> bool:
     start = content.find(b"\x78", len(telling))
     try:
         unpacker = zlib.decompressobj()
-        unpacker.decompress(content[start:], _LONGEST)
+        unpacker.decompress(content[start:], _MAX_TEXT)
     except zlib.error:
         return False
     return start >= 0 and unpacker.eof

@@ -31,8 +31,8 @@ from perceiver_cli.media.types import PointCloud
 CLOUD_FACTOR, CLOUD_FLOOR = 4, 20_000
 
 # A shape has lost precision if it is at least _FAR from the origin and its width is less than
-# _FEWEST_STEPS steps of its coordinates' type.
-_FAR, _FEWEST_STEPS = 1e5, 64
+# _MIN_STEPS steps of its coordinates' type.
+_FAR, _MIN_STEPS = 1e5, 64
 
 # Outlying points dwarf a cloud if they are at most a share _STRAY of its points and the others span
 # less than a share _SPOT of it: the model then sees the others as a single spot.
@@ -110,7 +110,7 @@ def _precision_note(points: Floats, kind: np.dtype[Any]) -> tuple[str, ...]:
     farthest = np.abs(points).max()
     stored = kind if kind.kind == "f" and kind.itemsize < 8 else np.dtype(np.float64)
     step = float(np.spacing(stored.type(farthest)))
-    if farthest < _FAR or np.ptp(points, axis=0).max() >= _FEWEST_STEPS * step:
+    if farthest < _FAR or np.ptp(points, axis=0).max() >= _MIN_STEPS * step:
         return ()
     return (f"too far from the origin for its precision: {stored} has steps of {step:g} there",)
 

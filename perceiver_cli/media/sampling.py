@@ -12,7 +12,7 @@ from perceiver_cli.errors import InputError
 from perceiver_cli.media.shapes.shape import Floats, Integers, part_in_words
 
 # Larger coordinates are damage: their squares would not be finite.
-_LARGEST = 1e100
+_MAX_COORDINATE = 1e100
 
 # Number of faces or points in a block of a computation.
 _AT_ONCE = 2**18
@@ -141,13 +141,13 @@ def _wanted(points: npt.NDArray[Any]) -> str:
     for begin in range(0, len(points), _AT_ONCE):
         block = points[begin : begin + _AT_ONCE].astype(np.float64)
         if (np.isfinite(block).all(axis=1) & ~_usable(block)).any():
-            return f"finite coordinates below {_LARGEST:.0e}".replace("e+", "e")
+            return f"finite coordinates below {_MAX_COORDINATE:.0e}".replace("e+", "e")
     return "finite coordinates"
 
 
 def _usable(points: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     """bool [...] for coordinates [..., 3]; NaN compares as false."""
-    return _all_three(np.abs(points.astype(np.float64, copy=False)) < _LARGEST)
+    return _all_three(np.abs(points.astype(np.float64, copy=False)) < _MAX_COORDINATE)
 
 
 def _all_three(values: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

@@ -33,7 +33,7 @@ _SEEK_MARGINS_S = (0.0, 10.0, 60.0)
 _LARGE, _THREADS_FOR_LARGE = 2**24, 2
 
 # Maximum plausible pixel aspect ratio.
-_WIDEST = 10.0
+_MAX_ASPECT = 10.0
 
 
 class ShownFrames(NamedTuple):
@@ -134,7 +134,7 @@ def _nearest(numbers: list[int], to: int) -> int:
 def _pixel_aspect(stream: Any) -> float:
     """The pixel aspect ratio, width over height."""
     aspect = float(stream.sample_aspect_ratio or 1)
-    return aspect if 1 / _WIDEST <= aspect <= _WIDEST else 1.0
+    return aspect if 1 / _MAX_ASPECT <= aspect <= _MAX_ASPECT else 1.0
 
 
 def _on_screen(

@@ -36,7 +36,7 @@ _ADTS_HEADER, _ADTS_RATE = 7, 0x3C
 # Samples decoded at a time in front of an interval.
 _SKIPPED = 2**18
 
-_LONGEST = 2**50  # samples; libsndfile's word for "unknown" is more
+_MAX_SAMPLES = 2**50  # samples; libsndfile's word for "unknown" is more
 
 
 class SoundReader(Protocol):
@@ -81,7 +81,7 @@ class SndfileReader:
         check_rate(self.rate, self.channels)
         if frames == 0:
             raise InputError("empty", "the file contains no sound (0 samples)")
-        if not 0 < frames < _LONGEST:
+        if not 0 < frames < _MAX_SAMPLES:
             raise InputError("corrupt", "the sound does not state its length")
         self.duration_s = frames / self.rate
         self.bass = _BASS.get((format, self.channels))

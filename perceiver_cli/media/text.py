@@ -17,7 +17,7 @@ _BOMS = (
 )
 HEAD_BYTES = 2**16
 _BLOCK = 2**22
-_LONGEST_LINE = 2**26
+_MAX_LINE = 2**26
 _ODD_CONTROLS = bytes(sorted(set(range(32)) - set(b"\t\n\r\f\x1b")))
 
 # Encodings in which text has more bytes above 127 than below.
@@ -80,7 +80,7 @@ def line_blocks(stream: BinaryIO) -> Iterator[bytes]:
         if end:
             yield data[:end]
         rest = data[end:] + held
-        if len(rest) > _LONGEST_LINE:
+        if len(rest) > _MAX_LINE:
             raise InputError("corrupt", "a line of more than 64 MiB")
 
 

@@ -49,7 +49,7 @@ _FRAMES_HELD, _FRAMES_USUALLY_HELD = {"h264": 29, "libdav1d": 14}, 12
 _USUAL_BYTES = 1.5
 
 # Number and share of frames that may be missing from a complete AVI file.
-_FEWEST_LOST, _LEAST_LOST = 3, 0.01
+_MIN_LOST, _MIN_LOST_SHARE = 3, 0.01
 
 
 def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
@@ -81,7 +81,7 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
         if stream is None:
             raise InputError("unsupported", "the file contains no video that can be decoded")
         hidden_sound = sound_stream(container) is None and has_sound(container)
-        check_size(stream.width, stream.height, _most_pixels(stream))
+        check_size(stream.width, stream.height, _max_pixels(stream))
         take_memory(int(stream.width * stream.height * _bytes_a_pixel(stream)))
         length = frame_length(stream)
         fps = frame_rate(stream)
@@ -100,7 +100,7 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
         and stated
         and not notes
         and stated.duration_s - pictures.duration_s
-        > max(_FEWEST_LOST * length, _LEAST_LOST * stated.duration_s)
+        > max(_MIN_LOST * length, _MIN_LOST_SHARE * stated.duration_s)
     ):
         damage["pictures"].found = True
     extent = _to_end_of_sound(source, format, pictures, measured=pictures is not stated)
@@ -151,7 +151,7 @@ def _to_end_of_sound(source: Source, format: str, pictures: Extent, measured: bo
     return extended_to(pictures, sound) if sound else pictures
 
 
-def _most_pixels(stream: Any) -> int:
+def _max_pixels(stream: Any) -> int:
     """Maximum size of frames, so that the frames that the decoder keeps fit into memory."""
     return int(MAX_PIXELS // _LIMIT_SHARE * min(1.0, _LIMIT_BYTES / _bytes_a_pixel(stream)))
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 # Minimum length of a remainder, as a share of a window, that gets its own window.
-SMALLEST_REMAINDER = 0.05
+MIN_REMAINDER = 0.05
 
 
 def window_starts(duration_s: float, window_s: float, max_windows: int) -> list[float]:
@@ -18,7 +18,7 @@ def window_starts(duration_s: float, window_s: float, max_windows: int) -> list[
     """
     if duration_s <= window_s:
         return [0.0]
-    needed = math.ceil(duration_s / window_s - SMALLEST_REMAINDER)
+    needed = math.ceil(duration_s / window_s - MIN_REMAINDER)
     count = max(1, min(max_windows, needed))
     room = duration_s - window_s
     if count == 1:
@@ -64,7 +64,7 @@ def choose_windows(
     duration_s: float, window_s: float, max_windows: int, coverage: Coverage
 ) -> ChosenWindows:
     """The windows of a file that lasts duration_s, evenly spaced or covering all of it."""
-    covered = duration_s <= window_s * (max_windows + SMALLEST_REMAINDER)
+    covered = duration_s <= window_s * (max_windows + MIN_REMAINDER)
     whole = 0 < duration_s <= coverage.whole_s and (coverage.short_too or not covered)
     starts = (
         whole_starts(duration_s, window_s, coverage.hop_s)
@@ -80,5 +80,5 @@ def whole_starts(duration_s: float, window_s: float, hop_s: float) -> list[float
     if duration_s <= window_s:
         return [0.0]
     room = duration_s - window_s
-    count = max(1, math.ceil(room / hop_s - SMALLEST_REMAINDER))
+    count = max(1, math.ceil(room / hop_s - MIN_REMAINDER))
     return [hop_s * index for index in range(count)] + [room]

@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 # blank_centre: a picture or video whose centre square, the only part that is read, is blank;
-# too_short: a sound of less than SHORTEST_S; no_extent: a shape that is a point or a line.
+# too_short: a sound of less than MIN_LENGTH_S; no_extent: a shape that is a point or a line.
 Signal = Literal["present", "silent", "blank", "blank_centre", "too_short", "no_extent"]
 
 # Level of the loudest frame below which a sound is silent: one step of 16 bits, so that dither is
 # silence.
 SILENCE_RMS = 2**-15
-SHORTEST_S = 0.02
+MIN_LENGTH_S = 0.02
 
 # Step of the loudness over time, in seconds.
 LEVEL_S = 0.1
@@ -43,7 +43,7 @@ def sound_signal(samples: npt.NDArray[np.float32], rate: int) -> Signal:
     Returns:
         "present", "silent" or "too_short".
     """
-    if len(samples) < SHORTEST_S * rate:
+    if len(samples) < MIN_LENGTH_S * rate:
         return "too_short"
     return "present" if _frame_rms(samples, rate).max() >= SILENCE_RMS else "silent"
 

@@ -29,12 +29,12 @@ _INDENT = (0, 2, 0, 0)
 _GAP = _INDENT[1]
 # Widths in a line of predictions: the least for a label, the widest bar, the narrowest bar that is
 # still readable, the score.
-_LABEL, _BAR, _SHORTEST_BAR, _SCORE = 20, 30, 4, 4
+_LABEL, _BAR, _MIN_BAR, _SCORE = 20, 30, 4, 4
 # Widths of the columns of figures in the attention table: all of them, and the first two, which
 # narrower terminals show.
 _NUMBERS, _FEW_NUMBERS, _NARROW = 46, 14, 64
 # Minimum score of further guesses that are printed, unless all are requested.
-_LEAST = 0.01
+_MIN_SCORE = 0.01
 
 
 def show_detail(console: Console, result: Classification, verbose: bool = False) -> None:
@@ -100,7 +100,7 @@ def _show_predictions(console: Console, result: Classification, every: bool) -> 
     if not result.predictions:
         return
     best, *others = result.predictions
-    shown = [best, *(p for p in others if every or p.score >= _LEAST)]
+    shown = [best, *(p for p in others if every or p.score >= _MIN_SCORE)]
     wide, bar_width = _widths(console.width, [escape_controls(p.label) for p in shown])
     table = Table.grid(padding=_INDENT)
     table.add_column(width=wide, overflow="fold")
@@ -126,7 +126,7 @@ def _widths(width: int, labels: list[str]) -> tuple[int, int]:
     if label >= longest:
         return label, _BAR
     rest = room - _GAP - longest
-    return (longest, rest) if rest >= _SHORTEST_BAR else (min(longest, room), 0)
+    return (longest, rest) if rest >= _MIN_BAR else (min(longest, room), 0)
 
 
 def _show_segments(console: Console, segments: list[dict[str, Any]]) -> None:

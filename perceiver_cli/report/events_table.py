@@ -12,7 +12,7 @@ from perceiver_cli.report.terminal import bar, is_ascii, show
 from perceiver_cli.report.words import count, escape_controls, score_in_words, shorten
 
 # Maximum number of events that are listed, unless all are requested.
-_MOST = 20
+_MAX_EVENTS = 20
 _BAR, _SCORE, _GAP = 10, 4, 2
 # Minimum width of a terminal for bars.
 _NARROW = 50
@@ -26,7 +26,7 @@ def show_events(console: Console, events: list[dict[str, Any]], every: bool) -> 
         events: The record's `events`; at least one.
         every: Whether to print all of them.
     """
-    shown = events if every else events[:_MOST]
+    shown = events if every else events[:_MAX_EVENTS]
     times = [f"{clock(event['start_s'])}-{clock(event['end_s'])}" for event in shown]
     wide = max(map(len, times))
     bars = console.width >= _NARROW

@@ -26,7 +26,7 @@ from perceiver_cli.results import Result
 # The beginning of every record; a file that begins otherwise is not a journal.
 _BEGINNING = b'{"path": '
 
-_LONGEST_RECORD = 2**20
+_MAX_RECORD = 2**20
 
 
 class Journal:
@@ -128,7 +128,7 @@ class Journal:
     def _may_be_cut_off(self) -> bool:
         """Whether a file without a complete record contains the beginning of one."""
         with open(self.path, "rb") as stream:
-            content = stream.read(_LONGEST_RECORD)
+            content = stream.read(_MAX_RECORD)
             if stream.read(1):
                 return False
         # A power failure may leave zeros.

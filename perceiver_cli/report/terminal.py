@@ -16,7 +16,7 @@ from perceiver_cli.report.words import wrap
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 # Minimum and maximum width of tables in columns, and the width where there is no terminal.
-_LEAST, _WIDEST, _USUAL = 30, 100, 80
+_MIN_WIDTH, _MAX_WIDTH, _USUAL = 30, 100, 80
 
 
 def console_for(stream: IO[str], width: int | None = None) -> Console:
@@ -29,7 +29,7 @@ def console_for(stream: IO[str], width: int | None = None) -> Console:
         width: Columns; None: as many as COLUMNS or the terminal says, from 30 to 100.
     """
     if width is None:
-        width = min(max(_columns_asked() or _columns_of(stream), _LEAST), _WIDEST)
+        width = min(max(_columns_asked() or _columns_of(stream), _MIN_WIDTH), _MAX_WIDTH)
     return Console(
         file=stream, width=width, markup=False, emoji=False, highlight=False, soft_wrap=False
     )

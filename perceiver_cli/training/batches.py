@@ -15,7 +15,7 @@ from torch.nn import functional
 from perceiver_cli.adapters import build_adapter
 from perceiver_cli.adapters.base import Adapter
 from perceiver_cli.device import widest_float
-from perceiver_cli.inference.ahead import one_ahead
+from perceiver_cli.inference.prefetch import prefetch
 from perceiver_cli.modalities import part
 from perceiver_cli.model.config import PerceiverConfig
 from perceiver_cli.training.data.cache import Cache
@@ -119,7 +119,7 @@ class Batches:
             for number in steps:
                 yield self.draw(number, progress(number))
         else:
-            yield from one_ahead(self._draw_in_own_stream(number, progress) for number in steps)
+            yield from prefetch(self._draw_in_own_stream(number, progress) for number in steps)
 
     def _draw_in_own_stream(self, step: int, progress: ProgressAt) -> Batch:
         """As `draw`. On CUDA it uses its own stream, which does not wait for the model's."""

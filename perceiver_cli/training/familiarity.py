@@ -18,7 +18,7 @@ from perceiver_cli.training.outputs import TINY, Outputs
 # The limits include this share of the held-out files, so that they include 95 % of others.
 FAMILIAR_QUANTILE = 0.96
 
-_LEAST_VARIANCE = 1e-6
+_MIN_VARIANCE = 1e-6
 
 
 def fit_familiar(
@@ -107,6 +107,6 @@ def _covariance(deviations: FloatArray) -> FloatArray:
     wanted = (1 - 2 / width) * squares + trace**2
     share = wanted / excess if excess > wanted else 1.0
     # Identical rows have no variance.
-    variance = max(trace / width, _LEAST_VARIANCE)
+    variance = max(trace / width, _MIN_VARIANCE)
     result: FloatArray = (1 - share) * covariance + share * variance * np.eye(width)
     return result

@@ -13,10 +13,10 @@ from perceiver_cli.media.source import Source
 from perceiver_cli.media.specs import SoundSpec
 
 RATE = 16000
-SHORTEST_S, LONGEST_S = 30, 120
-MOST_EVENTS = 6
+MIN_LENGTH_S, MAX_LENGTH_S = 30, 120
+MAX_EVENTS = 6
 # A clip ends where it falls so far below its loudest 20 ms; a shorter one is no event.
-TRIM_DB, LEAST_S = 40.0, 0.2
+TRIM_DB, MIN_CLIP_S = 40.0, 0.2
 EVENT_DB, BACKGROUND_DB = (-26, -14), (-40, -25)  # the second below the events
 
 
@@ -28,9 +28,7 @@ class Mix:
     events: list[tuple[str, float, float]]
 
 
-def make_mixes(
-    folder: Path, files: int, seed: int, most_events: int = MOST_EVENTS
-) -> Iterator[Mix]:
+def make_mixes(folder: Path, files: int, seed: int, most_events: int = MAX_EVENTS) -> Iterator[Mix]:
     """Mixes of the clips in folder/<class>/."""
     classes = sorted(each.name for each in folder.iterdir() if each.is_dir())
     clips = {name: sorted((folder / name).iterdir()) for name in classes}
@@ -42,7 +40,7 @@ def make_mixes(
 def _mix(
     clips: dict[str, list[Path]], classes: list[str], rng: np.random.Generator, most: int
 ) -> Mix:
-    length = int(rng.integers(SHORTEST_S, LONGEST_S + 1)) * RATE
+    length = int(rng.integers(MIN_LENGTH_S, MAX_LENGTH_S + 1)) * RATE
     level = float(rng.uniform(*EVENT_DB))
     samples = _noise(length, level + rng.uniform(*BACKGROUND_DB), rng)
     events = []
@@ -68,7 +66,7 @@ def _noise(length: int, level_db: float, rng: np.random.Generator) -> np.ndarray
 
 
 def _trimmed(path: Path) -> np.ndarray | None:
-    """A clip from its first sound to its last, at most 30 s; None if it is shorter than LEAST_S."""
+    """A clip from its first sound to its last, at most 30 s; None if shorter than MIN_CLIP_S."""
     format = {".ogg": "ogg", ".wav": "wav", ".flac": "flac"}[path.suffix]
     sound = load_sound(Source(str(path)), format, SoundSpec(RATE, 30.0, 1))
     clip = sound.windows[0].samples.astype(np.float64)
@@ -78,6 +76,6 @@ def _trimmed(path: Path) -> np.ndarray | None:
         return None
     rms = np.sqrt(np.mean(clip[: count * frame].reshape(count, frame) ** 2, 1))
     loud = np.flatnonzero(rms > max(rms.max() * 10 ** (-TRIM_DB / 20), 1e-5))
-    if not len(loud) or (loud[-1] + 1 - loud[0]) * frame < LEAST_S * RATE:
+    if not len(loud) or (loud[-1] + 1 - loud[0]) * frame < MIN_CLIP_S * RATE:
         return None
     return clip[loud[0] * frame : (loud[-1] + 1) * frame]

@@ -87,7 +87,7 @@ def test_reading_ahead_changes_nothing(run, bundle, long_sound, tmp_path, monkey
     cut.write_bytes(data[: len(data) // 2])
     calls = [(path, "--timeout", limit) for path in (long_sound, cut) for limit in ("0", "60")]
     ahead = [record_of(run, *call) for call in calls]
-    monkeypatch.setattr(long_inputs, "one_ahead", lambda values: (value for value in values))
+    monkeypatch.setattr(long_inputs, "prefetch", lambda values: (value for value in values))
     for call, record in zip(calls, ahead, strict=True):
         assert record | {"seconds": None} == record_of(run, *call) | {"seconds": None}
     assert all(len(record["segments"]) == 79 for record in ahead[:2])

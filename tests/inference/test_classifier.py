@@ -88,7 +88,7 @@ def test_a_batch_is_read_in_parts_where_its_byte_arrays_are_large(weights, tmp_p
         return forward(self, windows, attention)
 
     monkeypatch.setattr(engine.Engine, "_forward", noting)
-    monkeypatch.setattr(engine, "MOST_BYTES", 1)
+    monkeypatch.setattr(engine, "MAX_BATCH_BYTES", 1)
     in_parts = list(Classifier(str(weights["image"])).stream(paths))
     assert sizes == [1] * 5
     for a, b in zip(together, in_parts, strict=True):

@@ -30,7 +30,7 @@ from PIL import Image
 
 from perceiver_cli.training.data.folder import hold_out, read_folder
 
-WIDEST = 96
+MAX_SIDE = 96
 HELD_OUT = 0.02
 
 
@@ -66,9 +66,9 @@ def scored_squares(photos: Path, network: EfficientNetLite1) -> Iterator[tuple[S
 
 
 def save_square(square: Square, file: Path) -> None:
-    """Writes a square as JPEG, at most WIDEST pixels wide."""
+    """Writes a square as JPEG, at most MAX_SIDE pixels wide."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    square.picture.thumbnail((WIDEST, WIDEST), Image.Resampling.LANCZOS)
+    square.picture.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
     square.picture.save(file, quality=95, subsampling=0)
 
 

@@ -24,7 +24,7 @@ KINDS = {
     kind.replace(" ", "_"): parts["pictures"]
     for kind, parts in json.loads(Path(__file__).with_name("everyday.json").read_text()).items()
 }
-LEAST_SHARE = 0.02
+MIN_SHARE = 0.02
 OF_OTHER_CLASSES = ("dog", "bird")
 
 
@@ -38,7 +38,7 @@ def chosen_class(folder: str, scores: dict[str, float], whole: float) -> str | N
     """
     by_kind = {kind: sum(scores[name] for name in own) for kind, own in KINDS.items()}
     known = sum(by_kind.values())
-    if known < LEAST_SHARE * whole and folder not in OF_OTHER_CLASSES:
+    if known < MIN_SHARE * whole and folder not in OF_OTHER_CLASSES:
         return None
     if max(by_kind, key=by_kind.__getitem__) != folder or by_kind[folder] < known / 2:
         return None

@@ -27,7 +27,7 @@ from perceiver_cli.media.source import Source
 READY, LARGE = "ready", "large"
 
 # Timers of the system overflow beyond a few hundred years.
-_LONGEST_S = 1e9
+_MAX_ALARM_S = 1e9
 
 
 def main() -> None:
@@ -95,5 +95,5 @@ def _set_alarm(limit_s: float) -> None:
     """Makes the system end this process if it hangs after its parent was killed."""
     if hasattr(signal, "setitimer"):
         # Later than the parent's own limit, which gives the better message.
-        seconds = min(limit_s, _LONGEST_S) + 5
+        seconds = min(limit_s, _MAX_ALARM_S) + 5
         signal.setitimer(signal.ITIMER_REAL, seconds if limit_s else 0)

@@ -19,7 +19,7 @@ from perceiver_cli.media.text import printable
 _JSON, _BIN = 0x4E4F534A, 0x004E4942
 
 # Maximum size of the JSON: Python needs up to twenty times as much memory for nested lists.
-_LARGEST_JSON = 2**25
+_MAX_JSON = 2**25
 
 # Buffers within the JSON are decoded when they are needed.
 _INSIDE = re.compile(rb'"data:([^",]{0,200}),([^"]{200,})"')
@@ -64,7 +64,7 @@ class GltfFile:
         else:
             stream.seek(0)
             text = self._read_text()
-        if len(text) > _LARGEST_JSON:
+        if len(text) > _MAX_JSON:
             raise InputError("too_large", "a glTF of more than 32 MiB of JSON beside its buffers")
         self.document: dict[str, Any] = json.loads(text)
         check_version(self.document)

@@ -10,7 +10,7 @@ END_BYTES = 2**13
 _LINES, _ENOUGH = 100, 8
 
 # Words of a whole record, its name included; points may lie in the plane.
-_FEWEST = {b"v": 3, b"vn": 4, b"vt": 2, b"f": 4}
+_MIN_WORDS = {b"v": 3, b"vn": 4, b"vt": 2, b"f": 4}
 
 
 def ends_midway(end: bytes) -> bool:
@@ -21,10 +21,10 @@ def ends_midway(end: bytes) -> bool:
     """
     *before, last = end.rsplit(b"\n", _LINES + 1)
     words = last.split()
-    if not words or words[0] not in _FEWEST or b"#" in last:
+    if not words or words[0] not in _MIN_WORDS or b"#" in last:
         return False
     others = [line.split() for line in before[1:] if line.split()[:1] == words[:1]]
-    if len(words) < _FEWEST[words[0]]:
+    if len(words) < _MIN_WORDS[words[0]]:
         return True
     if words[0] == b"f":
         return _form(words[-1]) != _form(words[1])

@@ -16,13 +16,13 @@ from perceiver_cli.media.shapes.shape import GrowingArray, Shape, read_exactly
 from perceiver_cli.media.text import line_blocks
 
 _DATA = re.compile(rb"^[ \t]*DATA[ \t]+(\w+)[^\r\n]*(?:\r\n|\n|\r)", re.MULTILINE | re.IGNORECASE)
-_LARGEST_HEADER = 2**16
+_MAX_HEADER = 2**16
 _KINDS = {"F": "f", "I": "i", "U": "u"}
 
 
 def read_pcd(stream: BinaryIO) -> Shape:
     """The cloud in a PCD file. Raises InputError "corrupt", "unsupported" or "too_large"."""
-    head = stream.read(_LARGEST_HEADER)
+    head = stream.read(_MAX_HEADER)
     found = _DATA.search(head)
     if not found:
         raise InputError("corrupt", "the PCD header is cut off")

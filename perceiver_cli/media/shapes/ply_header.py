@@ -26,7 +26,7 @@ _ORDERS = {"ascii": "=", "binary_little_endian": "<", "binary_big_endian": ">"}
 _END = re.compile(rb"(?<=[\r\n])[ \t]*end_header[ \t]*(?:(\r\n|\n|\r)|\Z)")
 
 # Headers are short but for their comments.
-_LARGEST = 2**26
+_MAX_HEADER = 2**26
 _PIECE = 2**16
 
 
@@ -79,7 +79,7 @@ def read_header(stream: BinaryIO) -> tuple[Header, BinaryIO]:
     content, end, begin = b"", None, 0
     while end is None:
         piece = stream.read(_PIECE)
-        if not piece or len(content) > _LARGEST:
+        if not piece or len(content) > _MAX_HEADER:
             raise InputError("corrupt", "the PLY header is cut off")
         content += piece
         end = _END.search(content, begin)

@@ -14,8 +14,8 @@ from perceiver_cli.report.drawings.thumbnail import thumbnail
 ENDING = ".jpg"
 
 # Limits of the longer side of a photo, in pixels, and of the file, in bytes.
-LARGEST_SIDE = 1600
-MOST_BYTES = 300_000
+MAX_SIDE = 1600
+MAX_BYTES = 300_000
 
 # JPEG qualities; the first one with a small enough file is used.
 _QUALITIES = (85, 70, 55, 40, 25)
@@ -30,7 +30,7 @@ _LINE, _LETTERS = 32, 18
 def overlay(explanation: Explanation) -> bytes:
     """A JPEG file: the photo at its own size under its heat map, or the file above its heat map.
 
-    For a sound or video, it shows one window, with its time below. Photos of more than LARGEST_SIDE
+    For a sound or video, it shows one window, with its time below. Photos of more than MAX_SIDE
     pixels are reduced to that.
     """
     window = explanation.windows[0]
@@ -51,7 +51,7 @@ def overlay(explanation: Explanation) -> bytes:
 
 def _own_size(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """uint8 [h, w, 3] at `size` (width, height), or smaller."""
-    factor = min(1.0, LARGEST_SIDE / max(size))
+    factor = min(1.0, MAX_SIDE / max(size))
     wanted = (max(1, round(size[0] * factor)), max(1, round(size[1] * factor)))
     if wanted == pixels.shape[1::-1]:
         return pixels
@@ -72,10 +72,10 @@ def _direction(pixels: np.ndarray) -> int:
 
 
 def _small_jpeg(pixels: np.ndarray) -> bytes:
-    """At most MOST_BYTES, if the lowest quality is small enough."""
+    """At most MAX_BYTES, if the lowest quality is small enough."""
     for quality in _QUALITIES:
         content = io.BytesIO()
         Image.fromarray(pixels).save(content, "JPEG", quality=quality)
-        if content.tell() <= MOST_BYTES:
+        if content.tell() <= MAX_BYTES:
             break
     return content.getvalue()

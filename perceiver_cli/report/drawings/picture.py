@@ -12,7 +12,7 @@ from perceiver_cli.report.drawings.colours import FAINT, LINE, Scale, heat_on_cr
 from perceiver_cli.report.drawings.sheet import Sheet, heading, heading_height
 
 # Limits of the longer side of a panel in pixels: pictures are reduced or enlarged to them.
-SMALLEST, LARGEST = 440, 1600
+MIN_SIDE, MAX_SIDE = 440, 1600
 
 
 def draw_picture(explanation: Explanation, ending: str) -> bytes:
@@ -20,7 +20,7 @@ def draw_picture(explanation: Explanation, ending: str) -> bytes:
     (window,) = explanation.windows
     attribution = window.map_of("image", PictureMap)
     scale = Scale.over(attribution.values)
-    pixels = fitted(window.shown, SMALLEST, LARGEST)
+    pixels = fitted(window.shown, MIN_SIDE, MAX_SIDE)
     high, wide = pixels.shape[:2]
     panels = [("the picture", pixels)]
     for name, values in zip(explanation.names, attribution.values, strict=True):

@@ -25,7 +25,7 @@ FILTERS = (
     Image.Resampling.LANCZOS,
 )
 # Sides that pictures are scaled down to, as shares of their own.
-_SMALLEST, _SCALES = 0.4, 32
+_MIN_SCALE, _SCALES = 0.4, 32
 
 # RGB -> Y, Cb, Cr (JFIF), Cb and Cr around 0.
 _TO_YCBCR = (
@@ -130,7 +130,7 @@ def resampling_matrices(side: int, device: torch.device) -> Tensor:
     Returns:
         float32 [K, side, side], to apply along rows and along columns.
     """
-    scaled = sorted({max(1, round(s * side)) for s in np.linspace(_SMALLEST, 1, _SCALES)})
+    scaled = sorted({max(1, round(s * side)) for s in np.linspace(_MIN_SCALE, 1, _SCALES)})
     matrices = np.stack(
         [
             _resize_matrix(small, side, up) @ _resize_matrix(side, small, down)

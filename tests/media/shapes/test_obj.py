@@ -169,7 +169,7 @@ def test_blocks_end_with_lines(monkeypatch):
 
 
 def test_lines_without_an_end_are_refused(monkeypatch):
-    monkeypatch.setattr("perceiver_cli.media.text._LONGEST_LINE", 100)
+    monkeypatch.setattr("perceiver_cli.media.text._MAX_LINE", 100)
     monkeypatch.setattr("perceiver_cli.media.text._BLOCK", 50)
     assert refusal(V_LINES.encode() + b"f 1 2 3 " * 50).kind == "corrupt"
 

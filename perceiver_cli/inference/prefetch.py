@@ -9,7 +9,7 @@ from typing import TypeVar
 Value = TypeVar("Value")
 
 
-def one_ahead(values: Iterable[Value]) -> Generator[Value, None, None]:
+def prefetch(values: Iterable[Value]) -> Generator[Value, None, None]:
     """Yields the values of an iterator, with the next one computed in a background thread.
 
     Args:

@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from perceiver_cli.inference.ahead import one_ahead
+from perceiver_cli.inference.prefetch import prefetch
 
 
 class Numbers:
@@ -34,16 +34,16 @@ class Numbers:
 
 def test_all_values_come_in_order_from_one_other_thread():
     numbers = Numbers()
-    assert list(one_ahead(numbers)) == list(range(100))
+    assert list(prefetch(numbers)) == list(range(100))
     (thread,) = numbers.threads
     assert thread is not threading.current_thread()
     assert not thread.is_alive()
-    assert list(one_ahead([])) == []
+    assert list(prefetch([])) == []
 
 
 def test_one_value_is_made_ahead_and_no_more():
     numbers = Numbers()
-    with closing(one_ahead(numbers)) as values:
+    with closing(prefetch(numbers)) as values:
         for value in values:
             for _ in range(2 if value == 0 else 1):
                 numbers.waiting.acquire()  # the next one is begun although this one is in use
@@ -55,7 +55,7 @@ def test_one_value_is_made_ahead_and_no_more():
 
 def test_a_failure_comes_after_the_values_before_it():
     numbers = Numbers(failing=3)
-    values = one_ahead(numbers)
+    values = prefetch(numbers)
     assert [next(values) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(OSError, match="cannot be read"):
         next(values)
@@ -64,7 +64,7 @@ def test_a_failure_comes_after_the_values_before_it():
 
 def test_closed_early_it_leaves_no_thread_and_nothing_open():
     numbers = Numbers()
-    values = one_ahead(numbers)
+    values = prefetch(numbers)
     assert next(values) == 0
     (thread,) = numbers.threads
     assert thread.is_alive()
@@ -72,6 +72,6 @@ def test_closed_early_it_leaves_no_thread_and_nothing_open():
     assert not thread.is_alive()
     assert numbers.begun == [0, 1]
     taken = iter(Numbers())
-    with closing(one_ahead(taken)) as values:
+    with closing(prefetch(taken)) as values:
         next(values)
     assert next(taken) == 2
