@@ -172,7 +172,7 @@ def pick_cluster_destination(
     output = None if options.output is None else Path(options.output)
     format = pick_format(named, options.as_json, options.as_jsonl, output, options.timeline)
     if format not in (Format.parquet, Format.jsonl):
-        raise UsageError("--ray supports only the formats parquet and jsonl")
+        raise UsageError("--ray supports only the format parquet or jsonl")
     check_folder(output, "--ray")
     return ClusterDestination(address, Format(format), options.output or "")
 

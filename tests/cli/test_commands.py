@@ -225,7 +225,7 @@ def test_the_first_page_names_every_command(run):
 def test_formats_that_a_command_does_not_write(run, bundle, call, name):
     outcome = run(*call, "--format", name)
     assert outcome.exit_code == 2
-    assert outcome.stderr == f"perceiver: --format {name}: this command writes table or json\n"
+    assert outcome.stderr == f"perceiver: --format {name}: this command supports table and json\n"
 
 
 def test_a_home_that_cannot_be_written_is_named(run, bundle, tmp_path, monkeypatch):

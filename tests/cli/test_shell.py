@@ -88,11 +88,11 @@ def test_recipe(shell, holiday, tmp_path, recipe):
     expected = {
         "Files that find selects, with any names": ["at sea.jpg", "d.jpg"],
         "The label of one file, in a variable": ["It is: cat"],
-        "What is to be heard when in a recording, as a table for a spreadsheet": ["start_s"],
+        "The events of a recording, as a table for a spreadsheet": ["start_s"],
         "Subtitles that name the sounds of a film": ["film.srt"],
-        "What failed, and why": ["holiday/d.jpg\t"],
-        "The pictures that it is not sure of, least sure first": ["holiday/at sea.jpg"],
-        "How many files have which answer": [" none\n"],
+        "The files that failed, with reasons": ["holiday/d.jpg\t"],
+        "The unsure pictures, least sure first": ["holiday/at sea.jpg"],
+        "The number of files per answer": [" none\n"],
     }
     words = expected.get(recipe.partition("\n")[0][2:], holiday[:3])
     for word in words:

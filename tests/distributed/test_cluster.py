@@ -48,8 +48,8 @@ def test_a_local_cluster_gives_the_records_of_a_single_process(media, tmp_path):
     [
         ((), "-o DIR"),
         (("-o", "out", "--format", "csv"), "parquet or jsonl"),
-        (("-o", "out", "--resume", "j.jsonl"), "without --resume"),
-        (("-o", "out", "--fail-fast"), "without --resume"),
+        (("-o", "out", "--resume", "j.jsonl"), "cannot be combined with --resume"),
+        (("-o", "out", "--fail-fast"), "cannot be combined with --resume"),
     ],
 )
 def test_calls_that_make_no_sense(run, bundle, media, tmp_path, monkeypatch, options, says):

@@ -1,4 +1,4 @@
-"""Where items are prepared: what a decoder does with remote inputs, and after its run has ended."""
+"""Decoders: what they do with remote inputs, and after their run has ended."""
 
 from dataclasses import dataclass, replace
 
@@ -60,4 +60,4 @@ def test_nothing_is_decoded_after_the_end_of_the_run(decoder, media):
     decoder.close()
     item = decoder.prepare(Source(str(media["image"])))
     assert isinstance(item, FailedItem)
-    assert item.error.message == "was not read: the run has ended"
+    assert item.error.message == "was not read because the run ended"

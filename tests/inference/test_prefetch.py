@@ -1,4 +1,4 @@
-"""Values that a thread makes while the one before is used."""
+"""Prefetching: order, exceptions, and the end of the background thread."""
 
 import threading
 from collections.abc import Iterator

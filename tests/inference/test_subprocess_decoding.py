@@ -133,7 +133,7 @@ def test_a_process_that_waits_for_work_stays(decoder, media, limit_s):
 def test_nothing_is_decoded_after_the_end_of_the_run(decoder, media):
     place = decoder(0)
     place.close()
-    assert prepare(place, media["image"]).error.message == "was not read: the run has ended"
+    assert prepare(place, media["image"]).error.message == "was not read because the run ended"
 
 
 def test_a_process_that_is_given_back_to_a_closed_pool_ends(weights):
@@ -206,7 +206,7 @@ def test_missing_weights_end_the_run(decoder, media):
         ("crash", "corrupt", "the decoder crashed on it"),
         ("exit", "corrupt", "exit code 3"),
         ("leave", "corrupt", "exit code 0"),
-        pytest.param("killed", "too_large", "want of memory", marks=POSIX),
+        pytest.param("killed", "too_large", "probably out of memory", marks=POSIX),
     ],
 )
 def test_a_decoder_that_ends_is_replaced(decoder, bad, media, how, kind, says):

@@ -51,7 +51,7 @@ def test_hold_out_takes_a_share_of_every_class_and_loses_nothing(pets):
     ("make", "words"),
     [
         (lambda p: None, "not a folder"),
-        (lambda p: (p / "only").mkdir(parents=True), "two or more class folders"),
+        (lambda p: (p / "only").mkdir(parents=True), "at least two class folders"),
         (lambda p: (p / "train" / "a").mkdir(parents=True), "no val/"),
         (lambda p: [(p / name).mkdir(parents=True) for name in "ab"], "class a has no files"),
     ],

@@ -147,7 +147,7 @@ def test_refitting_changes_how_files_are_read(tmp_path, run):
     assert (recipe["jpeg"], recipe["crop"], recipe["size"]) == (75, 0.9, 16)
     for setting, words in {
         "model.latents=4": "model.latents cannot be set",
-        "input.patch=2": "it reads other channels",
+        "input.patch=2": "the model expects different channels",
         "input.round_up=true": "jpeg and round_up exclude each other",
         "patch=2": "use input.NAME or model.NAME",
         "input.jpeg=99": "jpeg",
@@ -594,7 +594,7 @@ def test_figures_are_recorded_in_a_file_that_was_named_alone(
     outcome = run("evaluate", pictures, *weights_named, "--record", "val")
     assert outcome.exit_code == 2
     assert outcome.stderr == (
-        "perceiver: --record writes into the checkpoint: name its file, --model FILE.safetensors\n"
+        "perceiver: --record writes into the checkpoint and requires --model FILE.safetensors\n"
     )
     assert weights["image"].read_bytes() == before
 
