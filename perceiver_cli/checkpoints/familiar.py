@@ -19,7 +19,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+
+from perceiver_cli.array_types import Float64Array
 
 # Maximum bytes of the statistics in a checkpoint.
 _MAX_BYTES = 97_000
@@ -33,8 +34,6 @@ LEADING = 7
 
 # Epsilon of the norm, as in the read-out.
 _EPS = 1e-5
-
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -51,13 +50,13 @@ class FamiliarityStatistics:
             their mean square is a distance like that in all of them. L is 0 for several Gaussians.
     """
 
-    whitening: FloatArray
-    means: dict[str, FloatArray]
+    whitening: Float64Array
+    means: dict[str, Float64Array]
     limits: dict[str, float]
     after_last_iteration: bool = False
-    leading: FloatArray = field(default_factory=lambda: np.empty((0, 0)))
+    leading: Float64Array = field(default_factory=lambda: np.empty((0, 0)))
 
-    def distance(self, means: FloatArray, key: str) -> FloatArray:
+    def distance(self, means: Float64Array, key: str) -> Float64Array:
         """The distance of inputs from the mean of the nearest Gaussian.
 
         Args:
@@ -76,14 +75,14 @@ class FamiliarityStatistics:
             - 2 * _product(rows, centres)
             + np.square(centres).sum(-1)
         )
-        result: FloatArray = np.maximum(squares, 0).min(-1) / rows.shape[-1]
+        result: Float64Array = np.maximum(squares, 0).min(-1) / rows.shape[-1]
         if self.leading.size:
             deviations = means - self.means[key][0]
             result = np.maximum(result, np.square(_product(deviations, self.leading.T)).mean(-1))
         return result
 
     @cached_property
-    def _whitened(self) -> dict[str, FloatArray]:
+    def _whitened(self) -> dict[str, Float64Array]:
         return {name: _product(means, self.whitening.T) for name, means in self.means.items()}
 
     def includes(self, distance: float, key: str) -> bool:
@@ -159,7 +158,7 @@ def fits(width: int, means: int = 1) -> bool:
     return 2 * values * 4 / 3 <= _MAX_BYTES  # float16 in base64
 
 
-def standardised(means: FloatArray) -> FloatArray:
+def standardised(means: Float64Array) -> Float64Array:
     """LayerNorm without scale and shift.
 
     Args:
@@ -169,11 +168,11 @@ def standardised(means: FloatArray) -> FloatArray:
         [rows, D], each row less its mean and divided by its deviation over D.
     """
     away = means - means.mean(-1, keepdims=True)
-    result: FloatArray = away / np.sqrt(np.square(away).mean(-1, keepdims=True) + _EPS)
+    result: Float64Array = away / np.sqrt(np.square(away).mean(-1, keepdims=True) + _EPS)
     return result
 
 
-def _product(rows: FloatArray, columns: FloatArray) -> FloatArray:
+def _product(rows: Float64Array, columns: Float64Array) -> Float64Array:
     """The matrix product of rows and transposed columns, in the calling thread alone.
 
     NumPy computes half of it in another thread, which then waits for the next product without
@@ -186,13 +185,13 @@ def _product(rows: FloatArray, columns: FloatArray) -> FloatArray:
     Returns:
         [R, C].
     """
-    product: FloatArray = np.einsum("rd,cd->rc", rows, columns)
+    product: Float64Array = np.einsum("rd,cd->rc", rows, columns)
     return product
 
 
-def _text(values: FloatArray) -> str:
+def _text(values: Float64Array) -> str:
     return base64.b64encode(values.astype("<f2").tobytes()).decode()
 
 
-def _array(text: str) -> FloatArray:
+def _array(text: str) -> Float64Array:
     return np.frombuffer(base64.b64decode(text), "<f2").astype(np.float64)

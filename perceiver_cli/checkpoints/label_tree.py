@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
+from perceiver_cli.array_types import Float64Array, Int64Array
 from perceiver_cli.checkpoints.format import Label
 from perceiver_cli.results import Answer, Level
 
@@ -20,9 +20,6 @@ LEVELS: tuple[Level, ...] = ("class", "group", "kind")
 
 # Minimum score whose logarithm is computed.
 _TINY = 1e-12
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -38,16 +35,16 @@ class Nodes:
 
     level: Level
     labels: list[str]
-    of_class: IntArray
+    of_class: Int64Array
     temperature: float = 1.0
 
     @cached_property
-    def _members(self) -> FloatArray:
+    def _members(self) -> Float64Array:
         own = self.of_class[:, None] == np.arange(len(self.labels))
-        members: FloatArray = own.astype(np.float64)
+        members: Float64Array = own.astype(np.float64)
         return members
 
-    def scores(self, scores: FloatArray) -> FloatArray:
+    def scores(self, scores: Float64Array) -> Float64Array:
         """Scores of the nodes: sums over their classes.
 
         Args:
@@ -58,7 +55,7 @@ class Nodes:
         """
         if self.level == "class":
             return scores
-        summed: FloatArray = tempered(scores, self.temperature) @ self._members
+        summed: Float64Array = tempered(scores, self.temperature) @ self._members
         return summed
 
 
@@ -78,7 +75,7 @@ class LabelTree:
             _nodes(labels, level, (temperatures or {}).get(level, 1)) for level in LEVELS
         ]
 
-    def answer(self, scores: FloatArray, sure: float) -> Answer | None:
+    def answer(self, scores: Float64Array, sure: float) -> Answer | None:
         """The most specific node whose score is high enough.
 
         Args:
@@ -119,7 +116,7 @@ class LabelTree:
             yield from _names(label)
 
 
-def tempered(scores: FloatArray, temperature: float) -> FloatArray:
+def tempered(scores: Float64Array, temperature: float) -> Float64Array:
     """Applies a temperature to scores.
 
     Args:
@@ -133,11 +130,11 @@ def tempered(scores: FloatArray, temperature: float) -> FloatArray:
         return scores
     logits = np.log(np.maximum(scores, _TINY)) / temperature
     powers = np.exp(logits - logits.max(-1, keepdims=True))
-    result: FloatArray = powers / powers.sum(-1, keepdims=True)
+    result: Float64Array = powers / powers.sum(-1, keepdims=True)
     return result
 
 
-def renormalised(scores: FloatArray, classes: Iterable[int]) -> FloatArray:
+def renormalised(scores: Float64Array, classes: Iterable[int]) -> Float64Array:
     """Restricts scores to some of the classes.
 
     Args:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
+from perceiver_cli.array_types import Float64Array
 from perceiver_cli.choices import Method
 from perceiver_cli.explain.attribution import Trace, gradient_times_input, magnitude, rollout
 from perceiver_cli.inference.attention_statistics import AttentionRecorder
@@ -15,7 +14,7 @@ from perceiver_cli.preparation.base import Window
 
 def attribute(
     engine: Engine, window: Window, method: Method, best: int
-) -> tuple[npt.NDArray[np.float64], dict[str, int]]:
+) -> tuple[Float64Array, dict[str, int]]:
     """Each element's share of an attribution.
 
     Args:

@@ -12,10 +12,10 @@ from perceiver_cli.checkpoints.label_tree import LabelTree
 from perceiver_cli.errors import CheckpointError, UsageError
 
 # The one checkpoint in use, or that of each modality.
-Weights = Path | Mapping[str, Path | CheckpointError]
+WeightsChoice = Path | Mapping[str, Path | CheckpointError]
 
 
-def split_classes(texts: Sequence[str], weights: Weights) -> list[str]:
+def split_classes(texts: Sequence[str], weights: WeightsChoice) -> list[str]:
     """Splits texts with several names at their commas.
 
     Args:
@@ -30,7 +30,7 @@ def split_classes(texts: Sequence[str], weights: Weights) -> list[str]:
     return [name for text in texts for name in _split(text, known)]
 
 
-def check_classes(names: Sequence[str], weights: Weights) -> None:
+def check_classes(names: Sequence[str], weights: WeightsChoice) -> None:
     """Looks each name up among the labels, ids, groups and kinds.
 
     Args:
@@ -62,7 +62,7 @@ def _split(text: str, known: Collection[str]) -> Iterator[str]:
         parts = parts[size:]
 
 
-def _trees(weights: Weights) -> list[LabelTree]:
+def _trees(weights: WeightsChoice) -> list[LabelTree]:
     checkpoints = [weights] if isinstance(weights, Path) else list(weights.values())
     paths = {path for path in checkpoints if isinstance(path, Path)}
     return [_tree(path, path.stat().st_mtime_ns) for path in sorted(paths)]

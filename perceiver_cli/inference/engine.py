@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from perceiver_cli.adapters import build_adapter
 from perceiver_cli.adapters.base import Adapter
+from perceiver_cli.array_types import Float64Array
 from perceiver_cli.checkpoints.building import build_model
 from perceiver_cli.checkpoints.familiar import FamiliarityStatistics
 from perceiver_cli.checkpoints.format import Header, open_checkpoint
@@ -32,8 +32,6 @@ MAX_BATCH_BYTES = 2**28
 # On a GPU, the maximum size is the free memory divided by this.
 GPU_MEMORY_DIVISOR = 8
 
-FloatArray = npt.NDArray[np.float64]
-
 
 @dataclass(frozen=True)
 class WindowPrediction:
@@ -48,7 +46,7 @@ class WindowPrediction:
         stream_key: The key of the distance's limit, see FamiliarityStatistics.stream_key.
     """
 
-    scores: FloatArray
+    scores: Float64Array
     statistics: AttentionStats | None
     num_elements: int
     channels: int
@@ -174,7 +172,7 @@ class Engine:
 
     def _forward(
         self, windows: list[Window], attention: bool
-    ) -> tuple[Tensor, AttentionRecorder | None, dict[str, Tensor], FloatArray]:
+    ) -> tuple[Tensor, AttentionRecorder | None, dict[str, Tensor], Float64Array]:
         """Logits, attention, the streams, and the mean latents that `familiar` is about [B, D]."""
         streams = self.streams(windows)
         watch = AttentionRecorder() if attention else None

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from perceiver_cli.array_types import Float64Array
 from perceiver_cli.checkpoints.format import Label
 from perceiver_cli.preparation.base import Window
 from perceiver_cli.preparation.signal import LEVEL_S, SILENCE_RMS
 from perceiver_cli.settings import read_settings
 
-Floats = npt.NDArray[np.float64]
 Spans = list[tuple[int, int]]
 
 SILENCE = "silence"
@@ -77,12 +77,12 @@ class Timeline:
         levels: float64 [steps], the root mean square of the sound; NaN without sound.
     """
 
-    scores: Floats
-    levels: Floats
+    scores: Float64Array
+    levels: Float64Array
 
 
 def timeline_of(
-    windows: Sequence[Window], scores: Sequence[Floats | None], window_s: float
+    windows: Sequence[Window], scores: Sequence[Float64Array | None], window_s: float
 ) -> Timeline:
     """The scores and levels of all windows over time.
 
@@ -156,7 +156,7 @@ def _spans_of(timeline: Timeline, settings: EventSettings) -> Iterator[tuple[int
                 yield int(index), first, end, scores[first:end].mean()
 
 
-def weights_of(levels: Floats, settings: EventSettings) -> Floats:
+def weights_of(levels: Float64Array, settings: EventSettings) -> Float64Array:
     """The weight of each step's scores, float64 [steps]: 1, or less in a quiet background.
 
     A background is quiet if it is far below the loudest times of the file. Steady rain is not.
@@ -172,7 +172,9 @@ def weights_of(levels: Floats, settings: EventSettings) -> Floats:
     return np.where(quiet, settings.quiet, 1.0)
 
 
-def votes_of(windows: Sequence[Window], timeline: Timeline, settings: EventSettings) -> Floats:
+def votes_of(
+    windows: Sequence[Window], timeline: Timeline, settings: EventSettings
+) -> Float64Array:
     """The weight of each window in the answer for the whole file: float64 [windows].
 
     Args:
@@ -191,7 +193,7 @@ def _ratio(decibels: float) -> float:
     return float(10 ** (decibels / 20))
 
 
-def _smooth(scores: Floats, weights: Floats, steps: int) -> Floats:
+def _smooth(scores: Float64Array, weights: Float64Array, steps: int) -> Float64Array:
     """A weighted running mean over a number of steps, fewer at the ends: float64 [steps].
 
     The weights keep the background before and after an event from changing its scores.
@@ -203,7 +205,7 @@ def _smooth(scores: Floats, weights: Floats, steps: int) -> Floats:
     first, end = np.maximum(position - before, 0), np.minimum(position + behind + 1, len(scores))
     weights = np.maximum(weights, _MIN_WEIGHT)
     sums, totals = (np.append(0.0, x.cumsum()) for x in (scores * weights, weights))
-    mean: Floats = (sums[end] - sums[first]) / (totals[end] - totals[first])
+    mean: Float64Array = (sums[end] - sums[first]) / (totals[end] - totals[first])
     return mean
 
 

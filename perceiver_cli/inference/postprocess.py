@@ -9,8 +9,8 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from perceiver_cli.array_types import Float64Array
 from perceiver_cli.checkpoints.format import Header, Label
 from perceiver_cli.checkpoints.label_tree import LabelTree, renormalised
 from perceiver_cli.inference.decoding.items import FailedItem, PreparedItem
@@ -19,8 +19,6 @@ from perceiver_cli.inference.events import find_events, settings_of, timeline_of
 from perceiver_cli.inference.read_share import read_share
 from perceiver_cli.preparation.base import Window
 from perceiver_cli.results import Classification, Failure, InputFailure, Prediction
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -156,11 +154,11 @@ class _Chosen:
         """Whether a class is one of them."""
         return self.classes is None or index in self.classes
 
-    def share(self, scores: Floats) -> Floats:
+    def share(self, scores: Float64Array) -> Float64Array:
         """Scores [classes] with the whole sum shared among the chosen classes."""
         return scores if self.classes is None else renormalised(scores, self.classes)
 
-    def keep(self, scores: Floats) -> Floats:
+    def keep(self, scores: Float64Array) -> Float64Array:
         """Scores [classes] with 0 for the classes that are not chosen."""
         if self.classes is None:
             return scores

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from perceiver_cli.array_types import Float32Array
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.codecs import undecodable
 from perceiver_cli.media.containers import has_pictures, open_container, picture_stream
@@ -16,14 +16,11 @@ from perceiver_cli.media.library_errors import wrap_errors
 from perceiver_cli.media.mixing import full_scale, scale_note, to_mono
 from perceiver_cli.media.ogg import chain_links
 from perceiver_cli.media.riff import wave_layout, with_padding
-from perceiver_cli.media.samplebuffer import Samples
 from perceiver_cli.media.sound_readers import AvReader, SndfileReader, SoundReader
 from perceiver_cli.media.source import Source
 from perceiver_cli.media.specs import SoundSpec
 from perceiver_cli.media.types import Sound, SoundWindow
 from perceiver_cli.media.windows import choose_windows
-
-Mono = npt.NDArray[np.float32]
 
 # Block length in seconds for decoding a sound that is read whole.
 _BLOCK_S = 5.0
@@ -38,7 +35,7 @@ _SOUND_ALONE = SNDFILE_FORMATS | {"mp3", "aac", "amr"}
 def load_sound(source: Source, format: str, spec: SoundSpec) -> Sound:
     """Evenly spaced windows of a sound file, or of the sound in a container.
 
-    Samples that are not finite become 0; see to_mono for the mix of channels.
+    Float32Array that are not finite become 0; see to_mono for the mix of channels.
 
     Args:
         source: The file.
@@ -84,13 +81,13 @@ def load_sound(source: Source, format: str, spec: SoundSpec) -> Sound:
             raise first from None
 
 
-def resample(samples: Mono, rate: int, to: int) -> Mono:
+def resample(samples: Float32Array, rate: int, to: int) -> Float32Array:
     """Changes the rate of a sound.
 
     Args:
         samples: [S] at `rate` samples per second.
-        rate: Samples per second.
-        to: Samples per second.
+        rate: Float32Array per second.
+        to: Float32Array per second.
 
     Returns:
         [round(S * to / rate)], at least one sample, aligned with the original.
@@ -104,12 +101,12 @@ def resample(samples: Mono, rate: int, to: int) -> Mono:
         return _resample_with_av(samples, rate, to)
 
 
-def finite(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def finite(samples: Float32Array) -> Float32Array:
     """The samples with NaN and infinities replaced by 0."""
     return np.nan_to_num(samples, nan=0, posinf=0, neginf=0)
 
 
-def _resample_with_av(samples: Mono, rate: int, to: int) -> Mono:
+def _resample_with_av(samples: Float32Array, rate: int, to: int) -> Float32Array:
     import av
 
     frame = av.AudioFrame.from_ndarray(
@@ -180,7 +177,7 @@ class _Heard:
     peak: float | None = None
     gaps: bool = False
 
-    def add(self, samples: Samples) -> None:
+    def add(self, samples: Float32Array) -> None:
         """Samples as the file has them, [S, channels]."""
         usable = np.isfinite(samples)
         self.gaps |= not usable.all()
@@ -208,7 +205,7 @@ def _read_whole(
     if not starts:
         return []
     end = starts[-1] + spec.window_s
-    parts: list[Mono] = []
+    parts: list[Float32Array] = []
     for block in np.arange(starts[0], end, _BLOCK_S):
         length = min(_BLOCK_S, end - block)
         parts += _pieces(readers, float(block), length, spec.rate, heard)
@@ -228,7 +225,7 @@ def _read_whole(
 
 def _pieces(
     readers: Sequence[SoundReader], start_s: float, length_s: float, rate: int, heard: _Heard
-) -> Iterator[Mono]:
+) -> Iterator[Float32Array]:
     """Yields the non-empty pieces of an interval, mono at `rate`, one per overlapping reader.
 
     The pieces are in order.

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from perceiver_cli.array_types import Float32Array
+
 # FFmpeg's numbers (ISO/IEC 23091-2).
 _PQ, _HLG = 16, 18
 _BT2020 = 9
@@ -31,8 +33,6 @@ _BT2020_TO_BT709 = np.array(
     [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]],
     np.float32,
 )
-
-Floats = npt.NDArray[np.float32]
 
 
 def is_high_range(frame: Any) -> bool:
@@ -67,14 +67,14 @@ def to_standard_range(
     return shown
 
 
-def _pq_light(levels: Floats) -> Floats:
+def _pq_light(levels: Float32Array) -> Float32Array:
     """Candela per square metre."""
     root = levels ** np.float32(1 / _PQ_M2)
-    light: Floats = np.maximum(root - _PQ_C1, 0) / (_PQ_C2 - _PQ_C3 * root)
+    light: Float32Array = np.maximum(root - _PQ_C1, 0) / (_PQ_C2 - _PQ_C3 * root)
     return 10_000 * light ** np.float32(1 / _PQ_M1)
 
 
-def _hlg_light(levels: Floats) -> Floats:
+def _hlg_light(levels: Float32Array) -> Float32Array:
     """Candela per square metre on a screen of 1,000."""
     scene = np.where(
         levels <= 0.5, levels**2 / 3, (np.exp((levels - _HLG_C) / _HLG_A) + _HLG_B) / 12

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
+
+from perceiver_cli.array_types import Float32Array
 
 # A channel whose power is below this share of the loudest one's is silent.
 _SILENT = 1e-4
@@ -18,7 +19,7 @@ _MAX_PLAIN = 1e10
 _FULL_SCALES = {2.0**15: 16, 2.0**23: 24, 2.0**31: 32}  # by bits
 
 
-def to_mono(samples: npt.NDArray[np.float32], bass: int | None = None) -> npt.NDArray[np.float32]:
+def to_mono(samples: Float32Array, bass: int | None = None) -> Float32Array:
     """The mean over the channels that are not silent, those in opposite phase inverted.
 
     A plain mean is silent if two channels have opposite phase (a wrongly wired microphone, a

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from perceiver_cli.array_types import FloatArray
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.arrays import read_array_points
 from perceiver_cli.media.axes import to_z_up
@@ -21,7 +22,7 @@ from perceiver_cli.media.shapes.off import read_off
 from perceiver_cli.media.shapes.pcd import read_pcd
 from perceiver_cli.media.shapes.ply import read_ply
 from perceiver_cli.media.shapes.ptx import read_ptx
-from perceiver_cli.media.shapes.shape import Floats, Shape
+from perceiver_cli.media.shapes.shape import Shape
 from perceiver_cli.media.shapes.stl import read_stl
 from perceiver_cli.media.shapes.text_points import read_text_points
 from perceiver_cli.media.source import Source
@@ -100,7 +101,7 @@ def _load(source: Source, format: str, points: int, rng: np.random.Generator) ->
     return PointCloud(found, kind, up, vertices, faces, notes)
 
 
-def _precision_note(points: Floats, kind: np.dtype[Any]) -> tuple[str, ...]:
+def _precision_note(points: FloatArray, kind: np.dtype[Any]) -> tuple[str, ...]:
     """A note if a shape lies too far from the origin for the precision of its coordinates.
 
     Args:
@@ -115,7 +116,7 @@ def _precision_note(points: Floats, kind: np.dtype[Any]) -> tuple[str, ...]:
     return (f"too far from the origin for its precision: {stored} has steps of {step:g} there",)
 
 
-def _stray_note(points: Floats) -> tuple[str, ...]:
+def _stray_note(points: FloatArray) -> tuple[str, ...]:
     """A note if a few outlying points of a cloud [N, 3] dwarf the others."""
     distances = np.linalg.norm(points - np.median(points, axis=0), axis=1)
     stray = distances > _SPOT / 2 * distances.max()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from perceiver_cli.array_types import Float32Array
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.decoding import frames_from
 from perceiver_cli.media.extents import Extent
@@ -17,7 +17,6 @@ from perceiver_cli.media.packets import Damage
 if TYPE_CHECKING:
     from av.container import InputContainer
 
-Samples = npt.NDArray[np.float32]
 
 # Minimum gap between a frame's timestamp and the end of the previous one, beyond rounding.
 _GAP_S = 0.1
@@ -33,13 +32,13 @@ class SampleBuffer:
         self.rate = 0
         self.bass: int | None = None
         self._length_s = length_s
-        self._buffer: Samples = np.zeros((0, 1), np.float32)
+        self._buffer: Float32Array = np.zeros((0, 1), np.float32)
         self._cursor = self._end = 0
         self._resampler: Any = None
         self._resampled: tuple[Any, ...] = ()
 
     @property
-    def samples(self) -> Samples:
+    def samples(self) -> Float32Array:
         """float32 [S, C]."""
         return self._buffer[: self._end]
 
@@ -67,7 +66,7 @@ class SampleBuffer:
             self._end = min(self._cursor, len(self._buffer))
         return self._cursor < len(self._buffer)
 
-    def _at_first_rate(self, frame: Any) -> Samples:
+    def _at_first_rate(self, frame: Any) -> Float32Array:
         """The samples of a frame of another rate than the first frame's: float32 [S, C]."""
         import av
 
@@ -123,15 +122,15 @@ def decode_samples(
     return buffer
 
 
-def _samples(frame: Any) -> Samples:
+def _samples(frame: Any) -> Float32Array:
     """An AudioFrame of any sample format as float32 [S, C], nominally in [-1, 1]."""
     values = frame.to_ndarray()
     channels = frame.layout.nb_channels
     values = values.T if frame.format.is_planar else values.reshape(-1, channels)
     if values.dtype.kind == "f":
-        fractions: Samples = values.astype(np.float32)
+        fractions: Float32Array = values.astype(np.float32)
         return fractions
     half = float(2 ** (8 * values.dtype.itemsize - 1))
     centre = half if values.dtype.kind == "u" else 0.0
-    scaled: Samples = ((values.astype(np.float64) - centre) / half).astype(np.float32)
+    scaled: Float32Array = ((values.astype(np.float64) - centre) / half).astype(np.float32)
     return scaled

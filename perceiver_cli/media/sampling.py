@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from perceiver_cli.array_types import FloatArray, IntegerArray
 from perceiver_cli.errors import InputError
-from perceiver_cli.media.shapes.shape import Floats, Integers, part_in_words
+from perceiver_cli.media.shapes.shape import part_in_words
 
 # Larger coordinates are damage: their squares would not be finite.
 _MAX_COORDINATE = 1e100
@@ -19,8 +20,8 @@ _AT_ONCE = 2**18
 
 
 def sample_surface(
-    vertices: npt.NDArray[Any], faces: Integers, count: int, rng: np.random.Generator
-) -> tuple[Floats, tuple[str, ...]]:
+    vertices: npt.NDArray[Any], faces: IntegerArray, count: int, rng: np.random.Generator
+) -> tuple[FloatArray, tuple[str, ...]]:
     """Points sampled uniformly by area on the faces of a mesh.
 
     Args:
@@ -69,24 +70,26 @@ def sample_surface(
     along = rng.random((count, 2))
     along = np.where(along[:, :1] + along[:, 1:] > 1, 1 - along, along)
     corner = vertices[faces[face]].astype(np.float64)
-    sampled: Floats = corner[:, 0] + np.einsum("nk,nkd->nd", along, corner[:, 1:] - corner[:, :1])
+    sampled: FloatArray = corner[:, 0] + np.einsum(
+        "nk,nkd->nd", along, corner[:, 1:] - corner[:, :1]
+    )
     return sampled, notes
 
 
-def _corners(vertices: npt.NDArray[Any], faces: Integers, most: int) -> Floats:
+def _corners(vertices: npt.NDArray[Any], faces: IntegerArray, most: int) -> FloatArray:
     """Usable vertices of faces, evenly chosen: float64 [at most `most`, 3]."""
     used = np.zeros(len(vertices), np.bool_)
     used[faces.reshape(-1)] = True
     used &= _usable(vertices)
     numbers = np.flatnonzero(used)
     chosen = np.linspace(0, len(numbers) - 1, min(most, len(numbers))).round().astype(np.int64)
-    found: Floats = vertices[numbers[chosen]].astype(np.float64)
+    found: FloatArray = vertices[numbers[chosen]].astype(np.float64)
     return found
 
 
 def sample_cloud(
     points: npt.NDArray[Any], most: int, rng: np.random.Generator
-) -> tuple[Floats, tuple[str, ...]]:
+) -> tuple[FloatArray, tuple[str, ...]]:
     """The points of a cloud, or a random subset of them.
 
     Args:
@@ -129,7 +132,7 @@ def sample_cloud(
     return found, (f"{some} no {_wanted(points)}; left out",)
 
 
-def _blocks(vertices: npt.NDArray[Any], faces: Integers) -> Iterator[tuple[int, Floats]]:
+def _blocks(vertices: npt.NDArray[Any], faces: IntegerArray) -> Iterator[tuple[int, FloatArray]]:
     """(index of the first, float64 [faces, 3, 3]) of some faces at a time."""
     for begin in range(0, len(faces), _AT_ONCE):
         corners = vertices.take(faces[begin : begin + _AT_ONCE], axis=0)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from perceiver_cli.array_types import Float64Array
 from perceiver_cli.media.containers import open_container, picture_stream
 from perceiver_cli.media.decoding import frames_from
 from perceiver_cli.media.extents import Extent
@@ -43,7 +44,7 @@ class ShownFrames(NamedTuple):
     """
 
     pixels: tuple[npt.NDArray[np.uint8], ...]
-    times_s: npt.NDArray[np.float64]
+    times_s: Float64Array
     size: tuple[int, int]
 
 
@@ -63,7 +64,7 @@ class FrameRequest:
     source: Source
     format: str
     extent: Extent
-    times_s: npt.NDArray[np.float64]
+    times_s: Float64Array
     sides: tuple[int, ...]
     damage: Damage
 
@@ -138,7 +139,7 @@ def _pixel_aspect(stream: Any) -> float:
 
 
 def _on_screen(
-    timed: Iterable[tuple[float, Any]], wanted: npt.NDArray[np.float64]
+    timed: Iterable[tuple[float, Any]], wanted: Float64Array
 ) -> Iterator[tuple[float, Any]]:
     """For each requested time, in order, the (time, frame) on screen.
 

@@ -9,13 +9,14 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from perceiver_cli.array_types import Float32Array
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.containers import open_container, sound_stream
 from perceiver_cli.media.decoding import frames_from
 from perceiver_cli.media.extents import Extent, measured_extent, stated_extent
 from perceiver_cli.media.library_errors import SafeSeekStream, wrap_errors
 from perceiver_cli.media.packets import Damage, packets_of
-from perceiver_cli.media.samplebuffer import Samples, check_rate, decode_samples
+from perceiver_cli.media.samplebuffer import check_rate, decode_samples
 from perceiver_cli.media.source import Source
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ _BASS = {
 # Length of the header of an ADTS frame, and the bits of the sample rate in its third byte.
 _ADTS_HEADER, _ADTS_RATE = 7, 0x3C
 
-# Samples decoded at a time in front of an interval.
+# Float32Array decoded at a time in front of an interval.
 _SKIPPED = 2**18
 
 _MAX_SAMPLES = 2**50  # samples; libsndfile's word for "unknown" is more
@@ -54,7 +55,7 @@ class SoundReader(Protocol):
     def damaged(self) -> bool:
         """See SoundReader."""
 
-    def read(self, start_s: float, length_s: float) -> Samples:
+    def read(self, start_s: float, length_s: float) -> Float32Array:
         """An interval of the sound.
 
         Args:
@@ -86,7 +87,7 @@ class SndfileReader:
         self.duration_s = frames / self.rate
         self.bass = _BASS.get((format, self.channels))
 
-    def read(self, start_s: float, length_s: float) -> Samples:
+    def read(self, start_s: float, length_s: float) -> Float32Array:
         """An interval of the sound, float32 [S, channels]; see SoundReader."""
         with self._open() as file:
             begin = min(round(start_s * self.rate), file.frames)
@@ -96,7 +97,7 @@ class SndfileReader:
                 while begin > 0:
                     begin -= len(file.read(min(begin, _SKIPPED))) or begin
             count = round(length_s * self.rate)
-            samples: Samples = file.read(count, dtype="float32", always_2d=True)
+            samples: Float32Array = file.read(count, dtype="float32", always_2d=True)
             return samples
 
     @contextmanager
@@ -139,7 +140,7 @@ class AvReader:
         """
         return self._damage.found and self._format not in _UNRELIABLE_LENGTH
 
-    def read(self, start_s: float, length_s: float) -> Samples:
+    def read(self, start_s: float, length_s: float) -> Float32Array:
         """An interval of the sound, float32 [S, channels]; see SoundReader."""
         with open_container(self._source, self._format) as container:
             buffer = decode_samples(

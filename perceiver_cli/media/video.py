@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from perceiver_cli.array_types import Float32Array
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.animation import ANIMATION_FORMATS, load_animation
 from perceiver_cli.media.audio import finite, resample
@@ -171,7 +171,7 @@ def _decode_sound(
     span: float,
     to: int | None,
     damage: Damage,
-) -> npt.NDArray[np.float32] | None:
+) -> Float32Array | None:
     """The window's sound, float32 [round(span * to)], or None without decodable sound."""
     if to is None:
         return None

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from perceiver_cli.array_types import Int64Array
 from perceiver_cli.media.source import Source
 from perceiver_cli.media.types import Media, PointCloud
 from perceiver_cli.preparation.base import Preparation, Window
@@ -70,7 +70,7 @@ class PointCloudPreparation(Preparation):
         ]
 
 
-def sample_indices(available: int, count: int, seed: int = 0) -> npt.NDArray[np.int64]:
+def sample_indices(available: int, count: int, seed: int = 0) -> Int64Array:
     """A fixed random subset of points; if there are too few, some are repeated.
 
     Args:

@@ -8,6 +8,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from perceiver_cli.array_types import Float32Array, Float64Array
+
 # blank_centre: a picture or video whose centre square, the only part that is read, is blank;
 # too_short: a sound of less than MIN_LENGTH_S; no_extent: a shape that is a point or a line.
 Signal = Literal["present", "silent", "blank", "blank_centre", "too_short", "no_extent"]
@@ -33,7 +35,7 @@ _EXAMINED = 2**20
 _FLAT_RATIO = 1e-6
 
 
-def sound_signal(samples: npt.NDArray[np.float32], rate: int) -> Signal:
+def sound_signal(samples: Float32Array, rate: int) -> Signal:
     """Whether a sound can be heard.
 
     Args:
@@ -48,7 +50,7 @@ def sound_signal(samples: npt.NDArray[np.float32], rate: int) -> Signal:
     return "present" if _frame_rms(samples, rate).max() >= SILENCE_RMS else "silent"
 
 
-def non_silent_part(samples: npt.NDArray[np.float32], rate: int, floor_db: float) -> slice:
+def non_silent_part(samples: Float32Array, rate: int, floor_db: float) -> slice:
     """The samples without silence at both ends.
 
     Args:
@@ -95,7 +97,7 @@ def square_signal(square: npt.NDArray[np.uint8], whole: npt.NDArray[np.uint8]) -
     return "blank_centre" if picture_signal(examined) == "present" else "blank"
 
 
-def shape_signal(points: npt.NDArray[np.float64]) -> Signal:
+def shape_signal(points: Float64Array) -> Signal:
     """Whether points extend in at least two dimensions.
 
     Args:
@@ -109,7 +111,7 @@ def shape_signal(points: npt.NDArray[np.float64]) -> Signal:
     return "no_extent" if flat else "present"
 
 
-def frame_levels(samples: npt.NDArray[np.float32], rate: int) -> npt.NDArray[np.float32]:
+def frame_levels(samples: Float32Array, rate: int) -> Float32Array:
     """Loudness over time.
 
     Args:
@@ -122,17 +124,17 @@ def frame_levels(samples: npt.NDArray[np.float32], rate: int) -> npt.NDArray[np.
     return _rms(samples, round(LEVEL_S * rate)).astype(np.float32)
 
 
-def _frame_rms(samples: npt.NDArray[np.float32], rate: int) -> npt.NDArray[np.float64]:
+def _frame_rms(samples: Float32Array, rate: int) -> Float64Array:
     """Root mean square of each 20 ms; the last frame may be shorter."""
     return _rms(samples, round(_FRAME_S * rate))
 
 
-def _rms(samples: npt.NDArray[np.float32], frame: int) -> npt.NDArray[np.float64]:
+def _rms(samples: Float32Array, frame: int) -> Float64Array:
     """Root mean square of frames about their mean: a constant offset cannot be heard."""
     starts = np.arange(0, len(samples), frame)
     counts = np.diff(np.append(starts, len(samples)))
     values = samples.astype(np.float64)
     means = np.add.reduceat(values, starts) / counts
     squares = np.add.reduceat(np.square(values), starts) / counts
-    rms: npt.NDArray[np.float64] = np.sqrt(np.maximum(squares - np.square(means), 0))
+    rms: Float64Array = np.sqrt(np.maximum(squares - np.square(means), 0))
     return rms

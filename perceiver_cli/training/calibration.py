@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from perceiver_cli.adapters.base import Adapter
-from perceiver_cli.checkpoints.familiar import ALL_STREAMS, FloatArray, fits
+from perceiver_cli.array_types import Float64Array
+from perceiver_cli.checkpoints.familiar import ALL_STREAMS, fits
 from perceiver_cli.checkpoints.format import Header
 from perceiver_cli.checkpoints.label_tree import LabelTree, Nodes, tempered
 from perceiver_cli.choices import SURE
@@ -112,7 +113,7 @@ def _single_streams(adapter: Adapter) -> list[str]:
     return [name for name in adapter.streams if len(adapter.streams) > 1 and adapter.reads(name)]
 
 
-def _level_temperature(nodes: Nodes, scores: FloatArray, out: Outputs) -> float:
+def _level_temperature(nodes: Nodes, scores: Float64Array, out: Outputs) -> float:
     """The temperature with the highest likelihood of a level's true nodes."""
     true_nodes = nodes.of_class[out.classes]
     members = np.where(

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from perceiver_cli.array_types import Float64Array
 from perceiver_cli.checkpoints.familiar import (
     ALL_STREAMS,
     LEADING,
     FamiliarityStatistics,
-    FloatArray,
     standardised,
 )
 from perceiver_cli.training.outputs import TINY, Outputs
@@ -57,7 +57,7 @@ def fit_familiar(
 
 
 def _with_leading(
-    familiar: FamiliarityStatistics, leading: FloatArray, held: Outputs
+    familiar: FamiliarityStatistics, leading: Float64Array, held: Outputs
 ) -> FamiliarityStatistics:
     """Adds the leading directions, scaled so that their distances have the same quantile."""
     usual = held.by_file(familiar.distance(held.means, ALL_STREAMS))
@@ -68,7 +68,7 @@ def _with_leading(
     return replace(familiar, leading=leading * np.sqrt(ratio))
 
 
-def fit_whitening(deviations: FloatArray) -> FloatArray:
+def fit_whitening(deviations: Float64Array) -> Float64Array:
     """The whitening matrix of deviations.
 
     Args:
@@ -77,11 +77,11 @@ def fit_whitening(deviations: FloatArray) -> FloatArray:
     Returns:
         The lower triangular L with L L' = the inverse covariance, [D, D].
     """
-    result: FloatArray = np.linalg.cholesky(np.linalg.inv(_covariance(deviations)))
+    result: Float64Array = np.linalg.cholesky(np.linalg.inv(_covariance(deviations)))
     return result
 
 
-def fit_leading(deviations: FloatArray) -> FloatArray:
+def fit_leading(deviations: Float64Array) -> Float64Array:
     """The projection on the leading principal components, whitened.
 
     Args:
@@ -91,11 +91,11 @@ def fit_leading(deviations: FloatArray) -> FloatArray:
         [D, LEADING].
     """
     variances, directions = np.linalg.eigh(_covariance(deviations))
-    result: FloatArray = directions[:, -LEADING:] / np.sqrt(variances[-LEADING:])
+    result: Float64Array = directions[:, -LEADING:] / np.sqrt(variances[-LEADING:])
     return result
 
 
-def _covariance(deviations: FloatArray) -> FloatArray:
+def _covariance(deviations: Float64Array) -> Float64Array:
     """Covariance of deviations [rows, D], shrunk to a multiple of the identity, as few rows need.
 
     Oracle approximating shrinkage (Chen et al. 2010).
@@ -108,5 +108,5 @@ def _covariance(deviations: FloatArray) -> FloatArray:
     share = wanted / excess if excess > wanted else 1.0
     # Identical rows have no variance.
     variance = max(trace / width, _MIN_VARIANCE)
-    result: FloatArray = (1 - share) * covariance + share * variance * np.eye(width)
+    result: Float64Array = (1 - share) * covariance + share * variance * np.eye(width)
     return result

@@ -6,17 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from perceiver_cli.adapters.base import Adapter
-from perceiver_cli.checkpoints.familiar import FloatArray
+from perceiver_cli.array_types import Float64Array, Int64Array
 from perceiver_cli.device import to_device
 from perceiver_cli.model.perceiver import MeanLatent, Perceiver
 from perceiver_cli.training.data.cache import Cache
-
-IntArray = npt.NDArray[np.int64]
 
 # Minimum score whose logarithm is computed.
 TINY = 1e-12
@@ -33,12 +30,12 @@ class Outputs:
         classes: The true class of every file, int [files].
     """
 
-    logits: FloatArray
-    means: FloatArray
-    files: IntArray
-    classes: IntArray
+    logits: Float64Array
+    means: Float64Array
+    files: Int64Array
+    classes: Int64Array
 
-    def by_file(self, values: FloatArray) -> FloatArray:
+    def by_file(self, values: Float64Array) -> Float64Array:
         """Averages over each file's windows.
 
         Args:
@@ -50,10 +47,10 @@ class Outputs:
         summed = np.zeros((len(self.classes), *values.shape[1:]))
         np.add.at(summed, self.files, values)
         counts = np.bincount(self.files)
-        result: FloatArray = summed / counts.reshape(-1, *(1 for _ in values.shape[1:]))
+        result: Float64Array = summed / counts.reshape(-1, *(1 for _ in values.shape[1:]))
         return result
 
-    def scores(self, temperature: float) -> FloatArray:
+    def scores(self, temperature: float) -> Float64Array:
         """Scores of the files as inference gives them: the mean of the windows' softmax.
 
         Args:

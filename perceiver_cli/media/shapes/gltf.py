@@ -8,11 +8,12 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from perceiver_cli.array_types import FloatArray, IntegerArray
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.shapes.gltf_accessors import read_floats, read_integers
 from perceiver_cli.media.shapes.gltf_file import GltfFile, compressed, item
 from perceiver_cli.media.shapes.gltf_nodes import Placement, placements
-from perceiver_cli.media.shapes.shape import Floats, GrowingArray, Integers, Shape, valid_faces
+from perceiver_cli.media.shapes.shape import GrowingArray, Shape, valid_faces
 
 _DRACO = "KHR_draco_mesh_compression"
 _POINTS, _TRIANGLES, _STRIP, _FAN = 0, 4, 5, 6
@@ -68,7 +69,9 @@ def _read(file: GltfFile) -> Shape:
     return Shape(vertices.rows(), faces.rows(), tuple(notes))
 
 
-def _placed(file: GltfFile, primitive: dict[str, Any], placement: Placement) -> Iterator[Floats]:
+def _placed(
+    file: GltfFile, primitive: dict[str, Any], placement: Placement
+) -> Iterator[FloatArray]:
     """The vertices of a primitive in the scene, float64 [any, 3], in blocks."""
     attributes, document = primitive["attributes"], file.document
     accessor = item(document, "accessors", attributes["POSITION"])
@@ -79,7 +82,7 @@ def _placed(file: GltfFile, primitive: dict[str, Any], placement: Placement) -> 
     for weight, target in zip(placement.weights, targets, strict=False):
         if weight and "POSITION" in target:
             parts.append((weight, read_floats(file, target["POSITION"])))
-    influences: list[tuple[Integers, Floats]] = []
+    influences: list[tuple[IntegerArray, FloatArray]] = []
     if placement.follows_joints:
         while f"JOINTS_{len(influences)}" in attributes:
             joints = read_integers(file, attributes[f"JOINTS_{len(influences)}"])
@@ -101,18 +104,18 @@ def _placed(file: GltfFile, primitive: dict[str, Any], placement: Placement) -> 
         yield bent
 
 
-def _moved(points: Floats, matrix: Floats) -> Floats:
-    moved: Floats = points @ matrix[:3, :3].T + matrix[:3, 3]
+def _moved(points: FloatArray, matrix: FloatArray) -> FloatArray:
+    moved: FloatArray = points @ matrix[:3, :3].T + matrix[:3, 3]
     return moved
 
 
-def _triangles(file: GltfFile, primitive: dict[str, Any], vertices: int) -> Integers:
+def _triangles(file: GltfFile, primitive: dict[str, Any], vertices: int) -> IntegerArray:
     """Triangles [T, 3] as indices into the primitive's vertices; none for points and lines."""
     mode = primitive.get("mode", _TRIANGLES)
     if mode < _TRIANGLES:
         return np.zeros((0, 3), np.int64)
     if primitive.get("indices") is None:
-        order: Integers = np.arange(vertices)
+        order: IntegerArray = np.arange(vertices)
     else:
         order = read_integers(file, primitive["indices"])[:, 0]
     if mode == _TRIANGLES:

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from perceiver_cli.array_types import FloatArray, IntegerArray
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.limits import MAX_SHAPE_BYTES, limit_text
 from perceiver_cli.media.shapes.gltf_file import GltfFile, compressed, item
-from perceiver_cli.media.shapes.shape import Floats, Integers
 
 _TYPES = {
     **{5120: "i1", 5121: "u1", 5122: "<i2", 5123: "<u2", 5124: "<i4", 5125: "<u4"},
@@ -19,7 +19,7 @@ _TYPES = {
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 
 
-def read_floats(file: GltfFile, index: Any) -> Floats:
+def read_floats(file: GltfFile, index: Any) -> FloatArray:
     """An accessor as float32 or float64 [count, width]; normalised integers as fractions."""
     values = _read(file, index)
     if values.dtype.kind == "f":
@@ -27,11 +27,11 @@ def read_floats(file: GltfFile, index: Any) -> Floats:
     if not item(file.document, "accessors", index).get("normalized"):
         return values.astype(np.float32 if values.dtype.itemsize < 4 else np.float64)
     largest = np.iinfo(values.dtype).max
-    fractions: Floats = np.maximum(values / np.float32(largest), np.float32(-1))
+    fractions: FloatArray = np.maximum(values / np.float32(largest), np.float32(-1))
     return fractions
 
 
-def read_integers(file: GltfFile, index: Any) -> Integers:
+def read_integers(file: GltfFile, index: Any) -> IntegerArray:
     """An accessor of integers [count, width]."""
     values = _read(file, index)
     if values.dtype.kind not in "iu":

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from perceiver_cli.array_types import FloatArray
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.shapes.gltf_accessors import read_floats
 from perceiver_cli.media.shapes.gltf_file import GltfFile, item, items
-from perceiver_cli.media.shapes.shape import Floats
 
 _INSTANCING = "EXT_mesh_gpu_instancing"
 
@@ -29,7 +29,7 @@ class Placement:
     """
 
     mesh: int
-    matrices: Floats
+    matrices: FloatArray
     follows_joints: bool
     weights: tuple[float, ...]
 
@@ -80,11 +80,11 @@ def _shown(document: dict[str, Any]) -> list[int]:
     return list(found)
 
 
-def _world_matrices(document: dict[str, Any]) -> list[Floats]:
+def _world_matrices(document: dict[str, Any]) -> list[FloatArray]:
     """float64 [4, 4] of every node, joints outside the scene included."""
     nodes = items(document, "nodes")
     parents = {child: i for i, node in enumerate(nodes) for child in node.get("children", [])}
-    worlds: dict[int, Floats] = {}
+    worlds: dict[int, FloatArray] = {}
     for index in range(len(nodes)):
         line: dict[int, None] = {}
         at: int | None = index
@@ -100,8 +100,8 @@ def _world_matrices(document: dict[str, Any]) -> list[Floats]:
     return [worlds[index] for index in range(len(nodes))]
 
 
-def _local_matrix(node: dict[str, Any]) -> Floats:
-    matrix: Floats
+def _local_matrix(node: dict[str, Any]) -> FloatArray:
+    matrix: FloatArray
     if "matrix" in node:
         matrix = np.array(node["matrix"], np.float64).reshape(4, 4).T
         return matrix
@@ -113,7 +113,7 @@ def _local_matrix(node: dict[str, Any]) -> Floats:
     return matrix
 
 
-def _instances(file: GltfFile, node: dict[str, Any]) -> Floats:
+def _instances(file: GltfFile, node: dict[str, Any]) -> FloatArray:
     """float64 [instances, 4, 4], from a mesh's coordinates to those of its node."""
     extension = node.get("extensions", {}).get(_INSTANCING)
     if extension is None:
@@ -127,7 +127,7 @@ def _instances(file: GltfFile, node: dict[str, Any]) -> Floats:
     )
 
 
-def _joint_matrices(file: GltfFile, index: Any, worlds: list[Floats]) -> Floats:
+def _joint_matrices(file: GltfFile, index: Any, worlds: list[FloatArray]) -> FloatArray:
     """float64 [joints, 4, 4], from a skinned mesh's coordinates to the scene's."""
     skin = item(file.document, "skins", index)
     joints = np.stack([worlds[joint] for joint in skin["joints"]])
@@ -135,11 +135,11 @@ def _joint_matrices(file: GltfFile, index: Any, worlds: list[Floats]) -> Floats:
     if bound is None:
         return joints
     inverse = read_floats(file, bound).reshape(-1, 4, 4).transpose(0, 2, 1)
-    placed: Floats = joints @ inverse[: len(joints)]
+    placed: FloatArray = joints @ inverse[: len(joints)]
     return placed
 
 
-def _compose(moves: Floats, turns: Floats, scales: Floats) -> Floats:
+def _compose(moves: FloatArray, turns: FloatArray, scales: FloatArray) -> FloatArray:
     """Translations [N, 3], quaternions [N, 4] as x, y, z, w, and scales [N, 3] -> [N, 4, 4]."""
     lengths = np.linalg.norm(turns.astype(np.float64), axis=1, keepdims=True)
     x, y, z, w = np.where(lengths > 0, turns / np.where(lengths > 0, lengths, 1), (0, 0, 0, 1)).T

@@ -7,12 +7,12 @@ from typing import BinaryIO
 
 import numpy as np
 
+from perceiver_cli.array_types import IntegerArray
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.shapes.obj_end import END_BYTES, ends_midway
 from perceiver_cli.media.shapes.rows import Rows, read_rows
 from perceiver_cli.media.shapes.shape import (
     GrowingArray,
-    Integers,
     Shape,
     as_indices,
     triangulate,
@@ -78,7 +78,7 @@ def read_obj(stream: BinaryIO) -> Shape:
     return Shape(points, valid, notes)
 
 
-def _polygons(block: bytes, before: int) -> tuple[Integers, Integers] | None:
+def _polygons(block: bytes, before: int) -> tuple[IntegerArray, IntegerArray] | None:
     """The corners and sizes of a block's faces; `before`: vertices in earlier blocks."""
     found = _FACE.findall(block)
     if not found:
@@ -91,7 +91,9 @@ def _polygons(block: bytes, before: int) -> tuple[Integers, Integers] | None:
     return corners - 1, rows.counts
 
 
-def _counted_from_line(block: bytes, rows: Rows, corners: Integers, before: int) -> Integers:
+def _counted_from_line(
+    block: bytes, rows: Rows, corners: IntegerArray, before: int
+) -> IntegerArray:
     """Indices from 0: those below zero count back from the last vertex above their own line."""
     vertices_at = np.array([found.start() for found in _VERTEX.finditer(block)], np.int64)
     faces_at = np.array([found.start() for found in _FACE.finditer(block)], np.int64)

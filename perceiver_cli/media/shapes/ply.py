@@ -8,17 +8,12 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from perceiver_cli.array_types import IntegerArray
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.shapes.ply_binary import BinaryReader
 from perceiver_cli.media.shapes.ply_header import Element, Header, read_header
 from perceiver_cli.media.shapes.ply_text import TextReader
-from perceiver_cli.media.shapes.shape import (
-    GrowingArray,
-    Integers,
-    Shape,
-    triangulate,
-    valid_faces,
-)
+from perceiver_cli.media.shapes.shape import GrowingArray, Shape, triangulate, valid_faces
 
 _VERTICES = ("vertex", "vertices", "point", "points")
 _FACES = ("face", "faces", "polygon", "triangle", "tristrips", "tristrip")
@@ -97,11 +92,11 @@ def _find_wanted(header: Header) -> _Wanted:
     )
 
 
-def _strips(corners: Integers, sizes: Integers) -> Integers:
+def _strips(corners: IntegerArray, sizes: IntegerArray) -> IntegerArray:
     """Triangle strips, separated by invalid indices, as triangles."""
     apart = np.insert(corners.astype(np.int64), np.cumsum(sizes)[:-1], -1)
     found = np.stack([apart[:-2], apart[1:-1], apart[2:]], axis=1)
     real = (found >= 0) & (found != 2**32 - 1)
     distinct = (found != np.roll(found, 1, axis=1)).all(axis=1)
-    kept: Integers = found[real.all(axis=1) & distinct]
+    kept: IntegerArray = found[real.all(axis=1) & distinct]
     return kept

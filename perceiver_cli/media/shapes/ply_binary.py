@@ -9,10 +9,11 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from perceiver_cli.array_types import IntegerArray
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.limits import MAX_SHAPE_BYTES, limit_text
 from perceiver_cli.media.shapes.ply_header import Element, Type
-from perceiver_cli.media.shapes.shape import Integers, columns, ragged_range
+from perceiver_cli.media.shapes.shape import columns, ragged_range
 
 _BYTES_AT_ONCE = 2**22
 
@@ -45,7 +46,7 @@ class BinaryReader:
             return np.stack([_gather(self._content, at, kind) for at, kind in found], axis=1)
         return columns(records, [str(index) for index in indices])
 
-    def lists(self, element: Element, index: int) -> Iterator[tuple[Integers, Integers]]:
+    def lists(self, element: Element, index: int) -> Iterator[tuple[IntegerArray, IntegerArray]]:
         """One list of each record, some records at a time: their values [C] and lengths [R]."""
         kind = element.properties[index].type
         records = self._even(element)
@@ -102,7 +103,9 @@ class BinaryReader:
         self._at = end
         return records
 
-    def _uneven(self, element: Element, indices: Sequence[int]) -> tuple[Integers, Integers]:
+    def _uneven(
+        self, element: Element, indices: Sequence[int]
+    ) -> tuple[IntegerArray, IntegerArray]:
         """Start positions and numbers of the values of some properties: [records, indices]."""
         count = element.count
         if 16 * count * len(indices) > MAX_SHAPE_BYTES // 2:
@@ -148,8 +151,8 @@ class BinaryReader:
 
 
 def _uneven_lists(
-    content: bytes, starts: Integers, sizes: Integers, kind: Type
-) -> Iterator[tuple[Integers, Integers]]:
+    content: bytes, starts: IntegerArray, sizes: IntegerArray, kind: Type
+) -> Iterator[tuple[IntegerArray, IntegerArray]]:
     ends = np.cumsum(sizes * kind.itemsize)
     begin = 0
     while begin < len(sizes):
@@ -165,7 +168,7 @@ def _uneven_lists(
         begin = stop
 
 
-def _gather(content: bytes, starts: Integers, kind: Type) -> npt.NDArray[Any]:
+def _gather(content: bytes, starts: IntegerArray, kind: Type) -> npt.NDArray[Any]:
     """The values [N] that start at these bytes [N]."""
     at = starts[:, None] + np.arange(kind.itemsize)
     found: npt.NDArray[Any] = np.frombuffer(content, np.uint8)[at].view(kind)

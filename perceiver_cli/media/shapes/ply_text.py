@@ -8,9 +8,10 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from perceiver_cli.array_types import IntegerArray
 from perceiver_cli.media.shapes.ply_header import Element
 from perceiver_cli.media.shapes.rows import RowReader, Rows
-from perceiver_cli.media.shapes.shape import GrowingArray, Integers, as_indices
+from perceiver_cli.media.shapes.shape import GrowingArray, as_indices
 from perceiver_cli.media.text import line_blocks
 
 
@@ -31,7 +32,7 @@ class TextReader:
             found.append(np.concatenate(columns, axis=1))
         return found.rows()
 
-    def lists(self, element: Element, index: int) -> Iterator[tuple[Integers, Integers]]:
+    def lists(self, element: Element, index: int) -> Iterator[tuple[IntegerArray, IntegerArray]]:
         """One list of each record, some records at a time: their values [C] and lengths [R]."""
         for rows in self._take(element):
             corners, sizes = _from_property(rows, element, index).lists(0)

@@ -7,9 +7,10 @@ from typing import BinaryIO
 
 import numpy as np
 
+from perceiver_cli.array_types import FloatArray
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.shapes.rows import RowReader
-from perceiver_cli.media.shapes.shape import Floats, GrowingArray, Shape
+from perceiver_cli.media.shapes.shape import GrowingArray, Shape
 from perceiver_cli.media.text import line_blocks
 
 _NUMBER = r"[-+]?\d[\d.]*(?:[eE][-+]?\d+)?"
@@ -49,7 +50,7 @@ def read_ptx(stream: BinaryIO) -> Shape:
     return Shape(points.rows())
 
 
-def _matrix(lines: RowReader, rows: int, columns: int) -> Floats:
+def _matrix(lines: RowReader, rows: int, columns: int) -> FloatArray:
     """The next lines as float64 [rows, columns]."""
     found = [block.columns(*range(columns)) for block in lines.take(rows, "lines of the header")]
     return np.concatenate(found)

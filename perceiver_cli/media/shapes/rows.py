@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from perceiver_cli.array_types import FloatArray, IntegerArray
 from perceiver_cli.errors import InputError
-from perceiver_cli.media.shapes.shape import Floats, Integers, ragged_range
+from perceiver_cli.media.shapes.shape import ragged_range
 
 _FORTRAN_EXPONENT = re.compile(r"(?<=[\d.])[dD](?=[-+]?\d)")
 
@@ -21,25 +22,25 @@ class Rows:
 
     Attributes:
         values: float64 [T], all numbers in order; NaN for other words.
-        starts: Integers [R], index of the first number of each line.
-        counts: Integers [R], number of numbers of each line.
+        starts: IntegerArray [R], index of the first number of each line.
+        counts: IntegerArray [R], number of numbers of each line.
     """
 
-    values: Floats
-    starts: Integers
-    counts: Integers
+    values: FloatArray
+    starts: IntegerArray
+    counts: IntegerArray
 
     def __len__(self) -> int:
         return len(self.counts)
 
-    def columns(self, *columns: int) -> Floats:
+    def columns(self, *columns: int) -> FloatArray:
         """float64 [R, len(columns)]; NaN for missing columns."""
         at = self.starts[:, None] + np.array(columns)
         there = np.array(columns) < self.counts[:, None]
         padded = self.values if len(self.values) else np.full(1, np.nan)
         return np.where(there, padded[np.minimum(at, len(padded) - 1)], np.nan)
 
-    def lists(self, column: int) -> tuple[Floats, Integers]:
+    def lists(self, column: int) -> tuple[FloatArray, IntegerArray]:
         """Lists whose length is in a column: (their values [C], their lengths [R]).
 
         Raises:
@@ -125,7 +126,7 @@ class RowReader:
             yield taken
 
 
-def _quickly(text: bytes) -> Floats | None:
+def _quickly(text: bytes) -> FloatArray | None:
     """All numbers of a text, or None if it has other words."""
     try:
         with warnings.catch_warnings():

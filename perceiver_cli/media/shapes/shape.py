@@ -9,17 +9,15 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from perceiver_cli.array_types import FloatArray, IntegerArray
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.limits import MAX_SHAPE_BYTES, limit_text
-
-Floats = npt.NDArray[np.floating[Any]]
-Integers = npt.NDArray[np.integer[Any]]
 
 # Faces in a block of a computation.
 _AT_ONCE = 2**18
 
 
-def _no_faces() -> Integers:
+def _no_faces() -> IntegerArray:
     return np.zeros((0, 3), np.int32)
 
 
@@ -29,12 +27,12 @@ class Shape:
 
     Attributes:
         vertices: Numbers [V, 3] of any type, in the file's units and axes.
-        faces: Integers [F, 3], triangles as indices into the vertices, all of them valid.
+        faces: IntegerArray [F, 3], triangles as indices into the vertices, all of them valid.
         notes: One line for each thing that was left out.
     """
 
     vertices: npt.NDArray[Any]
-    faces: Integers = field(default_factory=_no_faces)
+    faces: IntegerArray = field(default_factory=_no_faces)
     notes: tuple[str, ...] = ()
 
 
@@ -83,13 +81,13 @@ def columns(records: npt.NDArray[np.void], names: Sequence[str]) -> npt.NDArray[
     return np.lib.stride_tricks.as_strided(first, shape, strides, writeable=False)
 
 
-def as_indices(values: Floats, missing: int = -1) -> Integers:
+def as_indices(values: FloatArray, missing: int = -1) -> IntegerArray:
     """Numbers as int32: NaN becomes `missing`, too large ones the largest value."""
     limit = np.iinfo(np.int32).max
     return np.clip(np.nan_to_num(values, nan=missing), -limit, limit).astype(np.int32)
 
 
-def triangulate(corners: Integers, sizes: Integers) -> Integers:
+def triangulate(corners: IntegerArray, sizes: IntegerArray) -> IntegerArray:
     """Polygons as triangles that share the polygon's first corner.
 
     Args:
@@ -108,7 +106,7 @@ def triangulate(corners: Integers, sizes: Integers) -> Integers:
     return np.stack([corners[first], corners[first + step], corners[first + step + 1]], axis=1)
 
 
-def ragged_range(sizes: Integers) -> Integers:
+def ragged_range(sizes: IntegerArray) -> IntegerArray:
     """0 … sizes[0]-1, 0 … sizes[1]-1, and so on: integers [sum of sizes]."""
     ends = np.cumsum(sizes)
     total = int(ends[-1]) if len(ends) else 0
@@ -128,7 +126,7 @@ def part_in_words(number: int, total: int, noun: str, one: str, several: str) ->
     return f"{number:,} of {total:,} {noun} {one if number == 1 else several}"
 
 
-def valid_faces(faces: Integers, vertices: int) -> tuple[Integers, tuple[str, ...]]:
+def valid_faces(faces: IntegerArray, vertices: int) -> tuple[IntegerArray, tuple[str, ...]]:
     """The faces whose vertices all exist, and notes on the others.
 
     Raises:

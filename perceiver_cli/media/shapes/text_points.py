@@ -7,9 +7,10 @@ from typing import BinaryIO
 
 import numpy as np
 
+from perceiver_cli.array_types import FloatArray
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.shapes.rows import read_rows
-from perceiver_cli.media.shapes.shape import Floats, GrowingArray, Shape, part_in_words
+from perceiver_cli.media.shapes.shape import GrowingArray, Shape, part_in_words
 from perceiver_cli.media.shapes.text_layout import TextLayout, content_lines, find_layout
 from perceiver_cli.media.text import decoded_head, line_blocks
 
@@ -52,14 +53,14 @@ def read_text_points(stream: BinaryIO) -> Shape:
     return Shape(points.rows(), notes=(f"{some} no point; left out",) if left_out else ())
 
 
-def _points_of(lines: list[str], layout: TextLayout) -> Floats:
+def _points_of(lines: list[str], layout: TextLayout) -> FloatArray:
     """float64 [lines, 3]; NaN for lines without a point."""
     nothing = (np.nan,) * 3
     points = [layout.point(line) or nothing for line in lines]
     return np.array(points, np.float64).reshape(-1, 3)
 
 
-def _even_block(block: bytes, layout: TextLayout) -> Floats | None:
+def _even_block(block: bytes, layout: TextLayout) -> FloatArray | None:
     """A faster version for a block whose lines all have the same cells; else None."""
     if _UNUSUAL.search(block):
         return None
@@ -84,5 +85,5 @@ def _even_block(block: bytes, layout: TextLayout) -> Floats | None:
         inside = block.count(layout.separator.encode())
         if inside != (cells - 1) * len(counts):
             return None  # empty cells
-    found: Floats = rows.columns(*layout.columns)[rows.counts > 0]
+    found: FloatArray = rows.columns(*layout.columns)[rows.counts > 0]
     return found
