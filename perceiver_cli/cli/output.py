@@ -13,9 +13,7 @@ from typing import IO, Any
 from perceiver_cli.atomic import atomic_write
 from perceiver_cli.cli.interrupts import removed_on_termination
 from perceiver_cli.errors import UsageError
-
-# Folders of the open files of the process: writing to a name there writes to that open file.
-_OPEN_FILES = ("/dev/fd/", "/proc/self/fd/")
+from perceiver_cli.inputs.names import OPEN_FILES
 
 
 def check_replaces_no_input(output: Path | None, inputs: Iterable[str]) -> None:
@@ -50,7 +48,7 @@ def _descriptor(path: Path) -> int | None:
     if str(path) == "/dev/stderr":
         return 2
     folder, slash, name = str(path).rpartition("/")
-    return int(name) if folder + slash in _OPEN_FILES and name.isdecimal() else None
+    return int(name) if folder + slash in OPEN_FILES and name.isdecimal() else None
 
 
 def check_writable(path: Path) -> None:

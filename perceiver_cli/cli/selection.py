@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 from perceiver_cli.inputs.filters import FileFilter
 from perceiver_cli.inputs.folders import folders_in, walk
-from perceiver_cli.inputs.names import STDIN, archive_kind, is_url
+from perceiver_cli.inputs.names import OPEN_FILES, STDIN, archive_kind, is_url
 from perceiver_cli.inputs.paths import (
-    OPEN_FILES,
     Input,
     find_inputs,
     found_files,

@@ -8,10 +8,10 @@ from perceiver_cli.detect.arrays import detect_archive, detect_array
 from perceiver_cli.detect.containers import detect_container, detect_sound_file
 from perceiver_cli.detect.detection import MEDIA, OTHER, Detection, Kind, unread
 from perceiver_cli.detect.mpeg import (
+    after_id3,
     buried_frames_format,
     frames_format,
     is_transport_stream,
-    skip_id3,
 )
 from perceiver_cli.detect.others import binary_kind
 from perceiver_cli.detect.pictures import detect_picture, find_loose_picture
@@ -130,7 +130,7 @@ def _detect_text(source: Source, text: str) -> Detection:
 
 def _detect_tagged(source: Source, stream: BinaryIO) -> Detection:
     stream.seek(0)
-    behind = skip_id3(stream)
+    behind = after_id3(stream)
     if not behind:
         raise InputError("corrupt", "cut off: an ID3 tag without any sound after it")
     signature = find_signature(behind)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import BinaryIO
 
+from perceiver_cli.media.id3 import skip_id3
+
 _BEHIND = 2**16
 
 # kbit/s by bit rate index, for (MPEG 1?, layer). Layer I is separate: it is nearly extinct, and
@@ -73,16 +75,10 @@ def buried_frames_format(stream: BinaryIO, head: bytes) -> str | None:
     return None
 
 
-def skip_id3(stream: BinaryIO) -> bytes:
+def after_id3(stream: BinaryIO) -> bytes:
     """The content after ID3 tags and padding at the stream's position; empty if there is none."""
-    while True:
-        head = stream.read(10)
-        if len(head) < 10 or not head.startswith(b"ID3"):
-            break
-        size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
-        footer = 10 if head[5] & 0x10 else 0
-        stream.seek(size + footer, 1)
-    return (head + stream.read(_BEHIND)).lstrip(b"\0")
+    skip_id3(stream)
+    return stream.read(_BEHIND).lstrip(b"\0")
 
 
 def is_transport_stream(head: bytes) -> bool:

@@ -14,6 +14,9 @@ from typing import Literal, NamedTuple
 # The name of standard input.
 STDIN = "-"
 
+# Folders of the process's open files, such as the pipes of a shell's <(command).
+OPEN_FILES = ("/dev/fd/", "/proc/self/fd/")
+
 ArchiveKind = Literal["tar", "zip"]
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")

@@ -18,6 +18,7 @@ from perceiver_cli.inputs.folders import walk
 from perceiver_cli.inputs.lists import read_list
 from perceiver_cli.inputs.named_sources import named_source
 from perceiver_cli.inputs.names import (
+    OPEN_FILES,
     STDIN,
     ArchiveKind,
     archive_kind,
@@ -30,9 +31,6 @@ from perceiver_cli.inputs.remote import RemoteSource
 from perceiver_cli.inputs.remote_folders import expand_url, is_remote_folder, walk_remote
 from perceiver_cli.media.limits import MAX_PIPE_BYTES
 from perceiver_cli.media.source import Source
-
-# Folder of the pipes of a shell's <(command).
-OPEN_FILES = ("/dev/fd/", "/proc/self/fd/")
 
 
 class Input(NamedTuple):

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perceiver_cli.array_types import Float32Array
+from perceiver_cli.media.srgb import to_srgb
 
 # FFmpeg's numbers (ISO/IEC 23091-2).
 _PQ, _HLG = 16, 18
@@ -62,8 +63,7 @@ def to_standard_range(
     room = 1 - _KNEE
     mapped = np.where(brightest > _KNEE, 1 - room * np.exp((_KNEE - brightest) / room), brightest)
     light = light * (mapped / brightest)
-    encoded = np.where(light > 0.0031308, 1.055 * light ** (1 / 2.4) - 0.055, 12.92 * light)
-    shown: npt.NDArray[np.uint8] = np.rint(np.clip(encoded, 0, 1) * 255).astype(np.uint8)
+    shown: npt.NDArray[np.uint8] = np.rint(np.clip(to_srgb(light), 0, 1) * 255).astype(np.uint8)
     return shown
 
 

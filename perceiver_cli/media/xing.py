@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from typing import BinaryIO, NamedTuple
 
+from perceiver_cli.media.id3 import skip_id3
+
 # Maximum bytes of padding after a tag that are skipped.
 _SEARCHED = 2**12
 _FRAME = re.compile(rb"\xff[\xe2-\xff]")
 
 # Maximum position of the names: after the header, the longest side information and a checksum.
 _LAST_NAME = 4 + 32 + 2
-# Of the four bytes of a tag's size, 7 bits each.
-_SHIFTS = (21, 14, 7, 0)
 _HAS_FRAMES, _HAS_BYTES = 1, 2
 
 
@@ -29,8 +29,7 @@ def stated_size(stream: BinaryIO) -> StatedSize | None:
     Args:
         stream: The file, at its beginning.
     """
-    begin = _behind_id3(stream)
-    stream.seek(begin)
+    begin = skip_id3(stream)
     content = stream.read(_SEARCHED)
     found = _FRAME.search(content)
     if found is None:
@@ -51,16 +50,3 @@ def _xing_size(frame: bytes) -> int:
 
 def _vbri_size(frame: bytes) -> int:
     return int.from_bytes(frame[46:50], "big") if frame[36:40] == b"VBRI" else 0
-
-
-def _behind_id3(stream: BinaryIO) -> int:
-    """The position of the content after the tags at the beginning."""
-    position = 0
-    while True:
-        stream.seek(position)
-        head = stream.read(10)
-        if len(head) < 10 or not head.startswith(b"ID3"):
-            return position
-        size = sum((byte & 0x7F) << shift for byte, shift in zip(head[6:], _SHIFTS, strict=True))
-        footer = 10 if head[5] & 0x10 else 0
-        position += 10 + size + footer

@@ -11,7 +11,8 @@ from rich.text import Text
 from perceiver_cli.report.terminal import plain_table, show, show_sentence
 from perceiver_cli.report.words import count, escape_controls
 
-_OVERALL = {
+# Key of a figure -> its name for people.
+FIGURES = {
     "top1": "top-1",
     "top5": "top-5",
     "class_mean": "class mean",
@@ -46,7 +47,7 @@ def show_evaluation(console: Console, measured: dict[str, Any]) -> None:
     title = f"{measured['model']} on {count(measured['items'], 'item')}"
     show_sentence(console, title, "bold")
     overall = _table("measure", "value")
-    for key, name in _OVERALL.items():
+    for key, name in FIGURES.items():
         overall.add_row(name, f"{measured[key]:.1%}")
         if key == "top1":
             low, high = measured["top1_interval"]

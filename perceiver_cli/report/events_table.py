@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from perceiver_cli.report.terminal import bar, is_ascii, show
-from perceiver_cli.report.words import count, escape_controls, score_in_words, shorten
+from perceiver_cli.report.words import clock, count, escape_controls, score_in_words, shorten
 
 # Maximum number of events that are listed, unless all are requested.
 _MAX_EVENTS = 20
@@ -48,12 +48,3 @@ def show_events(console: Console, events: list[dict[str, Any]], every: bool) -> 
     if len(shown) < len(events):
         more = count(len(events) - len(shown), "more event")
         show(console, Text(f"and {more}: -v, --json or --format csv has them all", style="dim"))
-
-
-def clock(seconds: float) -> str:
-    """ "0:20.5", "1:02:03.0"."""
-    tenths = round(10 * seconds)
-    minutes, rest = divmod(tenths, 600)
-    hours, minutes = divmod(minutes, 60)
-    start = f"{hours}:{minutes:02}" if hours else f"{minutes}"
-    return f"{start}:{rest // 10:02}.{rest % 10}"

@@ -7,7 +7,7 @@ from typing import IO, Any
 from perceiver_cli.choices import Format
 from perceiver_cli.errors import UsageError
 from perceiver_cli.modalities import MODALITIES
-from perceiver_cli.report.words import display_path, escape_controls
+from perceiver_cli.report.words import clock_parts, display_path, escape_controls
 from perceiver_cli.results import Classification, Result
 
 # Formats that hold the events of a single file.
@@ -96,7 +96,5 @@ def _escaped(event: dict[str, Any]) -> str:
 
 def _clock(seconds: float, point: str) -> str:
     """ "01:02:03.500"."""
-    milliseconds = round(1000 * seconds)
-    rest, thousandths = divmod(milliseconds, 1000)
-    minutes, rest = divmod(rest, 60)
-    return f"{minutes // 60:02}:{minutes % 60:02}:{rest:02}{point}{thousandths:03}"
+    hours, minutes, whole, milliseconds = clock_parts(seconds, 1000)
+    return f"{hours:02}:{minutes:02}:{whole:02}{point}{milliseconds:03}"

@@ -10,16 +10,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from perceiver_cli.report.evaluation import FIGURES
 from perceiver_cli.report.faithfulness import verdict
 from perceiver_cli.report.terminal import is_fitted, plain_table, room_for, show
 
-_FIGURES = (
-    ("top1", "top-1"),
-    ("top5", "top-5"),
-    ("class_mean", "class mean"),
-    ("ece", "calibration error"),
-    ("kept", "confident"),
-)
 _SHOWN_LABELS = 12
 # Columns of the list that are left out on narrow terminals, in this order.
 _LEFT_OUT_FIRST = ("on disk", "parameters", "from", "classes", "default for", "reads")
@@ -139,7 +133,7 @@ def _best_figure(card: dict[str, Any]) -> str:
 def _measured(card: dict[str, Any]) -> list[tuple[str, str]]:
     rows = []
     for split, figures in (card.get("measured") or {}).items():
-        words = [f"{name} {figures[key]:.1%}" for key, name in _FIGURES if figures.get(key)]
+        words = [f"{name} {figures[key]:.1%}" for key, name in FIGURES.items() if figures.get(key)]
         items = f" ({figures['items']:,} items)" if "items" in figures else ""
         rows.append(("measured", f"{split}{items}: {', '.join(words)}"))
     return rows

@@ -87,10 +87,27 @@ def seconds_in_words(seconds: float) -> str:
     """ "4.0 s", "3 min 20 s", "1 h 5 min"."""
     if seconds < 60:
         return f"{seconds:.1f} s" if seconds >= 0.1 or seconds == 0 else f"{seconds:.3f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"
+    hours, minutes, whole, _ = clock_parts(seconds)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {whole} s"
+
+
+def clock(seconds: float) -> str:
+    """ "0:20.5", "1:02:03.0"."""
+    hours, minutes, whole, tenths = clock_parts(seconds, 10)
+    start = f"{hours}:{minutes:02}" if hours else f"{minutes}"
+    return f"{start}:{whole:02}.{tenths}"
+
+
+def clock_parts(seconds: float, per_second: int = 1) -> tuple[int, int, int, int]:
+    """Hours, minutes, seconds and fractions of a second.
+
+    Args:
+        seconds: The time.
+        per_second: The number of fractions in a second, to which the time is rounded.
+    """
+    whole, fractions = divmod(round(per_second * seconds), per_second)
+    minutes, whole = divmod(whole, 60)
+    return (*divmod(minutes, 60), whole, fractions)
 
 
 def score_in_words(score: float) -> str:

@@ -36,10 +36,9 @@ _EXCEL_HINT = re.compile(r"sep=(.)", re.IGNORECASE)
 _MISSING = frozenset(
     {"", "-", "--", "?", ".", "*", "na", "n/a", "#n/a", "nan", "null", "nil", "none", "nodata"}
 )
-_SUMMARY = re.compile(
-    r"[\"'\s]*(?:grand |sub)?(?:total|sum|mean|average|avg|count|min|max|std|median)s?\b",
-    re.IGNORECASE,
-)
+# The beginning of a row that sums up the others.
+SUMMARY = r"[\"'\s]*(?:grand |sub)?(?:total|sum|mean|average|avg|count|min|max|std|median)"
+_SUMMARY = re.compile(rf"{SUMMARY}s?\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

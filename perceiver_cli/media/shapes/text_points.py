@@ -11,16 +11,13 @@ from perceiver_cli.array_types import FloatArray
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.shapes.rows import read_rows
 from perceiver_cli.media.shapes.shape import GrowingArray, Shape, part_in_words
-from perceiver_cli.media.shapes.text_layout import TextLayout, content_lines, find_layout
+from perceiver_cli.media.shapes.text_layout import SUMMARY, TextLayout, content_lines, find_layout
 from perceiver_cli.media.text import decoded_head, line_blocks
 
 _HEAD = 2**16 + 1
 
 # Lines that have to be parsed one by one.
-_UNUSUAL = re.compile(
-    rb"[#%]|//|^[\"'\s]*(?:grand |sub)?(?:total|sum|mean|average|avg|count|min|max|std|median)",
-    re.IGNORECASE | re.MULTILINE,
-)
+_UNUSUAL = re.compile(rb"[#%]|//|^" + SUMMARY.encode(), re.IGNORECASE | re.MULTILINE)
 
 
 def read_text_points(stream: BinaryIO) -> Shape:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from perceiver_cli.media.luma import LUMA_WEIGHTS
+from perceiver_cli.media.srgb import to_srgb
 
 BACKGROUND, INK, FAINT, LINE = "#16181d", "#f2f3f5", "#a9afb9", "#4a505b"
 
@@ -49,10 +50,7 @@ def _heat_colours() -> np.ndarray:
         (-0.0041960863, -0.7034186147, 1.7076147010),
     ]
     linear = ((lab @ np.transpose(to_cones)) ** 3 @ np.transpose(to_rgb)).clip(0, 1)
-    srgb: np.ndarray = np.where(
-        linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055
-    )
-    return srgb
+    return to_srgb(linear)
 
 
 _HEAT = _heat_colours()

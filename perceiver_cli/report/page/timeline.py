@@ -10,8 +10,7 @@ from urllib.parse import quote
 
 from perceiver_cli.inputs.names import STDIN
 from perceiver_cli.modalities import find_modality
-from perceiver_cli.report.events_table import clock
-from perceiver_cli.report.words import count, display_path, escape_controls, score_in_words
+from perceiver_cli.report.words import clock, count, display_path, escape_controls, score_in_words
 from perceiver_cli.results import Classification
 
 # Maximum number of labels on a card's time-line, by total duration; and of events of each.
