@@ -221,7 +221,11 @@ class Engine:
         model = self.inference_model
         dtype = byte_array_dtype(model, self.precision, self.device)
         logits: Tensor = model(
-            streams, watch, positions=self._positions, dtype=dtype, watch_latents=watch_latents
+            streams,
+            watch=watch,
+            positions=self._positions,
+            dtype=dtype,
+            watch_latents=watch_latents,
         )
         return logits.float()
 

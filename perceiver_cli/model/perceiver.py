@@ -168,6 +168,7 @@ class Perceiver(nn.Module):
     def forward(
         self,
         streams: dict[str, Tensor],
+        *,
         watch: Watcher | None = None,
         chosen: Tensor | None = None,
         positions: Positions | None = None,
@@ -189,8 +190,14 @@ class Perceiver(nn.Module):
         Returns:
             Logits [B, classes].
         """
-        x = self.gather(streams)
-        return self.read(x, watch, chosen, positions, dtype, watch_latents)
+        return self.read(
+            self.gather(streams),
+            watch=watch,
+            chosen=chosen,
+            positions=positions,
+            dtype=dtype,
+            watch_latents=watch_latents,
+        )
 
     def gather(self, streams: dict[str, Tensor]) -> Tensor:
         """The streams as one byte array [B, M, C]."""
@@ -204,6 +211,7 @@ class Perceiver(nn.Module):
     def read(
         self,
         x: Tensor,
+        *,
         watch: Watcher | None = None,
         chosen: Tensor | None = None,
         positions: Positions | None = None,
@@ -214,11 +222,11 @@ class Perceiver(nn.Module):
 
         Args:
             x: [B, M, C], or [B, M, C - P] with `positions`; any number M of elements.
-            watch: See forward.
-            chosen: See forward.
-            positions: See forward.
-            dtype: Precision of the normalised byte array; None: that of x.
-            watch_latents: See forward.
+            watch: See forward, as for all that follow.
+            chosen: Indices of the latents to use.
+            positions: The last channels of every element.
+            dtype: Precision of the normalised byte array.
+            watch_latents: Called with the latents after every iteration.
 
         Returns:
             Logits [B, classes].

@@ -95,7 +95,7 @@ def watched():
     streams = adapter.byte_array(arrays)
     watch = AttentionRecorder()
     with torch.inference_mode():
-        model(streams, watch)
+        model(streams, watch=watch)
     return adapter, watch, {name: x.shape[1] for name, x in streams.items()}
 
 

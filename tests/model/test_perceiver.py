@@ -198,7 +198,9 @@ def test_the_watcher_sees_every_cross_attend_in_order(randomise):
     seen = []
     x = {"image": elements(2, 11, 9)}
     with torch.no_grad():
-        watched = model(x, lambda number, weights: seen.append((number, weights.num_elements)))
+        watched = model(
+            x, watch=lambda number, weights: seen.append((number, weights.num_elements))
+        )
         assert torch.equal(watched, model(x))
     assert seen == [(0, 11), (1, 11), (2, 11)]
 
