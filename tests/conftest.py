@@ -69,7 +69,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skips what needs a CUDA device where there is none."""
+    """Skips tests that need a CUDA device if there is none."""
     marked = [item for item in items if item.get_closest_marker("cuda")]
     if marked:
         import torch
@@ -81,7 +81,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def plain_products(request, monkeypatch) -> None:
-    """With --plain-products nothing is found when the processor is tried."""
+    """With --plain-products, no special products are found on the processor."""
     if request.config.getoption("--plain-products"):
         from perceiver_cli.model.quantization import kernels
 
@@ -90,7 +90,7 @@ def plain_products(request, monkeypatch) -> None:
 
 @pytest.fixture(autouse=True)
 def own_home(tmp_path_factory, monkeypatch) -> Path:
-    """No test sees what the user has pulled or chosen."""
+    """Hides pulled weights and chosen defaults of the user."""
     folder = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("PERCEIVER_HOME", str(folder))
     return folder
@@ -98,7 +98,7 @@ def own_home(tmp_path_factory, monkeypatch) -> Path:
 
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory) -> dict[str, Path]:
-    """Modality -> checkpoint. All are always unsure, but for the sound model, which never is."""
+    """Modality -> checkpoint. All are always unsure, except the sound model, which never is."""
     from perceiver_cli.preparation.audio import AudioRecipe
     from perceiver_cli.preparation.image import ImageRecipe
     from perceiver_cli.preparation.pointcloud import PointCloudRecipe
@@ -123,7 +123,7 @@ def weights(tmp_path_factory) -> dict[str, Path]:
 
 @pytest.fixture
 def bundle(weights, monkeypatch) -> Path:
-    """Makes the tiny weights the bundled ones, for what runs in this process."""
+    """Replaces the bundled weights by the tiny ones in this process."""
     from perceiver_cli.checkpoints import registry
 
     folder = weights["image"].parent

@@ -1,4 +1,4 @@
-"""The commands on a CUDA device. Skipped where there is none."""
+"""The commands on a CUDA device; skipped if there is none."""
 
 import json
 

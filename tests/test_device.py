@@ -1,4 +1,4 @@
-"""Where the model runs."""
+"""The choice of the model's device."""
 
 from __future__ import annotations
 

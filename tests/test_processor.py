@@ -10,7 +10,7 @@ from perceiver_cli.processor import cpu_limit, thread_settings, usable_cores
 
 @pytest.fixture
 def system(tmp_path):
-    """system({path: content}) -> a folder that holds those files."""
+    """system({path: content}) -> a folder with those files."""
 
     def make(files: dict[str, str]):
         for name, content in files.items():

@@ -1,4 +1,4 @@
-"""Settings from outside are checked against what a dataclass says of them."""
+"""Settings are checked against the annotations of a dataclass."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Windows of media that tests make, as a checkpoint's preparation cuts them."""
+"""Windows of media made by tests, from the preparation of a checkpoint."""
 
 from dataclasses import asdict
 

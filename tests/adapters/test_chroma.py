@@ -24,7 +24,7 @@ def smooth_picture(seed: int, side: int = 32) -> np.ndarray:
 
 
 def as_420(pixels: np.ndarray) -> np.ndarray:
-    """What is left of a picture once it was a JPEG file of best quality with 4:2:0 chroma."""
+    """A picture after compression as a JPEG file of best quality with 4:2:0 chroma."""
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, "JPEG", quality=100, subsampling="4:2:0")
     return np.asarray(Image.open(stream).convert("RGB"))
@@ -49,7 +49,7 @@ def test_a_picture_and_its_420_copy_are_read_nearly_alike(seed):
 
 
 def test_luma_stays_and_chroma_is_averaged_over_two_by_two_pixels():
-    """Written out: left half of the columns red, right half blue, of the same luma everywhere."""
+    """By hand: the left half of the columns is red, the right half blue, with the same luma."""
     red, blue = (170.0, 70.0, 60.0), (90.0, 100.0, 115.3509)
     row = torch.tensor([red, red, red, red, blue, blue, blue, blue])
     picture = row.T[None, :, None, :].expand(1, 3, 8, 8).contiguous()

@@ -22,7 +22,7 @@ def test_pixels_come_back_from_the_coefficients(patch):
 
 
 def test_coefficients_are_those_of_the_transform():
-    """Written out for one picture of a single wave along each side."""
+    """By hand, for one picture of a single wave along each side."""
     across, down = torch.arange(4) + 0.5, (torch.arange(4) + 0.5).unsqueeze(1)
     wave = (torch.pi / 4 * across).cos() * (torch.pi / 2 * down).cos()
     grey = wave.unsqueeze(-1).expand(4, 4, 3).flatten()

@@ -64,7 +64,7 @@ def test_pixels_are_normalised_by_mean_and_std():
 @few
 @given(st.data())
 def test_one_pixel_lights_one_element_and_leads_back(data):
-    """At the model's own size, in tall and wide pictures, and in reduced decodes of them."""
+    """For pictures of the model's size, tall and wide pictures, and reduced decodes of them."""
     patch = data.draw(st.sampled_from([1, 2, 4]))
     side = data.draw(st.sampled_from([8, 16, 24]))
     height, width = side, side

@@ -37,7 +37,7 @@ def labels_of(lines: list[str]) -> dict[str, str | None]:
 
 
 def single_process(names: Path) -> tuple[dict[str, str | None], float]:
-    """The labels, and seconds."""
+    """Runs once; returns the labels, and seconds."""
     started = time.perf_counter()
     done = subprocess.run([*CALL, "--files-from", names], capture_output=True, text=True)
     return labels_of(done.stdout.splitlines()), time.perf_counter() - started
@@ -58,7 +58,7 @@ def processes(title: str) -> list[int]:
 
 
 def kill_worker(title: str) -> bool:
-    """Whether there was one to kill."""
+    """Kills a process, and returns whether there was one."""
     for pid in processes(title):
         os.kill(pid, signal.SIGKILL)
         return True
@@ -66,7 +66,7 @@ def kill_worker(title: str) -> bool:
 
 
 def wait_for(condition: Callable[[], bool], run: subprocess.Popen) -> bool:
-    """Whether it came true before the run ended."""
+    """Waits for a condition, and returns whether it became true before the run ended."""
     while run.poll() is None:
         if condition():
             return True
@@ -75,7 +75,7 @@ def wait_for(condition: Callable[[], bool], run: subprocess.Popen) -> bool:
 
 
 def one_run(names: Path, kill: str, after: int, expected: dict[str, str | None]) -> dict[str, Any]:
-    """A cluster, a run on it and the kill."""
+    """Starts a cluster and a run on it, and kills a part."""
     from ray.cluster_utils import Cluster
 
     node = {"num_cpus": 1, "object_store_memory": STORE_BYTES}

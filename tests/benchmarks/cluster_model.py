@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True)
 class Setting:
-    """What is simulated.
+    """The parameters of the simulation.
 
     Attributes:
         nodes: Machines, beside the one of the driver.
@@ -82,13 +82,13 @@ class Server:
         self.busy_s = 0.0
 
     def serve(self, seconds: float, then: Callable[[], None]) -> None:
-        """Takes `seconds` of one worker, once one is idle."""
+        """Occupies one worker for `seconds`, as soon as one is idle."""
         self._queue.append((seconds, then))
         self._next()
 
     @property
     def waiting(self) -> int:
-        """How many wait for a worker."""
+        """Number of tasks that wait for a worker."""
         return len(self._queue)
 
     def _next(self) -> None:
@@ -106,7 +106,7 @@ class Server:
 
 
 class Clock:
-    """Runs what is due, in order of time."""
+    """Runs the events in order of time."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -114,19 +114,19 @@ class Clock:
         self._count = 0
 
     def after(self, seconds: float, call: Callable[[], None]) -> None:
-        """Calls it in `seconds`."""
+        """Calls a function after `seconds`."""
         self._count += 1
         heapq.heappush(self._due, (self.now + seconds, self._count, call))
 
     def run(self) -> None:
-        """Until nothing is due any more."""
+        """Runs until there are no more events."""
         while self._due:
             self.now, _, call = heapq.heappop(self._due)
             call()
 
 
 def simulate(setting: Setting) -> dict:
-    """Files a second, seconds in all, stragglers, and the share of time that each stage works."""
+    """Throughput, total time, stragglers, and the utilisation of each stage."""
     chance = random.Random(setting.seed)
     clock = Clock()
     speeds = [
@@ -202,7 +202,7 @@ def simulate(setting: Setting) -> dict:
 
 
 def main() -> None:
-    """Prints what is simulated, and what comes of it."""
+    """Prints the parameters and the results of a simulation."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     for name, value in asdict(Setting()).items():
         option = f"--{name.replace('_', '-')}"

@@ -1,4 +1,4 @@
-"""What decoding and the model take for a file, on one core: the rates of cluster_model.py.
+"""Measures the time of decoding and of the model per file on one core, for cluster_model.py.
 
     python -m tests.benchmarks.cluster_rates LIST
 
@@ -24,7 +24,7 @@ BATCH = 32
 
 
 def main(list_of_files: str) -> None:
-    """Measures, and prints."""
+    """Prints the rates."""
     use_threads(1)
     paths = Path(list_of_files).read_text().splitlines()
     classifier = Classifier(threads=1, attention=False)

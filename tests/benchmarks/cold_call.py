@@ -1,4 +1,4 @@
-"""Where the time of one `perceiver classify photo.jpg` goes.
+"""Profiles one call of `perceiver classify photo.jpg`.
 
     python -m tests.benchmarks.cold_call --calls 10 --model pictures-200
 

@@ -1,4 +1,4 @@
-"""The published fourier classifier at its full size, by us and by others: same random weights."""
+"""The published Fourier classifier at full size, in this and other implementations."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def rows_here() -> list[str]:
 
 
 def processor() -> str:
-    """Its name, and the instructions that torch uses of it."""
+    """The processor's name, and its instructions that torch uses."""
     import torch
 
     try:
@@ -97,7 +97,7 @@ def make(folder: Path) -> None:
 
 
 def prepare(folder: Path, name: str, threads: int) -> Callable[[], Any]:
-    """A call from 224 x 224 pixels to scores, as a row of the table has it."""
+    """A function from 224 x 224 pixels to scores, for a row of the table."""
     whose, precision, statistics = ROWS[name]
     pixels = np.random.default_rng(0).integers(0, 256, (224, 224, 3), dtype=np.uint8)
     if whose == "ours":
@@ -166,7 +166,7 @@ def _load_openvino(path: Path, precision: str, threads: int) -> Callable[[np.nda
 
 
 def _logits_of(model: Any) -> Any:
-    """A module around transformers' model that gives the logits alone."""
+    """A wrapper of transformers' model that returns only the logits."""
     import torch
 
     class Logits(torch.nn.Module):

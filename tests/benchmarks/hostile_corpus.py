@@ -1,4 +1,4 @@
-"""Classifies the whole hostile corpus with the real command and counts what came out.
+"""Classifies the whole hostile corpus with the real command, and counts the outcomes.
 
     python -m tests.benchmarks.hostile_corpus --each 30 --seed 0
 
@@ -23,7 +23,7 @@ _FAULTS = ("timeout", "internal", "missing_library")
 
 
 def main() -> None:
-    """Prints the counts, and the files that are worth a look; exit code 1 if there are any."""
+    """Prints the counts and suspicious files; the exit code is 1 if there are any."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--each", type=int, default=30, help="mutations of every kind of file")
     parser.add_argument("--kinds", nargs="*", default=(), help="of tests/corpus/valid.py, not all")

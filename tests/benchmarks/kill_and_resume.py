@@ -41,7 +41,7 @@ def make_folder(folder: Path) -> list[Path]:
 
 
 def let_run(process: subprocess.Popen, journal: Path, rng: random.Random) -> None:
-    """Returns at a random moment of the run, or at its end."""
+    """Waits until a random moment of the run, or its end."""
     if rng.random() < 0.2:
         deadline = time.monotonic() + rng.uniform(0, 3)
         while process.poll() is None and time.monotonic() < deadline:

@@ -14,7 +14,7 @@ WIDTH = 16_000
 
 
 def _picture(mode: str, bytes_a_pixel: int = 10, **options: Any) -> Callable[..., None]:
-    """A picture of a format that takes so many bytes a pixel, by media/pillow.py."""
+    """A picture of a format, with its bytes per pixel from media/pillow.py."""
 
     def make(path: Path, values: dict[str, int]) -> None:
         from PIL import Image
@@ -53,7 +53,7 @@ def _write(file: Any, block: bytes, size: int) -> None:
 
 
 def _mesh(path: Path, values: dict[str, int]) -> None:
-    """As many triangles as fit, each of which is held three times."""
+    """The maximum number of triangles, each of which is held three times."""
     face = np.array([(3, (0, 1, 2))], np.dtype([("n", "u1"), ("corners", "<i4", 3)])).tobytes()
     count = (values["MAX_SHAPE_BYTES"] - 1_000) // len(face)
     head = "ply\nformat binary_little_endian 1.0\nelement vertex 3\n"
@@ -157,7 +157,7 @@ def _animation(frames: int = 4, bytes_a_pixel: int = 20, **options: Any) -> Call
 def _film(
     codec: str, pixels: str, share: float, frames: int = 24, **options: str
 ) -> Callable[..., None]:
-    """A film whose frames have one part of so many of the pixels that a picture may have."""
+    """A video whose frames have a share of the maximum pixels of a picture."""
 
     def make(path: Path, values: dict[str, int]) -> None:
         import av
@@ -180,7 +180,7 @@ def _film(
 
 
 def _lines(vertex: bytes, face: bytes, face_bytes: int = 12, head: str = "") -> Callable[..., None]:
-    """A text of as many vertices and faces as are read.
+    """A text with the maximum number of vertices and faces.
 
     Args:
         vertex: Some lines of equal length.

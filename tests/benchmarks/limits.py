@@ -27,10 +27,10 @@ _TICK_S = 0.01
 
 
 def main() -> None:
-    """Prints a table: what, how large the file is, the peak in MiB and how it ended."""
+    """Prints a table: the file, its size, the peak in MiB and the outcome."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("names", nargs="*", help=f"of {', '.join(MAKERS)}; usually all")
-    parser.add_argument("--share", type=int, default=1, help="one part of so many of the limits")
+    parser.add_argument("--share", type=int, default=1, help="divisor of the limits")
     options = parser.parse_args()
     values = {
         name: getattr(limits, name) // options.share
@@ -68,7 +68,7 @@ def _classify(path: Path, environment: dict[str, str]) -> tuple[float, str]:
 
 
 def _resident_kib(process: int) -> int:
-    """Resident memory of a process and of all that it started."""
+    """Resident memory of a process and of its descendants."""
     total = 0
     with suppress(OSError):
         status = Path(f"/proc/{process}/status").read_text()

@@ -1,4 +1,4 @@
-"""Time and memory beside other implementations, on this machine's processor.
+"""Time and memory compared with other implementations, on this machine's processor.
 
     pip install -r tests/benchmarks/requirements.txt
     python -m tests.benchmarks.published speed -o speed.json
@@ -75,14 +75,14 @@ def main() -> None:
 
 
 def alone(options: argparse.Namespace, name: str) -> list[dict[str, Any]]:
-    """What a process that runs one thing only prints, up to where it died."""
+    """The output of a process for one row, until it ended."""
     call = command(options, name)
     done = subprocess.run(call, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith(b"{")]
 
 
 def command(options: argparse.Namespace, name: str, *more: str) -> list[str]:
-    """What starts a process that runs one thing only."""
+    """The command of a process for one row."""
     call = [sys.executable, "-m", "tests.benchmarks.published", options.what, "--alone", name]
     return [*call, "--threads", str(options.threads), *more]
 
@@ -124,7 +124,7 @@ def speed(options: argparse.Namespace) -> dict[str, Any]:
 
 
 class Turns:
-    """A process that runs one thing only, once for every turn it is given."""
+    """A process for one row, which runs once per turn."""
 
     def __init__(self, options: argparse.Namespace, name: str, folder: Path) -> None:
         call = command(options, name, "--folder", str(folder))
@@ -242,7 +242,7 @@ def prepare_scale(whose: str, precision: str) -> Callable[[Any], Any]:
     checkpoint = Checkpoint(Header("scale", config, {}, []), Perceiver(config).state_dict())
     chosen = getattr(torch, precision)
     model = build_model(checkpoint, "scale", layers_for(chosen, torch.device("cpu"), LATENTS))
-    return lambda x: model({"x": x}, AttentionRecorder(), dtype=chosen)
+    return lambda x: model({"x": x}, watch=AttentionRecorder(), dtype=chosen)
 
 
 def agree(options: argparse.Namespace) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The report in headless Chromium: how fast it opens, what it does, and how it looks.
+"""The report in headless Chromium: loading time, behaviour and screenshots.
 
     python -m tests.benchmarks.report_in_browser report.html pictures/
 
@@ -46,7 +46,7 @@ def open_browser() -> webdriver.Chrome:
 
 
 def dress(browser: webdriver.Chrome, size: tuple[int, int], scheme: str) -> None:
-    """A screen of that size, of somebody who likes it light or dark."""
+    """A browser window of a size, with a light or dark colour scheme."""
     screen = {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": size == PHONE}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
     feature = {"name": "prefers-color-scheme", "value": scheme}
@@ -59,7 +59,7 @@ def shown(browser: webdriver.Chrome) -> int:
 
 
 def check(browser: webdriver.Chrome) -> dict[str, object]:
-    """What the page does when it is used, by name."""
+    """Tests the behaviour of the page: name -> result."""
     found: dict[str, object] = {"files": shown(browser)}
     browser.find_element(By.TAG_NAME, "body").send_keys(Keys.TAB)
     found["first tab stop"] = browser.switch_to.active_element.text
@@ -84,7 +84,7 @@ def check(browser: webdriver.Chrome) -> dict[str, object]:
 
 
 def play(browser: webdriver.Chrome) -> dict[str, object]:
-    """What a click on an event does, and Enter on the next one, where a card has a time-line."""
+    """Tests a click on an event of a time-line, and Enter on the next one."""
     events = browser.find_elements(By.CSS_SELECTOR, ".lane button")
     found: dict[str, object] = {"events": len(events)}
     for name, act in (("click", "click"), ("Enter", "send_keys")):

@@ -1,4 +1,4 @@
-"""How many files a second `perceiver classify` does, against what it is made of.
+"""Throughput of `perceiver classify` in files a second, compared with its parts.
 
     python -m tests.benchmarks.throughput --modality image --files 2000 --model pictures-200
     python -m tests.benchmarks.throughput --folder FILES --rounds 5 --only decode model command
@@ -74,7 +74,7 @@ SHARES = {
 
 
 def compared(rates: dict[str, float]) -> dict[str, float]:
-    """What one row is of another, as far as there are these rows."""
+    """Ratios of rows, if they were measured."""
     found: dict[str, float] = {}
     if {"decode", "model"} <= rates.keys():
         found["decode, then model"] = 1 / (1 / rates["decode"] + 1 / rates["model"])
@@ -85,7 +85,7 @@ def compared(rates: dict[str, float]) -> dict[str, float]:
 
 
 def decode(paths: list[Path], model: str) -> dict[str, float]:
-    """Everything up to the arrays that the model reads, in a process for each core."""
+    """Decoding and preparation alone, in a process per core."""
     from perceiver_cli.checkpoints import registry
     from perceiver_cli.inference.decoding.preparer import Preparer
 
@@ -183,7 +183,7 @@ ROWS: dict[str, Any] = {"decode": decode, "model": model_alone, "loop": loop, "c
 
 
 class Memory:
-    """The most resident memory, in MB, of a process and of those it started."""
+    """Peak resident memory, in MB, of a process and its descendants."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
@@ -193,7 +193,7 @@ class Memory:
         self._thread.start()
 
     def most(self) -> dict[str, float]:
-        """What was seen until now; ends the watching."""
+        """Ends the monitoring, and returns the peak."""
         self._ended.set()
         self._thread.join()
         return self._most

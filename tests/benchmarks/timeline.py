@@ -1,4 +1,4 @@
-"""How well events are found in mixes of known sounds at known times.
+"""Accuracy of event detection in mixes of known sounds at known times.
 
     python -m tests.benchmarks.timeline choose SOUNDS/train --model NAME|FILE [--write]
     python -m tests.benchmarks.timeline measure SOUNDS/val --model NAME|FILE
@@ -69,7 +69,7 @@ class Read:
         return timeline_of(self.windows, self.scores, window_s)
 
     def every(self, step: int) -> Read:
-        """Only every step-th window, and the last."""
+        """Every step-th window, and the last."""
         chosen = [
             i for i in range(len(self.windows)) if i % step == 0 or i == len(self.windows) - 1
         ]
@@ -79,7 +79,7 @@ class Read:
 def read_mixes(
     mixes: Iterable[Mix], classifier: Classifier, hop_s: float, scorer: Scorer | None = None
 ) -> list[Read]:
-    """What the classifier, or another scorer of its windows, says of every window of every mix."""
+    """The scores of every window of every mix, from the classifier or another scorer."""
     found = []
     preparer = replace(classifier.preparer, read_options=ReadOptions(timeline=True, hop_s=hop_s))
     with tempfile.TemporaryDirectory() as folder:
@@ -101,7 +101,7 @@ def read_mixes(
 def timelines_by_hop(
     finest: list[Read], window_s: float
 ) -> dict[float, list[tuple[Mix, Timeline]]]:
-    """For every hop, the mixes as a model reads them; given at the shortest hop."""
+    """Hop -> the mixes with windows at that hop; given at the shortest hop."""
     return {
         hop: [(r.mix, r.every(round(hop / min(HOPS))).timeline(window_s)) for r in finest]
         for hop in HOPS
@@ -138,7 +138,7 @@ def _seconds(events: list[tuple[str, float, float]]) -> set[tuple[str, int]]:
 
 
 def _matched(told: list[tuple[str, float, float]], true: list[tuple[str, float, float]]) -> int:
-    """How many true events have one of their own among those told."""
+    """Number of true events that match a predicted one."""
     left = list(true)
     for name, start, end in told:
         for each in left:
@@ -152,7 +152,7 @@ def _matched(told: list[tuple[str, float, float]], true: list[tuple[str, float, 
 def choose(
     timelines: dict[float, list[tuple[Mix, Timeline]]], labels: list[Label]
 ) -> EventSettings:
-    """The best settings: one after the other, again until none gets better; for every hop."""
+    """The best settings for every hop, by coordinate descent."""
 
     def worth(settings: EventSettings) -> float:
         figures = f1_scores(timelines[settings.hop_s], labels, settings)

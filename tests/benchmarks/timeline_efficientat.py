@@ -1,4 +1,4 @@
-"""Events in the mixes of `timeline`, by EfficientAT's windows in place of the bundled weights.
+"""Event detection in the mixes of `timeline` with EfficientAT instead of the bundled weights.
 
     python -m tests.benchmarks.timeline_efficientat NETWORK AUDIOSET OUTPUTS SOUNDS
 

@@ -1,4 +1,4 @@
-"""The command in a process of its own, with tiny random weights in place of the bundled ones."""
+"""Runs the command in a subprocess with tiny random weights instead of the bundled ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DEFAULTS["video"] = _DEFAULTS["av"]
 
 
 def make_bundle(folder: Path) -> Path:
-    """Weights of every modality whose arithmetic is cheap, and nothing else unlike the real."""
+    """Small weights for every modality, otherwise like the real ones."""
     from perceiver_cli.preparation.audio import AudioRecipe
     from perceiver_cli.preparation.image import ImageRecipe
     from perceiver_cli.preparation.pointcloud import PointCloudRecipe

@@ -1,4 +1,4 @@
-"""A small server on loopback that speaks as much of the hub's protocol as fetching files takes."""
+"""A small server on loopback with the part of the hub's protocol that downloads need."""
 
 from __future__ import annotations
 
@@ -100,5 +100,5 @@ def serve(hub: Hub) -> Iterator[Hub]:
 
 
 def repository(name: str, folder: Path) -> dict[str, bytes]:
-    """The files of a folder as those of a repository."""
+    """Serves the files of a folder as a repository."""
     return {f"{name}/{path.name}": path.read_bytes() for path in folder.iterdir()}

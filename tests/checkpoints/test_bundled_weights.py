@@ -1,4 +1,4 @@
-"""The weights that ship: whole, self-describing, and right about the bundled samples."""
+"""The bundled weights are complete, self-describing, and correct on the bundled samples."""
 
 import json
 from pathlib import Path

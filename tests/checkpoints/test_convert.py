@@ -1,4 +1,4 @@
-"""perceiver models convert: what it makes, and what it refuses in one line."""
+"""perceiver models convert: the checkpoint, and one-line errors."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def port(golden, tmp_path) -> Path:
 
 
 def refused(run, source: Path, words: str, code: int = 3) -> None:
-    """One line, and nothing is written."""
+    """Checks that the error is one line, and that nothing is written."""
     output = source.parent / "new.safetensors"
     outcome = run("models", "convert", source, "-o", output)
     assert outcome.exit_code == code

@@ -1,4 +1,4 @@
-"""The checkpoint file: what goes in comes out, and each kind of damage is one clear line."""
+"""The checkpoint file: round trips, and a clear one-line error for each kind of damage."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def one_line(path: Path, call) -> str:
 
 
 def rewrite(path: Path, *, header: object = None, tensors: dict | None = None) -> None:
-    """Writes the file anew with another header or other tensors."""
+    """Rewrites the file with another header or other tensors."""
     header = header_values(path) if header is None else header
     tensors = load_file(path) if tensors is None else tensors
     save_file(tensors, path, metadata={"perceiver": json.dumps(header)})
@@ -133,7 +133,7 @@ def test_a_model_keeps_nothing_of_its_file_in_memory(saved, half):
 
 
 def opened(monkeypatch, checkpoint: Checkpoint, most: int) -> int:
-    """How often the file is opened for a model if that is after every `most` bytes."""
+    """Number of times that the file is opened if it is reopened after `most` bytes."""
     calls = []
 
     def opening(*arguments, **options):

@@ -1,4 +1,4 @@
-"""What several tests of the command line use."""
+"""Fixtures for several tests of the command line."""
 
 from pathlib import Path
 

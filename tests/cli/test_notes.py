@@ -1,4 +1,4 @@
-"""What had to be repaired is told with the result; --strict fails it."""
+"""Repairs are noted in the result; --strict fails such inputs."""
 
 import json
 
@@ -8,7 +8,7 @@ from PIL import Image
 
 
 def cut_photo(tmp_path, media):
-    """A photo as a broken download leaves it: its last bytes are missing."""
+    """A photo after a broken download: its last bytes are missing."""
     path = tmp_path / "cut.jpg"
     with open(media["image"], "rb") as photo:
         path.write_bytes(photo.read()[:-2])

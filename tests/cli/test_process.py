@@ -1,4 +1,4 @@
-"""The command's own process: what stands in its environment before torch is imported."""
+"""The command's process: its environment before torch is imported."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""No output replaces a file that the same call reads."""
+"""No output overwrites a file that the same call reads."""
 
 import json
 import shutil

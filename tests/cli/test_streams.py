@@ -1,4 +1,4 @@
-"""What only a real process shows: pipes, signals, terminals, encodings, imports."""
+"""Tests that need a real process: pipes, signals, terminals, encodings, imports."""
 
 import os
 import pty
@@ -168,7 +168,7 @@ def test_a_page_to_a_pipe(pictures, weights):
 
 
 def test_a_second_interrupt_leaves_at_once(tmp_path, monkeypatch, weights):
-    """Here from a decoder that hangs in the process itself, as it may with a single file."""
+    """The decoder hangs in the process itself, as it may with a single file."""
     monkeypatch.chdir(tmp_path)
     make_sound(tmp_path / "a.wav")
     (tmp_path / "modules").mkdir()
@@ -245,7 +245,7 @@ def test_names_outside_the_terminals_encoding(pictures, perceiver, weights):
 
 @pytest.mark.parametrize("plain", [False, True])
 def test_colour_on_a_terminal(pictures, weights, plain):
-    """And none with NO_COLOR; in both cases no line is wider than the terminal."""
+    """There is none with NO_COLOR; no line is wider than the terminal in either case."""
     environment = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS")}
     environment |= {"TERM": "xterm-256color"} | ({"NO_COLOR": "1"} if plain else {})
     main, terminal = pty.openpty()

@@ -1,4 +1,4 @@
-"""A corpus of hostile files: seeded mutations of valid ones, and files made by hand to harm.
+"""A corpus of hostile files: seeded mutations of valid ones, and malicious files made by hand.
 
 python -m tests.benchmarks.hostile_corpus
 """

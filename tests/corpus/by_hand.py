@@ -1,4 +1,4 @@
-"""Files that no damage brings about: made to make a reader allocate, recurse or go astray."""
+"""Malicious files that make a reader allocate, recurse or read wrong data."""
 
 from __future__ import annotations
 

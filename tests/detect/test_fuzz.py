@@ -1,4 +1,4 @@
-"""Any bytes at all are detected, or refused in words; text that looks like points is read."""
+"""Any bytes are detected or refused with a message; text that looks like points is read."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings

@@ -1,4 +1,4 @@
-"""Every format that can be read is told by its content."""
+"""Every supported format is detected from its content."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What cannot be classified is refused with a kind and a line that says what it looks like."""
+"""Files that cannot be classified are refused with a kind and a one-line description."""
 
 import io
 import pickle
@@ -262,7 +262,7 @@ def test_import_is_light():
     ],
 )
 def test_only_media_in_another_form_is_not_passed_over(content, media):
-    """Of a folder, a NotMediaError is passed over; other refusals are reported."""
+    """In folders, files with a NotMediaError are passed over; other errors are reported."""
     assert isinstance(refusal(content), NotMediaError) is not media
 
 

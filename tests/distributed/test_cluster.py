@@ -1,4 +1,4 @@
-"""`classify --ray` on a cluster that the test starts; skipped where Ray is not installed."""
+"""`classify --ray` on a cluster that the test starts; skipped if Ray is not installed."""
 
 import json
 import os
@@ -85,7 +85,7 @@ def test_without_ray_one_line_says_so(run, bundle, media, tmp_path, monkeypatch)
 
 
 class FakeRay:
-    """The module of a cluster of so many CPUs, as `connected` sees it."""
+    """A stand-in for Ray's module, connected to a cluster with that many CPUs."""
 
     data = SimpleNamespace(DataContext=SimpleNamespace(get_current=SimpleNamespace))
 

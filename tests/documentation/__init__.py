@@ -1,1 +1,1 @@
-"""The README and docs/: their commands run, their output and help pages are what is printed."""
+"""The README and docs/: their commands run, and their outputs and help pages are current."""

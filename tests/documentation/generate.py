@@ -1,4 +1,4 @@
-"""Writes docs/commands.md, and the outputs that console blocks of the pages show, anew.
+"""Regenerates docs/commands.md and the outputs in console blocks of the pages.
 
 python -m tests.documentation.generate
 """
@@ -12,7 +12,7 @@ from tests.documentation.pages import HELP, PAGES, help_pages, make_place, with_
 
 
 def main() -> None:
-    """Names the pages that have changed."""
+    """Regenerates the pages, and prints the names of those that changed."""
     HELP.touch()
     with tempfile.TemporaryDirectory() as folder:
         place = make_place(Path(folder))

@@ -1,4 +1,4 @@
-"""The pages, and a folder with the files that they speak of."""
+"""The pages, and a folder with the files in their examples."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def shown_outputs(text: str) -> list[tuple[str, str]]:
 
 
 def with_outputs(text: str, place: Path) -> str:
-    """A page with what its console blocks' commands print now."""
+    """A page with the current outputs of the commands in its console blocks."""
     return _CONSOLE.sub(lambda m: f"```console\n$ {m[1]}\n{printed(m[1], place)}```", text)
 
 
 def printed(command: str, place: Path) -> str:
-    """What a command prints on standard output, 80 columns wide."""
+    """The standard output of a command, 80 columns wide."""
     arguments = command.removeprefix("perceiver ").split()
     done = subprocess.run(
         [sys.executable, "-m", "perceiver_cli", *arguments],

@@ -1,4 +1,4 @@
-"""The README and docs/: every command works as it stands there, and what they say holds."""
+"""The README and docs/: every command works, and their statements are correct."""
 
 import inspect
 import os
@@ -48,13 +48,13 @@ OUTPUTS = [output for text in TEXTS.values() for output in shown_outputs(text)]
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory) -> dict[str, Path]:
-    """Page -> a folder with the files that it speaks of, and what its commands have made."""
+    """Page -> a folder with the files in its examples, and the outputs of its commands."""
     return {name: make_place(tmp_path_factory.mktemp(name.replace("/", "-"))) for name in TEXTS}
 
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory, places) -> Iterator[dict[str, str]]:
-    """The environment in which published weights, small ones, can be had."""
+    """The environment variables for pulling small published weights."""
     with np.load(ROOT / "tests" / "golden" / "published.npz") as arrays:
         golden = dict(arrays)
     fourier = write_port(tmp_path_factory.mktemp("hub") / "f", golden, "fourier", legacy=True)

@@ -1,4 +1,4 @@
-"""The way back: each adapter's elements where they belong in the input."""
+"""Attribution maps: the elements of each adapter at their positions in the input."""
 
 import numpy as np
 import pytest

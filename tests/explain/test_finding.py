@@ -1,4 +1,4 @@
-"""A model that has learnt to tell whether a bright patch is in a picture: where is it?"""
+"""Explanations find the bright patch that a model was trained to detect."""
 
 from dataclasses import asdict
 

@@ -1,4 +1,4 @@
-"""Runs DeepMind's own Perceiver at small sizes and keeps what goes in and what comes out.
+"""Runs DeepMind's own Perceiver at small sizes, and stores its inputs and outputs.
 
     python make_golden.py FOLDER
 

@@ -1,4 +1,4 @@
-"""Runs the published classifiers' two implementations at small sizes and keeps what comes out.
+"""Runs both implementations of the published classifiers at small sizes, and stores the outputs.
 
     python -m tests.golden.make_published FOLDER
 

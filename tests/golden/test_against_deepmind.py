@@ -1,4 +1,4 @@
-"""The network and its position features beside the outputs of DeepMind's own source.
+"""The network and its position features, compared with outputs of DeepMind's own source.
 
 README.md says what the arrays hold. In float64 nothing but the order of sums differs, so the
 bounds there are close to rounding; float32 is what users run.

@@ -1,4 +1,4 @@
-"""Converted checkpoints beside what transformers and DeepMind's source compute from the same files.
+"""Converted checkpoints, compared with transformers and DeepMind's source on the same files.
 
 README.md says how the arrays were made.
 """

@@ -1,4 +1,4 @@
-"""What becomes of freed memory, by the resident size of real processes."""
+"""Freed memory, measured by the resident size of real processes."""
 
 import json
 import platform

@@ -1,4 +1,4 @@
-"""The statistics against their definitions, written out plainly."""
+"""Attention statistics, compared with plain implementations of their definitions."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The Python API: the same Results as the command, in order, with bounded reading ahead."""
+"""The Python API: the same Results as the command, in order, with bounded read-ahead."""
 
 import inspect
 import json
@@ -266,7 +266,7 @@ def test_three_names_at_most_are_suggested(tmp_path):
 
 
 def test_classes_are_looked_up_in_the_weights_that_are_there(bundle, media, tmp_path, monkeypatch):
-    """Those of other modalities may be missing."""
+    """Weights of other modalities may be missing."""
     shutil.copy(bundle / "tiny-image.safetensors", tmp_path)
     monkeypatch.setattr(registry, "bundled_folder", lambda: tmp_path)
     result = Classifier(classes=["cat"]).classify(media["image"])

@@ -1,4 +1,4 @@
-"""The engine on devices that are not here: how large batches are, and where tensors lie."""
+"""The engine on simulated devices: batch sizes, and the devices of tensors."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""From windows' scores to events, on timelines made by hand."""
+"""Events from the scores of windows, on timelines made by hand."""
 
 from __future__ import annotations
 

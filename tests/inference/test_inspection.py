@@ -1,4 +1,4 @@
-"""What `perceiver inspect` shows of a byte array, against what is known of the file."""
+"""`perceiver inspect`: the byte array, compared with known facts of the file."""
 
 import numpy as np
 import pytest

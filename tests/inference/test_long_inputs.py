@@ -1,4 +1,4 @@
-"""Files of many windows, of which a few are loaded at a time."""
+"""Files with many windows, which are loaded in parts."""
 
 import threading
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""From the predictions of windows to a Result."""
+"""Results from the predictions of windows."""
 
 from pathlib import Path
 from types import SimpleNamespace

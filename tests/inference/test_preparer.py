@@ -1,4 +1,4 @@
-"""From a source to an item."""
+"""Preparation of a source to an item."""
 
 from dataclasses import replace
 

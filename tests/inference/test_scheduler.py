@@ -1,4 +1,4 @@
-"""Order, batches and bounds of the queue, with decoding that the tests hold in their hands."""
+"""Order, batches and bounds of the queue, with decoding controlled by the tests."""
 
 import threading
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""Decoders that hang, crash, exit and eat memory, in real processes.
+"""Decoders that hang, crash, exit or exhaust memory, in real processes.
 
 A module named soundfile stands in for the real one, in the processes only; where it merely fails,
 PyAV reads the sound instead.

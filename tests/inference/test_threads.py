@@ -1,4 +1,4 @@
-"""torch's threads: set where the model runs, and untouched everywhere else in the process."""
+"""torch's threads: set in the model's threads, and unchanged in the rest of the process."""
 
 import json
 import os

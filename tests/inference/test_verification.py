@@ -1,4 +1,4 @@
-"""What `perceiver models verify` finds in the weights that are installed."""
+"""`perceiver models verify` on installed weights."""
 
 import shutil
 

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class Traffic:
-    """What was asked for: methods, and bytes of bodies sent."""
+    """The requests: methods, and bytes of bodies sent."""
 
     methods: Counter = field(default_factory=Counter)
     sent: int = 0

@@ -1,4 +1,4 @@
-"""Archives read in order, without unpacking; what is hostile in them ends with a line."""
+"""Archives are read in order without unpacking; hostile content gives one-line errors."""
 
 import base64
 import gzip

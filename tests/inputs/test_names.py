@@ -1,4 +1,4 @@
-"""Names of inputs: which are URLs, which are members, and what is never shown."""
+"""Names of inputs: URLs, members of archives, and credentials that are never shown."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What Python code hands over gives what the same content on disk gives."""
+"""Inputs in Python give the same results as the same content on disk."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""Objects over HTTP and from S3: traffic, faults, and what is refused."""
+"""Objects over HTTP and from S3: traffic, faults and refusals."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Sounds come out mono at the wanted rate, and windows lie where they say."""
+"""Sounds are mono at the requested rate, and windows are at their stated positions."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What cannot be decoded is named: never "with sound only" when there are pictures."""
+"""Codecs that cannot be decoded are named."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Whatever damage a file has: it loads, or one clear InputError comes out, and nothing else."""
+"""Damaged files are loaded, or refused with one clear InputError."""
 
 import random
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""HEIC photos are read where pillow-heif is installed, and named with it where it is not."""
+"""HEIC photos are read with pillow-heif; without it, the message names it."""
 
 import io
 import struct

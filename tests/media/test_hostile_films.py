@@ -1,4 +1,4 @@
-"""Films that lie about themselves: the right answer or one clear line, and never much memory."""
+"""Videos with wrong headers give the right result or one clear error, with little memory."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ ENCRYPTION = {
 
 
 def patched(content: bytes, box: bytes, offset: int, value: bytes) -> bytes:
-    """Every box of a type with other bytes, so far behind the beginning of its type."""
+    """Replaces bytes in every box of a type, at an offset from its type."""
     at = content.find(box, content.find(b"moov"))
     assert at >= 0
     while at >= 0:

@@ -1,4 +1,4 @@
-"""Pictures come out upright, in RGB, whatever they are stored as."""
+"""Pictures are upright and in RGB, however they are stored."""
 
 import struct
 

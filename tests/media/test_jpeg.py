@@ -1,4 +1,4 @@
-"""A JPEG that ends too early is shown as far as it goes; other processes are named."""
+"""A truncated JPEG is read up to its end; unsupported processes are named."""
 
 import io
 

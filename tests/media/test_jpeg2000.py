@@ -1,4 +1,4 @@
-"""JPEG 2000 with faulty headers is read as viewers do; kinds that cannot be read are named."""
+"""JPEG 2000 with faulty headers is read as in viewers; unsupported kinds are named."""
 
 import io
 import struct

@@ -1,4 +1,4 @@
-"""What an exception in a loader means for the file: its fault, the machine's, or ours."""
+"""The cause of an exception in a loader: the file, the machine, or perceiver."""
 
 import errno
 import sys

@@ -1,4 +1,4 @@
-"""Limits are the environment's to change, in the decoding processes too."""
+"""Environment variables change the limits, in decoding processes too."""
 
 import pytest
 

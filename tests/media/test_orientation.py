@@ -1,4 +1,4 @@
-"""Videos are shown as their display matrix says: turned, mirrored, or both."""
+"""Videos are turned and mirrored according to their display matrix."""
 
 import struct
 

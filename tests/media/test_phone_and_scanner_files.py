@@ -1,4 +1,4 @@
-"""Pictures as phones, scanners and microscopes write them, with what stands beside their pixels."""
+"""Pictures from phones, scanners and microscopes, with other data beside the pixels."""
 
 import struct
 import zlib

@@ -1,4 +1,4 @@
-"""A process that classifies keeps its own settings of Pillow, and hears nothing of Pillow."""
+"""Classification does not change Pillow's settings, and Pillow prints nothing."""
 
 import io
 import logging

@@ -1,4 +1,4 @@
-"""PNG files are shown whatever is wrong with what no pixel depends on."""
+"""PNG files are read despite damage in chunks that no pixel depends on."""
 
 import io
 import struct

@@ -1,4 +1,4 @@
-"""Videos: frames by presentation time, upright, with the sound of the same stretch."""
+"""Videos: upright frames by presentation time, with the sound of the same interval."""
 
 import numpy as np
 import pytest

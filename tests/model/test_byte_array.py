@@ -1,4 +1,4 @@
-"""The byte array read slice by slice, and lowered precisions: the same answers."""
+"""Reading the byte array in slices or at lower precision gives the same answers."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def test_positions_apart_and_any_slices_change_nothing(randomise, monkeypatch, c
     model = randomise(Perceiver(replace(CONFIG, cross_heads=heads, cross_channels=20))).float()
     watches = AttentionRecorder(), AttentionRecorder()
     with torch.inference_mode():
-        plain = model(ADAPTER.with_positions(features()), watches[0])
+        plain = model(ADAPTER.with_positions(features()), watch=watches[0])
         monkeypatch.setattr(keys_values, "CHUNK", chunk)
         monkeypatch.setattr(grid, "POSITIONS", chunk)
         quick = model(
-            ADAPTER.element_values(features()), watches[1], positions=ADAPTER.fixed_positions
+            ADAPTER.element_values(features()), watch=watches[1], positions=ADAPTER.fixed_positions
         )
     torch.testing.assert_close(quick, plain, rtol=0, atol=3e-5)
     for one, other in zip(watches[0].measured, watches[1].measured, strict=True):

@@ -1,4 +1,4 @@
-"""The folded, the plain and the chunked way to attend are one function."""
+"""Folded, plain and chunked attention compute the same function."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A grid's elements, read without being put together, are the elements as_keys_and_values."""
+"""Keys and values of a grid equal those of its materialized elements."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def whole_numbers(*shape: int, most: int = 127) -> torch.Tensor:
 
 @pytest.fixture
 def weight() -> torch.Tensor:
-    """[out, in]: whole numbers that need no rounding; pairs stay within their limit."""
+    """[out, in]: integers that need no rounding; pairs are within their limit."""
     able = kernels.available().range
     numbers = whole_numbers(OUTPUTS, INPUTS, most=able.pairs // 2 - 1)
     numbers[:, 0], numbers[:, 1] = able.weights, -able.weights
@@ -34,7 +34,7 @@ def weight() -> torch.Tensor:
 
 @pytest.fixture
 def inputs() -> torch.Tensor:
-    """[2, 6, in]: whole numbers that need no rounding, and whose rows have no mean."""
+    """[2, 6, in]: integers that need no rounding, in rows with a mean of zero."""
     x = whole_numbers(2, 3, INPUTS, most=kernels.available().range.inputs)
     return torch.cat([x, -x], 1)
 

@@ -207,7 +207,7 @@ def test_the_watcher_sees_every_cross_attend_in_order(randomise):
 
 def test_the_watcher_is_left_out_while_gradients_are_recorded():
     seen = []
-    Perceiver(SMALL)({"image": elements(1, 4, 9).float()}, lambda *call: seen.append(call))
+    Perceiver(SMALL)({"image": elements(1, 4, 9).float()}, watch=lambda *call: seen.append(call))
     assert seen == []
 
 

@@ -1,4 +1,4 @@
-"""What is computed in which precision, on which processor."""
+"""The choice of precision on different processors."""
 
 from __future__ import annotations
 

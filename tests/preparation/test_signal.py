@@ -1,4 +1,4 @@
-"""What holds nothing to classify, and what is cut off sounds."""
+"""Inputs without a signal, and silence that is removed from sounds."""
 
 import json
 

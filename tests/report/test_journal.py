@@ -1,4 +1,4 @@
-"""The journal of --resume as a file: repair, what counts as done, and what it refuses."""
+"""The journal of --resume as a file: repair, finished inputs, and refusals."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def result_of(path):
 
 
 def run(files, weights=WEIGHTS, result=result_of):
-    """Does what is to be done; returns which those were."""
+    """Classifies the remaining inputs, and returns them."""
     journal = opened(weights)
     todo = [path for path in files if journal.claim(Source(path)) is None]
     for path in todo:

@@ -20,7 +20,7 @@ VOID = {"meta", "img", "input", "br", "link"}
 
 
 class Page(HTMLParser):
-    """A page as a browser takes it apart; fails where tags do not match."""
+    """Parses a page as a browser does; fails on tags that do not match."""
 
     def __init__(self, text: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Parquet: one schema, read back by others; a folder that can be continued after any end."""
+"""Parquet: one schema that other readers support; folders continue after interruptions."""
 
 import json
 import os

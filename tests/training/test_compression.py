@@ -19,7 +19,7 @@ from perceiver_cli.training.augment.compression import (
 
 
 def noise(count=300, side=32):
-    """Smooth coloured noise: float [count, 3, side, side], whole numbers from 0 to 255."""
+    """Smooth coloured noise: float [count, 3, side, side], integers from 0 to 255."""
     torch.manual_seed(0)
     coarse = torch.rand(count, 3, 12, 12)
     smooth = functional.interpolate(coarse, side, mode="bicubic")

@@ -1,4 +1,4 @@
-"""Settings that a call changes."""
+"""Settings changed by --set."""
 
 from perceiver_cli.training.overrides import changed
 

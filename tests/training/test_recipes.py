@@ -1,4 +1,4 @@
-"""The command on each bundled card runs: two steps of it, on made-up files of its modality."""
+"""The command on each bundled card runs: two steps on generated files of its modality."""
 
 import shlex
 import subprocess

@@ -2,7 +2,7 @@
 
     python average.py FIRST.safetensors SECOND.safetensors MEAN.safetensors --share 0.7
 
-Everything but the weights is the second's, its calibration too; further training fits a new one.
+All but the weights is taken from the second, including its calibration; later training refits it.
 """
 
 import argparse
@@ -21,11 +21,11 @@ parser.add_argument("--share", type=float, default=0.5, help="weight of the seco
 call = parser.parse_args()
 first, second = load_checkpoint(call.first), load_checkpoint(call.second)
 if first.header.model != second.header.model:
-    parser.error("the two have different architectures")
+    parser.error("the two checkpoints have different architectures")
 tensors = {
     name: torch.lerp(first.tensors[name], tensor, call.share)
     for name, tensor in second.tensors.items()
 }
-# What is familiar was fitted to the second: `perceiver train --refit-familiar` fits it again.
+# The statistics of familiar inputs were fitted to the second; `train --refit-familiar` refits them.
 header = replace(second.header, familiar=None)
 save_checkpoint(call.mean, replace(second, header=header, tensors=tensors))

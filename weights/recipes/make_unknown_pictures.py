@@ -1,4 +1,4 @@
-"""Makes pictures of nothing that is known: synthetic ones, screens and documents, textures.
+"""Makes pictures of none of the classes: synthetic ones, screens and documents, textures.
 
     python make_unknown_pictures.py unknown_pictures/
 

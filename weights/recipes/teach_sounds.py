@@ -143,7 +143,9 @@ def main() -> None:
     parser.add_argument("yamnet", type=Path)
     parser.add_argument("sounds", type=Path)
     parser.add_argument("teacher", type=Path)
-    parser.add_argument("--recording", default=RECORDING, help="what names one recording (regex)")
+    parser.add_argument(
+        "--recording", default=RECORDING, help="regular expression for the name of a recording"
+    )
     args = parser.parse_args()
     args.teacher.mkdir(parents=True, exist_ok=True)
     yamnet = Yamnet(args.yamnet)

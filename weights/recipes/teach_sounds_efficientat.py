@@ -189,7 +189,9 @@ def main() -> None:
     parser.add_argument("audioset", type=Path)
     parser.add_argument("sounds", type=Path)
     parser.add_argument("teacher", type=Path)
-    parser.add_argument("--recording", default=RECORDING, help="what names one recording (regex)")
+    parser.add_argument(
+        "--recording", default=RECORDING, help="regular expression for the name of a recording"
+    )
     args = parser.parse_args()
     args.teacher.mkdir(parents=True, exist_ok=True)
     teacher = EfficientAT(args.network)
@@ -220,7 +222,7 @@ def main() -> None:
     beginning = starts(other.said, classes, names) - usual
     head = fit_on(outputs, start, y, np.ones(len(y), bool))
     answers = head(torch.from_numpy(other.features).float(), beginning)
-    for what, said in (("AudioSet's classes alone", beginning), ("the head", answers)):
+    for what, said in (("only AudioSet's classes", beginning), ("the head", answers)):
         class_mean, top1, _ = score(of_clips(said, other.loud), truth)
         print(f"val, {what}: class mean {class_mean:.3f}, top-1 {top1:.3f}")
 

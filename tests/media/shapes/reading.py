@@ -1,4 +1,4 @@
-"""A file from detection to points, and shapes to write into it."""
+"""Reads a file from detection to points, and makes shapes for files."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def extent(cloud: PointCloud) -> np.ndarray:
 
 
 def check_sphere(cloud: PointCloud) -> None:
-    """That it is SPHERE and nothing else."""
+    """Checks that a shape is SPHERE."""
     assert counts(cloud) == COUNTS
     assert cloud.notes == ()
     radii = np.linalg.norm(cloud.points, axis=1)

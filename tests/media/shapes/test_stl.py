@@ -1,4 +1,4 @@
-"""STL: text in any dress, and binary files whose length and count do not agree."""
+"""STL: variants of text, and binary files whose length and count disagree."""
 
 import struct
 
