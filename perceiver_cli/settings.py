@@ -147,7 +147,7 @@ def _read_plain(hint: Any, value: Any) -> Any:
         int: "an integer",
         float: "a number",
         bool: "true or false",
-        str: "a word",
+        str: "a string",
         type(None): "null",
     }
     right: bool

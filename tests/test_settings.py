@@ -51,7 +51,7 @@ def test_json_becomes_the_dataclass():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"name": 3}, "model setting name must be a word, not 3"),
+        ({"name": 3}, "model setting name must be a string, not 3"),
         ({"sizes": [1]}, "model setting sizes must be an object, not [1]"),
         ({"sizes": {"a": 0}}, "model setting sizes must be at least 1, not 0"),
         ({"sizes": {"a": "b"}}, "model setting sizes must be an integer, not 'b'"),
