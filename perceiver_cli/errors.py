@@ -39,7 +39,7 @@ class InputError(Exception):
 
 
 class NotMediaError(InputError):
-    """An input is not media, or not of the kind asked for. In a folder it is passed over."""
+    """An input is not media, or not of the requested kind. In a folder it is passed over."""
 
 
 class CheckpointError(Exception):

@@ -173,7 +173,7 @@ def standardised(means: Float64Array) -> Float64Array:
 
 
 def _product(rows: Float64Array, columns: Float64Array) -> Float64Array:
-    """The matrix product of rows and transposed columns, in the calling thread alone.
+    """The matrix product of rows and transposed columns, in the calling thread only.
 
     NumPy computes half of it in another thread, which then waits for the next product without
     sleeping. That took more time than a small model.

@@ -176,7 +176,7 @@ class ClassifyRun:
 
     @contextmanager
     def _resume_hint(self) -> Iterator[None]:
-        """After Ctrl-C, what the next call does not have to do again."""
+        """Prints how to continue after Ctrl-C."""
         try:
             yield
         except KeyboardInterrupt:
@@ -248,9 +248,11 @@ class ClassifyRun:
     def _print_summary(self, seconds: float) -> None:
         counts, settings = self.counts, self.settings
         if settings.get("classes") and self.many:
-            print_message("scores are shared among the classes asked for, whatever a file is")
+            print_message(
+                "with --classes, scores are shared among these classes, whatever a file contains"
+            )
         one_kind = settings.get("model") is not None or settings.get("modality") != AUTO
-        print_passed_over(counts, "of the kind asked for" if one_kind else "media")
+        print_passed_over(counts, "of the requested kind" if one_kind else "media")
         print_done_before(counts)
         print_empty_folders(self.selection, counts)
         written = list(self._written())

@@ -123,7 +123,7 @@ def _read(records: str) -> list[Result]:
 
 
 def _read_again(result: Classification, preparer: Preparer) -> PreparedItem | None:
-    """The file in the windows that its Result is about; of many, the clearest alone.
+    """The file in the windows of its Result; of several windows, only the clearest.
 
     Returns None if the file cannot be read, or is another one by now.
     """

@@ -69,7 +69,7 @@ def _format_meant(error: Any) -> str | None:
 
 
 def _name(error: Any) -> str:
-    """How a call writes the option; an argument's own word."""
+    """The name of the option or argument in a call."""
     options = [name for name in error.param.opts if name.startswith("-")]
     return options[0] if options else str(error.param.metavar or error.param.name)
 

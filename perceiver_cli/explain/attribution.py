@@ -72,7 +72,7 @@ class Trace:
 
 
 def _in_this_thread(hook: Callable[..., None]) -> Callable[..., None]:
-    """A hook that is called for passes of the current thread alone."""
+    """A hook that is called only for passes of the current thread."""
     thread = threading.get_ident()
 
     def call(*arguments: Any) -> None:

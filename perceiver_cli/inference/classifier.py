@@ -75,7 +75,7 @@ class Classifier:
         timeline: Whether sounds and films are read whole, whatever their length; by default only
             sounds of up to ten minutes are.
         windows: Number of evenly spaced windows to read of each sound and film instead.
-        preview_sides: Items also hold a preview: see Preparer.
+        preview_sides: Sizes of previews that items also contain, see Preparer.
 
     Raises:
         UsageError: The model or a class is unknown, the device or precision is not available, a

@@ -133,7 +133,7 @@ def _events(result: Classification) -> list[dict[str, Any]]:
 
 
 def _harmless(value: Any) -> Any:
-    """Text that no spreadsheet evaluates; a single dash, for standard input, is safe as it is."""
+    """Text that no spreadsheet evaluates; a single dash, for standard input, is already safe."""
     if not isinstance(value, str):
         return value
     text = without_stray_bytes(value)

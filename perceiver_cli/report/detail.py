@@ -89,7 +89,8 @@ def _show_model(console: Console, result: Classification) -> None:
     elements, channels = result.byte_array["elements"], result.byte_array["channels"]
     line = f"Read by {result.model} as {elements:,} elements x {channels} channels"
     if result.among is not None:
-        line += f"; scores are shared by {count(len(result.among), 'class', 'classes')} asked for"
+        classes = count(len(result.among), "requested class", "requested classes")
+        line += f"; scores are shared by {classes}"
     if read := read_in_words(result):
         line += f"; it read {read}"
     follows = "; each cross-attend:" if result.attention else ""

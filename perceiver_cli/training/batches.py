@@ -51,7 +51,7 @@ class Batch:
 
 
 class Batches:
-    """Draws the batch of any step. It depends on the seed and the step alone.
+    """Draws the batch of any step. It depends only on the seed and the step.
 
     Args:
         adapter: Makes the byte arrays.
@@ -134,7 +134,7 @@ class Batches:
         return batch
 
     def draw(self, step: int, progress: float) -> Batch:
-        """The batch of a step, which depends on the seed and the step alone.
+        """Draws the batch of a step, which depends only on the seed and the step.
 
         Args:
             step: The step's number, from 0.

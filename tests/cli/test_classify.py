@@ -74,7 +74,7 @@ def test_some_classes_share_all_of_the_score(run, model, media):
     record = json.loads(outcome.stdout.splitlines()[0])
     assert record["among"] == ["n00", "n01", "n02", "n04"]
     assert sum(p["score"] for p in record["predictions"]) == pytest.approx(1, abs=1e-3)
-    assert "scores are shared among the classes asked for" in outcome.stderr
+    assert "scores are shared among these classes" in outcome.stderr
     outcome = run(*call, "--classes", "waves")
     assert (outcome.exit_code, outcome.stderr) == (
         2,
@@ -271,7 +271,7 @@ def test_classes_without_a_name_are_refused(run, bundle, folder):
 def test_media_in_a_folder_of_other_kinds_are_passed_over_too(run, bundle, folder):
     outcome = run("classify", "holiday", "--modality", "audio")
     assert outcome.exit_code == 0
-    assert "passed over 2 files that are not of the kind asked for" in outcome.stderr
+    assert "passed over 2 files that are not of the requested kind" in outcome.stderr
 
 
 def test_verbose_gives_the_librarys_own_words(run, bundle, media, tmp_path):

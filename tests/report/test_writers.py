@@ -125,7 +125,7 @@ def test_detail_leads_with_the_answer():
         (classified(answer=other), "a bird (90 %)"),
         (unsure(), "not sure, perhaps an Egyptian cat (83 %)"),
         (unsure(predictions=[]), "not sure"),
-        (unsure(predictions=[], among=[]), "pictures knows none of the classes asked for"),
+        (unsure(predictions=[], among=[]), "pictures knows none of the requested classes"),
     ):
         assert line in written("table", result).splitlines()[:3]
 
@@ -168,8 +168,8 @@ def test_the_attention_table_says_the_same_as_the_sentence():
 
 def test_detail_says_how_many_classes_share_the_score():
     text = " ".join(written("table", classified(among=["a", "b"])).split())
-    assert "scores are shared by 2 classes asked for" in text
-    assert "asked for" not in written("table", classified())
+    assert "scores are shared by 2 requested classes" in text
+    assert "requested" not in written("table", classified())
 
 
 def test_detail_shows_segments_and_shares():

@@ -1,8 +1,8 @@
 """Converts a published classifier to a checkpoint: the same numbers under other names.
 
-What differs between DeepMind's source and its port to transformers, through which the files on
-the hub went, is a value of the model's config or of the input recipe, chosen here by where the
-weights come from.
+Each difference between DeepMind's source and its port to transformers, with which the files on the
+hub were made, is a value of the model's config or of the input recipe. It is chosen here by the
+origin of the weights.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ _ARRAYS = {
         ("decoder/~decoder_query", "padding", "decoder.padding"),
     )
 }
-# What a moving average keeps beside its average is needed for training only.
+# State of a moving average that only training needs.
 _TRAINING_ONLY = re.compile(r".*_ema/(counter|hidden)")
 
 

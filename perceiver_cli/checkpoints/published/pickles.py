@@ -79,7 +79,7 @@ class _Unpickler(pickle.Unpickler):
     admitted = _admitted()
 
     def find_class(self, module: str, name: str) -> Any:
-        """What a pickle may name. Raises _RefusedError for anything else."""
+        """Looks up a name that a pickle may use. Raises _RefusedError for any other name."""
         try:
             return self.admitted[module, name]
         except KeyError:

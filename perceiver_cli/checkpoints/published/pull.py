@@ -77,8 +77,8 @@ def _fetch(entry: Published) -> Path:
 
 
 def _why_offline(entry: Published) -> Exception | None:
-    """What keeps the hub from answering. Asked first, because a download tries for half a minute
-    before it gives up.
+    """Why the hub cannot be reached. It is checked first, because a download tries for half a
+    minute before it gives up.
     """
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
     from huggingface_hub.errors import HfHubHTTPError
@@ -112,7 +112,7 @@ def _in_words(error: BaseException) -> str:
 
 
 def _check(weights: Path) -> str:
-    """The file's SHA-256, which has to be what the hub states: the cache names files by it."""
+    """The file's SHA-256, which must be that of the hub: the cache names files by it."""
     stored = weights.resolve()
     digest = sha256(stored)
     stated = stored.name

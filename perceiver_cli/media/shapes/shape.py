@@ -117,9 +117,9 @@ def part_in_words(number: int, total: int, noun: str, one: str, several: str) ->
     """ "1 of 73 faces names", "2 of 73 faces name".
 
     Args:
-        number: How many of them.
-        total: How many there are.
-        noun: What they are, in the plural.
+        number: Number of affected ones.
+        total: Total number.
+        noun: The noun in the plural.
         one: The verb for one of them.
         several: The verb for several.
     """

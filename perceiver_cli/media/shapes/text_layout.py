@@ -65,7 +65,7 @@ class TextLayout:
         return f"{kind}-separated text with {how}"
 
     def point(self, line: str) -> tuple[float, ...] | None:
-        """The x, y, z of a line, or None if it does not hold three finite numbers."""
+        """The x, y, z of a line, or None if it does not have three finite numbers."""
         cells = split_cells(line, self.separator)
         if len(cells) <= max(self.columns) or _SUMMARY.match(line):
             return None
@@ -153,7 +153,7 @@ def _named_layout(
         return layout
     if len(rows) > header + 1 and separator:
         raise NotMediaError(
-            "unsupported", "looks like a table whose x, y and z columns hold no numbers"
+            "unsupported", "looks like a table whose x, y and z columns contain no numbers"
         )
     return None
 

@@ -13,7 +13,7 @@ from perceiver_cli.model.quantization import kernels
 class PackedLinear(nn.Module):
     """A linear layer in float32 or bfloat16 with its weight packed in oneDNN's layout.
 
-    10 to 20 % faster than with a plain matrix, which is packed anew for every product.
+    It is 10 to 20 % faster than a plain matrix, which is packed again for every product.
 
     Args:
         linear: The layer.

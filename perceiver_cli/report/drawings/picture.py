@@ -57,7 +57,7 @@ def fitted(pixels: np.ndarray, smallest: int, largest: int) -> np.ndarray:
 
     Args:
         pixels: uint8 [height, width, 3].
-        smallest: The least length of the longer side in pixels.
+        smallest: Minimum length of the longer side in pixels.
         largest: The greatest length of the longer side in pixels.
 
     Returns:

@@ -49,7 +49,7 @@ def warp(grids: Tensor, maps: Tensor, padding: str = "zeros") -> Tensor:
     Args:
         grids: float [B, C, h, w].
         maps: float [B, 2, 3], from positions in the result to positions in the grid.
-        padding: What lies outside of a grid: "zeros" (the mean colour), its "border" or its
+        padding: The values outside of a grid: "zeros" (the mean colour), its "border" or its
             "reflection".
 
     Returns:

@@ -15,7 +15,7 @@ class Augmented:
     """A batch after its augmentation.
 
     Attributes:
-        features: Stream -> what the adapter's `features` gives.
+        features: Stream -> result of the adapter's `features`.
         targets: Soft targets [B, classes].
         teacher_features: A teacher's features for the part of each item that is kept, [B, F]; None
             if they are not used.

@@ -155,7 +155,7 @@ def test_many_blocks(monkeypatch):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("x,y,z\na,b,c\nd,e,f\ng,h,i\n", "whose x, y and z columns hold no numbers"),
+        ("x,y,z\na,b,c\nd,e,f\ng,h,i\n", "whose x, y and z columns contain no numbers"),
         ("name,x,y\na,1,2\nb,2,3\nc,3,4\n", "(name, x, y) without x, y, z columns"),
         ("a,b,c\n1,2,3\n2,3,4\n3,4,5\n", "(a, b, c) without x, y, z columns"),
         ("lat,lon,speed\n1.5,2,3\n2,3,4\n3,4,5\n", "without x, y, z columns"),
