@@ -113,12 +113,12 @@ def make_av(
         if video:
             stamps = times_ms or [round(1000 * i / rate) for i in range(round(seconds * rate))]
             for stamp in stamps:
-                frame = av.VideoFrame.from_ndarray(_grey_frame(stamp / 1000), format="rgb24")
+                frame = av.VideoFrame.from_ndarray(grey_frame(stamp / 1000), format="rgb24")
                 frame.pts, frame.time_base = stamp, Fraction(1, 1000)
                 container.mux(video.encode(frame))
             container.mux(video.encode(None))
         if audio:
-            _encode_sweep(container, audio, sound_seconds or seconds, sound_rate, gains)
+            encode_sweep(container, audio, sound_seconds or seconds, sound_rate, gains)
         if art:
             frame = av.VideoFrame.from_ndarray(np.full((32, 32, 3), 200, np.uint8), format="rgb24")
             container.mux(art.encode(frame))
@@ -132,13 +132,13 @@ def grey_at(time_s: float) -> int:
     return 20 + round(100 * (phase if phase < 2 else 4 - phase))
 
 
-def _grey_frame(time_s: float) -> np.ndarray:
+def grey_frame(time_s: float) -> np.ndarray:
     pixels = np.full((SIDE * 2 // 3, SIDE, 3), grey_at(time_s), np.uint8)
     pixels[:, : SIDE // 3] = (255, 0, 0)
     return pixels
 
 
-def _encode_sweep(container, stream, seconds: float, rate: int, gains: tuple[float, float]) -> None:
+def encode_sweep(container, stream, seconds: float, rate: int, gains: tuple[float, float]) -> None:
     import av
 
     samples = (sweep(seconds, rate, 2) * np.array(gains, np.float32)).T

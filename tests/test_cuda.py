@@ -69,7 +69,7 @@ def test_attributions_are_those_of_the_cpu(weights, media, method):
     for device in ("cpu", "cuda"):
         classifier = Classifier(str(weights["image"]), device=device)
         item = classifier.prepare(Source(str(media["image"])))
-        engine = classifier._engine(weights["image"])
+        engine = classifier.engine_of(item)
         masses.append(attribute(engine, item.windows[0], method, 0)[0])
     np.testing.assert_allclose(*masses, atol=1e-4)
 

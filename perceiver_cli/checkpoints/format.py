@@ -30,7 +30,7 @@ _STORED = {parameter: stored for stored, parameter in _PARAMETERS.items()}
 
 # Number of bytes after which an open file is opened again: the pages that were read of an open file
 # count as this process's memory, and opening takes as long as reading a megabyte.
-_HELD_BYTES = 2**24
+REOPEN_BYTES = 2**24
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class StoredTensors(Mapping[str, "Tensor"]):
             stored = file.get_tensor(stored_name)
         if self._holding:
             self._read += stored.nbytes
-            self._file = file if self._read < _HELD_BYTES else None
+            self._file = file if self._read < REOPEN_BYTES else None
             self._read = self._read if self._file else 0
         made: Tensor = stored.float()
         # A tensor that shares the file's memory would keep everything read so far in memory.

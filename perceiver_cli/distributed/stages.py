@@ -70,7 +70,7 @@ class Decode:
 
     def _prepared(self, chunk: Chunk, sources: tuple[Source, ...]) -> bytes:
         identities = [source.identity() for source in sources]
-        decoder = FetchingDecoder(SubprocessDecoder(_pool(self), self.limit_s), 1)
+        decoder = FetchingDecoder(SubprocessDecoder(decoding_pool(self), self.limit_s), 1)
         try:
             with ThreadPoolExecutor(FETCHED_AT_ONCE) as threads:
                 items = list(threads.map(decoder.prepare, sources))
@@ -162,7 +162,7 @@ def _table(**values: Any) -> Any:
 
 
 @cache
-def _pool(decode: Decode) -> DecodingPool:
+def decoding_pool(decode: Decode) -> DecodingPool:
     """The decoding process of this worker process, which is kept between chunks."""
     weights = registry.find(decode.model) if decode.model else default_weights()
     # Ray sets the threads of its workers; a decoding process always has one.

@@ -141,7 +141,7 @@ class Engine:
     ) -> list[WindowPrediction] | None:
         """Predictions for windows of the same shapes; None if the memory is too small."""
         try:
-            return self._predict_alike(windows, attention)
+            return self.predict_alike(windows, attention)
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -151,8 +151,14 @@ class Engine:
         return None
 
     @torch.inference_mode()
-    def _predict_alike(self, windows: list[Window], attention: bool) -> list[WindowPrediction]:
-        logits, watch, streams, means = self._forward(windows, attention)
+    def predict_alike(self, windows: list[Window], attention: bool) -> list[WindowPrediction]:
+        """Predicts windows of the same shapes in one batch.
+
+        Args:
+            windows: The windows, B.
+            attention: Whether attention statistics are measured.
+        """
+        logits, watch, streams, means = self.forward(windows, attention)
         scores = (logits.cpu().double() / self.header.temperature_of(streams)).softmax(-1).numpy()
         sizes = {name: x.shape[1] for name, x in streams.items()}
         model = self.header.model
@@ -170,7 +176,7 @@ class Engine:
             for row, own, distance in zip(scores, stats, distances, strict=True)
         ]
 
-    def _forward(
+    def forward(
         self, windows: list[Window], attention: bool
     ) -> tuple[Tensor, AttentionRecorder | None, dict[str, Tensor], Float64Array]:
         """Logits, attention, the streams, and the mean latents that `familiar` is about [B, D]."""

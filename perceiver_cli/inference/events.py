@@ -144,7 +144,7 @@ def _spans_of(timeline: Timeline, settings: EventSettings) -> Iterator[tuple[int
     steps = round(settings.smooth_s / LEVEL_S)
     # One class at a time: an hour has 36,000 steps. Means and weights only lower a score.
     for index in np.flatnonzero(timeline.scores.max(0, initial=0.0) >= settings.on):
-        scores = _smooth(timeline.scores[:, index], weights, steps)
+        scores = running_mean(timeline.scores[:, index], weights, steps)
         own = scores * weights
         lasting = [
             (first, end)
@@ -193,7 +193,7 @@ def _ratio(decibels: float) -> float:
     return float(10 ** (decibels / 20))
 
 
-def _smooth(scores: Float64Array, weights: Float64Array, steps: int) -> Float64Array:
+def running_mean(scores: Float64Array, weights: Float64Array, steps: int) -> Float64Array:
     """A weighted running mean over a number of steps, fewer at the ends: float64 [steps].
 
     The weights keep the background before and after an event from changing its scores.

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 # Minimum bytes of a large input; smaller ones are decoded in parallel.
-_MUCH = 2**29
+LARGE_BYTES = 2**29
 
 
 class Lock(Protocol):
@@ -46,6 +46,6 @@ def take_memory(size: int) -> None:
         size: Bytes at the peak of what follows.
     """
     lock: Lock | None = getattr(_decoding, "lock", None)
-    if size >= _MUCH and lock and not _decoding.holds:
+    if size >= LARGE_BYTES and lock and not _decoding.holds:
         lock.acquire()
         _decoding.holds = True

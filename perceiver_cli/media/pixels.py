@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 _DEPTH_CEILINGS = (2**8 - 1, 2**10 - 1, 2**12 - 1, 2**14 - 1, 2**16 - 1)
 
 # Pixels per strip of a picture that is being converted: copies of other depths stay small.
-_STRIP_PIXELS = 2**20
+STRIP_PIXELS = 2**20
 
 # Number of pixels beyond which a decoded picture is reduced immediately, because every later step
 # holds another copy.
-_LARGE = 2**24
+LARGE_PIXELS = 2**24
 
 
 def check_size(width: int, height: int, max_pixels: int | None = None) -> None:
@@ -88,7 +88,7 @@ def gaps_of_picture(picture: Image.Image) -> tuple[str, ...]:
     """A note if pixels of a decoded Pillow picture are infinite or NaN."""
     if picture.mode != "F":
         return ()
-    rows = max(1, _STRIP_PIXELS // picture.width)
+    rows = max(1, STRIP_PIXELS // picture.width)
     return _note_gaps(np.asarray(strip) for strip, _ in _strips(picture, rows))
 
 
@@ -99,7 +99,7 @@ def reduction_of(picture: Image.Image, at_least: int) -> int:
         picture: The picture.
         at_least: Minimum number of pixels that the shorter side keeps.
     """
-    large = picture.width * picture.height > _LARGE
+    large = picture.width * picture.height > LARGE_PIXELS
     return max(1, min(picture.size) // at_least) if large else 1
 
 
@@ -126,7 +126,7 @@ def to_rgb_array(picture: Image.Image, orientation: int = 1, factor: int = 1) ->
     size = -(-height // factor), -(-width // factor)
     upright = np.empty((*(size[::-1] if orientation >= 5 else size), 3), np.uint8)
     stored = stored_view(upright, orientation)
-    rows = max(1, _STRIP_PIXELS // (width * factor)) * factor
+    rows = max(1, STRIP_PIXELS // (width * factor)) * factor
     convert = _converter(picture, rows)
     for strip, top in _strips(picture, rows):
         pixels = convert(strip)
@@ -214,7 +214,7 @@ def _note_gaps(chunks: Iterable[Array]) -> tuple[str, ...]:
 
 
 def _chunks(flat: Array) -> Iterator[Array]:
-    return (flat[start : start + _STRIP_PIXELS] for start in range(0, len(flat), _STRIP_PIXELS))
+    return (flat[start : start + STRIP_PIXELS] for start in range(0, len(flat), STRIP_PIXELS))
 
 
 def _strips(picture: Image.Image, rows: int) -> Iterator[tuple[Image.Image, int]]:

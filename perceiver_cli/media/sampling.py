@@ -16,7 +16,7 @@ from perceiver_cli.media.shapes.shape import part_in_words
 _MAX_COORDINATE = 1e100
 
 # Number of faces or points in a block of a computation.
-_AT_ONCE = 2**18
+BLOCK_ROWS = 2**18
 
 
 def sample_surface(
@@ -105,9 +105,9 @@ def sample_cloud(
         InputError: "corrupt" if all are left out.
     """
     usable = np.empty(len(points), np.bool_)
-    begins = range(0, len(points), _AT_ONCE)
+    begins = range(0, len(points), BLOCK_ROWS)
     for begin in begins:
-        usable[begin : begin + _AT_ONCE] = _usable(points[begin : begin + _AT_ONCE])
+        usable[begin : begin + BLOCK_ROWS] = _usable(points[begin : begin + BLOCK_ROWS])
     number = int(usable.sum())
     if not number:
         raise InputError("corrupt", f"no point of the cloud has {_wanted(points)}")
@@ -116,12 +116,12 @@ def sample_cloud(
     chosen = np.sort(rng.choice(number, most, replace=False)) if many else np.arange(number)
     if left_out:
         # From an index among the usable points to one among all, without a table of all.
-        counts = [int(usable[begin : begin + _AT_ONCE].sum()) for begin in begins]
+        counts = [int(usable[begin : begin + BLOCK_ROWS].sum()) for begin in begins]
         ends = np.cumsum(counts)
         parts = np.split(chosen, np.searchsorted(chosen, ends[:-1]))
         chosen = np.concatenate(
             [
-                begin + np.flatnonzero(usable[begin : begin + _AT_ONCE])[part - (end - count)]
+                begin + np.flatnonzero(usable[begin : begin + BLOCK_ROWS])[part - (end - count)]
                 for begin, part, end, count in zip(begins, parts, ends, counts, strict=True)
             ]
         )
@@ -134,15 +134,15 @@ def sample_cloud(
 
 def _blocks(vertices: npt.NDArray[Any], faces: IntegerArray) -> Iterator[tuple[int, FloatArray]]:
     """(index of the first, float64 [faces, 3, 3]) of some faces at a time."""
-    for begin in range(0, len(faces), _AT_ONCE):
-        corners = vertices.take(faces[begin : begin + _AT_ONCE], axis=0)
+    for begin in range(0, len(faces), BLOCK_ROWS):
+        corners = vertices.take(faces[begin : begin + BLOCK_ROWS], axis=0)
         yield begin, corners.astype(np.float64, copy=False)
 
 
 def _wanted(points: npt.NDArray[Any]) -> str:
     """A description of usable coordinates for a message about [N, 3]."""
-    for begin in range(0, len(points), _AT_ONCE):
-        block = points[begin : begin + _AT_ONCE].astype(np.float64)
+    for begin in range(0, len(points), BLOCK_ROWS):
+        block = points[begin : begin + BLOCK_ROWS].astype(np.float64)
         if (np.isfinite(block).all(axis=1) & ~_usable(block)).any():
             return f"finite coordinates below {_MAX_COORDINATE:.0e}".replace("e+", "e")
     return "finite coordinates"

@@ -16,8 +16,8 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 HEAD_BYTES = 2**16
-_BLOCK = 2**22
-_MAX_LINE = 2**26
+BLOCK_BYTES = 2**22
+MAX_LINE_BYTES = 2**26
 _ODD_CONTROLS = bytes(sorted(set(range(32)) - set(b"\t\n\r\f\x1b")))
 
 # Encodings in which text has more bytes above 127 than below.
@@ -80,7 +80,7 @@ def line_blocks(stream: BinaryIO) -> Iterator[bytes]:
         if end:
             yield data[:end]
         rest = data[end:] + held
-        if len(rest) > _MAX_LINE:
+        if len(rest) > MAX_LINE_BYTES:
             raise InputError("corrupt", "a line of more than 64 MiB")
 
 
@@ -90,17 +90,17 @@ def printable(text: str) -> str:
 
 
 def _as_utf8(stream: BinaryIO) -> Iterator[bytes]:
-    first = stream.read(_BLOCK)
+    first = stream.read(BLOCK_BYTES)
     encoding = find_encoding(first[:HEAD_BYTES])
     if encoding.startswith(("utf-16", "utf-32")):
         decoder = codecs.getincrementaldecoder(encoding)("replace")
         piece = first
         while piece:
             yield decoder.decode(piece).encode("utf-8", "replace")
-            piece = stream.read(_BLOCK)
+            piece = stream.read(BLOCK_BYTES)
         return
     yield first.removeprefix(codecs.BOM_UTF8)
-    while piece := stream.read(_BLOCK):
+    while piece := stream.read(BLOCK_BYTES):
         yield piece
 
 

@@ -81,7 +81,7 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
         if stream is None:
             raise InputError("unsupported", "the file contains no video that can be decoded")
         hidden_sound = sound_stream(container) is None and has_sound(container)
-        check_size(stream.width, stream.height, _max_pixels(stream))
+        check_size(stream.width, stream.height, max_frame_pixels(stream))
         take_memory(int(stream.width * stream.height * _bytes_a_pixel(stream)))
         length = frame_length(stream)
         fps = frame_rate(stream)
@@ -151,7 +151,7 @@ def _to_end_of_sound(source: Source, format: str, pictures: Extent, measured: bo
     return extended_to(pictures, sound) if sound else pictures
 
 
-def _max_pixels(stream: Any) -> int:
+def max_frame_pixels(stream: Any) -> int:
     """Maximum size of frames, so that the frames that the decoder keeps fit into memory."""
     return int(MAX_PIXELS // _LIMIT_SHARE * min(1.0, _LIMIT_BYTES / _bytes_a_pixel(stream)))
 

@@ -78,7 +78,7 @@ class Journal:
         line = (dumps(record) + "\n").encode()
         end = self._file.seek(0, os.SEEK_END)
         try:
-            _write_all(self._file, line)
+            write_all(self._file, line)
         except OSError as error:
             with suppress(OSError):
                 self._file.truncate(end)
@@ -164,7 +164,8 @@ def _parse(line: bytes) -> dict[str, Any] | None:
     return record if {"path", "status", "error", "modality"} <= record.keys() else None
 
 
-def _write_all(file: FileIO, content: bytes) -> None:
+def write_all(file: FileIO, content: bytes) -> None:
+    """Writes all bytes to an unbuffered file, which may take only some at a time."""
     while content:
         content = content[file.write(content) :]
 

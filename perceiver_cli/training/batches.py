@@ -80,7 +80,7 @@ class Batches:
         self.config = config
         self.device = device
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
-        with self._on_device():
+        with self.on_device():
             self.adapter = build_adapter(asdict(adapter.recipe))
         self.augment = part(adapter.modality, "augmentation")(
             self.adapter, hyperparameters.mixup, hyperparameters.teacher_share
@@ -146,7 +146,7 @@ class Batches:
         """
         options = self.hyperparameters
         torch.manual_seed(options.seed * 1_000_003 + step)
-        with self._on_device(), torch.no_grad():
+        with self.on_device(), torch.no_grad():
             rows = torch.multinomial(self.sampling_weights, options.batch_size, replacement=True)
             rows = rows.sort()[0]
             arrays = self.rows[rows]
@@ -167,7 +167,7 @@ class Batches:
             latents = _random_subset(share, self.config.latents)
         return Batch(elements, targets, augmented.teacher_features, latents)
 
-    def _on_device(self) -> AbstractContextManager[object]:
+    def on_device(self) -> AbstractContextManager[object]:
         """Makes the device the default for new tensors, unless it is the CPU."""
         return nullcontext() if self.device.type == "cpu" else self.device
 

@@ -139,7 +139,7 @@ class Training:
         with closing(self.batches.from_step(self.step, self._progress)) as batches:
             while self._progress(self.step) < 1:
                 rate = schedulers[0].get_last_lr()[0]
-                loss = self._train_step(next(batches))
+                loss = self.train_step(next(batches))
                 self.step += 1
                 self.elapsed_s = time.perf_counter() - begun
                 self.average.update_parameters(self.model)
@@ -177,7 +177,7 @@ class Training:
         by_steps = step / self.hyperparameters.steps if self.hyperparameters.steps else 0.0
         return min(1.0, max(by_time, by_steps))
 
-    def _train_step(self, batch: Batch) -> Tensor:
+    def train_step(self, batch: Batch) -> Tensor:
         """One step of the optimisers. Returns the loss of the targets."""
         with self._autocast():
             dtype = getattr(torch, self.hyperparameters.precision)

@@ -141,7 +141,7 @@ def opened(monkeypatch, checkpoint: Checkpoint, most: int) -> int:
         return safe_open(*arguments, **options)
 
     monkeypatch.setattr(stored, "safe_open", opening)
-    monkeypatch.setattr(stored, "_HELD_BYTES", most)
+    monkeypatch.setattr(stored, "REOPEN_BYTES", most)
     model = build_model(checkpoint, "tiny")
     for name, tensor in dict(checkpoint.tensors).items():
         assert torch.equal(model.state_dict()[name], tensor)

@@ -56,7 +56,7 @@ def folder(tmp_path, media) -> Path:
 @pytest.fixture
 def cluster(bundle):
     """cluster(output, paths, run) -> the counts of each chunk, as if Ray had moved the blocks."""
-    stages._pool.cache_clear()
+    stages.decoding_pool.cache_clear()
     made: list[stages.Predict] = []
 
     def call(
@@ -80,9 +80,9 @@ def cluster(bundle):
         return counts
 
     yield call
-    for pool in [stages._pool(stages.Decode(limit_s=60.0, file_filter=FileFilter(True)))]:
+    for pool in [stages.decoding_pool(stages.Decode(limit_s=60.0, file_filter=FileFilter(True)))]:
         pool.close()
-    stages._pool.cache_clear()
+    stages.decoding_pool.cache_clear()
 
 
 def rows(output: PartFolder) -> dict[str, dict]:

@@ -81,13 +81,13 @@ def test_a_batch_gives_what_single_calls_give(weights, tmp_path):
 def test_a_batch_is_read_in_parts_where_its_byte_arrays_are_large(weights, tmp_path, monkeypatch):
     paths = different_pictures(tmp_path)
     together = list(Classifier(str(weights["image"])).stream(paths))
-    forward, sizes = engine.Engine._forward, []
+    forward, sizes = engine.Engine.forward, []
 
     def noting(self, windows, attention):
         sizes.append(len(windows))
         return forward(self, windows, attention)
 
-    monkeypatch.setattr(engine.Engine, "_forward", noting)
+    monkeypatch.setattr(engine.Engine, "forward", noting)
     monkeypatch.setattr(engine, "MAX_BATCH_BYTES", 1)
     in_parts = list(Classifier(str(weights["image"])).stream(paths))
     assert sizes == [1] * 5
@@ -125,13 +125,13 @@ def test_three_batches_are_read_ahead_or_four_previews(weights, media, options, 
 
 @pytest.mark.parametrize(("threads", "most"), [(1, 16), (2, 8), (8, 4)])
 def test_a_batch_is_divided_among_the_threads(weights, media, monkeypatch, threads, most):
-    forward, sizes = engine.Engine._forward, []
+    forward, sizes = engine.Engine.forward, []
 
     def noting(self, windows, attention):
         sizes.append(len(windows))
         return forward(self, windows, attention)
 
-    monkeypatch.setattr(engine.Engine, "_forward", noting)
+    monkeypatch.setattr(engine.Engine, "forward", noting)
     classifier = Classifier(str(weights["image"]), batch_size=16, threads=threads, attention=False)
     list(classifier.stream([media["image"]] * 48))
     assert sum(sizes) == 48
@@ -354,7 +354,7 @@ def test_every_precision_answers_where_only_plain_products_run(bundle, media, mo
 
 
 def test_a_precision_that_does_not_run_is_refused_in_one_line(bundle, media, run, monkeypatch):
-    monkeypatch.setattr(precision, "_multiplies", lambda *_: False)
+    monkeypatch.setattr(precision, "multiplies_correctly", lambda *_: False)
     outcome = run("classify", media["image"], "--precision", "bfloat16")
     assert outcome.exit_code == 2
     assert outcome.stderr == ("perceiver: bfloat16 does not run on the device cpu: try float32\n")

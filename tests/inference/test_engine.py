@@ -35,7 +35,7 @@ def windows(weights, media):
 def sizes(monkeypatch):
     """The sizes of the batches that were read; room["items"] of them fit at a time."""
     room, seen = {"items": 1000}, []
-    real = Engine._predict_alike
+    real = Engine.predict_alike
 
     def predict(self, windows, attention):
         seen.append(len(windows))
@@ -43,7 +43,7 @@ def sizes(monkeypatch):
             raise room.get("error", torch.OutOfMemoryError("CUDA out of memory"))
         return real(self, windows, attention)
 
-    monkeypatch.setattr(Engine, "_predict_alike", predict)
+    monkeypatch.setattr(Engine, "predict_alike", predict)
     return room, seen
 
 

@@ -139,6 +139,6 @@ def test_scores_are_averaged_over_two_seconds():
 
 def test_a_mean_over_two_steps_is_a_mean():
     made = Timeline(np.array([[0.0], [1.0], [0.0], [0.0]]), np.full(4, 0.1))
-    assert events._smooth(made.scores[:, 0], np.ones(4), 2).tolist() == [0.5, 0.5, 0.0, 0.0]
+    assert events.running_mean(made.scores[:, 0], np.ones(4), 2).tolist() == [0.5, 0.5, 0.0, 0.0]
     alone = made.scores[:, 0]
-    assert events._smooth(alone, np.ones(4), 1) is alone
+    assert events.running_mean(alone, np.ones(4), 1) is alone

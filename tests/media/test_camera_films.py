@@ -46,13 +46,13 @@ def film(
             if audio:
                 audio.bit_rate = 128_000
             for index in range(round(rate)):
-                grey = samples._grey_frame(float(index / rate))
+                grey = samples.grey_frame(float(index / rate))
                 frame = av.VideoFrame.from_ndarray(grey, "rgb24").reformat(*size, format=pixels)
                 frame.pts, frame.time_base = index, 1 / Fraction(rate)
                 file.mux(stream.encode(frame))
             file.mux(stream.encode(None))
             if audio:
-                samples._encode_sweep(file, audio, 1.0, 48000, (1, 1))
+                samples.encode_sweep(file, audio, 1.0, 48000, (1, 1))
     except av.codec.codec.UnknownCodecError:
         pytest.skip(f"this PyAV has no encoder {codec} or {sound}")
     return Source(str(path))

@@ -112,7 +112,7 @@ class _Stream:
     ],
 )
 def test_deep_frames_may_be_less_large(codec, pixels, share):
-    most = video_module._max_pixels(_Stream(codec, pixels))
+    most = video_module.max_frame_pixels(_Stream(codec, pixels))
     assert most == pytest.approx(share * 40_000_000, rel=0.02)
     assert most >= np.prod((3840, 2160))
 

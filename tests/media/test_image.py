@@ -235,7 +235,7 @@ def test_no_area():
 )
 def test_very_large_pictures_are_reduced(tmp_path, monkeypatch, mode, factor):
     """By whole factors, after they were turned upright."""
-    monkeypatch.setattr("perceiver_cli.media.pixels._LARGE", 1000)
+    monkeypatch.setattr("perceiver_cli.media.pixels.LARGE_PIXELS", 1000)
     exif = Image.Exif()
     exif[0x0112] = 6
     path = tmp_path / "a.tiff"
@@ -321,7 +321,7 @@ def test_conversion_keeps_little_beside_the_picture(monkeypatch):
     """16-bit pictures are read in strips: never one array of float64, or of int32, as large."""
     import tracemalloc
 
-    monkeypatch.setattr(pixels, "_STRIP_PIXELS", 2**14)
+    monkeypatch.setattr(pixels, "STRIP_PIXELS", 2**14)
     deep = Image.fromarray(np.zeros((1000, 1000), np.uint16))
     tracemalloc.start()
     made = pixels.to_rgb_array(deep)

@@ -92,7 +92,7 @@ def test_every_loader_says_what_it_takes(tmp_path, monkeypatch, make):
     with one_large_input_at_a_time(lock):
         load(path)
         assert not lock.locked()
-        monkeypatch.setattr(large_inputs, "_MUCH", 100)
+        monkeypatch.setattr(large_inputs, "LARGE_BYTES", 100)
         load(path)
         assert lock.locked()
 
@@ -100,7 +100,7 @@ def test_every_loader_says_what_it_takes(tmp_path, monkeypatch, make):
 def test_a_reduced_decode_of_a_photo_takes_little(tmp_path, monkeypatch):
     path = tmp_path / "a.jpg"
     Image.new("RGB", (800, 600)).save(path)
-    monkeypatch.setattr(large_inputs, "_MUCH", 800 * 600)
+    monkeypatch.setattr(large_inputs, "LARGE_BYTES", 800 * 600)
     lock = threading.Lock()
     with one_large_input_at_a_time(lock):
         load_picture(Source(str(path)), "jpeg", at_least=60)

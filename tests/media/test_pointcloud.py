@@ -174,7 +174,7 @@ def test_large_clouds_are_thinned_evenly(tmp_path):
 
 
 def test_thinning_passes_over_what_is_not_finite(monkeypatch):
-    monkeypatch.setattr("perceiver_cli.media.sampling._AT_ONCE", 7)
+    monkeypatch.setattr("perceiver_cli.media.sampling.BLOCK_ROWS", 7)
     points = np.arange(300.0).reshape(100, 3)
     points[::4, 1] = np.nan
     kept = points[np.isfinite(points).all(1)]

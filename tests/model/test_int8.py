@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional
 
 from perceiver_cli.model.quantization import kernels
-from perceiver_cli.model.quantization.int8 import Int8Linear, _weight_step
+from perceiver_cli.model.quantization.int8 import Int8Linear, weight_step
 
 INPUTS, OUTPUTS = 24, 16
 
@@ -106,7 +106,7 @@ def test_items_do_not_depend_on_each_other(linear, exact_mean):
 def test_neighbouring_weights_add_up_to_no_more_than_products_hold(inputs):
     allowed = kernels.SATURATING
     weight = torch.randn(200, inputs, generator=torch.Generator().manual_seed(4))
-    whole = (weight / _weight_step(weight.clone(), allowed)).round()
+    whole = (weight / weight_step(weight.clone(), allowed)).round()
     pairs = functional.pad(whole, (0, inputs % 2)).unflatten(1, (-1, 2))
     for signed in (pairs.clamp_min(0), -pairs.clamp_max(0)):
         assert signed.sum(2).max() <= allowed.pairs
@@ -125,5 +125,5 @@ def test_neighbouring_weights_add_up_to_no_more_than_products_hold(inputs):
     ],
 )
 def test_a_step_is_no_wider_than_the_largest_weight_or_pair_needs(row, allowed, largest):
-    step = _weight_step(torch.tensor([row]), allowed)
+    step = weight_step(torch.tensor([row]), allowed)
     torch.testing.assert_close(step, torch.tensor([[largest]]))

@@ -65,14 +65,14 @@ def test_an_operation_that_is_missing_or_fails_is_not_used(monkeypatch, error):
     def fails(*_):
         raise error("not on this processor")
 
-    for name in ("pack", "_pack_int8"):
+    for name in ("pack", "pack_int8"):
         monkeypatch.setattr(kernels, name, fails)
     assert kernels.probe() == kernels.Kernels()
 
 
 def test_an_operation_with_wrong_results_is_not_used(monkeypatch):
-    right = kernels._int8_linear
-    monkeypatch.setattr(kernels, "_int8_linear", lambda *args: right(*args) + 1)
+    right = kernels.int8_linear
+    monkeypatch.setattr(kernels, "int8_linear", lambda *args: right(*args) + 1)
     monkeypatch.setattr(kernels, "packed_linear", lambda x, weight, bias: x @ x.mT)
     assert kernels.probe() == kernels.Kernels()
 
@@ -96,8 +96,8 @@ def emulate(monkeypatch, flags: list[str], least: float = -math.inf, most: float
 
     able = dict.fromkeys(["avx2", *flags], True) | {"architecture": "x86_64"}
     monkeypatch.setattr("torch.cpu.get_capabilities", lambda: able)
-    monkeypatch.setattr(kernels, "_pack_int8", lambda weight, rows: weight)
-    monkeypatch.setattr(kernels, "_int8_linear", linear)
+    monkeypatch.setattr(kernels, "pack_int8", lambda weight, rows: weight)
+    monkeypatch.setattr(kernels, "int8_linear", linear)
 
 
 @pytest.mark.parametrize("flag", ["avx512_vnni", "avx_vnni", "amx_int8"])

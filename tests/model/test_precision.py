@@ -100,7 +100,9 @@ def test_what_does_not_run_is_refused_in_one_line(monkeypatch):
         raise RuntimeError("bfloat16 is not implemented for this device")
 
     monkeypatch.setattr(precision.functional, "linear", fails)
-    monkeypatch.setattr(precision, "_multiplies", precision._multiplies.__wrapped__)
+    monkeypatch.setattr(
+        precision, "multiplies_correctly", precision.multiplies_correctly.__wrapped__
+    )
     with pytest.raises(UsageError, match="bfloat16 does not run on the device cpu: try float32"):
         pick_precision("bfloat16", CPU)
 

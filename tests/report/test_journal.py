@@ -180,7 +180,7 @@ def test_a_record_that_does_not_fit_on_the_disk_leaves_the_others(files, monkeyp
         file.write(content[: len(content) // 2])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("perceiver_cli.report.journal._write_all", write_half)
+    monkeypatch.setattr("perceiver_cli.report.journal.write_all", write_half)
     with pytest.raises(OSError, match=r"No space left on device: .*out\.jsonl"):
         run(files)
     assert Path("out.jsonl").read_bytes() == before

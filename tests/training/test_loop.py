@@ -281,7 +281,7 @@ def test_all_tensors_of_a_step_are_on_the_models_device(tmp_path, monkeypatch, p
         None,
         drawn.latents.to("meta"),
     )
-    loss = training._train_step(batch)
+    loss = training.train_step(batch)
     training.average.update_parameters(training.model)
     assert loss.device.type == "meta"
     assert all(value.device.type == "meta" for value in training.average.module.parameters())
@@ -293,7 +293,7 @@ def test_batches_that_are_drawn_ahead_are_those_of_their_steps(tmp_path, monkeyp
     here, ahead = new_training(tmp_path / "a", **given), new_training(tmp_path / "b", **given)
     drawn = [here.batches.draw(step, step / 9) for step in range(8)]
     monkeypatch.setattr(ahead.batches, "device", torch.device("mps"))
-    monkeypatch.setattr(ahead.batches, "_on_device", nullcontext)
+    monkeypatch.setattr(ahead.batches, "on_device", nullcontext)
     batches = ahead.batches.from_step(0, lambda step: step / 9)
     for expected, found in zip(drawn, batches, strict=False):
         assert torch.equal(found.targets, expected.targets)
@@ -336,7 +336,7 @@ def test_gradients_are_clipped(tmp_path, monkeypatch):
         norms.append(float(torch.nn.utils.get_total_norm(gradients)))
 
     monkeypatch.setattr(training.optimisers[0], "step", measured)
-    training._train_step(training.batches.draw(0, 0.0))
+    training.train_step(training.batches.draw(0, 0.0))
     assert norms == [pytest.approx(1, rel=1e-3)]
 
 

@@ -32,7 +32,7 @@ class Int8Linear(nn.Module):
         super().__init__()
         self.range = kernels.available().range
         weight = linear.weight.detach()
-        step = _weight_step(weight, self.range)
+        step = weight_step(weight, self.range)
         steps = weight / step
         whole = steps.round()
         self.rest = None
@@ -76,7 +76,7 @@ class Int8Linear(nn.Module):
         return steps.round_().to(torch.int8).view(torch.uint8).add_(self.range.zero)
 
 
-def _weight_step(weight: Tensor, allowed: kernels.Range) -> Tensor:
+def weight_step(weight: Tensor, allowed: kernels.Range) -> Tensor:
     """float32 [out, in] -> [out, 1]: the step size of each output's weights."""
     step = _over(allowed.weights, _largest(weight))
     if allowed.pairs >= 2 * allowed.weights:

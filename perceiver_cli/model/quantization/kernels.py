@@ -114,7 +114,7 @@ class Int8Product:
         self.native = able.int8
         self.zero = able.range.zero
         whole = weight.to(torch.int8)
-        self.weight = _pack_int8(whole, rows) if self.native else whole
+        self.weight = pack_int8(whole, rows) if self.native else whole
         self.scale = scale
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -123,15 +123,32 @@ class Int8Product:
             # Sums are exact in float64.
             sums = functional.linear(x.double() - self.zero, self.weight.double())
             return sums.float() * self.scale
-        return _int8_linear(x, self.zero, self.weight, self.scale)
+        return int8_linear(x, self.zero, self.weight, self.scale)
 
 
-def _pack_int8(weight: Tensor, rows: int) -> Tensor:
+def pack_int8(weight: Tensor, rows: int) -> Tensor:
+    """Packs a weight of 8-bit integers [out, in] in oneDNN's layout; only for `int8_linear`.
+
+    Args:
+        weight: int8.
+        rows: Usual number of rows of the inputs; any number works.
+    """
     found: Tensor = torch.ops.onednn.qlinear_prepack(weight, [rows, weight.shape[1]])
     return found
 
 
-def _int8_linear(x: Tensor, zero: int, packed: Tensor, scale: Tensor) -> Tensor:
+def int8_linear(x: Tensor, zero: int, packed: Tensor, scale: Tensor) -> Tensor:
+    """Products of bytes with a packed weight of 8-bit integers.
+
+    Args:
+        x: uint8 [..., in].
+        zero: The byte that stands for zero.
+        packed: The weight, from `pack_int8`.
+        scale: float32 [out], multiplies the sums.
+
+    Returns:
+        float32 [..., out].
+    """
     zeros = torch.zeros(len(scale), dtype=torch.int32)
     found: Tensor = torch.ops.onednn.qlinear_pointwise(
         x, 1.0, zero, packed, scale, zeros, None, 1.0, 0, torch.float32, "none", [], ""
@@ -161,7 +178,7 @@ def _multiplies_exactly(of: Range) -> bool:
     weight[1::2].neg_()
     x = torch.arange(32 * 64).view(32, 64).remainder(2 * of.zero).to(torch.uint8)
     x[::2] = of.inputs + of.zero
-    found = _int8_linear(x, of.zero, _pack_int8(weight.to(torch.int8), 32), torch.ones(32))
+    found = int8_linear(x, of.zero, pack_int8(weight.to(torch.int8), 32), torch.ones(32))
     return torch.equal(found, (x.double() - of.zero).matmul(weight.double().T).float())
 
 

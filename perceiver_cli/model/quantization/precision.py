@@ -69,7 +69,7 @@ def runs(precision: torch.dtype, device: torch.device) -> bool:
     """Whether models can compute in that precision: int8 on CPUs, others wherever torch can."""
     if precision == torch.int8:
         return device.type == "cpu"
-    return _multiplies(precision, device.type)
+    return multiplies_correctly(precision, device.type)
 
 
 def is_fast(precision: torch.dtype, device: torch.device) -> bool:
@@ -107,7 +107,7 @@ def float_dtype(precision: torch.dtype, device: torch.device) -> torch.dtype:
 
 
 @cache
-def _multiplies(precision: torch.dtype, device: str) -> bool:
+def multiplies_correctly(precision: torch.dtype, device: str) -> bool:
     """Whether torch multiplies matrices of that precision on the device correctly."""
     try:
         x = torch.linspace(-1, 1, 32, device=device).view(4, 8)

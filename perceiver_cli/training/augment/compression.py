@@ -28,14 +28,14 @@ FILTERS = (
 _MIN_SCALE, _SCALES = 0.4, 32
 
 # RGB -> Y, Cb, Cr (JFIF), Cb and Cr around 0.
-_TO_YCBCR = (
+TO_YCBCR = (
     LUMA_WEIGHTS,
     (-0.168736, -0.331264, 0.5),
     (0.5, -0.418688, -0.081312),
 )
-_TO_RGB = ((1.0, 0.0, 1.402), (1.0, -0.344136, -0.714136), (1.0, 1.772, 0.0))
+TO_RGB = ((1.0, 0.0, 1.402), (1.0, -0.344136, -0.714136), (1.0, 1.772, 0.0))
 # Quantisation tables of quality 50 (ITU-T T.81, annex K), rows of vertical frequency.
-_LUMA_TABLE = (
+LUMA_TABLE = (
     (16, 11, 10, 16, 24, 40, 51, 61),
     (12, 12, 14, 19, 26, 58, 60, 55),
     (14, 13, 16, 24, 40, 57, 69, 56),
@@ -45,7 +45,7 @@ _LUMA_TABLE = (
     (49, 64, 78, 87, 103, 121, 120, 101),
     (72, 92, 95, 98, 112, 100, 103, 99),
 )
-_CHROMA_TABLE = (
+CHROMA_TABLE = (
     (17, 18, 24, 47, 99, 99, 99, 99),
     (18, 21, 26, 66, 99, 99, 99, 99),
     (24, 26, 56, 99, 99, 99, 99, 99),
@@ -161,24 +161,24 @@ def compress_jpeg(pixels: Tensor, quality: Tensor) -> Tensor:
     side = pixels.shape[-1]
     missing = -side % 16
     padded = functional.pad(pixels, (0, missing, 0, missing), mode="replicate")
-    planes = _mix_channels(padded, _TO_YCBCR)
-    luma = _quantise(planes[:, :1] - 128, _quantisation_steps(quality, _LUMA_TABLE)) + 128
+    planes = mix_channels(padded, TO_YCBCR)
+    luma = _quantise(planes[:, :1] - 128, quantisation_steps(quality, LUMA_TABLE)) + 128
     coarse = functional.avg_pool2d(planes[:, 1:], 2).round()
-    coarse = _quantise(coarse, _quantisation_steps(quality, _CHROMA_TABLE))
+    coarse = _quantise(coarse, quantisation_steps(quality, CHROMA_TABLE))
     chroma = functional.interpolate(coarse, scale_factor=2, mode="bilinear")
     planes = torch.cat([luma, chroma], 1).round()
-    decoded = _mix_channels(planes, _TO_RGB)
+    decoded = mix_channels(planes, TO_RGB)
     whole: Tensor = decoded.round().clamp(0, 255)[..., :side, :side]
     return whole
 
 
-def _mix_channels(pixels: Tensor, weights: tuple[tuple[float, ...], ...]) -> Tensor:
+def mix_channels(pixels: Tensor, weights: tuple[tuple[float, ...], ...]) -> Tensor:
     """[B, 3, S, S] times [3, 3] -> [B, 3, S, S]."""
     mixed: Tensor = (torch.tensor(weights).to(pixels) @ pixels.flatten(2)).view_as(pixels)
     return mixed
 
 
-def _quantisation_steps(quality: Tensor, table: tuple[tuple[int, ...], ...]) -> Tensor:
+def quantisation_steps(quality: Tensor, table: tuple[tuple[int, ...], ...]) -> Tensor:
     """A quantisation table, given at quality 50, at other qualities: [B] -> [B, 8, 8]."""
     scale = torch.where(quality < 50, (5000 / quality).floor(), 200 - 2 * quality)
     scaled = torch.tensor(table).to(quality) * scale.view(-1, 1, 1)

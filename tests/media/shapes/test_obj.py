@@ -89,7 +89,7 @@ def test_relative_indices_count_from_their_own_line():
 
 
 def test_relative_indices_in_another_block_than_their_vertices(monkeypatch):
-    monkeypatch.setattr("perceiver_cli.media.text._BLOCK", 100)
+    monkeypatch.setattr("perceiver_cli.media.text.BLOCK_BYTES", 100)
     cloud = read(interleaved().encode())
     assert counts(cloud) == ("mesh", 3 * len(FACES), len(FACES))
     assert np.linalg.norm(cloud.points, axis=1).min() > 0.9
@@ -157,7 +157,7 @@ def test_free_form_surfaces_are_named():
 
 
 def test_blocks_end_with_lines(monkeypatch):
-    monkeypatch.setattr("perceiver_cli.media.text._BLOCK", 7)
+    monkeypatch.setattr("perceiver_cli.media.text.BLOCK_BYTES", 7)
     import io
 
     text = b"one\r\ntwo\rthree \\\r\nmore\n\r\n" + b"x" * 30
@@ -169,8 +169,8 @@ def test_blocks_end_with_lines(monkeypatch):
 
 
 def test_lines_without_an_end_are_refused(monkeypatch):
-    monkeypatch.setattr("perceiver_cli.media.text._MAX_LINE", 100)
-    monkeypatch.setattr("perceiver_cli.media.text._BLOCK", 50)
+    monkeypatch.setattr("perceiver_cli.media.text.MAX_LINE_BYTES", 100)
+    monkeypatch.setattr("perceiver_cli.media.text.BLOCK_BYTES", 50)
     assert refusal(V_LINES.encode() + b"f 1 2 3 " * 50).kind == "corrupt"
 
 

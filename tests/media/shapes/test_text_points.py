@@ -146,7 +146,7 @@ def test_rows_of_other_lengths():
 
 
 def test_many_blocks(monkeypatch):
-    monkeypatch.setattr("perceiver_cli.media.text._BLOCK", 100)
+    monkeypatch.setattr("perceiver_cli.media.text.BLOCK_BYTES", 100)
     check(table())
     check(table(after="the end, of it all\n"), left_out=1)
     check(table(header="# x,y,z\n# more\n# and more"))
