@@ -68,7 +68,15 @@ def load_picture(source: Source, format: str, at_least: int | None = None) -> Pi
 
 
 def exif_orientation(picture: Image.Image) -> int:
-    """The EXIF orientation in which a picture is stored, 1 to 8."""
+    """The EXIF orientation in which a picture is stored, 1 to 8.
+
+    Raises:
+        InputError: Of a PNG, whose pixels are decoded for it, as load_picture.
+    """
+    if picture.format == "PNG":
+        # Pillow decodes the pixels of a PNG first, and reports damage in them only once.
+        with decoding("png"):
+            picture.load()
     # Damaged EXIF data does not matter if the pixels are intact.
     with suppress(Exception):
         orientation = picture.getexif().get(_ORIENTATION_TAG)
@@ -81,10 +89,10 @@ def _load(source: Source, format: str, at_least: int | None, repaired: bool = Fa
     with source.open() as stream, open_picture(stream, format, repaired) as picture:
         check_memory(picture, format)
         width, height = picture.size
-        facts = _facts(picture)
         if at_least is not None and format == "jpeg":
             picture.draft(None, (at_least, at_least))
         take_memory(peak_bytes(picture, format))
+        facts = _facts(picture)
         with decoding(format):
             picture.load()
         # Pillow's TIFF decoder turns the picture upright when it is loaded.

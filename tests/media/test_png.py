@@ -9,8 +9,10 @@ import pytest
 from PIL import Image
 
 from perceiver_cli.errors import InputError
+from perceiver_cli.media.animation import load_animation
 from perceiver_cli.media.image import load_picture
 from perceiver_cli.media.source import Source
+from perceiver_cli.media.specs import VideoSpec
 from tests import samples
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -63,6 +65,35 @@ def test_a_damaged_header_is_corrupt():
     content[len(SIGNATURE) + 8 + 13] ^= 1
     with pytest.raises(InputError) as caught:
         load(bytes(content))
+    assert caught.value.kind == "corrupt"
+
+
+def with_damaged_pixels(content: bytes) -> bytes:
+    """The PNG with zeros in the middle of its first IDAT chunk."""
+    middle = (content.index(b"IDAT") + len(content)) // 2
+    return content[:middle] + bytes(30) + content[middle + 30 :]
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "I;16"])
+def test_damaged_pixels_are_corrupt(mode):
+    noise = np.random.default_rng(0).integers(0, 256, (160, 120), np.uint8)
+    content = png(image=Image.fromarray(noise).convert(mode))
+    assert load(content).pixels.any()
+    with pytest.raises(InputError) as caught:
+        load(with_damaged_pixels(content))
+    assert caught.value.kind == "corrupt"
+
+
+def test_damage_in_the_first_frame_of_an_animation_is_corrupt():
+    buffer = io.BytesIO()
+    noise = np.random.default_rng(0).integers(0, 256, (3, 160, 120, 3), np.uint8)
+    first, *others = (Image.fromarray(frame) for frame in noise)
+    first.save(buffer, "png", save_all=True, append_images=others, duration=100)
+    content, spec = buffer.getvalue(), VideoSpec(3, 0.2, 1, 16, None)
+    start = content.index(b"IDAT") + 1000
+    damaged = content[:start] + bytes(30) + content[start + 30 :]
+    with pytest.raises(InputError) as caught:
+        load_animation(Source("a.png", damaged), "png", spec)
     assert caught.value.kind == "corrupt"
 
 
