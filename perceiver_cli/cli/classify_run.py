@@ -233,7 +233,11 @@ class ClassifyRun:
             if self.verbose and result.error.detail:
                 print_message(f"  {result.error.detail}")
         if self.explanations:
-            result, explanation = self.explanations.explain(item, result, classifier)
+            try:
+                result, explanation = self.explanations.explain(item, result, classifier)
+            except OSError:  # the drawing cannot be written; the result can
+                writer.write(result)
+                raise
             writer.write(result)
             self.explanations.add(result, explanation)
         else:

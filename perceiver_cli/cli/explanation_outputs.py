@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from perceiver_cli.atomic import atomic_write
+from perceiver_cli.cli.output import check_takes_files
 from perceiver_cli.cli.replaced_inputs import InputFiles
 from perceiver_cli.cli.report_page import ReportPage
 from perceiver_cli.errors import UsageError
@@ -25,8 +27,9 @@ if TYPE_CHECKING:
 # The largest heat map in a terminal.
 _COLUMNS, _ROWS = 64, 16
 
-# Maximum bytes of a name, so that a number and an extension fit into the usual limit of 255.
-_MAX_NAME = 240
+# Maximum bytes of a name, so that a number, an extension and what a temporary name adds fit into
+# the usual limit of 255.
+_MAX_NAME = 224
 
 
 class ExplanationOutputs:
@@ -40,7 +43,7 @@ class ExplanationOutputs:
         selection: The inputs, which drawings must not overwrite.
 
     Raises:
-        UsageError: The folder cannot be created.
+        UsageError: The folder cannot be created, or is not writable.
     """
 
     def __init__(
@@ -84,6 +87,9 @@ class ExplanationOutputs:
         Returns:
             The result, which names the drawing if there is one, and its explanation; None if
             there is nothing to explain.
+
+        Raises:
+            OSError: The drawing cannot be written.
         """
         if not result.ok or not isinstance(item, PreparedItem) or not item.has_signal:
             return result, None
@@ -115,7 +121,12 @@ class ExplanationOutputs:
         from perceiver_cli.report.drawings.overlay import ENDING, overlay
 
         path = folder / self._name(explanation.result.path, ENDING, folder)
-        path.write_bytes(overlay(explanation))
+        drawing = overlay(explanation)
+        try:
+            with atomic_write(path) as part:
+                part.write_bytes(drawing)
+        except OSError as error:  # names the temporary file, or none
+            raise OSError(error.errno, error.strerror, str(path)) from None
         return path
 
     def _name(self, path: str, ending: str, folder: Path) -> str:
@@ -150,3 +161,4 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"cannot create {folder}: {error.strerror}") from None
+    check_takes_files(folder, folder)

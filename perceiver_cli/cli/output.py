@@ -15,6 +15,14 @@ from perceiver_cli.cli.interrupts import removed_on_termination
 from perceiver_cli.errors import UsageError
 from perceiver_cli.inputs.names import OPEN_FILES
 
+# Why a folder takes no file; other reasons are in the system's words.
+_REASONS = {
+    errno.ENOENT: "no such folder",
+    errno.EACCES: "no permission",
+    errno.EPERM: "no permission",
+    errno.EROFS: "the file system is read-only",
+}
+
 
 def check_replaces_no_input(output: Path | None, inputs: Iterable[str]) -> None:
     """Raises UsageError if the results would overwrite an input named by the call."""
@@ -53,8 +61,29 @@ def _descriptor(path: Path) -> int | None:
 
 def check_writable(path: Path) -> None:
     """Raises UsageError early if the folder of a file is missing or not writable."""
-    if not os.access(path.resolve().parent, os.W_OK):
-        raise UsageError(f"cannot write {path}: no such folder, or no permission")
+    check_takes_files(path.resolve().parent, path)
+
+
+def check_takes_files(folder: Path, named: Path) -> None:
+    """Checks that a folder is writable, by creating a temporary file in it.
+
+    Args:
+        folder: The folder.
+        named: The output named by the call, for the message.
+
+    Raises:
+        UsageError: The folder is missing or not writable.
+        OSError: The disk is full.
+    """
+    from tempfile import TemporaryFile
+
+    try:
+        TemporaryFile(dir=folder).close()
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise OSError(error.errno, error.strerror, str(named)) from None
+        reason = _REASONS.get(error.errno, error.strerror)
+        raise UsageError(f"cannot write {named}: {reason}") from None
 
 
 def check_folder(output: Path | None, option: str) -> Path:

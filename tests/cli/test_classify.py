@@ -1,8 +1,10 @@
 import csv
+import errno
 import io
 import json
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -525,9 +527,27 @@ def test_a_name_that_begins_with_a_dash(run, bundle, folder):
 def test_an_output_needs_its_folder(run, bundle, folder, call):
     outcome = run(*call)
     assert outcome.exit_code == 2
-    told = f"perceiver: cannot write {call[-1]}: no such folder, or no permission\n"
-    assert outcome.stderr == told
+    assert outcome.stderr == f"perceiver: cannot write {call[-1]}: no such folder\n"
     assert os.listdir() == ["holiday"]
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [(errno.EACCES, "no permission"), (errno.EROFS, "the file system is read-only")],
+)
+@pytest.mark.parametrize(
+    "call", [("-o", "x.json"), ("--report", "x.html"), ("--explain", "holiday")]
+)
+def test_why_a_folder_takes_no_file_is_said_before_the_work(
+    run, bundle, folder, monkeypatch, number, reason, call
+):
+    def refuse(**_):
+        raise OSError(number, os.strerror(number), "tmp123")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    outcome = run("classify", "holiday/a.jpg", *call)
+    assert (outcome.exit_code, outcome.stdout) == (2, "")
+    assert outcome.stderr == f"perceiver: cannot write {call[-1]}: {reason}\n"
 
 
 def test_a_folder_is_no_list(run, bundle, folder):

@@ -3,6 +3,7 @@
 import os
 import pty
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -228,6 +229,35 @@ def test_a_full_disk_is_one_line(pictures, weights):
         outcome = subprocess.run(call, stdout=full, stderr=subprocess.PIPE, timeout=60, check=False)
     assert outcome.returncode == 4
     assert outcome.stderr == b"perceiver: No space left on device\n"
+
+
+def test_no_room_for_a_drawing_costs_no_result_and_leaves_no_part(pictures, weights):
+    """The largest file that the process may write is as small as the room on a full disk."""
+    make_picture(Path("0.png"), 451, 300)
+    call = f"{' '.join(COMMAND)} classify 0.png 1.png --explain seen --model {weights['image']}"
+    call = f"ulimit -f 1; exec {call} --format labels"
+    outcome = subprocess.run(
+        ["bash", "-c", call], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert outcome.returncode == 4
+    assert outcome.stdout.startswith("0.png\t")
+    assert outcome.stderr == "perceiver: seen/0.png.jpg: File too large\n"
+    assert os.listdir("seen") == []
+
+
+@pytest.mark.skipif(
+    os.geteuid() == 0 and shutil.which("setpriv") is None, reason="root may do anything"
+)
+@pytest.mark.parametrize(
+    ("output", "told"), [("--explain locked", "locked"), ("-o locked/a.json", "locked/a.json")]
+)
+def test_a_folder_without_permission_is_told_before_the_work(pictures, weights, output, told):
+    Path("locked").mkdir(mode=0o500)
+    without = "setpriv --bounding-set -dac_override,-dac_read_search" if os.geteuid() == 0 else ""
+    call = f"{without} {' '.join(COMMAND)} classify 0.png {output} --model {weights['image']}"
+    outcome = subprocess.run(call.split(), capture_output=True, text=True, timeout=60, check=False)
+    assert (outcome.returncode, outcome.stdout) == (2, "")
+    assert outcome.stderr == f"perceiver: cannot write {told}: no permission\n"
 
 
 def test_names_outside_the_terminals_encoding(pictures, perceiver, weights):
