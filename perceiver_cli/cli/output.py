@@ -82,7 +82,7 @@ def check_takes_files(folder: Path, named: Path) -> None:
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise OSError(error.errno, error.strerror, str(named)) from None
-        reason = _REASONS.get(error.errno, error.strerror)
+        reason = _REASONS.get(error.errno or 0, str(error.strerror))
         raise UsageError(f"cannot write {named}: {reason}") from None
 
 

@@ -100,11 +100,18 @@ def test_recipe(shell, holiday, tmp_path, recipe):
 
 
 @pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
-def test_a_process_beside_a_loop_answers_each_name_at_once(shell, holiday):
+def test_a_process_beside_a_loop_answers_each_name_at_once(shell, holiday, tmp_path):
+    """A folder and an archive between the files neither end the loop nor shift its answers."""
+    for name in ("aa", "bb/aa"):
+        (tmp_path / "holiday" / name).mkdir(parents=True)
+    for name in ("a.png", "b.png"):
+        samples.make_picture(tmp_path / "holiday" / "bb" / name)
+    shutil.make_archive(str(tmp_path / "holiday" / "B"), "gztar", tmp_path / "holiday" / "bb")
     (recipe,) = re.findall(r"```bash\n(coproc .+?)```", PAGE, re.DOTALL)
     outcome = shell(recipe)
     # The next name is only written once the line of the one before has been read.
     *lines, last = outcome.stdout.splitlines()
+    assert len(lines) == len(holiday)
     assert [line.partition("\t")[0] for line in lines[:3]] == [
         f"It says: holiday/{name}" for name in holiday[:3]
     ]
