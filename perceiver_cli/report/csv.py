@@ -104,7 +104,10 @@ def inputs_writer(stream: IO[str], top: int = 1) -> CsvWriter:
 
 
 def events_writer(stream: IO[str]) -> CsvWriter:
-    """A writer of one row for each event; an input without events has one as well."""
+    """A writer of one row for each event; an input without events has one as well.
+
+    That of a picture or shape, which has no time, holds its answer.
+    """
     return CsvWriter(stream, EVENT_COLUMNS, _events)
 
 
@@ -128,8 +131,19 @@ def _predictions(result: Classification) -> list[dict[str, Any]]:
 
 
 def _events(result: Classification) -> list[dict[str, Any]]:
+    if "duration_s" not in result.input:
+        return [_answer(result)]
     wanted = ("start_s", "end_s", "label", "id", "score")
     return [{name: event.get(name) for name in wanted} for event in result.events] or [{}]
+
+
+def _answer(result: Classification) -> dict[str, Any]:
+    """The answer as an event without a time; empty without an answer."""
+    answer = result.answer
+    if answer is None:
+        return {}
+    ids = (p.id for p in result.predictions if p.label == answer.label and answer.level == "class")
+    return {"label": answer.label, "id": next(ids, None), "score": answer.score}
 
 
 def _harmless(value: Any) -> Any:

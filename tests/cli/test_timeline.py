@@ -138,6 +138,26 @@ def test_csv_has_a_row_an_event(run, eager, long_sound, media):
     assert missing["error_kind"] == "unreadable"
 
 
+def test_csv_of_events_has_the_answers_of_what_has_no_time(run, bundle, media):
+    """With --sure 0 the best class is the answer."""
+    paths = (media["image"], media["pointcloud"])
+    levels = set()
+    for sure in (0, 0.3):
+        options = ("--timeline", "--sure", sure)
+        records = json.loads(run("classify", *paths, *options, "--json").stdout)
+        rows = csv.DictReader(
+            io.StringIO(run("classify", *paths, *options, "--format", "csv").stdout, newline="")
+        )
+        for row, record in zip(rows, records, strict=True):
+            answer = record["answer"]
+            levels.add(answer["level"])
+            ids = {p["label"]: p["id"] for p in record["predictions"]}
+            assert (row["label"], float(row["score"])) == (answer["label"], answer["score"])
+            assert row["id"] == (ids[answer["label"]] if answer["level"] == "class" else "")
+            assert (row["start_s"], row["end_s"]) == ("", "")
+    assert "class" in levels
+
+
 def subtitles(path: Path) -> list[tuple[float, float, str]]:
     """(start, end, text) as FFmpeg reads them."""
     import av
