@@ -136,12 +136,15 @@ class ClassifyRun:
             # Rows on the terminal need no progress bar.
             wanted = self.many and not self.quiet and not (stream and stream.isatty())
             with (
-                self._resume_hint(),
+                self._interruption_hints(),
                 Bar(None, wanted=wanted) as bar,
                 counting(self.selection, bar),
                 stop_on_interrupt(classifier.stop),
             ):
                 self._write_all(classifier, writer, bar)
+            # Not reached by a run that is interrupted, as its page would lack most files.
+            if self.explanations:
+                self.explanations.end()
             if self.destination.is_of_one_file and not self.counts.classified:
                 raise _NoEventsError
             if self.journal and not (self.fail_fast and self.counts.failed):
@@ -175,11 +178,13 @@ class ClassifyRun:
             yield writer, stream
 
     @contextmanager
-    def _resume_hint(self) -> Iterator[None]:
-        """Prints how to continue after Ctrl-C."""
+    def _interruption_hints(self) -> Iterator[None]:
+        """Prints, after Ctrl-C, what was not written and how to continue."""
         try:
             yield
         except KeyboardInterrupt:
+            if not self.quiet and self.explanations and (page := self.explanations.page):
+                print_message(f"{display_path(str(page.path))} was not written")
             if self.many and not self.quiet:
                 print_message(
                     "run the same command again to continue"
@@ -197,8 +202,6 @@ class ClassifyRun:
                 if self.fail_fast and self.counts.failed:
                     break
         writer.end()
-        if self.explanations:
-            self.explanations.end()
 
     def _sources(self) -> Iterator[Source]:
         for each in self.inputs:

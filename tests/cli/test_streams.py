@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ import pytest
 from tests.samples import make_picture, make_sound
 
 COMMAND = [sys.executable, "-m", "perceiver_cli"]
+ROOT = Path(__file__).parent.parent.parent
 HEAVY = {"torch", "numpy", "av", "PIL", "soundfile", "trimesh", "safetensors", "rich"}
 
 
@@ -84,6 +86,43 @@ def test_an_interrupt_is_exit_code_130(pictures, weights):
         assert ended == b"perceiver: interrupted"
     assert process.returncode == 130
     assert not [name for name in os.listdir() if name.endswith((".part", ".json"))]
+
+
+@pytest.mark.parametrize("before", [b"the page of a complete run", None])
+def test_an_interrupted_run_writes_no_page(pictures, weights, before):
+    os.mkfifo("names")
+    if before:
+        Path("page.html").write_bytes(before)
+    call = [*COMMAND, "classify", "--files-from", "names", "--report", "page.html"]
+    call += ["--model", str(weights["image"]), "--format", "labels"]
+    process = subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    with process, open("names", "wb") as names:
+        names.write(b"0.png\n")
+        names.flush()
+        assert process.stdout.readline().startswith(b"0.png\t")
+        process.send_signal(signal.SIGINT)
+        told = process.stderr.read().splitlines()
+        assert told[0] == b"perceiver: page.html was not written"
+        assert told[-1] == b"perceiver: interrupted"
+    assert process.returncode == 130
+    assert (Path("page.html").read_bytes() if os.path.exists("page.html") else None) == before
+
+
+@pytest.mark.parametrize("start", ["installed", "module"])
+def test_an_interrupt_during_the_first_imports_is_exit_code_130(tmp_path, start):
+    (tmp_path / "typer.py").write_text(
+        "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(60)\n"
+    )
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    module, _, function = project["scripts"]["perceiver"].partition(":")
+    script = [sys.executable, "-c", f"from {module} import {function}; {function}()"]
+    outcome = subprocess.run(
+        [*(COMMAND if start == "module" else script), "classify", "0.png"],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert outcome.returncode == 130
+    assert outcome.stderr == "perceiver: interrupted\n"
 
 
 def test_termination_leaves_no_part_of_an_output(pictures, weights):
