@@ -9,6 +9,7 @@ import numpy as np
 from perceiver_cli.checkpoints.format import Header
 from perceiver_cli.choices import Method
 from perceiver_cli.errors import InputError
+from perceiver_cli.explain.drawn_windows import item_of_windows, windows_to_draw
 from perceiver_cli.explain.methods import attribute
 from perceiver_cli.explanations import Explanation, WindowMaps
 from perceiver_cli.inference.classifier import Classifier
@@ -29,7 +30,9 @@ ABOUT: dict[Method, str] = {
 
 
 def explain(source: Source, classifier: Classifier, method: Method | None = None) -> Explanation:
-    """Classifies a file and attributes the prediction to its elements, in every window.
+    """Classifies a file and attributes the prediction to its elements.
+
+    The windows are those that `classify` reads; those of windows_to_draw are explained.
 
     Args:
         source: The file.
@@ -40,17 +43,17 @@ def explain(source: Source, classifier: Classifier, method: Method | None = None
         InputError: The file cannot be classified.
         CheckpointError: There are no weights for it.
     """
-    # Only a few windows without overlap, because each one is drawn.
-    few_windows = replace(classifier.preparer.read_options, whole=False)
-    preparer = replace(classifier.preparer, preview_sides=LARGE_PREVIEW, read_options=few_windows)
-    item = preparer.prepare(source)
+    preparer = replace(classifier.preparer, preview_sides=LARGE_PREVIEW)
+    item = preparer.prepare(source.fetched())
     if isinstance(item, FailedItem):
         raise item.error
-    if not item.has_signal:
-        raise InputError("empty", f"there is nothing to explain ({item.signal.replace('_', ' ')})")
     (result,) = classifier.predict([item])
     assert result.ok  # as the item was prepared
-    return explain_item(item, result, classifier.engine_of(item), method)
+    if not result.has_signal:
+        signal = result.signal.replace("_", " ")
+        raise InputError("empty", f"there is nothing to explain ({signal})")
+    drawn = item_of_windows(item, windows_to_draw(item, result), preparer)
+    return explain_item(drawn, result, classifier.engine_of(item), method)
 
 
 def explain_item(

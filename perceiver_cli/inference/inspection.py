@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from torch import Tensor
 from perceiver_cli.adapters.base import Adapter
 from perceiver_cli.inference.classifier import Classifier
 from perceiver_cli.inference.decoding.items import FailedItem
+from perceiver_cli.inference.long_inputs import parts_of
 from perceiver_cli.media.source import Source
 from perceiver_cli.preparation.base import Window
 
@@ -50,7 +51,7 @@ class Inspection:
         notes: One line for each thing that was left out or repaired.
         elements: Stream -> its number of elements; "learned": that of the learned ones.
         width: C of the byte array, to which several streams are padded.
-        channels: The channels of the first window.
+        channels: The channels of the first window that has a signal.
         recipe: The adapter's settings.
         windows: The location of each window in the file.
     """
@@ -93,12 +94,21 @@ def inspect_source(source: Source, classifier: Classifier) -> Inspection:
         InputError: The file cannot be classified.
         CheckpointError: There are no weights for it.
     """
-    few_windows = replace(classifier.preparer.read_options, whole=False)
-    item = replace(classifier.preparer, read_options=few_windows).prepare(source)
+    prepare = classifier.preparer.prepare
+    item = prepare(source.fetched())
     if isinstance(item, FailedItem):
         raise item.error
+    shown: Window | None = None
+    locations: list[dict[str, Any]] = []
+    notes: dict[str, None] = {}
+    for part in parts_of(item, item.source, prepare):
+        if isinstance(part, FailedItem):
+            continue
+        shown = shown or next((window for window in part.windows if window.has_signal), None)
+        locations += [_location(window) for window in part.windows]
+        notes |= dict.fromkeys(part.notes)
     engine, detection = classifier.engine_of(item), item.detection
-    streams = engine.byte_arrays([item.windows[0]])
+    streams = engine.byte_arrays([shown or item.windows[0]])
     elements = {name: x.shape[1] for name, x in streams.items()}
     if learned := engine.header.model.learned_elements:
         elements["learned"] = learned
@@ -109,12 +119,12 @@ def inspect_source(source: Source, classifier: Classifier) -> Inspection:
         detected_by=detection.reason,
         model=engine.header.name,
         input=item.facts,
-        notes=list(item.notes),
+        notes=list(notes),
         elements=elements,
         width=engine.header.model.channels,
         channels=_ranges(engine.adapter, streams),
         recipe=asdict(engine.adapter.recipe),
-        windows=[_location(window) for window in item.windows],
+        windows=locations,
     )
 
 
@@ -132,8 +142,9 @@ def _ranges(adapter: Adapter, streams: dict[str, Tensor]) -> list[ChannelRange]:
 
 
 def _location(window: Window) -> dict[str, Any]:
-    """The location of a window, in plain types."""
-    return {name: _plain(value) for name, value in window.location.items()}
+    """The location of a window, in plain types, without the levels, which are for events alone."""
+    location = window.location.items()
+    return {name: _plain(value) for name, value in location if not name.startswith("levels")}
 
 
 def _plain(value: Any) -> Any:

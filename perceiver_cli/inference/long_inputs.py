@@ -55,7 +55,7 @@ def predict_long(
     scores: list[WindowPrediction | None] = []
     notes: dict[str, None] = {}
     load_s = model_s = 0.0
-    with closing(prefetch(_parts(item, source, prepare))) as parts:
+    with closing(prefetch(parts_of(item, source, prepare))) as parts:
         for part in parts:
             load_s += part.seconds
             if isinstance(part, FailedItem):
@@ -88,11 +88,18 @@ def predict_long(
     return replace(result, attention=seen.statistics)
 
 
-def _parts(item: PreparedItem, source: Source, prepare: Prepare) -> Iterator[Item]:
-    """Yields an item with the first windows, then items with the other windows of its file."""
+def parts_of(item: PreparedItem, source: Source, prepare: Prepare) -> Iterator[Item]:
+    """Yields an item, then, if it is long, items with the other windows of its file.
+
+    Args:
+        item: All windows of the file, or the first ones of a long file.
+        source: The item's source, with remote content fetched.
+        prepare: Loads the other windows.
+    """
     yield item
-    for first in range(base.FIRST_WINDOWS, item.total, PART):
-        yield prepare(replace(source, part=WindowRange(first, PART)))
+    if is_long(item):
+        for first in range(base.FIRST_WINDOWS, item.total, PART):
+            yield prepare(replace(source, part=WindowRange(first, PART)))
 
 
 class _WindowStore:

@@ -16,6 +16,8 @@ from perceiver_cli.report.words import count, escape_controls
 _FIGURES = (("min", "mean", "max"), ("min", "max"))
 # Widths with the gap: of a figure, of the channels, of the stream.
 _FIGURE, _CHANNELS, _STREAM = 8, 10, 8
+# A longer list of the starts of windows is shortened.
+_MAX_STARTS = 8
 
 
 def show_inspection(console: Console, record: dict[str, Any]) -> None:
@@ -77,10 +79,15 @@ def _taken(record: dict[str, Any]) -> str:
         right, bottom = left + window["width"], top + window["height"]
         parts.append(f"the square x {left:.0f}-{right:.0f}, y {top:.0f}-{bottom:.0f}")
     if "start_s" in window:
-        starts = ", ".join(f"{window['start_s']:.1f}" for window in windows)
+        starts = ", ".join(_shortened([f"{window['start_s']:.1f}" for window in windows]))
         length = f"{record['recipe']['window_s']:g} s"
         parts.append(f"{count(len(windows), 'window')} of {length} from {starts} s")
     if "radius" in window:
         centre = ", ".join(f"{v:.3g}" for v in window["centre"])
         parts.append(f"centred at ({centre}), scaled by 1/{window['radius']:.3g}")
     return f": {'; '.join(parts)}"
+
+
+def _shortened(starts: list[str]) -> list[str]:
+    """A long list as its first three and its last."""
+    return starts if len(starts) <= _MAX_STARTS else [*starts[:3], "...", starts[-1]]

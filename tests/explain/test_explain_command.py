@@ -1,11 +1,13 @@
 import io
+import json
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.samples import make_av, make_picture, make_sound
+from tests.samples import make_av, make_picture, make_sound, sweep
 
 pytest.importorskip("matplotlib")
 
@@ -169,3 +171,45 @@ def test_what_cannot_be_classified_leaves_the_old_picture(run, bundle, tmp_path)
     assert outcome.exit_code == 1
     assert outcome.stderr.startswith(f"perceiver: {path}: ")
     assert out.read_bytes() == b"before"
+
+
+def with_late_event(path, start_s):
+    """A minute of silence but for two seconds of a sweep."""
+    import soundfile
+
+    samples = np.zeros((60 * 22050, 1), np.float32)
+    samples[int(start_s * 22050) :][: 2 * 22050] = sweep(2.0, 22050)
+    soundfile.write(path, samples, 22050)
+    return path
+
+
+# The first windows of a long sound are loaded before the others.
+@pytest.mark.parametrize("start_s", [3.2, 50.2])
+def test_windows_are_those_of_classify(run, bundle, tmp_path, start_s):
+    from perceiver_cli.explain.explanation import explain
+    from perceiver_cli.inference.classifier import Classifier
+    from perceiver_cli.media.source import Source
+
+    path = with_late_event(tmp_path / "late.wav", start_s)
+    found = explain(Source(str(path)), Classifier())
+    expected = json.loads(run("classify", path, "--jsonl").stdout)
+    assert found.result.to_dict()["segments"] == expected["segments"]
+    assert len(expected["segments"]) > 16
+    spans = [window.span_s for window in found.windows]
+    assert 1 <= len(spans) <= 5
+    assert all(start >= start_s - 0.1 and end <= start_s + 2.1 for start, end in spans)
+    assert all(b[0] >= a[1] for a, b in pairwise(spans))
+    assert run("explain", path, "-o", tmp_path / "late.png").exit_code == 0
+
+
+def test_at_most_five_windows_are_drawn(run, bundle, tmp_path):
+    from perceiver_cli.explain.explanation import explain
+    from perceiver_cli.inference.classifier import Classifier
+    from perceiver_cli.media.source import Source
+
+    path = make_sound(tmp_path / "long.wav", 20.0)
+    found = explain(Source(str(path)), Classifier())
+    assert len(found.windows) == 5
+    scores = {segment["start_s"]: segment["score"] for segment in found.result.segments}
+    drawn = [scores[round(window.span_s[0], 3)] for window in found.windows]
+    assert max(drawn) == max(scores.values())

@@ -10,6 +10,7 @@ from perceiver_cli.inference.inspection import inspect_source
 from perceiver_cli.media.source import Source
 from perceiver_cli.preparation.image import ImageRecipe
 from tests.conftest import make_weights
+from tests.samples import make_sound
 
 
 @pytest.fixture
@@ -64,3 +65,13 @@ def test_a_file_that_cannot_be_classified_says_why(weights, tmp_path):
     (tmp_path / "empty.png").touch()
     with pytest.raises(InputError, match="empty"):
         inspect_source(Source(str(tmp_path / "empty.png")), Classifier(str(weights["image"])))
+
+
+def test_windows_are_those_of_classify(weights, tmp_path):
+    source = Source(str(make_sound(tmp_path / "long.wav", 20.0)))
+    classifier = Classifier(str(weights["audio"]))
+    found = inspect_source(source, classifier)
+    segments = classifier.classify(source).segments
+    assert [round(w["start_s"], 3) for w in found.windows] == [s["start_s"] for s in segments]
+    assert len(segments) > 16
+    assert found.windows[0].keys() == {"start_s", "length_s"}

@@ -11,6 +11,7 @@ from perceiver_cli.explanations import Explanation, SoundMap
 from perceiver_cli.report.drawings.colours import FAINT, Scale, grey_limits
 from perceiver_cli.report.drawings.sheet import Sheet, heading, heading_height
 from perceiver_cli.report.drawings.track import draw_spectrogram, draw_waveform
+from perceiver_cli.report.words import count
 
 _UNIT, _MARGIN, _GAP = 15, 30, 16
 _HERTZ, _ROW, _LABEL = 62, 150, 26
@@ -52,13 +53,17 @@ def draw_sound(explanation: Explanation, ending: str) -> bytes:
                 name = "waveform" if row == 0 else explanation.names[row - 1]
                 sheet.text(left, y - _LABEL + 2, name)
         left += wide + _GAP
-    if _gaps(windows):
-        words = f"{len(windows)} windows were read; the sound between them was not"
+    words = _omissions(windows, len(explanation.result.segments))
+    if words:
         sheet.text(page - _MARGIN, height - 46, words, size=0.85, color=FAINT, ha="right")
     sheet.legend(_MARGIN + _HERTZ, height - 46, scale)
     return sheet.save(ending)
 
 
-def _gaps(windows: list[SoundMap]) -> bool:
-    """Whether some of the sound between the windows was not read."""
-    return any(b.start_s > a.start_s + a.length_s + 0.01 for a, b in pairwise(windows))
+def _omissions(windows: list[SoundMap], read: int) -> str:
+    """What is not drawn, or was not read; empty if there is no such thing."""
+    if len(windows) < read:
+        return f"drawn: {len(windows)} of {count(read, 'window')}, the clearest"
+    if any(b.start_s > a.start_s + a.length_s + 0.01 for a, b in pairwise(windows)):
+        return f"{len(windows)} windows were read; the sound between them was not"
+    return ""
