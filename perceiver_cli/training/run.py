@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -145,26 +148,30 @@ def train(options: TrainingOptions, listener: Listener) -> Header:
         options.run.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"cannot create the folder {options.run}: {error.strerror}") from None
-    train_cache = load_or_decode(
-        options.run / "train",
-        train_files,
-        adapter.training_recipe(),
-        lambda done, total: listener.decoded("training files", done, total),
-        fail_fast=options.fail_fast,
-    )
-    held_cache = load_or_decode(
-        options.run / "held",
-        held_files,
-        adapter.recipe,
-        lambda done, total: listener.decoded("held-out files", done, total),
-        fail_fast=options.fail_fast,
-    )
-    left_out = train_cache.left_out + held_cache.left_out
-    usage = usage_by_class(
-        train_files.labels, _used(train_files, train_cache), _used(held_files, held_cache), left_out
-    )
-    listener.checked(usage, left_out)
-    check_usage(usage, left_out, options.modality)
+    with _discarded_if_refused(options.run):
+        train_cache = load_or_decode(
+            options.run / "train",
+            train_files,
+            adapter.training_recipe(),
+            lambda done, total: listener.decoded("training files", done, total),
+            fail_fast=options.fail_fast,
+        )
+        held_cache = load_or_decode(
+            options.run / "held",
+            held_files,
+            adapter.recipe,
+            lambda done, total: listener.decoded("held-out files", done, total),
+            fail_fast=options.fail_fast,
+        )
+        left_out = train_cache.left_out + held_cache.left_out
+        usage = usage_by_class(
+            train_files.labels,
+            _used(train_files, train_cache),
+            _used(held_files, held_cache),
+            left_out,
+        )
+        listener.checked(usage, left_out)
+        check_usage(usage, left_out, options.modality)
 
     torch.manual_seed(options.hyperparameters.seed)
     model = Perceiver(config)
@@ -195,6 +202,19 @@ def train(options: TrainingOptions, listener: Listener) -> Header:
     tensors = {name: value.cpu() for name, value in weights.items()}
     save_checkpoint(options.output, Checkpoint(header, tensors))
     return header
+
+
+@contextmanager
+def _discarded_if_refused(run: Path) -> Iterator[None]:
+    """Removes the decoded files if their folder cannot be used: once changed, they are stale."""
+    try:
+        yield
+    except UsageError:
+        for name in ("train", "held"):
+            shutil.rmtree(run / name, ignore_errors=True)
+        with suppress(OSError):  # a training was here before
+            run.rmdir()
+        raise
 
 
 def _used(folder: LabelledFolder, cache: Cache) -> list[int]:

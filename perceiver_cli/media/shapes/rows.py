@@ -119,7 +119,7 @@ class RowReader:
         """
         while count:
             if not self.more():
-                raise InputError("corrupt", f"cut off: {count:,} {what} are missing")
+                raise InputError("corrupt", f"cut off: missing {what}: {count:,}")
             taken = self._rows.part(0, count)
             self._rows = self._rows.part(len(taken), len(self._rows))
             count -= len(taken)

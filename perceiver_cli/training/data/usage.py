@@ -119,8 +119,12 @@ def check_usage(usage: list[ClassUsage], left_out: list[LeftOut], modality: str)
         first = f" ({reasons[0].path}: {reasons[0].reason})" if reasons else ""
         raise UsageError(f"class {entry.label} has no usable file for modality {modality}{first}")
     if others:
-        files = "1 file" if len(others) == 1 else f"{len(others):,} files"
+        first = f"{others[0].path}: {others[0].reason}"
+        if len(others) == 1:
+            raise UsageError(
+                f"1 file of another modality than {modality}: take it out of the folder ({first})"
+            )
         raise UsageError(
-            f"{files} of another modality than {modality}: take them out of the folder "
-            f"(the first is {others[0].path}: {others[0].reason})"
+            f"{len(others):,} files of another modality than {modality}: take them out of the "
+            f"folder (the first is {first})"
         )

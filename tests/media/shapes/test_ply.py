@@ -284,6 +284,14 @@ def test_cut_off(form, share):
         assert error.kind == "corrupt"
 
 
+@pytest.mark.parametrize("missing", [1, 2])
+def test_cut_off_text_counts_what_is_missing(missing):
+    header = b"ply\nformat ascii 1.0\nelement vertex 5\n"
+    header += b"property float x\nproperty float y\nproperty float z\nend_header\n"
+    error = refusal(header + b"0 1 2\n" * (5 - missing))
+    assert error.message == f"cut off: missing vertex lines: {missing}"
+
+
 @pytest.mark.parametrize(
     "header",
     [
