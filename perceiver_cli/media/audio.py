@@ -86,8 +86,8 @@ def resample(samples: Float32Array, rate: int, to: int) -> Float32Array:
 
     Args:
         samples: [S] at `rate` samples per second.
-        rate: Float32Array per second.
-        to: Float32Array per second.
+        rate: Samples per second.
+        to: Samples per second.
 
     Returns:
         [round(S * to / rate)], at least one sample, aligned with the original.

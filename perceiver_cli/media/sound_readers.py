@@ -34,7 +34,7 @@ _BASS = {
 # Length of the header of an ADTS frame, and the bits of the sample rate in its third byte.
 _ADTS_HEADER, _ADTS_RATE = 7, 0x3C
 
-# Float32Array decoded at a time in front of an interval.
+# Samples decoded at a time in front of an interval.
 _SKIPPED = 2**18
 
 _MAX_SAMPLES = 2**50  # samples; libsndfile's word for "unknown" is more
