@@ -35,7 +35,7 @@ _SOUND_ALONE = SNDFILE_FORMATS | {"mp3", "aac", "amr"}
 def load_sound(source: Source, format: str, spec: SoundSpec) -> Sound:
     """Evenly spaced windows of a sound file, or of the sound in a container.
 
-    Float32Array that are not finite become 0; see to_mono for the mix of channels.
+    Samples that are not finite become 0; see to_mono for the mix of channels.
 
     Args:
         source: The file.
