@@ -9,9 +9,9 @@ from perceiver_cli.errors import UsageError
 
 
 def pick_device(name: str) -> torch.device:
-    """The device of that name; "auto" is the first of cuda, mps and cpu that works.
+    """Picks the device of that name; "auto" is the first of cuda, mps and cpu that works.
 
-    Raises UsageError if the device named is not available.
+    Raises UsageError if the device is not available.
     """
     available = {
         "cuda": torch.cuda.is_available(),
@@ -21,7 +21,7 @@ def pick_device(name: str) -> torch.device:
     if name == "auto":
         name = next(kind for kind, works in available.items() if works)
     if not available.get(name):
-        raise UsageError(f"device {name} is not available here")
+        raise UsageError(f"device {name} is not available")
     return torch.device(name)
 
 
@@ -38,10 +38,10 @@ def widest_float(device: torch.device) -> torch.dtype:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error of torch says that memory does not suffice, on any device."""
+    """Whether an error of torch is a lack of memory, on any device."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    # On the processor and on MPS torch raises a plain RuntimeError.
+    # On the CPU and on MPS torch raises a plain RuntimeError.
     words = ("DefaultCPUAllocator", "MPS backend out of memory")
     return isinstance(error, RuntimeError) and any(each in str(error) for each in words)
 

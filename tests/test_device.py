@@ -24,7 +24,7 @@ def test_auto_is_the_first_that_works(monkeypatch, cuda, mps, picked):
 def test_a_device_that_is_not_there_is_refused(monkeypatch, name):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
-    with pytest.raises(UsageError, match=f"device {name} is not available here"):
+    with pytest.raises(UsageError, match=f"device {name} is not available"):
         pick_device(name)
 
 

@@ -193,9 +193,9 @@ def evaluate(
 
 
 def _trained_on(folder: Path, command: str) -> bool:
-    """Whether a training's command names a folder; not if it is no command that a shell reads."""
+    """Whether a training's command names a folder; False if the command cannot be parsed."""
     try:
         words = shlex.split(command)
-    except ValueError:  # such as an unbalanced quote, on the card of somebody else's weights
+    except ValueError:  # such as an unbalanced quote, on the card of foreign weights
         return False
     return any(Path(word).resolve() == folder.resolve() for word in words)

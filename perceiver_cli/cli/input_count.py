@@ -1,4 +1,4 @@
-"""The number of a run's inputs, for its progress bar."""
+"""Counts a run's inputs for its progress bar."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from perceiver_cli.errors import UsageError
 
 @contextmanager
 def counting(selection: Selection, bar: Bar) -> Iterator[None]:
-    """Counts the inputs in a thread while the block classifies them, and tells the bar.
+    """Counts the inputs in a background thread while the block runs, and sets the bar's total.
 
-    A large folder takes minutes to list, and its list much memory: neither holds up a result.
+    Listing a large folder takes minutes and much memory, and results do not wait for it.
 
     Args:
-        selection: The inputs. They are counted only if that reads none of them.
-        bar: Gets the total; nothing is counted for a bar that nobody sees.
+        selection: The inputs. They are counted only if counting does not read them.
+        bar: The progress bar; nothing is counted if it is not shown.
     """
     ended = threading.Event()
     if bar.shown and selection.listable:
@@ -32,7 +32,7 @@ def counting(selection: Selection, bar: Bar) -> Iterator[None]:
 
 def _count(selection: Selection, bar: Bar, ended: threading.Event) -> None:
     total = 0
-    with suppress(OSError, UsageError):  # the run itself finds the same
+    with suppress(OSError, UsageError):  # the run itself raises the same error
         for each in selection.find(open_archives=False):
             if ended.is_set() or each.archive:
                 return

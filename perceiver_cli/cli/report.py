@@ -125,7 +125,7 @@ def _read(records: str) -> list[Result]:
 def _read_again(result: Classification, preparer: Preparer) -> PreparedItem | None:
     """The file in the windows of its Result; of several windows, only the clearest.
 
-    Returns None if the file cannot be read, or is another one by now.
+    Returns None if the file cannot be read, or has changed.
     """
     from perceiver_cli.inference.decoding.items import FailedItem
     from perceiver_cli.inference.long_inputs import clearest_part, is_long

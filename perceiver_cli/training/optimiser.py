@@ -23,10 +23,10 @@ def build_optimisers(
     iteration_dtype: torch.dtype,
     feature_loss: nn.Module | None = None,
 ) -> list[Optimizer]:
-    """Muon for the weights of linear layers, but the head's; AdamW for all other parameters.
+    """Muon for the weights of linear layers except the head; AdamW for all other parameters.
 
-    Those are vectors, the head, what is learned in place of an input (latents, elements, positions,
-    the read-out's query) and the feature loss.
+    The others are vectors, the head, learned inputs (latents, elements, positions, the read-out's
+    query) and the feature loss.
 
     Args:
         model: The model to train.

@@ -33,7 +33,7 @@ def open_state(run: Path) -> Any:
         A context manager of the safetensors file; None if there is no state.
 
     Raises:
-        UsageError: It cannot be read. Starting anew would replace it.
+        UsageError: It cannot be read. Starting again would replace it.
     """
     path = state_file(run)
     try:
@@ -43,7 +43,7 @@ def open_state(run: Path) -> Any:
     except (OSError, SafetensorError) as error:
         raise UsageError(
             f"{path}: the state of the training cannot be read ({error}): "
-            "remove it to start anew, or name another folder with --run"
+            "remove it to start again, or name another folder with --run"
         ) from None
 
 

@@ -65,7 +65,7 @@ def load_matching_weights(
 ) -> None:
     """Loads every tensor whose name and shape fit; the others keep their initial values.
 
-    The head is loaded for the same classes in the same order alone. Two changes of the byte array
+    The head is loaded only for the same classes in the same order. Two changes of the byte array
     are linear and are projected into the weights: from pictures to video, where a picture is the
     mean of the frames, and from a spectrogram's levels to their cosines.
 

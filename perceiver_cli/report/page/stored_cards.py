@@ -1,4 +1,4 @@
-"""The cards of a page in a temporary file: with their pictures, many would not fit into memory."""
+"""Stores the cards of a page in a temporary file, because many would not fit into memory."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CardSummary:
-    """What the page's overview needs of a card; see Card.
+    """The fields of a card that the page's overview needs; see Card.
 
     Attributes:
-        offset: Where the card begins in the file.
+        offset: Position of the card in the file.
     """
 
     number: int
@@ -33,13 +33,13 @@ class CardSummary:
 
 
 class StoredCards:
-    """Cards in a file without a name, which ends with `close` or the process.
+    """Cards in an unnamed temporary file, which is removed by `close` or at the end of the process.
 
     Args:
-        folder: Where there is room for the file; None: where temporary files lie.
+        folder: The folder of the file; None: the system's folder for temporary files.
 
     Attributes:
-        summaries: One for each card, in the order in which they came.
+        summaries: One summary per card, in the order of `add`.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -64,7 +64,7 @@ class StoredCards:
         pickle.dump(card, self._file)
 
     def read(self, summaries: Iterable[CardSummary]) -> Iterator[Card]:
-        """The cards of these summaries, one at a time."""
+        """Yields the cards of these summaries one at a time."""
         for summary in summaries:
             self._file.seek(summary.offset)
             yield pickle.load(self._file)
