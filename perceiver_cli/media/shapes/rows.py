@@ -22,8 +22,8 @@ class Rows:
 
     Attributes:
         values: float64 [T], all numbers in order; NaN for other words.
-        starts: IntegerArray [R], index of the first number of each line.
-        counts: IntegerArray [R], number of numbers of each line.
+        starts: Integers [R], index of the first number of each line.
+        counts: Integers [R], number of numbers of each line.
     """
 
     values: FloatArray

@@ -27,7 +27,7 @@ class Shape:
 
     Attributes:
         vertices: Numbers [V, 3] of any type, in the file's units and axes.
-        faces: IntegerArray [F, 3], triangles as indices into the vertices, all of them valid.
+        faces: Integers [F, 3], triangles as indices into the vertices, all of them valid.
         notes: One line for each thing that was left out.
     """
 
