@@ -16,6 +16,8 @@ from perceiver_cli.cli.messages import print_message
 from perceiver_cli.cli.usage import ClickError, in_plain_words, no_such_command
 from perceiver_cli.errors import UsageError
 
+_OF_THE_SHELL = ("--install-completion", "--show-completion")
+
 
 class Commands(Group):
     """The group of all commands; see exit_on_errors. A path in place of a command is classified."""
@@ -38,7 +40,7 @@ class Commands(Group):
             if type(error).__name__ == "NoArgsIsHelpError":
                 error.show()  # type: ignore[attr-defined]
             else:
-                print_message(in_plain_words(error))
+                print_message(in_plain_words(error, sys.argv[1:] if args is None else args))
             sys.exit(USAGE)
         sys.exit(code if isinstance(code, int) else 0)
 
@@ -52,6 +54,16 @@ class Commands(Group):
                 raise UsageError(no_such_command(word, near))
             args = ["classify", *(["--"] if word.startswith("-") and word != "-" else []), *args]
         return super().resolve_command(ctx, args)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parses the words before the command.
+
+        Raises:
+            UsageError: A shell is named to --install-completion, which would not heed it.
+        """
+        if args[0:1] and args[0] in _OF_THE_SHELL and len(args) > 1:
+            raise UsageError(f"{args[0]} takes no value: it is for the shell that runs it")
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         """Runs a command."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -17,9 +16,10 @@ def one_source(path: str) -> Source:
     """The source for an argument: a name for named_source, or "-" for standard input."""
     from perceiver_cli.inputs.named_sources import named_source
     from perceiver_cli.inputs.names import STDIN
+    from perceiver_cli.inputs.standard_input import standard_input
     from perceiver_cli.media.source import Source
 
-    return Source(path, sys.stdin.buffer.read()) if path == STDIN else named_source(path)
+    return Source(path, standard_input().read()) if path == STDIN else named_source(path)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -111,10 +110,11 @@ def report(
 def _read(records: str) -> list[Result]:
     from perceiver_cli.errors import UsageError
     from perceiver_cli.inputs.names import STDIN
+    from perceiver_cli.inputs.standard_input import standard_input
     from perceiver_cli.report.records import read_records
 
     if records == STDIN:
-        return list(read_records(sys.stdin.buffer, "standard input"))
+        return list(read_records(standard_input(), "standard input"))
     try:
         with open(records, "rb") as stream:
             return list(read_records(stream, records))

@@ -28,11 +28,12 @@ _REQUIREMENTS = {
 }
 
 
-def in_plain_words(error: Any) -> str:
+def in_plain_words(error: Any, call: list[str]) -> str:
     """One line for a mistake in a call, with advice.
 
     Args:
         error: A ClickError.
+        call: The words of the call.
     """
     kind = type(error).__name__
     command = error.ctx.command_path if getattr(error, "ctx", None) else "perceiver"
@@ -46,6 +47,8 @@ def in_plain_words(error: Any) -> str:
             advice = f"did you mean --format {format}?"
         elif error.possibilities:
             advice = f"did you mean {' or '.join(error.possibilities)}?"
+        elif file := _file_meant(error, call):
+            advice = f"did you mean the file {os.path.join(os.curdir, file)}?"
         return f"no such option: {error.option_name}; {advice}"
     return f"{_library_message(error)}; {advice}"
 
@@ -66,6 +69,12 @@ def _format_meant(error: Any) -> str | None:
     # Only the command that writes all formats has a short form of some.
     written = list(Format) if "--jsonl" in options else PLAIN
     return format if "--format" in options and format in written else None
+
+
+def _file_meant(error: Any, call: list[str]) -> str | None:
+    """The file whose name was taken for options, as it begins with a dash."""
+    option = error.option_name
+    return next((w for w in call if w.startswith(option) and os.path.lexists(w)), None)
 
 
 def _name(error: Any) -> str:

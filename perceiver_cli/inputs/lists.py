@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from typing import BinaryIO
 
 from perceiver_cli.errors import UsageError
 from perceiver_cli.inputs.names import STDIN
+from perceiver_cli.inputs.standard_input import standard_input
 
 _BLOCK = 2**16
 
@@ -22,12 +22,12 @@ def read_list(files_from: str, null: bool) -> Iterator[str]:
 
     Raises:
         OSError: The list cannot be read.
-        UsageError: A list of lines contains a NUL byte, which names cannot.
+        UsageError: Standard input is closed, or a list of lines contains a NUL byte.
     """
     separator = b"\0" if null else b"\n"
     if files_from == STDIN:
         # Without Python's buffer, which cannot be closed while another thread waits for its lock.
-        stream = getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
+        stream = getattr(standard_input(), "raw", standard_input())
         yield from _names(stream, separator)
     else:
         with open(files_from, "rb", buffering=0) as file:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import BinaryIO, NamedTuple
@@ -29,6 +28,7 @@ from perceiver_cli.inputs.names import (
 from perceiver_cli.inputs.patterns import expand_pattern
 from perceiver_cli.inputs.remote import RemoteSource
 from perceiver_cli.inputs.remote_folders import expand_url, is_remote_folder, walk_remote
+from perceiver_cli.inputs.standard_input import standard_input
 from perceiver_cli.media.limits import MAX_PIPE_BYTES
 from perceiver_cli.media.source import Source
 
@@ -76,6 +76,8 @@ def find_inputs(
         raise UsageError("-0 requires --files-from")
     if [*paths, files_from].count(STDIN) > 1:
         raise UsageError("standard input can be read only once, but '-' is given twice")
+    if STDIN in (*paths, files_from):
+        standard_input()
     if files_from is not None and files_from != STDIN:
         if not os.path.exists(files_from):
             raise UsageError(f"--files-from {files_from}: no such file")
@@ -132,7 +134,7 @@ def _find(
     for path in paths:
         if path == STDIN:
             if file_filter.in_shard(path):
-                yield Input(Source(STDIN, read_pipe(sys.stdin.buffer)), named=True)
+                yield Input(Source(STDIN, read_pipe(standard_input())), named=True)
         else:
             matches = expand_url(path) if is_url(path) else expand_pattern(path)
             for match in matches:

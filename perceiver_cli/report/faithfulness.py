@@ -28,7 +28,7 @@ def show_faithfulness(console: Console, measured: dict[str, Any]) -> None:
     )
     show_sentence(console, words, "dim")
     if beaten := _beaten(measured["methods"]):
-        show_sentence(console, f"No better than random: {', '.join(beaten)}.")
+        show_sentence(console, _no_better(beaten))
 
 
 def verdict(methods: dict[str, dict[str, Any]]) -> str:
@@ -42,7 +42,7 @@ def verdict(methods: dict[str, dict[str, Any]]) -> str:
     ]
     words = f"Gain over random: {', '.join(gains)}."
     beaten = _beaten(methods)
-    return f"{words} No better than random: {', '.join(beaten)}." if beaten else words
+    return f"{words} {_no_better(beaten)}" if beaten else words
 
 
 def better_than_random(entry: dict[str, Any]) -> bool:
@@ -53,6 +53,10 @@ def better_than_random(entry: dict[str, Any]) -> bool:
     """
     better: bool = entry["gain"] > 2 * entry["gain_error"]
     return better
+
+
+def _no_better(methods: list[str]) -> str:
+    return f"No better than random, within two standard errors (±): {', '.join(methods)}."
 
 
 def _best_first(methods: dict[str, dict[str, Any]]) -> list[str]:

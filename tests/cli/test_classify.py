@@ -511,7 +511,12 @@ def test_a_name_that_begins_with_a_dash(run, bundle, folder):
     outcome = run("--", "-dash.jpg")
     assert outcome.exit_code == 0
     assert outcome.stdout.startswith("-dash.jpg  image")
-    assert run("-dash.jpg").exit_code == 2
+    for call in (("-dash.jpg",), ("classify", "-dash.jpg")):
+        outcome = run(*call)
+        assert outcome.exit_code == 2
+        assert outcome.stderr == (
+            "perceiver: no such option: -d; did you mean the file ./-dash.jpg?\n"
+        )
 
 
 @pytest.mark.parametrize(

@@ -148,6 +148,15 @@ COMPLETING = {
 }
 
 
+@pytest.mark.parametrize("option", ["--install-completion", "--show-completion"])
+def test_a_shell_named_for_completion_is_refused(run, option):
+    outcome = run(option, "nosh")
+    assert (outcome.exit_code, outcome.stdout) == (2, "")
+    assert outcome.stderr == (
+        f"perceiver: {option} takes no value: it is for the shell that runs it\n"
+    )
+
+
 @pytest.mark.parametrize("name", COMPLETING)
 def test_completion(shell, name):
     if not shutil.which(name):

@@ -67,6 +67,15 @@ def test_closed_standard_streams(pictures, weights, closed, code, label):
     assert len(outcome.stderr.splitlines()) == (code != 0)
 
 
+@pytest.mark.parametrize("call", ["classify -", "classify --files-from -", "inspect -"])
+def test_a_closed_standard_input_is_said(call):
+    outcome = subprocess.run(
+        ["bash", "-c", f"{' '.join(COMMAND)} {call} <&-"], capture_output=True, text=True
+    )
+    told = "perceiver: standard input is closed\n"
+    assert (outcome.returncode, outcome.stdout, outcome.stderr) == (2, "", told)
+
+
 def test_options_that_end_the_call_cannot_be_written_either():
     call = f"{' '.join(COMMAND)} --version > /dev/full"
     outcome = subprocess.run(["bash", "-c", call], capture_output=True, text=True)

@@ -1,6 +1,7 @@
 """The README and docs/: every command works, and their statements are correct."""
 
 import inspect
+import json
 import os
 import re
 import shlex
@@ -17,6 +18,7 @@ import pytest
 from perceiver_cli import Classifier
 from perceiver_cli.checkpoints import registry
 from perceiver_cli.checkpoints.format import read_header
+from perceiver_cli.checkpoints.info import describe_checkpoint
 from perceiver_cli.errors import ErrorKind
 from perceiver_cli.media import limits
 from perceiver_cli.results import Classification, CrossAttendStats
@@ -31,6 +33,7 @@ from tests.documentation.pages import (
     shown_outputs,
 )
 from tests.golden.test_published import write_port
+from tests.samples import make_sound
 
 TEXTS = {page.relative_to(ROOT).as_posix(): page.read_text(encoding="utf-8") for page in PAGES}
 README = TEXTS["README.md"]
@@ -136,6 +139,24 @@ def numbers(values):
             yield from numbers(value)
         elif isinstance(value, float):
             yield value
+
+
+@pytest.mark.parametrize("name", registry.bundled())
+def test_numbers_of_parameters_are_those_of_the_weights(name):
+    parameters = describe_checkpoint(registry.bundled()[name]).parameters
+    assert f"| `{name}` | {parameters / 1e6:.1f} M |" in CARDS
+
+
+def test_the_byte_array_of_the_example_is_that_of_its_model(places):
+    (example,) = re.findall(
+        r"```json\n(.+?)```", TEXTS["docs/record.md"].split("## ")[0], re.DOTALL
+    )
+    record = json.loads(example)
+    place = places["docs/record.md"]
+    make_sound(place / "four.wav", record["input"]["duration_s"], record["input"]["sample_rate"])
+    made = json.loads(printed("perceiver classify four.wav --json", place))[0]
+    assert made["model"] == record["model"]
+    assert made["byte_array"] == record["byte_array"]
 
 
 @pytest.mark.parametrize("name", registry.bundled())

@@ -63,7 +63,8 @@ def test_the_winner_is_better_than_random_by_its_interval(measured, weights, tmp
     measured.curves["gradient"] = varying(0.05, 0.06, 0.07)
     figures = measured.to_dict()
     assert figures["methods"]["rollout"]["gain"] > figures["methods"]["gradient"]["gain"] > 0
-    assert "No better than random: rollout, attention." in verdict(figures["methods"])
+    words = "No better than random, within two standard errors (±): rollout, attention."
+    assert words in verdict(figures["methods"])
     assert figures["winner"] == "gradient"
     own = Path(shutil.copy(weights["image"], tmp_path / "own.safetensors"))
     measured.record(own, "val", "perceiver evaluate")
@@ -83,7 +84,7 @@ def test_without_a_winner_the_default_method_stays(measured, weights, tmp_path):
 def test_the_verdict_names_what_loses(measured):
     assert verdict(measured.to_dict()["methods"]) == (
         "Gain over random: gradient +0.350 ± 0.000, rollout +0.000 ± 0.000, attention -0.350 ± "
-        "0.000. No better than random: rollout, attention."
+        "0.000. No better than random, within two standard errors (±): rollout, attention."
     )
 
 
