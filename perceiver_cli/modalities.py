@@ -26,6 +26,8 @@ class Modality:
     stream_nouns: the names of the byte array's streams, if there are several.
     default_weights: name of the bundled checkpoint.
     served_by: the modality whose parts and checkpoints are used for it; its own if empty.
+    read_as: other modalities that such an input is read as if they are asked for, each with one of
+        its streams alone.
     text_detector: (source, text) -> Detection or None, for files of text; empty if none.
     recipe: dataclass of settings that a checkpoint keeps.
     preparation: Preparation of one input under a recipe.
@@ -61,6 +63,7 @@ class Modality:
     stream_nouns: dict[str, str] = field(default_factory=dict)
     default_weights: str | None = None
     served_by: str = ""
+    read_as: tuple[str, ...] = ()
     text_detector: str = ""
     fresh_recipe: dict[str, Any] = field(default_factory=dict)
     familiar_by_class: bool = False
@@ -132,6 +135,7 @@ _AV = Modality(
     plural="videos",
     described_as="video and its sound",
     stream_nouns={"video": "pictures", "audio": "sound"},
+    read_as=("video", "audio"),
     default_weights="everyday-av",
     recipe="perceiver_cli.preparation.video:VideoRecipe",
     preparation="perceiver_cli.preparation.video:VideoPreparation",

@@ -91,7 +91,8 @@ ModalityOption = Annotated[
         metavar="M",
         parser=_parse_modality_or_auto,
         autocompletion=modality_names,
-        help=f"The modality of all inputs: {all_names()}.  [default: by content]",
+        help=f"The modality of all inputs: {all_names()}. Of films with sound, video and audio "
+        "read the pictures or the sound alone.  [default: by content]",
         show_default=False,
         rich_help_panel=READING,
     ),

@@ -137,7 +137,7 @@ def _read_again(result: Classification, preparer: Preparer) -> PreparedItem | No
     # A record does not say whether --timeline or --windows was given.
     ways = [ReadOptions(), ReadOptions(timeline=True), ReadOptions(windows=count)]
     for read_options in ways if count else ways[:1]:
-        reader = replace(preparer, read_options=read_options)
+        reader = replace(preparer, modality=result.modality, read_options=read_options)
         item = reader.prepare(source)
         if isinstance(item, FailedItem):
             return None

@@ -150,6 +150,14 @@ class Preparation(ABC):
         """
         return self
 
+    def for_stream(self, modality: str) -> Preparation:
+        """A copy that reads one stream alone of an input that has several.
+
+        Args:
+            modality: What the stream alone is, one of the input's Modality.read_as.
+        """
+        return self
+
     def for_reading(self, read_options: ReadOptions, part: WindowRange | None) -> Preparation:
         """A copy that reads a given part of a file.
 

@@ -112,6 +112,10 @@ class VideoPreparation(Preparation):
         """See Preparation."""
         return replace(self, shown_side=frame_side)
 
+    def for_stream(self, modality: str) -> VideoPreparation:
+        """See Preparation. The pictures are read alone."""
+        return replace(self, recipe=replace(self.recipe, audio=None))
+
     def for_reading(self, read_options: ReadOptions, part: WindowRange | None) -> VideoPreparation:
         """See Preparation. A video is read whole only for a time-line."""
         coverage = read_options.coverage(self.recipe.window_s, 0.0, part)

@@ -53,6 +53,27 @@ def test_what_is_named_as_another_modality_is_refused(weights, media):
     assert error.message.endswith("), not a picture")
 
 
+@pytest.mark.parametrize(("modality", "streams"), [("video", {"video"}), ("audio", {"audio"})])
+def test_one_stream_of_a_film_alone(weights, media, modality, streams):
+    item = preparer.Preparer(dict(weights), modality=modality).prepare(Source(str(media["av"])))
+    assert item.detection.modality == modality
+    assert item.detection.reason == "MP4 with pictures and sound"
+    assert item.weights == weights[modality]
+    assert all(window.arrays.keys() == streams for window in item.windows)
+    assert item.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("file", "modality"), [("video", "av"), ("video", "audio"), ("audio", "av")]
+)
+def test_streams_that_a_file_lacks_are_refused(weights, media, file, modality):
+    error = (
+        preparer.Preparer(dict(weights), modality=modality).prepare(Source(str(media[file]))).error
+    )
+    assert error.kind == "unsupported"
+    assert "), not a" in error.message
+
+
 def test_previews_are_made_only_if_they_are_asked_for(weights, media):
     source = Source(str(media["image"]))
     assert preparer.Preparer(dict(weights)).prepare(source).preview == Preview()

@@ -61,9 +61,12 @@ class Preparer:
 
     def _prepare(self, source: Source, started: float) -> PreparedItem:
         asked = source if self.modality == "auto" else replace(source, modality=self.modality)
-        detection = identify(asked)
+        detected = identify(asked)
+        detection = _read_as(detected, asked.modality)
         weights = self._weights_for(detection, asked.modality)
         preparation = self._preparation(weights)
+        if detection is not detected:
+            preparation = preparation.for_stream(detection.modality)
         if self.preview_sides:
             preparation = preparation.for_preview(*self.preview_sides)
         hop_s = self._header(weights).events.get("hop_s")
@@ -125,6 +128,13 @@ class Preparer:
             except ValueError as error:
                 raise CheckpointError(f"{weights}: {error}") from None
         return self._preparations[weights]
+
+
+def _read_as(detection: Detection, wanted: str | None) -> Detection:
+    """The detection of an input as the wanted modality, if one of its streams alone is that."""
+    if wanted in MODALITIES[detection.modality].read_as:
+        return replace(detection, modality=wanted)
+    return detection
 
 
 def default_weights() -> DefaultWeights:
