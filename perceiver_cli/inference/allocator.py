@@ -17,7 +17,7 @@ _LARGE = {_M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: 2**31 - 1, _M_TOP_PAD: 2**28}
 
 # The settings of a process that belongs to perceiver; None elsewhere. The settings of the allocator
 # cannot be read and therefore not restored, so they are not changed in other programs' processes.
-_ours: dict[int, int] | None = None
+own_settings: dict[int, int] | None = None
 
 
 def keep_freed_memory(*, large: bool = False) -> None:
@@ -28,11 +28,11 @@ def keep_freed_memory(*, large: bool = False) -> None:
     large: keeps arrays beyond 32 MiB as well, for training. For the command and for decoding
     processes: the settings hold until the process ends.
     """
-    global _ours
-    _ours = _LARGE if large else _USUAL
+    global own_settings
+    own_settings = _LARGE if large else _USUAL
     # Read by Pillow when it is imported. Its usual blocks of 16 MiB would all be kept.
     os.environ.setdefault("PILLOW_BLOCK_SIZE", "64m")
-    _set(_ours)
+    set_options(own_settings)
 
 
 @contextmanager
@@ -42,17 +42,18 @@ def returning_freed_memory() -> Iterator[None]:
     Otherwise fragmentation costs a fifth of the weights' size. Does nothing if
     `keep_freed_memory` was never called.
     """
-    if _ours is None:
+    if own_settings is None:
         yield
         return
-    _set({_M_MMAP_THRESHOLD: 2**20})
+    set_options({_M_MMAP_THRESHOLD: 2**20})
     try:
         yield
     finally:
-        _set(_ours)
+        set_options(own_settings)
 
 
-def _set(values: dict[int, int]) -> None:
+def set_options(values: dict[int, int]) -> None:
+    """Sets options of glibc's malloc: number in malloc.h -> value. Ignored by other C libraries."""
     if sys.platform != "linux":
         return
     with suppress(OSError, AttributeError):  # another C library

@@ -24,7 +24,8 @@ _PACKAGES = {
 }
 
 _lock = threading.Lock()
-_made: dict[tuple[str, str], Any] = {}
+# (scheme, options) -> the file system that all threads share.
+opened: dict[tuple[str, str], Any] = {}
 
 
 def filesystem(url: str) -> tuple[Any, str]:
@@ -55,7 +56,7 @@ def filesystem(url: str) -> tuple[Any, str]:
     options = kind._get_kwargs_from_urls(url)
     with _lock:
         key = (scheme, repr(sorted(options.items())))
-        if key not in _made:
+        if key not in opened:
             if scheme in ("http", "https"):
                 from perceiver_cli.inputs.http import client
 
@@ -63,5 +64,5 @@ def filesystem(url: str) -> tuple[Any, str]:
             elif _PACKAGES.get(scheme) == "s3fs":
                 options |= {"max_concurrency": 1}  # otherwise the size of every object is requested
             # Listings are not cached, because objects change while a process runs.
-            _made[key] = kind(use_listings_cache=False, **options)
-        return _made[key], kind._strip_protocol(url)
+            opened[key] = kind(use_listings_cache=False, **options)
+        return opened[key], kind._strip_protocol(url)

@@ -134,16 +134,16 @@ def test_a_host_process_keeps_its_threads_and_environment(weights, media, count)
 
 def test_a_host_process_keeps_its_allocators_settings(weights, media, monkeypatch):
     changes = []
-    monkeypatch.setattr(allocator, "_set", changes.append)
-    monkeypatch.setattr(allocator, "_ours", None)
+    monkeypatch.setattr(allocator, "set_options", changes.append)
+    monkeypatch.setattr(allocator, "own_settings", None)
     list(Classifier(str(weights["image"])).stream([media["image"]] * 5))
     assert changes == []
 
 
 def test_a_command_keeps_freed_memory(run, bundle, media, monkeypatch):
     changes = []
-    monkeypatch.setattr(allocator, "_set", changes.append)
-    monkeypatch.setattr(allocator, "_ours", None)
+    monkeypatch.setattr(allocator, "set_options", changes.append)
+    monkeypatch.setattr(allocator, "own_settings", None)
     assert run("classify", media["image"]).exit_code == 0
     assert changes
 

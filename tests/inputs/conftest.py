@@ -15,7 +15,7 @@ from tests.inputs.servers import S3Server, WebServer
 def impatient(monkeypatch) -> None:
     """Tries again at once; no file system of another test is used again."""
     monkeypatch.setattr(network_errors, "WAITS_S", (0.0, 0.0, 0.0))
-    monkeypatch.setattr(filesystems, "_made", {})
+    monkeypatch.setattr(filesystems, "opened", {})
 
 
 @pytest.fixture
