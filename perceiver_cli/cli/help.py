@@ -47,7 +47,10 @@ def _write_parameters(command: Any, ctx: Any, formatter: Any) -> None:
         record = parameter.get_help_record(ctx)
         if record is None:
             continue
-        usual = "Arguments" if parameter.param_type_name == "argument" else "Options"
+        is_argument = parameter.param_type_name == "argument"
+        if is_argument:  # without the type in Python that Typer adds
+            record = (parameter.metavar or parameter.name.upper(), record[1])
+        usual = "Arguments" if is_argument else "Options"
         sections.setdefault(_panel(parameter) or usual, []).append(record)
     # Options without a group, such as --help, are last.
     if "Options" in sections:

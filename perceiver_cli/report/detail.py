@@ -132,14 +132,17 @@ def _widths(width: int, labels: list[str]) -> tuple[int, int]:
 
 def _show_segments(console: Console, segments: list[dict[str, Any]]) -> None:
     """Neighbouring windows with the same label are merged."""
-    merged: list[str] = []
-    last = None
-    for segment in segments:
-        label = segment["label"] or segment["signal"]
-        if label != last:
-            merged.append(f"{seconds_in_words(segment['start_s'])} {escape_controls(label)}")
-        last = label
-    show_sentence(console, f"{len(segments)} windows: {'; '.join(merged)}")
+    labels = [escape_controls(segment["label"] or segment["signal"]) for segment in segments]
+    if len(set(labels)) == 1:
+        words = f", all {labels[0]}" if len(labels) > 1 else f": {labels[0]}"
+    else:
+        before = [None, *labels]
+        words = ": " + "; ".join(
+            f"{label} from {seconds_in_words(segment['start_s'])}"
+            for segment, label, last in zip(segments, labels, before, strict=False)
+            if label != last
+        )
+    show_sentence(console, f"{count(len(segments), 'window')}{words}")
 
 
 def _show_attention(

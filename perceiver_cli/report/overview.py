@@ -35,8 +35,11 @@ class Overview:
             heapq.heappushpop(self._unsure, entry)
 
     def labels(self) -> tuple[list[tuple[str, int]], int]:
-        """(the most frequent labels with their counts, the number of further labels)."""
-        return self._labels.most_common(_LABELS), max(0, len(self._labels) - _LABELS)
+        """(the most frequent labels with their counts, the number of further labels, never 1)."""
+        others = len(self._labels) - _LABELS
+        if others <= 1:  # the label itself takes no more room than the count
+            return self._labels.most_common(), 0
+        return self._labels.most_common(_LABELS), others
 
     def least_sure(self) -> Iterator[tuple[str, str, float]]:
         """(path, label, score) of the answers with the lowest scores, lowest first."""

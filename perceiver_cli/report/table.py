@@ -13,7 +13,6 @@ from perceiver_cli.report.detail import show_detail
 from perceiver_cli.report.overview import Overview
 from perceiver_cli.report.terminal import bar, console_for, is_ascii, is_fitted, room_for, show
 from perceiver_cli.report.words import (
-    count,
     display_path,
     escape_controls,
     fill,
@@ -121,7 +120,7 @@ class RowWriter:
         if not labels:
             return
         parts = [f"{number:,} {escape_controls(label)}" for label, number in labels]
-        parts += [count(others, "other label")] * bool(others)
+        parts += [f"{others:,} other labels"] * bool(others)
         print_line = self.console.file.write
         print_line("\nMost often:\n")
         for line in fill(parts, self.console.width - 2):

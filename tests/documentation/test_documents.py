@@ -109,6 +109,10 @@ def test_help_pages_are_what_help_prints():
     assert HELP.read_text(encoding="utf-8") == help_pages(), hint
 
 
+def test_help_pages_name_no_types_of_python():
+    assert not re.findall(r"<(?:str|path|list).*?>", help_pages())
+
+
 def test_python_example(places, monkeypatch):
     monkeypatch.chdir(places["README.md"])
     example = re.search(r"```python\n(.+?)```", README, re.DOTALL).group(1)

@@ -172,6 +172,12 @@ def test_detail_says_how_many_classes_share_the_score():
     assert "requested" not in written("table", classified())
 
 
+@pytest.mark.parametrize(("number", "words"), [(1, "1 window: rain"), (2, "2 windows, all rain")])
+def test_windows_of_one_label_have_no_times(number, words):
+    segments = [{"start_s": 2.0 * n, "label": "rain", "score": 0.5} for n in range(number)]
+    assert f"{words}\n" in written("table", classified(segments=segments))
+
+
 def test_detail_shows_segments_and_shares():
     segments = [
         {"start_s": 0.0, "label": "rain", "score": 0.5},
@@ -180,7 +186,7 @@ def test_detail_shows_segments_and_shares():
     ]
     stats = attention({"video": 0.61, "audio": 0.39}, {"start_s": 1.0, "end_s": 1.5})
     text = written("table", classified(segments=segments, attention=stats))
-    assert "3 windows: 0.0 s rain; 4.0 s dog" in text
+    assert "3 windows: rain from 0.0 s; dog from 4.0 s" in text
     assert "video 61%, audio 39%" in text
     assert "1.00-1.50 s (12%)" in text
 
@@ -224,6 +230,15 @@ def test_many_rows_end_with_what_they_come_to():
         (f"{n:02}.jpg", "0.10") for n in (3, 8, 13, 18, 23)
     ]
     assert "Most often" not in written("table", *results[:20], many=True)
+
+
+def test_a_single_label_more_is_named():
+    results = [
+        classified(f"{n:02}.jpg", answer=Answer(f"label {n % 9}", "class", 0.9)) for n in range(21)
+    ]
+    often = written("table", *results, many=True).split("\nMost often:\n")[1]
+    assert all(f"label {n}" in often for n in range(9))
+    assert "other label" not in often
 
 
 def test_verbose_shows_many_in_full():

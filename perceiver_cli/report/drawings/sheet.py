@@ -117,8 +117,9 @@ class Sheet:
         wide, high = round(20 * self.unit), round(0.8 * self.unit)
         self.image(left, top, scale.legend(wide, high, overlaid=overlaid))
         ticks = [(0.0, "0", "left"), (1.0, "even share", "center")]
-        if scale.top > 8:
-            # On a long scale an even share is so close to zero that only one label fits.
+        if scale.top > 14:
+            # On a long scale an even share is so close to zero that only one label fits there, and
+            # there is room for one more.
             middle = scale.top / 3
             ticks = [(1.0, "even share", "left"), (middle, f"{middle:.2g}", "center")]
         for value, words, side in [*ticks, (scale.top, f"{scale.top:.2g} times even", "center")]:
