@@ -157,9 +157,16 @@ class Engine:
         Args:
             windows: The windows, B.
             attention: Whether attention statistics are measured.
+
+        Raises:
+            CheckpointError: Scores are not finite, as the weights are damaged.
         """
         logits, watch, streams, means = self.forward(windows, attention)
         scores = (logits.cpu().double() / self.header.temperature_of(streams)).softmax(-1).numpy()
+        if not np.isfinite(scores).all():
+            raise CheckpointError(
+                f"{self.path}: its weights are damaged: the scores are not finite"
+            )
         sizes = {name: x.shape[1] for name, x in streams.items()}
         model = self.header.model
         shape = (sum(sizes.values()) + model.learned_elements, model.channels)

@@ -1,6 +1,7 @@
 import importlib
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -236,3 +237,21 @@ def test_a_home_that_cannot_be_written_is_named(run, bundle, tmp_path, monkeypat
     (line,) = outcome.stderr.splitlines()
     assert line.startswith(f"perceiver: cannot write {tmp_path / 'file' / 'home'}")
     assert "PERCEIVER_HOME" in line
+
+
+@pytest.mark.parametrize("command", ["classify", "explain"])
+def test_weights_with_nan_are_damaged(run, weights, media, tmp_path, command):
+    from perceiver_cli.checkpoints.format import load_checkpoint, save_checkpoint
+
+    whole = load_checkpoint(weights["audio"])
+    tensors = {name: tensor.clone() for name, tensor in whole.tensors.items()}
+    next(t for name, t in tensors.items() if name.endswith("qkv.weight"))[0, 0] = float("nan")
+    path = tmp_path / "nan.safetensors"
+    save_checkpoint(path, replace(whole, tensors=tensors))
+    outputs = ("-o", tmp_path / "seen.png") if command == "explain" else ()
+    outcome = run(command, media["audio"], "--model", path, *outputs)
+    assert outcome.exit_code == 3
+    assert outcome.stderr == (
+        f"perceiver: {path}: its weights are damaged: the scores are not finite\n"
+    )
+    assert outcome.stdout == ""
