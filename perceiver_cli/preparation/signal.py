@@ -11,7 +11,8 @@ import numpy.typing as npt
 from perceiver_cli.array_types import Float32Array, Float64Array
 
 # blank_centre: a picture or video whose centre square, the only part that is read, is blank;
-# too_short: a sound of less than MIN_LENGTH_S; no_extent: a shape that is a point or a line.
+# too_short: a sound of less than MIN_LENGTH_S; no_extent: a shape that is a point or a line,
+# or has fewer than MIN_POINTS distinct points.
 Signal = Literal["present", "silent", "blank", "blank_centre", "too_short", "no_extent"]
 
 # Level of the loudest frame below which a sound is silent: one step of 16 bits, so that dither is
@@ -33,6 +34,8 @@ _EXAMINED = 2**20
 
 # Ratio of the second largest to the largest extent below which points are on a line.
 _FLAT_RATIO = 1e-6
+# A shape of fewer distinct points shows nothing.
+MIN_POINTS = 10
 
 
 def sound_signal(samples: Float32Array, rate: int) -> Signal:
@@ -98,7 +101,7 @@ def square_signal(square: npt.NDArray[np.uint8], whole: npt.NDArray[np.uint8]) -
 
 
 def shape_signal(points: Float64Array) -> Signal:
-    """Whether points extend in at least two dimensions.
+    """Whether points are enough to be a shape, and extend in at least two dimensions.
 
     Args:
         points: float64 [N, 3], centred.
@@ -106,8 +109,10 @@ def shape_signal(points: Float64Array) -> Signal:
     Returns:
         "present" or "no_extent".
     """
-    extents = np.linalg.svd(points, compute_uv=False) if len(points) > 1 else np.zeros(3)
-    flat = len(extents) < 2 or extents[1] <= _FLAT_RATIO * max(float(extents[0]), 1e-300)
+    if len(points) < MIN_POINTS or len(np.unique(points, axis=0)) < MIN_POINTS:
+        return "no_extent"
+    extents = np.linalg.svd(points, compute_uv=False)
+    flat = extents[1] <= _FLAT_RATIO * max(float(extents[0]), 1e-300)
     return "no_extent" if flat else "present"
 
 
