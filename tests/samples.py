@@ -85,6 +85,7 @@ def make_av(
     sound_seconds: float | None = None,
     options: dict[str, str] | None = None,
     gains: tuple[float, float] = (1, 1),
+    sound_tracks: int = 1,
 ) -> Path:
     """A container written by PyAV: frames whose grey is grey_at, with a sweep as sound.
 
@@ -95,7 +96,8 @@ def make_av(
     import av
 
     with av.open(str(path), "w", format=format, options=options or {}) as container:
-        video = audio = art = None
+        video = art = None
+        audios = []
         if pictures:
             video = container.add_stream(pictures, rate=rate)
             video.width, video.height, video.pix_fmt = SIDE, SIDE * 2 // 3, "yuv420p"
@@ -103,9 +105,9 @@ def make_av(
                 video.codec_context.time_base = Fraction(1, 1000)
             if rotation:
                 video.set_display_rotation(rotation)
-        if sound:
-            audio = container.add_stream(sound, rate=sound_rate, layout="stereo")
-            audio.bit_rate = 128_000  # some encoders have no usual one
+        for _ in range(sound_tracks if sound else 0):
+            audios.append(container.add_stream(sound, rate=sound_rate, layout="stereo"))
+            audios[-1].bit_rate = 128_000  # some encoders have no usual one
         if cover:
             art = container.add_stream("mjpeg", rate=1)
             art.width, art.height, art.pix_fmt = 32, 32, "yuvj420p"
@@ -117,7 +119,7 @@ def make_av(
                 frame.pts, frame.time_base = stamp, Fraction(1, 1000)
                 container.mux(video.encode(frame))
             container.mux(video.encode(None))
-        if audio:
+        for audio in audios:
             encode_sweep(container, audio, sound_seconds or seconds, sound_rate, gains)
         if art:
             frame = av.VideoFrame.from_ndarray(np.full((32, 32, 3), 200, np.uint8), format="rgb24")

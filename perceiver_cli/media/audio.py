@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -61,7 +61,8 @@ def load_sound(source: Source, format: str, spec: SoundSpec) -> Sound:
     readers: list[SoundReader]
     if format not in SNDFILE_FORMATS:
         readers = [AvReader(link, format, cut_off=bool(notes)) for link in links]
-        return _load(readers, spec, notes + _hidden_note(source, format))
+        hidden, tracks = _other_streams(source, format)
+        return replace(_load(readers, spec, notes + hidden), sound_tracks=tracks)
     readers = []
     try:
         readers += [SndfileReader(link, format) for link in links]
@@ -248,10 +249,11 @@ def _pieces(
         begins = ends
 
 
-def _hidden_note(source: Source, format: str) -> tuple[str, ...]:
-    """A note if the container's pictures cannot be decoded."""
+def _other_streams(source: Source, format: str) -> tuple[tuple[str, ...], int]:
+    """A note if the container's pictures cannot be decoded, and the number of its sound tracks."""
     if format in _SOUND_ALONE:
-        return ()
+        return (), 1
     with open_container(source, format) as container:
         hidden = picture_stream(container) is None and has_pictures(container)
-    return (undecodable(source, format, "pictures"),) if hidden else ()
+        tracks = len(container.streams.audio)
+    return (undecodable(source, format, "pictures"),) if hidden else (), tracks

@@ -64,6 +64,7 @@ class Sound(Media):
     duration_s is that of the whole file; file_rate and channels are the file's own.
     notes: one line for each thing that was left out or repaired.
     total, read_whole: see Media.
+    sound_tracks: how many the file has, of which one is read.
     """
 
     windows: tuple[SoundWindow, ...]
@@ -74,6 +75,7 @@ class Sound(Media):
     notes: tuple[str, ...] = ()
     total: int = 1
     read_whole: bool = False
+    sound_tracks: int = 1
 
     def describe(self) -> dict[str, Any]:
         """Facts for people: the record's `input`."""
@@ -81,6 +83,7 @@ class Sound(Media):
             "duration_s": round(self.duration_s, 3),
             "sample_rate": self.file_rate,
             "channels": self.channels,
+            **_several_tracks(self.sound_tracks),
         }
 
 
@@ -135,6 +138,7 @@ class Video(Media):
 
     notes: one line for each thing that was left out or repaired.
     total, read_whole: see Media.
+    sound_tracks: how many the file has, of which one is read.
     """
 
     windows: tuple[VideoWindow, ...]
@@ -146,6 +150,7 @@ class Video(Media):
     notes: tuple[str, ...] = ()
     total: int = 1
     read_whole: bool = False
+    sound_tracks: int = 1
 
     def describe(self) -> dict[str, Any]:
         """Facts for people: the record's `input`."""
@@ -155,4 +160,9 @@ class Video(Media):
             "duration_s": round(self.duration_s, 3),
             "fps": None if self.fps is None else round(self.fps, 3),
             "sound": any(window.sound is not None for window in self.windows),
+            **_several_tracks(self.sound_tracks),
         }
+
+
+def _several_tracks(count: int) -> dict[str, int]:
+    return {"sound_tracks": count} if count > 1 else {}

@@ -81,6 +81,7 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
         if stream is None:
             raise InputError("unsupported", "the file contains no video that can be decoded")
         hidden_sound = sound_stream(container) is None and has_sound(container)
+        tracks = len(container.streams.audio)
         check_size(stream.width, stream.height, max_frame_pixels(stream))
         take_memory(int(stream.width * stream.height * _bytes_a_pixel(stream)))
         length = frame_length(stream)
@@ -135,6 +136,7 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
         notes,
         chosen.total,
         chosen.read_whole,
+        tracks if with_sound else 1,
     )
 
 

@@ -65,7 +65,8 @@ def sound_in_words(facts: dict[str, Any]) -> str:
     """ "4.0 s, 22 kHz stereo"."""
     rate = facts["sample_rate"] / 1000
     channels = _CHANNELS.get(facts["channels"], f"{facts['channels']} channels")
-    return f"{seconds_in_words(facts['duration_s'])}, {rate:.3g} kHz {channels}"
+    words = f"{seconds_in_words(facts['duration_s'])}, {rate:.3g} kHz {channels}"
+    return words + _track_in_words(facts)
 
 
 def shape_in_words(facts: dict[str, Any]) -> str:
@@ -81,4 +82,10 @@ def video_in_words(facts: dict[str, Any]) -> str:
     fps = f", {facts['fps']:.3g} frames/s" if facts.get("fps") else ""
     sound = "with sound" if facts.get("sound") else "no sound"
     size = f"{facts['width']}x{facts['height']}"
-    return f"{size}, {seconds_in_words(facts['duration_s'])}{fps}, {sound}"
+    words = f"{size}, {seconds_in_words(facts['duration_s'])}{fps}, {sound}"
+    return words + _track_in_words(facts)
+
+
+def _track_in_words(facts: dict[str, Any]) -> str:
+    tracks = facts.get("sound_tracks", 1)
+    return f", one of {tracks} sound tracks" if tracks > 1 else ""

@@ -10,6 +10,7 @@ from perceiver_cli.inference.decoding import preparer
 from perceiver_cli.inference.decoding.items import FailedItem, PreparedItem
 from perceiver_cli.media.source import Source
 from perceiver_cli.preparation.base import Preview, ReadOptions
+from perceiver_cli.report.input_words import input_in_words
 from tests.samples import make_animation, make_av, make_picture
 
 
@@ -72,6 +73,17 @@ def test_streams_that_a_file_lacks_are_refused(weights, media, file, modality):
     )
     assert error.kind == "unsupported"
     assert "), not a" in error.message
+
+
+@pytest.mark.parametrize(("modality", "words"), [("av", "with sound, "), ("audio", "stereo, ")])
+def test_several_sound_tracks_are_a_fact_and_no_note(weights, tmp_path, modality, words):
+    path = make_av(tmp_path / "two.mkv", 1.0, sound_tracks=2)
+    strict = preparer.Preparer(dict(weights), modality=modality, strict=True)
+    item = strict.prepare(Source(str(path)))
+    assert item.facts["sound_tracks"] == 2
+    assert input_in_words(modality, item.facts).endswith(f"{words}one of 2 sound tracks")
+    pictures = preparer.Preparer(dict(weights), modality="video").prepare(Source(str(path)))
+    assert "sound_tracks" not in pictures.facts
 
 
 def test_previews_are_made_only_if_they_are_asked_for(weights, media):
