@@ -5,8 +5,10 @@ from __future__ import annotations
 from perceiver_cli.detect.detection import Detection
 from perceiver_cli.detect.signatures import Signature
 from perceiver_cli.errors import InputError, NotMediaError
+from perceiver_cli.media.boxes import is_cut_off
 from perceiver_cli.media.codecs import is_encrypted, undecodable
 from perceiver_cli.media.containers import (
+    DEMUXERS,
     has_pictures,
     has_sound,
     open_container,
@@ -58,6 +60,10 @@ def detect_container(source: Source, format: str, label: str) -> Detection:
     if sound:
         ending = f"; {undecodable(source, format, 'pictures')}" if hidden_pictures else " only"
         return Detection("audio", format, f"{label} with sound{ending}")
+    if (hidden_pictures or hidden_sound) and DEMUXERS[format] == "mov":
+        with source.open() as stream:
+            if is_cut_off(stream, b"moov"):
+                raise InputError("corrupt", f"the {format.upper()} container is cut off")
     if hidden_pictures or hidden_sound:
         what = undecodable(source, format, "pictures" if hidden_pictures else "sound")
         raise InputError("unsupported", f"looks like {label}, but {what}")

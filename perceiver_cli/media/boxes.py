@@ -39,6 +39,17 @@ def find_box(
     )
 
 
+def is_cut_off(stream: BinaryIO, kind: bytes) -> bool:
+    """Whether a file ends within its first box of a type; False without such a box.
+
+    Args:
+        stream: The file.
+        kind: The type's four letters.
+    """
+    start, length = find_box(stream, kind) or (0, 0)
+    return start + length > stream.seek(0, 2)
+
+
 def placed_boxes(
     stream: BinaryIO, within: tuple[int, int | None]
 ) -> Iterator[tuple[bytes, tuple[int, int]]]:

@@ -17,6 +17,7 @@ from perceiver_cli.media.libtiff import unpacks
 from perceiver_cli.media.limits import MAX_PIXELS, limit_text
 from perceiver_cli.media.pixels import check_size
 from perceiver_cli.media.png import strip_ancillary_chunks
+from perceiver_cli.media.tiff import is_cut_off
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -104,6 +105,8 @@ def open_picture(stream: BinaryIO, format: str, repaired: bool = False) -> Image
         with decoding(format, "header"):
             picture = Image.open(stream, formats=_registered(format))
     except InputError as error:
+        if format == "tiff" and is_cut_off(stream):
+            raise InputError("corrupt", "the TIFF file is cut off", error.detail) from error
         if isinstance(error.__cause__, UnidentifiedImageError) and format in _MANY_VARIANTS:
             problem = _UNKNOWN_VARIANT.format(format.upper())
         elif format == "heic" and (coding := unsupported_coding(stream)):

@@ -128,3 +128,12 @@ def test_damaged_fragments_are_no_lack_of_memory(tmp_path):
         except InputError as error:
             kinds.add(error.kind)
     assert kinds == {"corrupt"}
+
+
+def test_a_film_truncated_within_its_index_is_corrupt(tmp_path):
+    options = {"movflags": "frag_keyframe+empty_moov"}
+    content = samples.make_av(tmp_path / "a.mp4", 0.4, sound=None, options=options).read_bytes()
+    with pytest.raises(InputError) as caught:
+        detect(Source("a.mp4", content[: content.index(b"stsd")]))
+    assert caught.value.kind == "corrupt"
+    assert "cut off" in caught.value.message

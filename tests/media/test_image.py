@@ -356,3 +356,20 @@ def test_odd_bmp_bitfields_are_unsupported(tmp_path):
         load_picture(Source("a.bmp", head + info + masks + bytes(8)), "bmp")
     assert caught.value.kind == "unsupported"
     assert "BMP" in caught.value.message
+
+
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.95])
+@pytest.mark.parametrize(
+    "options", [{"compression": "tiff_lzw"}, {"compression": "tiff_lzw", "big_tiff": True}, {}]
+)
+def test_a_truncated_tiff_is_corrupt(tmp_path, share, options):
+    """libtiff writes the directory last, Pillow first."""
+    path = tmp_path / "a.tiff"
+    Image.effect_noise((90, 60), 60).save(path, **options)
+    load(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(InputError) as caught:
+        load(path)
+    assert caught.value.kind == "corrupt"
+    assert "cut off" in caught.value.message
