@@ -102,7 +102,7 @@ def open_picture(stream: BinaryIO, format: str, repaired: bool = False) -> Image
         stream = strip_ancillary_chunks(stream)
     problem: str | None = None
     try:
-        with decoding(format, "header"):
+        with decoding(format, "file"):
             picture = Image.open(stream, formats=_registered(format))
     except InputError as error:
         if format == "tiff" and is_cut_off(stream):
@@ -187,7 +187,7 @@ def decoding(format: str, part: str = "data") -> Iterator[None]:
 
     Args:
         format: detect's name for the format.
-        part: What is read, for the message: "header" or "data".
+        part: What is read, for the message: "file" or "data".
 
     Raises:
         InputError: "unsupported" for a variant that Pillow does not support, otherwise see

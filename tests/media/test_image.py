@@ -373,3 +373,14 @@ def test_a_truncated_tiff_is_corrupt(tmp_path, share, options):
         load(path)
     assert caught.value.kind == "corrupt"
     assert "cut off" in caught.value.message
+
+
+@pytest.mark.parametrize("format", ["webp", "avif"])
+def test_a_truncated_picture_has_no_damaged_header(tmp_path, format):
+    path = tmp_path / f"a.{format}"
+    Image.effect_noise((300, 200), 60).convert("RGB").save(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) * 95 // 100])
+    with pytest.raises(InputError) as caught:
+        load(path)
+    assert caught.value.message == f"the {format.upper()} file is cut off or damaged"
