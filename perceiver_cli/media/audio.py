@@ -74,7 +74,7 @@ def load_sound(source: Source, format: str, spec: SoundSpec) -> Sound:
             # FLAC has checksums: libsndfile reads it to the first damaged block.
             damaged = format == "flac" and bool(readers)
             cut_off = flac_cut_off_note(source) if damaged else ()
-            replacing = [AvReader(link, format) for link in links]
+            replacing = [AvReader(link, format, cut_off=bool(cut_off)) for link in links]
             return _load(replacing, spec, notes + cut_off, damaged and not cut_off)
         except InputError as second:
             if second.kind == "unsupported" and first.kind == "corrupt":

@@ -91,7 +91,7 @@ def _load(source: Source, format: str, points: int, rng: np.random.Generator) ->
         found, left_out = sample_surface(shape.vertices, shape.faces, points, rng)
     else:
         most_points = max(CLOUD_FACTOR * points, CLOUD_FLOOR)
-        found, left_out = sample_cloud(shape.vertices, most_points, rng)
+        found, vertices, left_out = sample_cloud(shape.vertices, most_points, rng)
         left_out += _stray_note(found)
     notes += left_out
     notes += _precision_note(found, shape.vertices.dtype)

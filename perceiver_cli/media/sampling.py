@@ -89,7 +89,7 @@ def _corners(vertices: npt.NDArray[Any], faces: IntegerArray, most: int) -> Floa
 
 def sample_cloud(
     points: npt.NDArray[Any], most: int, rng: np.random.Generator
-) -> tuple[FloatArray, tuple[str, ...]]:
+) -> tuple[FloatArray, int, tuple[str, ...]]:
     """The points of a cloud, or a random subset of them.
 
     Args:
@@ -99,7 +99,7 @@ def sample_cloud(
         rng: Draws it.
 
     Returns:
-        float64 [at most `most`, 3], and a note on points that were left out.
+        float64 [at most `most`, 3], how many are usable, and a note on points that were left out.
 
     Raises:
         InputError: "corrupt" if all are left out.
@@ -127,9 +127,9 @@ def sample_cloud(
         )
     found = points[chosen].astype(np.float64)
     if not left_out:
-        return found, ()
+        return found, number, ()
     some = part_in_words(left_out, len(points), "points", "has", "have")
-    return found, (f"{some} no {_wanted(points)}; left out",)
+    return found, number, (f"{some} no {_wanted(points)}; left out",)
 
 
 def _blocks(vertices: npt.NDArray[Any], faces: IntegerArray) -> Iterator[tuple[int, FloatArray]]:

@@ -192,11 +192,10 @@ def test_flac_that_is_cut_off(tmp_path, noisy):
     soundfile.write(path, noisy, 16000)
     cut = half(path.read_bytes())
     share = "the sound is cut off: 51% of it is there"
-    told = "the sound is cut off or damaged: 2 of 4 windows cannot be decoded"
-    assert notes(cut, "a.flac") == (share, told)
-    whole = load_sound(Source("a.flac", cut), "flac", SoundSpec(16000, 20.0, 1))
-    assert whole.notes == (share,)
-    assert whole.duration_s == pytest.approx(5, abs=0.3)
+    for spec in (SOUND, SoundSpec(16000, 20.0, 1)):
+        sound = load_sound(Source("a.flac", cut), "flac", spec)
+        assert sound.notes == (share,)
+        assert sound.duration_s == pytest.approx(5, abs=0.3)
 
 
 @pytest.mark.parametrize("name", ["a.aiff", "a.au", "a.caf", "a.w64", "a.m4a", "a.mka"])

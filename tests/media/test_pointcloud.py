@@ -178,14 +178,16 @@ def test_thinning_passes_over_what_is_not_finite(monkeypatch):
     points = np.arange(300.0).reshape(100, 3)
     points[::4, 1] = np.nan
     kept = points[np.isfinite(points).all(1)]
-    every, left_out = sample_cloud(points, 1000, np.random.default_rng(0))
+    every, usable, left_out = sample_cloud(points, 1000, np.random.default_rng(0))
     assert every.tolist() == kept.tolist()
+    assert usable == 75
     assert left_out == ("25 of 100 points have no finite coordinates; left out",)
-    _, left_out = sample_cloud(points[:4], 1000, np.random.default_rng(0))
+    _, _, left_out = sample_cloud(points[:4], 1000, np.random.default_rng(0))
     assert left_out == ("1 of 4 points has no finite coordinates; left out",)
-    some, _ = sample_cloud(points, 30, np.random.default_rng(0))
+    some, usable, _ = sample_cloud(points, 30, np.random.default_rng(0))
     expected = np.sort(np.random.default_rng(0).choice(75, 30, replace=False))
     assert some.tolist() == kept[expected].tolist()
+    assert usable == 75
 
 
 def test_distant_shapes_keep_their_detail(tmp_path):
@@ -238,6 +240,7 @@ def test_huge_coordinates_are_left_out(tmp_path):
     assert np.array_equal(cloud.points, unit)
     told = "9 of 509 points have no finite coordinates below 1e100; left out"
     assert cloud.notes == (told,)
+    assert cloud.describe()["vertices"] == 500
     np.save(tmp_path / "b.npy", 1 + unit * 1e200)
     with pytest.raises(InputError) as caught:
         load(tmp_path / "b.npy")
