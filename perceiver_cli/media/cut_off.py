@@ -97,7 +97,8 @@ def _note(place: Place | None, stream: BinaryIO, kind: str) -> tuple[str, ...]:
 
 
 def _how_much(kind: str, share: float) -> str:
-    return f"the {kind} is cut off: {share:.0%} of it is there"
+    how_much = f"{share:.0%}" if share >= 0.01 else "less than 1%"
+    return f"the {kind} is cut off: {how_much} of it is there"
 
 
 def _is_unknown(length: int) -> bool:

@@ -63,9 +63,10 @@ def picture_in_words(facts: dict[str, Any]) -> str:
 
 def sound_in_words(facts: dict[str, Any]) -> str:
     """ "4.0 s, 22 kHz stereo"."""
-    rate = facts["sample_rate"] / 1000
+    hertz = facts["sample_rate"]
+    rate = f"{hertz / 1000:.3g} kHz" if hertz >= 1000 else f"{hertz} Hz"
     channels = _CHANNELS.get(facts["channels"], f"{facts['channels']} channels")
-    words = f"{seconds_in_words(facts['duration_s'])}, {rate:.3g} kHz {channels}"
+    words = f"{seconds_in_words(facts['duration_s'])}, {rate} {channels}"
     return words + _track_in_words(facts)
 
 

@@ -200,6 +200,19 @@ def test_cut_off_animation_counts_as_far_as_it_goes(tmp_path):
     assert video.duration_s == pytest.approx(0.7)
 
 
+def test_a_damaged_gif_has_no_number_of_frames(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (9, 64, 64), np.uint8)
+    first, *others = (Image.fromarray(frame) for frame in noise)
+    path = tmp_path / "a.gif"
+    first.save(path, save_all=True, append_images=others, duration=100)
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 40] = bytes(40)
+    path.write_bytes(content)
+    told = "the animation is cut off or damaged: only the first 4 frames can be decoded"
+    assert load(path).notes == (told,)
+
+
 def test_default_picture_of_a_png_is_not_a_frame(tmp_path):
     path = samples.make_animation(tmp_path / "a.png", [100, 100, 100], default_image=True)
     (window,) = load(path).windows

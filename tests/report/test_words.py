@@ -36,6 +36,11 @@ from perceiver_cli.report.words import (
         ),
         (
             "audio",
+            {"duration_s": 4.0, "sample_rate": 8, "channels": 1},
+            "4.0 s, 8 Hz mono",
+        ),
+        (
+            "audio",
             {"duration_s": 3725.0, "sample_rate": 48000, "channels": 6},
             "1 h 2 min, 48 kHz 6 channels",
         ),
