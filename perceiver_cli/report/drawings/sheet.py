@@ -120,9 +120,9 @@ class Sheet:
         if scale.top > 14:
             # On a long scale an even share is so close to zero that only one label fits there, and
             # there is room for one more.
-            middle = scale.top / 3
-            ticks = [(1.0, "even share", "left"), (middle, f"{middle:.2g}", "center")]
-        for value, words, side in [*ticks, (scale.top, f"{scale.top:.2g} times even", "center")]:
+            middle = scale.top / 2
+            ticks = [(1.0, "even share", "left"), (middle, f"{middle:.2g}×", "center")]
+        for value, words, side in [*ticks, (scale.top, f"{scale.top:.2g}×", "center")]:
             x = left + wide * float(scale.level(np.array(value)))
             self.frame(x, top + high, 0, 0.25 * self.unit, FAINT)
             self.text(x, top + 1.2 * self.unit, words, size=0.85, color=FAINT, ha=side)
