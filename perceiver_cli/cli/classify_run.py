@@ -189,7 +189,7 @@ class ClassifyRun:
                 print_message(
                     "run the same command again to continue"
                     if self.journal
-                    else "with --resume JOURNAL.jsonl, the same command can be continued later"
+                    else "a run with --resume JOURNAL.jsonl can be continued after an interruption"
                 )
             raise
 

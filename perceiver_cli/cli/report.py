@@ -94,8 +94,10 @@ def report(
     missing = 0
     with Bar(len(results), task="Drawing") as bar:
         for result in results:
-            explanation = explainer.explain(result) if pictures and result.ok else None
-            missing += pictures and result.ok and explanation is None
+            explanation = None
+            if pictures and result.ok and result.has_signal:
+                explanation = explainer.explain(result)
+                missing += explanation is None
             page.add(result, explanation)
             bar.advance()
     page.write()

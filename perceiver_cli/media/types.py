@@ -139,6 +139,7 @@ class Video(Media):
     notes: one line for each thing that was left out or repaired.
     total, read_whole: see Media.
     sound_tracks: how many the file has, of which one is read.
+    has_sound: whether the file has sound that can be decoded, also if it is not read.
     """
 
     windows: tuple[VideoWindow, ...]
@@ -151,6 +152,7 @@ class Video(Media):
     total: int = 1
     read_whole: bool = False
     sound_tracks: int = 1
+    has_sound: bool = False
 
     def describe(self) -> dict[str, Any]:
         """Facts for people: the record's `input`."""
@@ -159,7 +161,7 @@ class Video(Media):
             "height": self.height,
             "duration_s": round(self.duration_s, 3),
             "fps": None if self.fps is None else round(self.fps, 3),
-            "sound": any(window.sound is not None for window in self.windows),
+            "sound": self.has_sound,
             **_several_tracks(self.sound_tracks),
         }
 

@@ -80,7 +80,8 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
         stream = picture_stream(container)
         if stream is None:
             raise InputError("unsupported", "the file contains no video that can be decoded")
-        hidden_sound = sound_stream(container) is None and has_sound(container)
+        decodable_sound = sound_stream(container) is not None
+        hidden_sound = not decodable_sound and has_sound(container)
         tracks = len(container.streams.audio)
         check_size(stream.width, stream.height, max_frame_pixels(stream))
         take_memory(int(stream.width * stream.height * _bytes_a_pixel(stream)))
@@ -137,6 +138,7 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
         chosen.total,
         chosen.read_whole,
         tracks if with_sound else 1,
+        with_sound or (decodable_sound and spec.sound_rate is None),
     )
 
 

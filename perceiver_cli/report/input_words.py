@@ -19,7 +19,7 @@ _NO_SIGNAL = {
     "blank": "Blank: there is nothing to classify.",
     "blank_centre": "Blank in its centre square, which is read: there is nothing to classify.",
     "too_short": "Too short: there is nothing to classify.",
-    "no_extent": "A point, a line or fewer than 10 points: there is nothing to classify.",
+    "no_extent": "A point, a line or fewer than 10 distinct points: there is nothing to classify.",
 }
 
 

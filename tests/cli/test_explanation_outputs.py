@@ -292,3 +292,16 @@ def test_what_was_written_is_named(run, bundle, media, tmp_path):
     assert outcome.stderr.endswith(f"written to {records}\nperceiver: written to {seen}\n")
     outcome = run("report", records, "-o", page)
     assert (outcome.exit_code, outcome.stderr) == (0, f"perceiver: written to {page}\n")
+
+
+def test_pages_of_files_without_a_signal(run, bundle, tmp_path):
+    blank, records = tmp_path / "blank.png", tmp_path / "out.jsonl"
+    Image.new("RGB", (64, 64), "white").save(blank)
+    pages = tmp_path / "first.html", tmp_path / "second.html"
+    assert run("classify", blank, "--report", pages[0], "-o", records).exit_code == 0
+    outcome = run("report", records, "-o", pages[1])
+    assert (outcome.exit_code, outcome.stderr) == (0, f"perceiver: written to {pages[1]}\n")
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        assert text.count('<li id="item-') == 1
+        assert "<h2>Scores</h2>" not in text

@@ -62,6 +62,8 @@ def test_one_stream_of_a_film_alone(weights, media, modality, streams):
     assert item.weights == weights[modality]
     assert all(window.arrays.keys() == streams for window in item.windows)
     assert item.notes == ()
+    if modality == "video":
+        assert item.facts["sound"]  # of the file, though it is not read
 
 
 @pytest.mark.parametrize(
