@@ -91,7 +91,7 @@ def test_an_interrupt_is_exit_code_130(pictures, weights):
     with process, open("names", "wb"):
         process.send_signal(signal.SIGINT)
         told, ended = process.stderr.read().splitlines()
-        assert told.startswith(b"perceiver: with --resume JOURNAL.jsonl, the same command can be")
+        assert told.startswith(b"perceiver: a run with --resume JOURNAL.jsonl can be continued")
         assert ended == b"perceiver: interrupted"
     assert process.returncode == 130
     assert not [name for name in os.listdir() if name.endswith((".part", ".json"))]
