@@ -54,21 +54,13 @@ _CAPTIONS: dict[Method | None, str] = {
 _NO_ANSWER = {"unsure": "not sure", "empty": "nothing there"}
 
 
-@dataclass(frozen=True)
-class Card:
+@dataclass(frozen=True, slots=True)
+class Card(CardSummary):
     """One Result on the page, as plain text and numbers.
 
     Attributes:
-        number: Its position on the page, from 1.
-        path: The path of the file for people.
-        state: "sure" with an answer, "unsure" without one, "empty" without a signal, or "failed".
-        modality: Its modality.
         model: The name of the weights.
         facts: The facts of the file in words.
-        message: The error, if it failed.
-        label: The label of the answer, or the reason why there is none.
-        answer: The answer with its score, or a guess.
-        score: The score of the answer or of the best prediction.
         predictions: (label, score), the best first.
         caption: The caption of the heat map.
         segments: The segments in words.
@@ -79,16 +71,8 @@ class Card:
         timeline: The events over time.
     """
 
-    number: int
-    path: str
-    state: str
-    modality: str = "unknown"
     model: str = ""
     facts: str = ""
-    message: str = ""
-    label: str = ""
-    answer: str = ""
-    score: float = 0.0
     predictions: list[tuple[str, float]] = field(default_factory=list)
     caption: str = ""
     segments: str = ""
