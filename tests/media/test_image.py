@@ -1,6 +1,7 @@
 """Pictures are upright and in RGB, however they are stored."""
 
 import struct
+from io import BytesIO
 
 import numpy as np
 import pytest
@@ -371,6 +372,20 @@ def test_a_truncated_tiff_is_corrupt(tmp_path, share, options):
     path.write_bytes(whole[: int(share * len(whole))])
     with pytest.raises(InputError) as caught:
         load(path)
+    assert caught.value.kind == "corrupt"
+    assert "cut off" in caught.value.message
+
+
+@pytest.mark.parametrize("big_tiff", [False, True])
+@pytest.mark.parametrize("compression", [None, "tiff_lzw"])
+def test_a_tiff_that_ends_within_the_values_of_its_directory_is_corrupt(compression, big_tiff):
+    """Values of more than a few bytes, such as the description, stand outside the directory."""
+    stream = BytesIO()
+    options = {"compression": compression, "big_tiff": big_tiff, "description": "a" * 40}
+    Image.new("RGB", (9, 6)).save(stream, "TIFF", **options)
+    content = stream.getvalue()
+    with pytest.raises(InputError) as caught:
+        load_picture(Source("a.tiff", content[: content.index(b"a" * 40) + 9]), "tiff")
     assert caught.value.kind == "corrupt"
     assert "cut off" in caught.value.message
 
