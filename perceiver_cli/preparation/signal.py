@@ -109,7 +109,7 @@ def shape_signal(points: Float64Array) -> Signal:
     Returns:
         "present" or "no_extent".
     """
-    if len(points) < MIN_POINTS or len(np.unique(points, axis=0)) < MIN_POINTS:
+    if len(np.unique(points, axis=0)) < MIN_POINTS:
         return "no_extent"
     extents = np.linalg.svd(points, compute_uv=False)
     flat = extents[1] <= _FLAT_RATIO * max(float(extents[0]), 1e-300)
