@@ -94,7 +94,8 @@ class DoneIndex:
 
     def valid(self, source: Source) -> Entry | None:
         """The entry of an unchanged source; None if it must be classified."""
-        return self._valid(source.path, source.identity())
+        entry = self._entries.get(source.path)
+        return entry if entry and self._is_valid(entry, source.identity()) else None
 
     def claim(self, source: Source) -> Entry | None:
         """The valid entry of a source; None if it must be classified (again).
@@ -104,7 +105,8 @@ class DoneIndex:
         if source.path in self._claimed:
             return self._entries.get(source.path) or Entry(ok=True)
         identity = source.identity()
-        if entry := self._valid(source.path, identity):
+        entry = self._entries.get(source.path)
+        if entry and self._is_valid(entry, identity):
             return entry
         self._claimed[source.path] = identity
         return None
@@ -133,8 +135,7 @@ class DoneIndex:
                 members.setdefault(parts.archive, {})[path] = entry.file
         return members
 
-    def _valid(self, path: str, identity: Identity | None) -> Entry | None:
-        entry = self._entries.get(path)
-        if entry is None or identity is None or entry.file != identity or not entry.is_final:
-            return None
-        return entry if self._is_current is None or self._is_current(entry) else None
+    def _is_valid(self, entry: Entry, identity: Identity | None) -> bool:
+        if identity is None or entry.file != identity or not entry.is_final:
+            return False
+        return self._is_current is None or self._is_current(entry)
