@@ -121,12 +121,12 @@ def _notes(picture: Image.Image, found: int) -> tuple[str, ...]:
         return ()
     if found == MAX_FRAMES:
         return (f"only the first of {stated:,} frames are read: {limit_text('MAX_FRAMES')}",)
-    problem = "the animation is cut off or damaged"
     if picture.format == "GIF":
         # It states no number of frames, and those counted behind the damage may be none.
         frames = "frame" if found == 1 else f"{found:,} frames"
-        return (f"{problem}: only the first {frames} can be decoded",)
-    return (f"{problem}: {found:,} of {stated:,} frames can be decoded",)
+    else:
+        frames = f"of {stated:,} frames" if found == 1 else f"{found:,} of {stated:,} frames"
+    return (f"the animation is cut off or damaged: only the first {frames} can be decoded",)
 
 
 def _length_s(frame: Image.Image) -> float:
