@@ -57,9 +57,10 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
 
     A video longer than spec.window_s gives evenly spaced windows, reached by seeking; a shorter one
     gives one window. A video ends with its pictures or its sound, whichever is longer; the last
-    frame stays on screen. The frames of a window are those on screen at evenly spaced times, at any
-    frame rate; if there are fewer frames, they repeat. Sound is mono at spec.sound_rate, exactly as
-    long as the window, silent if the file has none.
+    frame stays on screen. If the sound is not read, it ends with its pictures. The frames of a
+    window are those on screen at evenly spaced times, at any frame rate; if there are fewer frames,
+    they repeat. Sound is mono at spec.sound_rate, exactly as long as the window, silent if the file
+    has none.
 
     Args:
         source: The file.
@@ -105,7 +106,9 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
         > max(_MIN_LOST * length, _MIN_LOST_SHARE * stated.duration_s)
     ):
         damage["pictures"].found = True
-    extent = _to_end_of_sound(source, format, pictures, measured=pictures is not stated)
+    extent = pictures
+    if spec.sound_rate is not None:
+        extent = _to_end_of_sound(source, format, pictures, measured=pictures is not stated)
     chosen = choose_windows(extent.duration_s, spec.window_s, spec.max_windows, spec.coverage)
     for start in chosen.starts:
         span = min(spec.window_s, extent.duration_s)

@@ -141,6 +141,14 @@ def test_a_film_is_as_long_as_the_longer_of_its_streams(tmp_path, name, format, 
     assert film.duration_s == pytest.approx(4, abs=0.1)
 
 
+@pytest.mark.parametrize(("name", "format", "options"), samples.AV_CONTAINERS)
+def test_a_film_without_its_sound_is_as_long_as_its_pictures(tmp_path, name, format, options):
+    path = samples.make_av(tmp_path / name, 1, sound_seconds=4, **options)
+    film = load(path, format)
+    assert film.duration_s == pytest.approx(1, abs=0.1)
+    check_frames(film.windows[0], 9)
+
+
 def test_sound_is_not_decoded_unless_wanted(tmp_path):
     assert load(samples.make_av(tmp_path / "a.mp4", 0.4)).windows[0].sound is None
 
