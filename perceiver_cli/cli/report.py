@@ -136,9 +136,11 @@ def _read_again(result: Classification, preparer: Preparer) -> PreparedItem | No
 
     source = named_source(result.path)
     count = len(result.segments)
-    # A record does not say whether --timeline or --windows was given.
-    ways = [ReadOptions(), ReadOptions(timeline=True), ReadOptions(windows=count)]
-    for read_options in ways if count else ways[:1]:
+    if result.read.get("whole"):
+        ways = [ReadOptions(timeline=True)]
+    else:  # of a damaged file, some windows may have no segment
+        ways = [ReadOptions(windows=max(1, count)), ReadOptions()]
+    for read_options in ways:
         reader = replace(preparer, modality=result.modality, read_options=read_options)
         item = reader.prepare(source)
         if isinstance(item, FailedItem):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from perceiver_cli.inference.decoding.preparer import Preparer
 from perceiver_cli.results import read_result
 from tests.samples import make_av, make_picture, make_sound
 
@@ -194,17 +195,34 @@ def test_a_report_of_records_is_the_same(run, bundle, holiday, media, tmp_path):
     assert made[0].partition("<main>")[2] == made[1].partition("<main>")[2]
 
 
-@pytest.mark.parametrize("options", [["--timeline"], ["--windows", 3], ["--windows", 20]])
-def test_a_report_of_records_draws_the_windows_that_were_read(run, bundle, tmp_path, options):
+@pytest.mark.parametrize(
+    "options", [[], ["--timeline"], ["--windows", 1], ["--windows", 3], ["--windows", 20]]
+)
+def test_a_report_of_records_reads_the_same_windows_once(
+    run, bundle, tmp_path, monkeypatch, options
+):
     film = make_av(tmp_path / "film.mp4", 14.0)
-    records, page = tmp_path / "out.jsonl", tmp_path / "page.html"
-    run("classify", film, *options, "-o", records)
+    records, first, second = tmp_path / "out.jsonl", tmp_path / "1.html", tmp_path / "2.html"
+    run("classify", film, *options, "--report", first, "-o", records)
+    prepare, parts = Preparer.prepare, []
+
+    def prepare_and_note(preparer, source):
+        parts.append(source.part)
+        return prepare(preparer, source)
+
+    monkeypatch.setattr(Preparer, "prepare", prepare_and_note)
+    assert run("report", records, "-o", second).exit_code == 0
+    assert parts.count(None) == 1
+    shown = [
+        re.findall(r">([\d.]+) s to ([\d.]+) s of 14 s", page.read_text())
+        for page in (first, second)
+    ]
+    assert shown[0] == shown[1] != []
     result = read_result(json.loads(records.read_text()))
-    shown = result.segments[result.clearest_segment]
-    assert run("report", records, "-o", page).exit_code == 0
-    (start, end) = re.findall(r">([\d.]+) s to ([\d.]+) s of 14 s", page.read_text())[0]
-    assert float(start) == pytest.approx(shown["start_s"], abs=0.005)
-    assert float(end) == pytest.approx(shown["end_s"], abs=0.005)
+    if result.segments:
+        segment = result.segments[result.clearest_segment]
+        assert float(shown[1][0][0]) == pytest.approx(segment["start_s"], abs=0.005)
+        assert float(shown[1][0][1]) == pytest.approx(segment["end_s"], abs=0.005)
 
 
 def test_a_report_of_records_by_pulled_weights_has_pictures(

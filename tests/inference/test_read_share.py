@@ -27,7 +27,8 @@ def sound(starts, duration_s, read_whole=False):
     ],
 )
 def test_seconds_that_any_window_covers(item, seconds, share):
-    assert read_share(item, {"window_s": 2.0}) == {"share": share, "seconds": seconds}
+    read = {"share": share, "seconds": seconds, "whole": item.read_whole}
+    assert read_share(item, {"window_s": 2.0}) == read
 
 
 def test_a_picture_is_read_in_its_middle_square(weights, media):
