@@ -16,10 +16,15 @@ from PIL import Image
 
 from perceiver_cli import Classifier
 from perceiver_cli.errors import CheckpointError
+from perceiver_cli.inference.decoding import subprocess_decoder
 from perceiver_cli.inference.decoding.decoders import InProcessDecoder
 from perceiver_cli.inference.decoding.items import FailedItem
 from perceiver_cli.inference.decoding.preparer import Preparer
-from perceiver_cli.inference.decoding.subprocess_decoder import DecodingPool, SubprocessDecoder
+from perceiver_cli.inference.decoding.subprocess_decoder import (
+    DecodingPool,
+    DecodingProcess,
+    SubprocessDecoder,
+)
 from perceiver_cli.media.source import Source
 from tests.samples import make_picture, make_sound
 
@@ -82,6 +87,19 @@ def decoder(weights):
         each.pool.close()
 
 
+@pytest.fixture
+def started(monkeypatch):
+    """The decoding processes that were started, in order."""
+    processes = []
+
+    def start():
+        processes.append(DecodingProcess())
+        return processes[-1]
+
+    monkeypatch.setattr(subprocess_decoder, "DecodingProcess", start)
+    return processes
+
+
 def prepare(decoder: SubprocessDecoder, path):
     return decoder.prepare(Source(str(path)))
 
@@ -113,11 +131,11 @@ def test_a_user_whose_pipes_may_not_grow_gets_small_ones(decoder, media, monkeyp
     assert item.detection.modality == "image"
 
 
-def test_one_process_serves_one_input_after_the_other(decoder, media):
+def test_one_process_serves_one_input_after_the_other(decoder, media, started):
     place = decoder(60)
     for _ in range(3):
         prepare(place, media["image"])
-    assert len(place.pool._idle) == 1
+    assert [process.alive for process in started] == [True]
 
 
 @pytest.mark.parametrize("limit_s", [0, 60])
@@ -209,14 +227,14 @@ def test_missing_weights_end_the_run(decoder, media):
         pytest.param("killed", "too_large", "probably out of memory", marks=POSIX),
     ],
 )
-def test_a_decoder_that_ends_is_replaced(decoder, bad, media, how, kind, says):
+def test_a_decoder_that_ends_is_replaced(decoder, bad, media, started, how, kind, says):
     place = decoder(60)
     for _ in range(2):
         error = prepare(place, bad(how)).error
         assert error.kind == kind
         assert says in error.message
     assert prepare(place, media["audio"]).detection.modality == "audio"
-    assert len(place.pool._idle) == 1
+    assert [process.alive for process in started] == [False, False, True]
 
 
 def test_a_decoder_that_hangs_is_ended(decoder, bad):
@@ -269,11 +287,10 @@ def test_what_a_decoder_prints_goes_nowhere(decoder, bad):
     assert prepare(decoder(60), bad("print")).facts["channels"] == 1
 
 
-def test_a_process_that_died_between_two_inputs_takes_none_along(decoder, media):
+def test_a_process_that_died_between_two_inputs_takes_none_along(decoder, media, started):
     place = decoder(60)
     prepare(place, media["image"])
-    place.pool._idle[0]._process.kill()
-    place.pool._idle[0]._process.wait()
+    started[0].kill()
     assert prepare(place, media["image"]).detection.modality == "image"
 
 
@@ -286,19 +303,13 @@ def test_the_order_and_the_rest_are_untouched(bundle, bad, tmp_path):
     assert len({json.dumps([p.score for p in r.predictions]) for r in results if r.ok}) == 1
 
 
-def idle_pids(classifier) -> list[int]:
-    return [process._process.pid for process in classifier._pool._idle]
-
-
-def test_processes_outlive_a_stream_and_end_with_the_classifier(bundle, media):
+def test_processes_outlive_a_stream_and_end_with_the_classifier(bundle, media, started):
     with Classifier(attention=False, timeout=60, decoders=1) as classifier:
         first = classifier.classify(media["image"])
-        (pid,) = idle_pids(classifier)
         results = list(classifier.stream([media["audio"], media["image"]]))
-        assert idle_pids(classifier) == [pid]
-        process = classifier._pool._idle[0]
+        assert [process.alive for process in started] == [True]
     assert [first.ok, *(r.ok for r in results)] == [True] * 3
-    assert not process.alive
+    assert not started[0].alive
 
 
 def test_pipes_of_decoding_processes_are_closed(weights, media, bad):
@@ -326,20 +337,20 @@ next(left.stream(paths))
     assert "ResourceWarning" not in done.stderr
 
 
-def test_a_stream_that_is_left_ends_what_it_has_at_work_alone(bundle, bad, media):
+def test_a_stream_that_is_left_ends_what_it_has_at_work_alone(bundle, bad, media, started):
     with Classifier(attention=False, timeout=0, decoders=2) as classifier:
         stream = classifier.stream([media["image"], bad("hang"), media["image"]])
         assert next(stream).ok
         other = classifier.classify(media["image"])
         stream.close()
         assert other.ok
-        assert all(process.alive for process in classifier._pool._idle)
+        assert {process.alive for process in started} == {True, False}
 
 
-def test_no_more_inputs_are_decoded_at_a_time_than_asked_for(bundle, media):
+def test_no_more_inputs_are_decoded_at_a_time_than_asked_for(bundle, media, started):
     with Classifier(attention=False, timeout=60, decoders=2) as classifier:
         assert all(r.ok for r in classifier.stream([media["image"]] * 12))
-        assert 1 <= len(idle_pids(classifier)) <= 2
+        assert 1 <= len(started) <= 2
 
 
 def test_a_command_for_few_inputs_starts_no_process(run, bundle, media, monkeypatch):
