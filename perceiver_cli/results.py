@@ -104,8 +104,8 @@ class Classification:
         among: Ids of the requested classes, which share all of the score; None: all classes.
         input: Facts of the file, which differ by modality.
         read: How much of it was read: "share" in [0, 1]; "area", the share of a picture or of a
-            film's frames; "seconds" of a sound or film, and whether it was read "whole", in
-            overlapping windows. Empty without a signal.
+            film's frames; "seconds" of a sound or film, and whether its windows are "overlapping".
+            Empty without a signal.
         byte_array: "elements" M and "channels" C of what the model read; empty without a signal.
         attention: None if it was not measured.
         segments: The windows that were read, if there were several.

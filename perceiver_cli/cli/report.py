@@ -136,7 +136,7 @@ def _read_again(result: Classification, preparer: Preparer) -> PreparedItem | No
 
     source = named_source(result.path)
     count = len(result.segments)
-    if result.read.get("whole"):
+    if result.read.get("overlapping"):
         ways = [ReadOptions(timeline=True)]
     else:  # of a damaged file, some windows may have no segment
         ways = [ReadOptions(windows=max(1, count)), ReadOptions()]

@@ -17,7 +17,7 @@ def read_share(item: PreparedItem, recipe: Mapping[str, Any]) -> dict[str, float
 
     Returns:
         "share" of the input, in [0, 1]; "area", the share of a picture or of a film's frames;
-        "seconds" of a sound or film, and whether it was read "whole".
+        "seconds" of a sound or film, and whether the windows are "overlapping".
     """
     read: dict[str, float] = {}
     location, facts = item.windows[0].location, item.facts
@@ -30,7 +30,7 @@ def read_share(item: PreparedItem, recipe: Mapping[str, Any]) -> dict[str, float
         seconds = duration_s if item.read_whole else _seconds(item, recipe["window_s"])
         read["seconds"] = round(min(seconds, duration_s), 3)
         share *= read["seconds"] / duration_s
-        read["whole"] = item.read_whole
+        read["overlapping"] = item.read_whole
     return {"share": round(share, 4)} | read
 
 

@@ -27,7 +27,7 @@ def sound(starts, duration_s, read_whole=False):
     ],
 )
 def test_seconds_that_any_window_covers(item, seconds, share):
-    read = {"share": share, "seconds": seconds, "whole": item.read_whole}
+    read = {"share": share, "seconds": seconds, "overlapping": item.read_whole}
     assert read_share(item, {"window_s": 2.0}) == read
 
 
