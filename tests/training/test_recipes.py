@@ -1,4 +1,4 @@
-"""The command on each bundled card runs: two steps on generated files of its modality."""
+"""The `perceiver` command on each bundled card runs: two steps on generated files."""
 
 import shlex
 import subprocess
@@ -41,6 +41,9 @@ def make_teacher(place, data):
 @pytest.mark.parametrize("name", registry.bundled())
 def test_the_command_on_the_card_runs(name, tmp_path, run, monkeypatch):
     words = shlex.split(read_header(registry.bundled()[name]).card["command"])
+    if words[0] == "python":  # a script of the recipes, which has a test of its own
+        assert (RECIPES.parent / words[1]).is_file()
+        return
     assert words[:2] == ["perceiver", "train"]
     maker, kinds, _ = MAKERS[value_of("-m", words)]
     data = make_folder(tmp_path / words[2], maker, kinds, {"train": 4})
