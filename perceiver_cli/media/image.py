@@ -23,6 +23,7 @@ from perceiver_cli.media.pixels import (
     to_rgb_array,
 )
 from perceiver_cli.media.source import Source
+from perceiver_cli.media.tiff import missing_pages
 from perceiver_cli.media.types import Picture
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ def load_picture(source: Source, format: str, at_least: int | None = None) -> Pi
     """The picture in a file, upright, transparency composited over white.
 
     Of an animation or a file of several pages this is the first. A truncated JPEG is read as far as
-    it goes, and a JPEG 2000 with faulty headers is repaired, each with a note.
+    it goes, and a JPEG 2000 with faulty headers is repaired, each with a note. Missing pages of a
+    TIFF give a note too.
 
     Args:
         source: The file.
@@ -104,6 +106,8 @@ def _load(source: Source, format: str, at_least: int | None, repaired: bool = Fa
         with decoding(format):
             pixels = to_rgb_array(picture, orientation, factor)
             notes += gaps_of_picture(picture)
+        if format == "tiff":
+            notes += missing_pages(stream)
     if orientation >= 5:
         width, height = height, width
     return Picture(pixels, width, height, facts, notes)

@@ -376,6 +376,21 @@ def test_a_truncated_tiff_is_corrupt(tmp_path, share, options):
     assert "cut off" in caught.value.message
 
 
+@pytest.mark.parametrize("options", [{}, {"big_tiff": True}, {"compression": "packbits"}])
+def test_pages_that_are_cut_off_have_a_note(options):
+    page = Image.effect_noise((90, 60), 60)
+    stream = BytesIO()
+    page.save(stream, "TIFF", save_all=True, append_images=[page] * 4, **options)
+    content = stream.getvalue()
+    first = load_picture(Source("a.tiff", content), "tiff")
+    assert first.notes == ()
+    for share in (0.3, 0.5, 0.95, 0.99):
+        cut = load_picture(Source("a.tiff", content[: int(share * len(content))]), "tiff")
+        (note,) = cut.notes
+        assert "pages after the first" in note
+        assert (cut.pixels == first.pixels).all()
+
+
 @pytest.mark.parametrize("big_tiff", [False, True])
 @pytest.mark.parametrize("compression", [None, "tiff_lzw"])
 def test_a_tiff_that_ends_within_the_values_of_its_directory_is_corrupt(compression, big_tiff):
