@@ -69,9 +69,13 @@ def read_obj(stream: BinaryIO) -> Shape:
         raise InputError("unsupported", "an OBJ of free-form (NURBS) surfaces; export it as a mesh")
     points = vertices.rows()
     valid, notes = valid_faces(faces.rows(), len(points))
-    if (textured or stated) and not (faces.count or others):
-        notes += ("the shape is cut off: its faces are missing",)
-    elif ends_midway(end):
+    is_cut = ends_midway(end)
+    if not (faces.count or others):
+        if is_cut or stated:
+            raise InputError("corrupt", "cut off before its first face")
+        if textured:
+            notes += ("the shape is cut off: its faces are missing",)
+    elif is_cut:
         notes += ("the shape is cut off: its end is missing",)
     if lines and not faces.count:
         notes += ("its lines are not read, only their corners",)

@@ -6,7 +6,7 @@ from __future__ import annotations
 END_BYTES = 2**13
 
 # Number of lines before the last record that are compared with it, and the minimum number of
-# records of its kind among them.
+# records of its kind among them if their digits are compared.
 _LINES, _ENOUGH = 100, 8
 
 # Words of a whole record, its name included; points may lie in the plane.
@@ -28,11 +28,11 @@ def ends_midway(end: bytes) -> bool:
         return True
     if words[0] == b"f":
         return _form(words[-1]) != _form(words[1])
+    if others and len(words) < min(map(len, others)):
+        return True
     if len(others) < _ENOUGH:
         return False
     same = [other for other in others if len(other) == len(words)]
-    if len(words) < min(map(len, others)):
-        return True
     places = {_places(other[-1]) for other in same}
     return len(places) == 1 and _places(words[-1]) < places.pop()
 

@@ -188,10 +188,10 @@ CUT = ("the shape is cut off: its end is missing",)
         (OBJ + "f 1//1 2//2 3", True),
         (OBJ + "f 1/ 2/ 3/", False),
         (OBJ + "vn 0 0", True),
-        (V_LINES + "v 1.000000 1.000000 0.5", True),
-        (V_LINES + "v 1.000000 1.000000", True),
-        (V_LINES + "v 1.000000 1.000000 0.500000", False),
-        (V_LINES + "v", True),
+        (OBJ + V_LINES + "v 1.000000 1.000000 0.5", True),
+        (OBJ + V_LINES + "v 1.000000 1.000000", True),
+        (OBJ + V_LINES + "v 1.000000 1.000000 0.500000", False),
+        (OBJ + V_LINES + "v", True),
         ("v 1 2 3\nv 2.5 3.25 0.125\nv 1.5 2 4", False),
         (OBJ + "# v", False),
         (OBJ + "usemtl", False),
@@ -202,10 +202,24 @@ def test_a_record_that_is_cut_off_has_a_note(text, is_cut):
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        V_LINES + "v 1.000000 1.000000 0.5",
+        V_LINES + "v 1.000000 1.000000",
+        V_LINES + "vn 0 0",
+        "# chair\nv 0.5 0.5 0.5\nv 0.5 0.",
+        "# Vertices: 114\n# Faces: 224\n" + V_LINES,
+    ],
+)
+def test_one_that_is_cut_off_before_its_faces_is_corrupt(text):
+    error = refusal(text.encode())
+    assert (error.kind, error.message) == ("corrupt", "cut off before its first face")
+
+
+@pytest.mark.parametrize(
     ("text", "is_cut"),
     [
         (V_LINES + "vt 0 0\nvt 0 1\n", True),
-        ("# Vertices: 114\n# Faces: 224\n" + V_LINES, True),
         ("# Vertices: 114\n# Faces: 0\n" + V_LINES, False),
         ("mtllib a.mtl\no cloud\n" + V_LINES + "vn 0 0 1\n", False),
         (V_LINES + "vt 0 0\nvt 0 1\np 1/1 2/2\n", False),
