@@ -13,6 +13,7 @@ from perceiver_cli.media.codecs import undecodable
 from perceiver_cli.media.containers import has_pictures, open_container, picture_stream
 from perceiver_cli.media.cut_off import cut_off_note, flac_cut_off_note, wave_cut_off_note
 from perceiver_cli.media.library_errors import wrap_errors
+from perceiver_cli.media.matroska import streams_that_end_early
 from perceiver_cli.media.mixing import full_scale, scale_note, to_mono
 from perceiver_cli.media.ogg import chain_links
 from perceiver_cli.media.riff import wave_layout, with_padding
@@ -60,9 +61,10 @@ def load_sound(source: Source, format: str, spec: SoundSpec) -> Sound:
     links = chain_links(source) if format == "ogg" else [source]
     readers: list[SoundReader]
     if format not in SNDFILE_FORMATS:
-        readers = [AvReader(link, format, cut_off=bool(notes)) for link in links]
+        lost = not notes and "audio" in streams_that_end_early(source, format)
+        readers = [AvReader(link, format, cut_off=bool(notes) or lost) for link in links]
         hidden, tracks = _other_streams(source, format)
-        return replace(_load(readers, spec, notes + hidden), sound_tracks=tracks)
+        return replace(_load(readers, spec, notes + hidden, lost), sound_tracks=tracks)
     readers = []
     try:
         readers += [SndfileReader(link, format) for link in links]

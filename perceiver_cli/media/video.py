@@ -31,6 +31,7 @@ from perceiver_cli.media.extents import (
 from perceiver_cli.media.frames import frame_times
 from perceiver_cli.media.large_inputs import take_memory
 from perceiver_cli.media.limits import MAX_PIXELS
+from perceiver_cli.media.matroska import streams_that_end_early
 from perceiver_cli.media.mixing import to_mono
 from perceiver_cli.media.packets import Damage
 from perceiver_cli.media.pixels import check_size
@@ -77,6 +78,7 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
     if format in ANIMATION_FORMATS:
         return load_animation(source, format, spec)
     notes = cut_off_note(source, format, "film")
+    lost = frozenset[str]() if notes else streams_that_end_early(source, format)
     with open_container(source, format) as container:
         stream = picture_stream(container)
         if stream is None:
@@ -90,13 +92,14 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
         fps = frame_rate(stream)
         pictures = stated = stated_extent(container, stream)
         # Short files are measured: it is cheap, and the exact last frame matters. The header of a
-        # file that is cut off states its former length.
-        if pictures is None or notes or pictures.duration_s <= spec.window_s:
+        # file that is cut off or damaged states its former length.
+        if pictures is None or notes or lost or pictures.duration_s <= spec.window_s:
             pictures = measured_extent(container, stream)
     if pictures is None:
         raise InputError("corrupt", "no frame of the video can be decoded")
     windows, width, height = [], 0, 0
     damage = {"pictures": Damage(), "sound": Damage()}
+    damage["pictures"].found, damage["sound"].found = "video" in lost, "audio" in lost
     # AVI has no timestamps, so lost frames make it shorter.
     if (
         format == "avi"

@@ -132,6 +132,23 @@ def test_films_whose_packets_are_lost(tmp_path):
     assert notes(with_noise(film["a.avi"], 40), "a.avi", whole) == (PICTURES_DAMAGED,)
 
 
+@pytest.mark.parametrize("window_s", [2.0, 20.0])
+def test_matroska_that_lacks_the_rest_of_a_cluster(tmp_path, window_s):
+    content = samples.make_av(tmp_path / "a.mkv", 3).read_bytes()
+    damaged = with_zeros(content, 2000)
+    spec = VideoSpec(8, window_s, 4, 32, 16000)
+    assert notes(damaged, "a.mkv", spec) == (PICTURES_DAMAGED, SOUND_DAMAGED)
+    film = load_video(Source("a.mkv", damaged), "mkv", spec)
+    assert film.duration_s == pytest.approx(1.5, abs=0.4)
+
+
+def test_a_sound_in_matroska_that_lacks_the_rest_of_a_cluster(tmp_path):
+    path = samples.make_av(tmp_path / "a.mka", 3, pictures=None, format="matroska")
+    content = path.read_bytes()
+    assert notes(content, "a.mka") == ()
+    assert notes(with_zeros(content, 2000), "a.mka") == ("parts of the sound are damaged",)
+
+
 def test_a_recording_may_begin_and_end_anywhere(tmp_path):
     stream = samples.make_av(tmp_path / "a.ts", 6).read_bytes()
     count = len(stream) // 188
