@@ -19,6 +19,14 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _MIN_WIDTH, _MAX_WIDTH, _USUAL = 30, 100, 80
 
 
+class _Console(Console):
+    """A console that leaves a closed pipe to its caller; Rich's own ends the process."""
+
+    def on_broken_pipe(self) -> None:
+        """Raises the BrokenPipeError that is being handled."""
+        raise
+
+
 def console_for(stream: IO[str], width: int | None = None) -> Console:
     """A Rich console on a stream: colour only on a terminal and without NO_COLOR.
 
@@ -30,7 +38,7 @@ def console_for(stream: IO[str], width: int | None = None) -> Console:
     """
     if width is None:
         width = min(max(_columns_asked() or _columns_of(stream), _MIN_WIDTH), _MAX_WIDTH)
-    return Console(
+    return _Console(
         file=stream, width=width, markup=False, emoji=False, highlight=False, soft_wrap=False
     )
 
