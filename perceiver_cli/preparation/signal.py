@@ -18,7 +18,9 @@ Signal = Literal["present", "silent", "blank", "blank_centre", "too_short", "no_
 # Level of the loudest frame below which a sound is silent: one step of 16 bits, so that dither is
 # silence.
 SILENCE_RMS = 2**-15
-MIN_LENGTH_S = 0.02
+# Of 188 held-out clips, sounds-47 recognised 37 % by their loudest 0.1 s, 16 % by 0.05 s and 4 % by
+# 0.03 s (80 % whole).
+MIN_LENGTH_S = 0.1
 
 # Step of the loudness over time, in seconds.
 LEVEL_S = 0.1

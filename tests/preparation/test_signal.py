@@ -36,8 +36,8 @@ def tone(seconds: float, level: float = 0.3) -> np.ndarray:
         (tone(1.0, 1e-4), "present"),
         (np.append(np.zeros(RATE, np.float32), tone(0.02)), "present"),
         (np.zeros(1, np.float32), "too_short"),
-        (tone(0.019), "too_short"),
-        (tone(0.021), "present"),
+        (tone(0.099), "too_short"),
+        (tone(0.101), "present"),
     ],
 )
 def test_sounds(samples, signal):
