@@ -40,12 +40,12 @@ def detect_array(source: Source, format: str) -> Detection:
 
 def detect_archive(source: Source) -> Detection:
     """An .npz; any other ZIP archive is unsupported."""
-    with (
-        wrap_errors("corrupt", "a ZIP or NPZ archive that is cut off or damaged"),
-        source.open() as stream,
-        zipfile.ZipFile(stream) as archive,
-    ):
-        names = archive.namelist()
+    try:
+        names = _names(source)
+    except InputError as error:
+        if error.kind == "corrupt" and source.suffix == "zip":  # the name of no media
+            raise NotMediaError(error.kind, error.message, error.detail) from error
+        raise
     if names and all(name.endswith(".npy") for name in names):
         return detect_array(source, "npz")
     if names and names[0].endswith((".usda", ".usdc", ".usd")):
@@ -54,3 +54,13 @@ def detect_archive(source: Source) -> Detection:
         if any(name.startswith(mark) for name in names):
             raise unread(Kind(words, media))
     raise unread(Kind("a ZIP archive (unpack it first)", OTHER))
+
+
+def _names(source: Source) -> list[str]:
+    """The names of the members. Raises InputError "corrupt" for damage."""
+    with (
+        wrap_errors("corrupt", "a ZIP or NPZ archive that is cut off or damaged"),
+        source.open() as stream,
+        zipfile.ZipFile(stream) as archive,
+    ):
+        return archive.namelist()

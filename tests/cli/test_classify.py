@@ -562,7 +562,8 @@ def test_a_folder_is_no_list(run, bundle, folder):
 
 
 def test_archives_are_named_where_they_could_be_read(run, bundle, folder):
-    (folder / "broken.zip").write_text("no archive")
+    (folder / "broken.zip").write_bytes(b"PK\3\4" + bytes(40))
     for options in ((), ("--archives",)):
         outcome = run("classify", "holiday", *options)
+        assert outcome.exit_code == len(options)
         assert ("use --archives to include them" in outcome.stderr) == (not options)

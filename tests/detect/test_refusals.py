@@ -266,5 +266,12 @@ def test_only_media_in_another_form_is_not_passed_over(content, media):
     assert isinstance(refusal(content), NotMediaError) is not media
 
 
+@pytest.mark.parametrize(("name", "media"), [("a.zip", False), ("a.npz", True), ("a", True)])
+def test_a_damaged_zip_is_passed_over_by_its_name(name, media):
+    error = refusal(zip_with("a.txt")[:40], name)
+    assert error.kind == "corrupt"
+    assert isinstance(error, NotMediaError) is not media
+
+
 def test_a_splat_is_media_in_another_form():
     assert not isinstance(refusal(b"\x93\x07\x01\xfe" * 20, "a.splat"), NotMediaError)
