@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,18 +55,27 @@ class ReportPage:
 
         drawn = thumbnail(explanation, THUMBNAIL_SIDE) if explanation else None
         method = explanation.method if explanation else None
-        cards = self._stored()
-        number = len(cards.summaries) + 1
-        cards.add(card(number, result, drawn, self.path.parent, method))
+        with self._named():
+            cards = self._stored()
+            number = len(cards.summaries) + 1
+            cards.add(card(number, result, drawn, self.path.parent, method))
         if explanation:
             self._about.add(explanation.about)
 
     def write(self) -> None:
-        """Writes the page; an existing file is replaced."""
+        """Writes the page; an existing file is replaced. Raises OSError where it has no room."""
         from perceiver_cli.report.page import render
 
-        with closing(self._stored()) as cards, open_output(self.path) as stream:
+        with self._named(), closing(self._stored()) as cards, open_output(self.path) as stream:
             stream.writelines(render(cards, " ".join(sorted(self._about))))
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Names the page in errors of writing, which name the temporary file or none."""
+        try:
+            yield
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.path)) from None
 
     def _stored(self) -> StoredCards:
         """The cards until now, on the disk of the page, which must have room for both."""

@@ -295,6 +295,18 @@ def test_no_room_for_a_drawing_costs_no_result_and_leaves_no_part(pictures, weig
     assert os.listdir("seen") == []
 
 
+def test_no_room_for_a_page_is_told_with_its_name(pictures, weights):
+    call = f"{' '.join(COMMAND)} classify 0.png --report page.html --model {weights['image']}"
+    outcome = subprocess.run(
+        ["bash", "-c", f"ulimit -f 1; exec {call} --format labels"],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert outcome.returncode == 4
+    assert outcome.stdout.startswith("0.png\t")
+    assert outcome.stderr == "perceiver: page.html: File too large\n"
+    assert not os.path.exists("page.html")
+
+
 @pytest.mark.skipif(
     os.geteuid() == 0 and shutil.which("setpriv") is None, reason="root may do anything"
 )
