@@ -176,7 +176,7 @@ def evaluate(
         measured.record(path, record, own_command())
         print_message(f"wrote {path}")
     figures = measured.to_dict()
-    if warning := few_items_warning(split, figures["items"]):
+    if warning := few_items_warning(str(folder) if whole else split, figures["items"]):
         print_message(warning)
     if form is Format.json:
         from perceiver_cli.report.jsonlines import dumps

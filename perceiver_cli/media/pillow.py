@@ -67,6 +67,8 @@ _UNSUPPORTED = re.compile(
     r"|unknown (?!error)",
     re.IGNORECASE,
 )
+# Of Pillow's message that a picture exceeds its limit.
+_STATED_PIXELS = re.compile(r"\((\d+) pixels\)")
 
 
 def open_picture(stream: BinaryIO, format: str, repaired: bool = False) -> Image.Image:
@@ -205,7 +207,9 @@ def _meaning(error: Exception, format: str, part: str) -> InputError:
     from PIL import Image
 
     if isinstance(error, Image.DecompressionBombError):
-        return InputError("too_large", f"too many pixels: {limit_text('MAX_PIXELS')}")
+        stated = _STATED_PIXELS.search(str(error))
+        pixels = f"{int(stated[1]):,} pixels" if stated else "too many pixels"
+        return InputError("too_large", f"{pixels}: {limit_text('MAX_PIXELS')}")
     # Runs of equal pixels across rows, which Pillow takes for damage.
     long_runs = format == "tga" and "buffer overrun" in str(error)
     if isinstance(error, NotImplementedError) or _UNSUPPORTED.search(str(error)) or long_runs:

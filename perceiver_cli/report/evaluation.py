@@ -35,11 +35,11 @@ def share_in_words(figures: dict[str, Any]) -> str:
     return f"{figures['top1']:.1%} ({right:,} of {figures['items']:,}, {interval})"
 
 
-def few_items_warning(split: str, items: int) -> str | None:
-    """A warning if a split has too few items for reliable figures."""
+def few_items_warning(measured: str, items: int) -> str | None:
+    """A warning if a split or folder of that name has too few items for reliable figures."""
     if items >= _FEW:
         return None
-    return f"{split}: only {count(items, 'file')}; figures of fewer than {_FEW} are unreliable"
+    return f"{measured}: only {count(items, 'file')}; figures of fewer than {_FEW} are unreliable"
 
 
 def show_evaluation(console: Console, measured: dict[str, Any]) -> None:

@@ -213,6 +213,7 @@ def test_giant_header_is_refused(tmp_path):
     with pytest.raises(InputError) as caught:
         load_picture(Source("-", bytes(content)), "bmp")
     assert caught.value.kind == "too_large"
+    assert caught.value.message.startswith("3,600,000,000 pixels: at most 200,000,000 pixels")
 
 
 def test_giant_array_is_refused(tmp_path):

@@ -572,7 +572,9 @@ def test_evaluate_says_that_it_measures_on_the_training_files(pictures, tmp_path
     monkeypatch.setattr(sys, "argv", ["perceiver", "train", str(pictures / "train")])
     assert train(run, pictures / "train", target).exit_code == 0
     message = f"perceiver: {pictures / 'train'}: the model was trained on these files"
-    assert message in run("evaluate", pictures / "train", "--model", target).stderr
+    told = run("evaluate", pictures / "train", "--model", target).stderr
+    assert message in told
+    assert f"perceiver: {pictures / 'train'}: only " in told
     assert (
         "trained on" not in run("evaluate", pictures, "--model", target, "--split", "train").stderr
     )
