@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from perceiver_cli.errors import InputError
+from perceiver_cli.inputs.failed_source import FailedSource
 from perceiver_cli.inputs.named_sources import named_source
 from perceiver_cli.inputs.paths import read_pipe
 from perceiver_cli.media.source import Source
@@ -28,6 +30,8 @@ _MAX_CHANNELS = 64
 
 # The highest sample rate that libsndfile writes.
 _MAX_RATE = 2**31 - 1
+
+_NO_AREA = InputError("empty", "the picture has no pixels")
 
 
 def as_source(
@@ -66,8 +70,10 @@ def as_source(
         content = _npy(value) if rate is None else _wav(value, _whole_rate(rate))
         return Source(name or "<array>", content, wanted, is_array=True)
     if _is_picture(value):
-        named = name or getattr(value, "filename", "") or "<picture>"
-        return Source(os.fsdecode(named), _picture_file(value), wanted)
+        named = os.fsdecode(name or getattr(value, "filename", "") or "<picture>")
+        if 0 in value.size:
+            return FailedSource(named, modality=wanted, error=_NO_AREA)
+        return Source(named, _picture_file(value), wanted)
     if hasattr(value, "read") and not isinstance(value, io.TextIOBase):
         own_name = getattr(value, "name", None)
         if not isinstance(own_name, str):

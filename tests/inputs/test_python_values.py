@@ -77,6 +77,13 @@ def test_a_pil_image_is_turned_as_its_camera_was(classifier, tmp_path):
         assert scores(classifier.classify(picture)) == scores(classifier.classify(path))
 
 
+@pytest.mark.parametrize("size", [(0, 0), (5, 0)])
+def test_a_pil_image_without_pixels_is_a_failure(classifier, size):
+    empty, whole = classifier.stream([Image.new("RGB", size), Image.new("RGB", (9, 9))])
+    assert (empty.path, empty.error.kind) == ("<picture>", "empty")
+    assert whole.ok
+
+
 def test_arrays(classifier):
     picture = classifier.classify(picture_array())
     assert (picture.modality, picture.path) == ("image", "<array>")
