@@ -53,10 +53,10 @@ def answer_style(result: Classification) -> str:
 
 
 def answer_mark(result: Classification) -> str:
-    """The mark in a row of an answer that is not reliable."""
-    if result.familiar is False:
-        return "unlike"
-    return "" if result.answer else "unsure"
+    """The mark in a row without an answer, or with one that is not reliable."""
+    if result.answer is None:
+        return "unsure"
+    return "unlike" if result.familiar is False else ""
 
 
 def guess_style(score: float, is_answer: bool) -> str:

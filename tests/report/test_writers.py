@@ -214,6 +214,14 @@ def test_rows_are_one_line_each(monkeypatch):
     assert fourth.split() == ["c.jpg", "image", "-"]
 
 
+@pytest.mark.parametrize("familiar", [True, False, None])
+def test_rows_without_an_answer_are_unsure(familiar):
+    text = written("table", unsure(familiar=familiar), classified(familiar=familiar), many=True)
+    without, answered = text.splitlines()[1:]
+    assert without.endswith("unsure")
+    assert answered.endswith("unlike") is (familiar is False)
+
+
 def test_many_rows_end_with_what_they_come_to():
     scores = [0.9, 0.3, 0.8, 0.1, 0.7] * 5
     results = [
