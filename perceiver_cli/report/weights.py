@@ -103,10 +103,13 @@ def show_card(console: Console, record: dict[str, Any]) -> None:
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
-    for name, value in rows:
-        if value:
-            table.add_row(name, Text(value))
     names = max(len(name) for name, value in rows if value)
+    room = console.width - names - _GAP
+    for name, value in rows:
+        # Room for a long path does not widen the other rows.
+        lines = Text(value).wrap(console, room, overflow="fold")
+        if value:
+            table.add_row(name, Text(value) if name == "file" else Text("\n").join(lines))
     with room_for(console, names + _GAP + cell_len(record["path"])):
         show(console, table)
 

@@ -1,6 +1,7 @@
 import importlib
 import json
 import re
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -105,6 +106,13 @@ def test_models_info(run, bundle, weights):
     label = {"id": "n01", "label": "dog", "group": "pet", "kind": "animal"}
     assert record["labels"][1] == label
     assert run("models", "info", "tiny-imag").exit_code == 2
+
+
+def test_only_the_path_of_models_info_is_longer_than_a_line(run, weights, tmp_path):
+    copy = shutil.copy(weights["image"], tmp_path / f"{'long' * 20}.safetensors")
+    lines = run("models", "info", copy).stdout.splitlines()
+    (path,) = (line for line in lines[1:] if len(line) > 80)
+    assert path.split() == ["file", str(copy)]
 
 
 def test_a_broken_file_of_defaults_is_named_and_written_anew(run, bundle, own_home, media):
