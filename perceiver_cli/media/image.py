@@ -106,6 +106,7 @@ def _load(source: Source, format: str, at_least: int | None, repaired: bool = Fa
         with decoding(format):
             pixels = to_rgb_array(picture, orientation, factor)
             notes += gaps_of_picture(picture)
+        facts |= _frames(picture)
         if format == "tiff":
             notes += missing_pages(stream)
     if orientation >= 5:
@@ -122,12 +123,16 @@ def _facts(picture: Image.Image) -> dict[str, Any]:
     orientation = exif_orientation(picture)
     if orientation > 1:
         facts["exif_orientation"] = orientation
-    # Damaged later frames do not matter either.
+    return facts
+
+
+def _frames(picture: Image.Image) -> dict[str, int]:
+    """The number of frames, if there are several. Damaged ones leave the picture at any of them."""
     with suppress(Exception):
         frames = getattr(picture, "n_frames", 1)
         if picture.format in _MULTIPLE and frames > 1:
-            facts["frames"] = frames
-    return facts
+            return {"frames": frames}
+    return {}
 
 
 def _array_picture(source: Source, format: str) -> Picture:
