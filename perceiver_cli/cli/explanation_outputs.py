@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from perceiver_cli.atomic import atomic_write
-from perceiver_cli.cli.output import check_takes_files
+from perceiver_cli.cli.output import check_takes_files, errors_naming
 from perceiver_cli.cli.replaced_inputs import InputFiles
 from perceiver_cli.cli.report_page import ReportPage
 from perceiver_cli.errors import UsageError
@@ -122,11 +122,8 @@ class ExplanationOutputs:
 
         path = folder / self._name(explanation.result.path, ENDING, folder)
         drawing = overlay(explanation)
-        try:
-            with atomic_write(path) as part:
-                part.write_bytes(drawing)
-        except OSError as error:  # names the temporary file, or none
-            raise OSError(error.errno, error.strerror, str(path)) from None
+        with errors_naming(path), atomic_write(path) as part:
+            part.write_bytes(drawing)
         return path
 
     def _name(self, path: str, ending: str, folder: Path) -> str:

@@ -102,6 +102,15 @@ def check_folder(output: Path | None, option: str) -> Path:
 
 
 @contextmanager
+def errors_naming(path: Path) -> Iterator[None]:
+    """Names an output in OSErrors of the block, which name a temporary file or none."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+@contextmanager
 def open_output(path: Path | None, *, binary: bool = False) -> Iterator[IO[Any]]:
     """Opens a stream for results; None, "-" and /dev/stdout are standard output.
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from perceiver_cli.cli.output import check_writable, is_file, open_output
+from perceiver_cli.cli.output import check_writable, errors_naming, is_file, open_output
 from perceiver_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ class ReportPage:
 
         drawn = thumbnail(explanation, THUMBNAIL_SIDE) if explanation else None
         method = explanation.method if explanation else None
-        with self._named():
+        with errors_naming(self.path):
             cards = self._stored()
             number = len(cards.summaries) + 1
             cards.add(card(number, result, drawn, self.path.parent, method))
@@ -66,16 +65,12 @@ class ReportPage:
         """Writes the page; an existing file is replaced. Raises OSError where it has no room."""
         from perceiver_cli.report.page import render
 
-        with self._named(), closing(self._stored()) as cards, open_output(self.path) as stream:
+        with (
+            errors_naming(self.path),
+            closing(self._stored()) as cards,
+            open_output(self.path) as stream,
+        ):
             stream.writelines(render(cards, " ".join(sorted(self._about))))
-
-    @contextmanager
-    def _named(self) -> Iterator[None]:
-        """Names the page in errors of writing, which name the temporary file or none."""
-        try:
-            yield
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, str(self.path)) from None
 
     def _stored(self) -> StoredCards:
         """The cards until now, on the disk of the page, which must have room for both."""
