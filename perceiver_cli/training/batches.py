@@ -160,11 +160,11 @@ class Batches:
             use_all = progress > 0.9
             elements = self.adapter.with_positions(augmented.features)
             for name, array in elements.items():
-                chosen = _random_subset(1.0 if use_all else options.element_share, array.shape[1])
+                chosen = random_subset(1.0 if use_all else options.element_share, array.shape[1])
                 if chosen is not None:
                     elements[name] = array[:, chosen]
             share = 1.0 if use_all else options.latent_share
-            latents = _random_subset(share, self.config.latents)
+            latents = random_subset(share, self.config.latents)
         return Batch(elements, targets, augmented.teacher_features, latents)
 
     def on_device(self) -> AbstractContextManager[object]:
@@ -172,7 +172,7 @@ class Batches:
         return nullcontext() if self.device.type == "cpu" else self.device
 
 
-def _random_subset(share: float, count: int) -> Tensor | None:
+def random_subset(share: float, count: int) -> Tensor | None:
     """A random share of `count` indices, sorted; None stands for all."""
     if share >= 1:
         return None

@@ -28,14 +28,8 @@ class PointCloudAugmentation(Augmentation):
         points = rotate_half(points[:, torch.randperm(count)[:fewer]])
         points, targets = point_cutmix(points, targets, self.mixup_probability)
         scale = torch.empty(batch, 1, 3).uniform_(2 / 3, 3 / 2)
-        mirror = torch.ones(batch, 1, 3)
-        mirror[..., :2] -= 2.0 * (torch.rand(batch, 1, 2) < 0.5)
-        shift = torch.empty(batch, 1, 3).uniform_(-0.1, 0.1)
-        points = points * scale * mirror
-        radius = points.square().sum(-1).amax(1).sqrt().view(-1, 1, 1).clamp_min(1e-6)
-        # Normalised again: only the proportions change.
-        points = points / radius + shift + 0.005 * torch.randn_like(points)
-        return Augmented({"pointcloud": points}, targets)
+        # Placed in the unit ball: of the scale, only the proportions are left.
+        return Augmented({"pointcloud": place(points * scale)}, targets)
 
 
 def point_cutmix(points: Tensor, targets: Tensor, probability: float) -> tuple[Tensor, Tensor]:
@@ -56,6 +50,24 @@ def point_cutmix(points: Tensor, targets: Tensor, probability: float) -> tuple[T
     order = torch.randperm(batch)
     points = torch.cat([points[:, taken:], points[order, :taken]], 1)
     return points, targets * (1 - taken / count) + targets[order] * (taken / count)
+
+
+def place(points: Tensor) -> Tensor:
+    """Mirrors shapes, scales them to the unit ball, shifts them and moves each point a little.
+
+    Args:
+        points: float [B, N, 3].
+
+    Returns:
+        The same shape.
+    """
+    batch = len(points)
+    mirror = torch.ones(batch, 1, 3)
+    mirror[..., :2] -= 2.0 * (torch.rand(batch, 1, 2) < 0.5)
+    shift = torch.empty(batch, 1, 3).uniform_(-0.1, 0.1)
+    points = points * mirror
+    radius = points.square().sum(-1).amax(1).sqrt().view(-1, 1, 1).clamp_min(1e-6)
+    return points / radius + shift + 0.005 * torch.randn_like(points)
 
 
 def rotate_half(points: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from torch.nn import functional
+from views import rows_of
 
 NEIGHBOURS, SMOOTHED_OVER, CHOSEN = 30, 64, 256
 
@@ -56,7 +57,7 @@ class GDANet:
         of_difference, of_neighbour = weight.chunk(2, 1)
         here = bias - x @ of_difference.T
         there = x @ (of_difference + of_neighbour).T
-        edges = (_rows(there, nearest) + here.unsqueeze(2)).relu()
+        edges = (rows_of(there, nearest) + here.unsqueeze(2)).relu()
         return self._linear(second, edges).amax(2).relu()
 
     def _disentangled(self, number: str, x: Tensor, after: str) -> Tensor:
@@ -65,13 +66,13 @@ class GDANet:
         nearest = distances.topk(SMOOTHED_OVER, largest=False)[1][..., 1:]
         weights = torch.where(distances.abs() < 0.04, (distances / -4).exp(), 0)
         weights = weights.gather(2, nearest) / weights.sum(1).unsqueeze(-1)
-        smooth = torch.einsum("bnk,bnkc->bnc", weights, _rows(x, nearest))
+        smooth = torch.einsum("bnk,bnkc->bnc", weights, rows_of(x, nearest))
         change = (x - smooth).square().sum(-1)
         sharp = change.topk(CHOSEN)[1]
         gentle = change.topk(CHOSEN, largest=False)[1]
         attended = [
-            self._attended(f"SGCAM_{number}s", x, _rows(x, sharp)),
-            self._attended(f"SGCAM_{number}g", x, _rows(x, gentle)),
+            self._attended(f"SGCAM_{number}s", x, rows_of(x, sharp)),
+            self._attended(f"SGCAM_{number}g", x, rows_of(x, gentle)),
         ]
         return self._linear(after, torch.cat(attended, -1)).relu()
 
@@ -97,9 +98,3 @@ def _squared_distances(x: Tensor) -> Tensor:
     """[B, N, C] -> [B, N, N]."""
     square = x.square().sum(-1)
     return square.unsqueeze(1) + square.unsqueeze(2) - 2 * x @ x.mT
-
-
-def _rows(x: Tensor, index: Tensor) -> Tensor:
-    """x [B, N, C], index [B, ...] -> [B, ..., C]."""
-    batch = torch.arange(len(x), device=x.device).view(-1, *[1] * (index.dim() - 1))
-    return x[batch, index]

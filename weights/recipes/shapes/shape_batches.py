@@ -4,10 +4,10 @@ import torch
 from gdanet import GDANet
 from torch import Tensor
 from torch.nn import functional
-from views import changed, deformed, fewer, in_unit_ball, mixed, placed, resampled, stretched
+from views import changed, deformed, fewer, in_unit_ball, mixed, resampled, stretched
 
-from perceiver_cli.training.augment.pointcloud import drop_side, rotate_half
-from perceiver_cli.training.batches import Batch, Batches
+from perceiver_cli.training.augment.pointcloud import drop_side, place, rotate_half
+from perceiver_cli.training.batches import Batch, Batches, random_subset
 
 ANSWERED = 0.4  # share of a batch that are views
 TEACHER_SHARE, WRONG_TEACHER_SHARE = 0.8, 0.3  # of a view's target
@@ -64,7 +64,7 @@ class ShapeBatches(Batches):
         return in_unit_ball(stretched(points, 0.25)), labels
 
     def draw(self, step: int, progress: float) -> Batch:
-        """See Batches. In the last tenth all latents are used, before half of them."""
+        """See Batches."""
         size = self.hyperparameters.batch_size
         torch.manual_seed(self.hyperparameters.seed * 1_000_003 + step)
         with self.on_device(), torch.no_grad():
@@ -78,14 +78,10 @@ class ShapeBatches(Batches):
             if torch.rand(()) < 0.5:
                 points = drop_side(points, 0.3 * float(torch.rand(())))
             points, targets = mixed(rotate_half(fewer(points)), targets, 0.3, 0.25)
-            elements = {"pointcloud": placed(stretched(points, 0.4))}
-            latents = torch.randperm(self.config.latents)[: self.config.latents // 2].sort()[0]
-            return Batch(
-                self.adapter.with_positions(elements),
-                targets,
-                None,
-                None if progress > 0.9 else latents,
-            )
+            elements = {"pointcloud": place(stretched(points, 0.4))}
+            share = 1.0 if progress > 0.9 else self.hyperparameters.latent_share
+            latents = random_subset(share, self.config.latents)
+            return Batch(self.adapter.with_positions(elements), targets, None, latents)
 
     def _drawn(self, count: int) -> tuple[Tensor, Tensor]:
         """Random training shapes [count, points, 3], and their labels [count, classes]."""

@@ -19,14 +19,14 @@ def resampled(points: Tensor) -> Tensor:
     """New points of the surface: each moves towards one of its four nearest neighbours."""
     nearest = torch.cdist(points, points).topk(5, largest=False)[1][..., 1:]
     one = torch.randint(4, (*points.shape[:2], 1))
-    neighbours = _rows(points, nearest.gather(2, one).squeeze(2))
+    neighbours = rows_of(points, nearest.gather(2, one).squeeze(2))
     return torch.lerp(points, neighbours, 0.7 * torch.rand(*points.shape[:2], 1))
 
 
 def deformed(points: Tensor, anchors: int = 4) -> Tensor:
     """Smooth local deformations (PointWOLF, Kim et al. 2021), in the unit ball."""
     batch = len(points)
-    centres = _rows(points, torch.rand(points.shape[:2]).topk(anchors, 1)[1]).unsqueeze(2)
+    centres = rows_of(points, torch.rand(points.shape[:2]).topk(anchors, 1)[1]).unsqueeze(2)
     local = points.unsqueeze(1) - centres  # [B, anchors, N, 3]
     angle = math.pi / 12 * _uniform(batch, anchors)
     sin, cos, none = angle.sin(), angle.cos(), torch.zeros_like(angle)
@@ -71,8 +71,8 @@ def mixed(
     replaced = limit * torch.rand(batch, 1) * (torch.rand(batch, 1) < share)
     kept = count - (replaced * count).long()
     place = torch.arange(count).expand(batch, -1)
-    own = _rows(points, far_first.argsort(1))
-    new = _rows(other, near_first.argsort(1).gather(1, (place - kept).clamp_min(0)))
+    own = rows_of(points, far_first.argsort(1))
+    new = rows_of(other, near_first.argsort(1).gather(1, (place - kept).clamp_min(0)))
     result = torch.where((place < kept).unsqueeze(-1), own, new)
     return result, torch.lerp(targets, targets[order], 1 - kept / count)
 
@@ -90,16 +90,6 @@ def fewer(points: Tensor) -> Tensor:
     return points[:, torch.randperm(count)[:kept]]
 
 
-def placed(points: Tensor) -> Tensor:
-    """In the unit ball, then mirrored, shifted and jittered."""
-    batch = len(points)
-    mirror = torch.ones(batch, 1, 3)
-    mirror[..., :2] -= 2.0 * (torch.rand(batch, 1, 2) < 0.5)
-    radius = points.square().sum(-1).amax(1).sqrt().view(-1, 1, 1).clamp_min(1e-6)
-    jitter = 0.005 * torch.randn_like(points)
-    return points * mirror / radius + 0.1 * _uniform(batch, 1, 3) + jitter
-
-
 def in_unit_ball(points: Tensor) -> Tensor:
     """Centred, the furthest point at distance 1."""
     points = points - points.mean(1, keepdim=True)
@@ -111,9 +101,10 @@ def _uniform(*shape: int) -> Tensor:
     return 2 * torch.rand(shape) - 1
 
 
-def _rows(points: Tensor, index: Tensor) -> Tensor:
-    """points [B, N, 3], index [B, n] -> [B, n, 3]."""
-    return points.gather(1, index.unsqueeze(-1).expand(-1, -1, 3))
+def rows_of(points: Tensor, index: Tensor) -> Tensor:
+    """points [B, N, C], index [B, ...] -> [B, ..., C]."""
+    batch = torch.arange(len(points), device=points.device).view(-1, *[1] * (index.dim() - 1))
+    return points[batch, index]
 
 
 def _distances(points: Tensor, centre: Tensor) -> Tensor:
