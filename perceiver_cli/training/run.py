@@ -247,7 +247,23 @@ def _header(
     training: Training,
     items: int,
 ) -> Header:
-    figures = {
+    return Header(
+        name=options.output.stem,
+        model=config,
+        recipe=asdict(adapter.recipe),
+        labels=labels,
+        card=(options.card or {}) | card_entries(training, items),
+    )
+
+
+def card_entries(training: Training, items: int) -> dict[str, Any]:
+    """What a checkpoint's card says of every training.
+
+    Args:
+        training: The training, at its end.
+        items: The number of files that it learned from.
+    """
+    return {
         "command": training.command,
         "steps": training.step,
         "minutes": round(training.elapsed_s / 60, 1),
@@ -255,13 +271,6 @@ def _header(
         "date": datetime.date.today().isoformat(),
         "version": package_version(),
     }
-    return Header(
-        name=options.output.stem,
-        model=config,
-        recipe=asdict(adapter.recipe),
-        labels=labels,
-        card=(options.card or {}) | figures,
-    )
 
 
 def _origin(initial: Header) -> dict[str, Any]:

@@ -13,7 +13,6 @@ Decoded files are kept in OUTPUT.run. An interrupted training starts again.
 """
 
 import argparse
-import datetime
 import json
 import shlex
 import sys
@@ -42,7 +41,7 @@ from perceiver_cli.training.hyperparameters import Hyperparameters
 from perceiver_cli.training.loop import Progress, Training
 from perceiver_cli.training.outputs import read_windows
 from perceiver_cli.training.robustness.shapes import CORRUPTIONS
-from perceiver_cli.version import package_version
+from perceiver_cli.training.run import card_entries
 
 HOLD_OUT = 0.05  # the default of `perceiver train`
 MEASUREMENTS = 10  # of the moving average
@@ -53,7 +52,8 @@ class Selection:
     """Keeps the moving average with the highest accuracy on the held-out shapes.
 
     Attributes:
-        header: The checkpoint's, with what the card says of every training.
+        header: The checkpoint's, without what the card says of every training.
+        items: Number of shapes that are learned from.
         output: Where the checkpoint is written.
         adapter: Makes the byte arrays.
         held: Held-out shapes, by what was done to them.
@@ -62,6 +62,7 @@ class Selection:
     """
 
     header: Header
+    items: int
     output: Path
     adapter: Adapter
     held: dict[str, Cache]
@@ -87,8 +88,7 @@ class Selection:
             self._write(training)
 
     def _write(self, training: Training) -> None:
-        minutes = round(training.elapsed_s / 60, 1)
-        card = self.header.card | {"steps": training.step, "minutes": minutes}
+        card = self.header.card | card_entries(training, self.items)
         weights = training.average.module.state_dict()
         tensors = {name: tensor.cpu() for name, tensor in weights.items()}
         save_checkpoint(self.output, Checkpoint(replace(self.header, card=card), tensors))
@@ -146,6 +146,7 @@ def main() -> None:
         rate=3e-3,
         decay=0.1,
         ema_decay=0.9995,
+        latent_share=0.5,
         precision=str(pick_precision("auto", device)).removeprefix("torch."),
     )
     torch.manual_seed(hyperparameters.seed)
@@ -160,18 +161,13 @@ def main() -> None:
         model=config,
         recipe=asdict(adapter.recipe),
         labels=files.labels,
-        card=(json.loads(call.card.read_text()) if call.card else {})
-        | {
-            "command": shlex.join(["python", *sys.argv]),
-            "items_trained_on": len(cache),
-            "date": datetime.date.today().isoformat(),
-            "version": package_version(),
-        },
+        card=json.loads(call.card.read_text()) if call.card else {},
     )
+    command = shlex.join(["python", *sys.argv])
     corrupted = with_corruptions(held, PointCloudPreparation(adapter.recipe))
-    selection = Selection(header, call.output, adapter, corrupted)
+    selection = Selection(header, len(cache), call.output, adapter, corrupted)
     with tempfile.TemporaryDirectory() as state:
-        training = Training(model, adapter, cache, hyperparameters, Path(state))
+        training = Training(model, adapter, cache, hyperparameters, Path(state), command=command)
         training.batches = batches
         training.run(lambda progress: selection.on_step(training, progress))
 
