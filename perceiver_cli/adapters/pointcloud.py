@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from torch import Tensor
 
@@ -51,7 +53,12 @@ class PointCloudAdapter(Adapter):
             np.stack([np.minimum.reduceat(points, starts), np.maximum.reduceat(points, starts)]),
             window,
         )
-        least, most = (found.round(4).tolist() for found in (corners.min(0), corners.max(0)))
+        # Four decimals, and more of a shape that is smaller than 0.1.
+        decimals = max(4, 3 - math.floor(math.log10(window.location["radius"])))
+        least, most = (
+            [[round(value, decimals) for value in corner] for corner in found.tolist()]
+            for found in (corners.min(0), corners.max(0))
+        )
         return [
             [
                 Focus({"min": least[i], "max": most[i]}, round(own[i], 4))
@@ -70,5 +77,5 @@ class PointCloudAdapter(Adapter):
 
 def _to_file_coordinates(points: np.ndarray, window: Window) -> np.ndarray:
     """Points [..., 3] in the unit ball -> float64 in the file's coordinates."""
-    placed = points * window.location["radius"] + window.location["centre"]
+    placed = points.astype(np.float64) * window.location["radius"] + window.location["centre"]
     return to_y_up(placed) if window.location["up"] == "y" else placed

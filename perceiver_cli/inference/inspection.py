@@ -142,9 +142,13 @@ def _ranges(adapter: Adapter, streams: dict[str, Tensor]) -> list[ChannelRange]:
 
 
 def _location(window: Window) -> dict[str, Any]:
-    """The location of a window, in plain types, without the levels, which are for events alone."""
+    """The location of a window, in plain types, without its index and the levels for events."""
     location = window.location.items()
-    return {name: _plain(value) for name, value in location if not name.startswith("levels")}
+    return {
+        name: _plain(value)
+        for name, value in location
+        if name != "index" and not name.startswith("levels")
+    }
 
 
 def _plain(value: Any) -> Any:

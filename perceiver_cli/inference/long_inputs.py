@@ -70,11 +70,8 @@ def predict_long(
                 )
             ]
             model_s += time.perf_counter() - started
-            first = part.source.part.first if part.source.part else 0
-            for index, (window, prediction) in enumerate(
-                zip(part.windows, found, strict=True), first
-            ):
-                windows.append(store.window(window, index))
+            for window, prediction in zip(part.windows, found, strict=True):
+                windows.append(store.window(window))
                 scores.append(store.prediction(prediction))
             notes |= dict.fromkeys(part.notes)
     whole = replace(item, windows=tuple(windows), notes=tuple(notes), seconds=load_s)
@@ -114,9 +111,9 @@ class _WindowStore:
         self._tables: dict[str, npt.NDArray[Any]] = {}
         self._filled: dict[str, int] = {}
 
-    def window(self, window: Window, index: int) -> Window:
-        """A window without its arrays, with its index within the file."""
-        location = window.location | {"index": index}
+    def window(self, window: Window) -> Window:
+        """A window without its arrays."""
+        location = window.location
         if "levels" in location:
             location = location | {"levels": self._row("levels", location["levels"])}
         return replace(window, arrays={}, location=location)

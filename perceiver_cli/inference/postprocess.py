@@ -97,6 +97,7 @@ def result_of(
     header = engine.header
     chosen = _Chosen.of(options.classes, engine.tree)
     events, votes = _events(item, predicted, header, chosen) if item.read_whole else ([], None)
+    several = max(item.total, len(predicted)) > 1
     result = Classification(
         path=item.source.path,
         modality=item.detection.modality,
@@ -105,7 +106,7 @@ def result_of(
         signal=item.signal,
         predictions=[],
         input=item.facts,
-        segments=_segments(item.windows, predicted, header, chosen) if len(predicted) > 1 else [],
+        segments=_segments(item.windows, predicted, header, chosen) if several else [],
         events=events,
         notes=list(item.notes),
         seconds={"load": round(item.seconds, 4), "model": round(model_s, 4)},
@@ -207,7 +208,7 @@ def _segments(
             "score": score,
             "signal": window.signal,
         }
-        if window.location.get("index", number) != number:
+        if window.location["index"] != number:
             segment["index"] = window.location["index"]
         segments.append(segment)
     return segments

@@ -75,8 +75,8 @@ def load_animation(source: Source, format: str, spec: VideoSpec) -> Video:
             "corrupt", "the animation is damaged: its frames could not be decoded again"
         )
     windows = tuple(
-        _window([pictures[int(i)] for i in indices], begins[indices], start)
-        for start, indices in plans
+        _window([pictures[int(i)] for i in indices], begins[indices], start, number)
+        for number, (start, indices) in enumerate(plans, spec.coverage.first)
     )
     if orientation >= 5:
         width, height = height, width
@@ -86,10 +86,12 @@ def load_animation(source: Source, format: str, spec: VideoSpec) -> Video:
     )
 
 
-def _window(pictures: list[list[np.ndarray]], times_s: np.ndarray, start_s: float) -> VideoWindow:
+def _window(
+    pictures: list[list[np.ndarray]], times_s: np.ndarray, start_s: float, index: int
+) -> VideoWindow:
     """A window of frames, each at one or two sizes."""
     frames, *shown = (np.stack(of_size) for of_size in zip(*pictures, strict=True))
-    return VideoWindow(frames, times_s, start_s, None, *shown)
+    return VideoWindow(frames, times_s, start_s, index, None, *shown)
 
 
 def _frames(picture: Image.Image, format: str) -> Iterator[Image.Image]:

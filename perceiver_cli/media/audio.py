@@ -155,7 +155,9 @@ def _load(
     if chosen.total == 1:
         duration = len(windows[0].samples) / spec.rate
     if scale != 1:
-        windows = [SoundWindow(w.samples / np.float32(scale), w.start_s) for w in windows]
+        windows = [
+            replace(window, samples=window.samples / np.float32(scale)) for window in windows
+        ]
     first = readers[0]
     return Sound(
         tuple(windows),
@@ -194,10 +196,10 @@ def _read_apart(
 ) -> list[SoundWindow]:
     """Decodes each window separately, and updates the facts about the sound."""
     windows = []
-    for start in starts:
+    for index, start in enumerate(starts, spec.coverage.first):
         pieces = list(_pieces(readers, start, spec.window_s, spec.rate, heard))
         if pieces:
-            windows.append(SoundWindow(np.concatenate(pieces), start))
+            windows.append(SoundWindow(np.concatenate(pieces), start, index))
     return windows
 
 
@@ -218,11 +220,11 @@ def _read_whole(
             parts.append(np.zeros(missing, np.float32))
     samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)
     windows = []
-    for start in starts:
+    for index, start in enumerate(starts, spec.coverage.first):
         first = round((start - starts[0]) * spec.rate)
         own = samples[first : first + round(spec.window_s * spec.rate)]
         if len(own):
-            windows.append(SoundWindow(own, start))
+            windows.append(SoundWindow(own, start, index))
     return windows
 
 

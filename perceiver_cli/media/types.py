@@ -51,10 +51,14 @@ class Picture(Media):
 
 @dataclass(frozen=True)
 class SoundWindow:
-    """samples: float32 [S], mono, nominally in [-1, 1]; start_s: its start in the file."""
+    """samples: float32 [S], mono, nominally in [-1, 1]; start_s: its start in the file.
+
+    index: its number within the file, from 0.
+    """
 
     samples: np.ndarray
     start_s: float
+    index: int = 0
 
 
 @dataclass(frozen=True)
@@ -121,6 +125,7 @@ class PointCloud(Media):
 class VideoWindow:
     """frames: uint8 [T, h, w, 3], RGB, upright; times_s: float64 [T], presentation times.
 
+    index: its number within the file, from 0.
     sound: float32 [S], mono samples of the same interval, or None.
     shown: the frames at a larger size, to be looked at; None: frames.
     """
@@ -128,6 +133,7 @@ class VideoWindow:
     frames: np.ndarray
     times_s: np.ndarray
     start_s: float
+    index: int = 0
     sound: np.ndarray | None = None
     shown: np.ndarray | None = None
 

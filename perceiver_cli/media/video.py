@@ -113,7 +113,7 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
     if spec.sound_rate is not None:
         extent = _to_end_of_sound(source, format, pictures, measured=pictures is not stated)
     chosen = choose_windows(extent.duration_s, spec.window_s, spec.max_windows, spec.coverage)
-    for start in chosen.starts:
+    for index, start in enumerate(chosen.starts, spec.coverage.first):
         span = min(spec.window_s, extent.duration_s)
         last = min(start + span - length, extent.last_s - extent.start_s)
         wanted = frame_times(start, max(start, last), spec.frames)
@@ -123,7 +123,8 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
             continue
         width, height = found.size
         heard = _decode_sound(source, format, extent, start, span, spec.sound_rate, damage["sound"])
-        windows.append(VideoWindow(found.pixels[0], found.times_s, start, heard, *found.pixels[1:]))
+        frames, *shown = found.pixels
+        windows.append(VideoWindow(frames, found.times_s, start, index, heard, *shown))
     if not windows:
         raise InputError("corrupt", "no frame of the video can be decoded")
     if len(windows) < len(chosen.starts):

@@ -116,7 +116,8 @@ class AudioPreparation(Preparation):
             samples, start_s = samples[part], start_s + part.start / rate
         length_s = min(len(samples) / rate, self.recipe.window_s)
         arrays = {"audio": fit_samples(samples, self.recipe.samples)}
-        return Window(arrays, {"start_s": start_s, "length_s": length_s}, signal)
+        location = {"index": window.index, "start_s": start_s, "length_s": length_s}
+        return Window(arrays, location, signal)
 
 
 def fit_samples(samples: np.ndarray, count: int) -> np.ndarray:

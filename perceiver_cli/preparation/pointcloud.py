@@ -60,11 +60,16 @@ class PointCloudPreparation(Preparation):
         assert isinstance(media, PointCloud)
         points = media.points.astype(np.float64)
         chosen = sample_indices(len(points), self.recipe.points)
-        centre = points.mean(0)
-        centred = points - centre
+        # Scaled by a power of two near the largest coordinate, which is exact, so that neither
+        # sums nor squares overflow or vanish.
+        _, exponent = np.frexp(np.abs(points).max())
+        unit = float(np.ldexp(1.0, exponent - 1))
+        scaled = points / unit
+        centre = scaled.mean(0)
+        centred = scaled - centre
         radius = float(np.linalg.norm(centred, axis=1).max()) or 1.0
         normalised = (centred[chosen] / radius).astype(np.float32)
-        location = {"centre": centre, "radius": radius, "up": media.up}
+        location = {"centre": centre * unit, "radius": radius * unit, "up": media.up}
         return [
             Window({"pointcloud": normalised}, location, shape_signal(centred[chosen] / radius))
         ]

@@ -147,6 +147,7 @@ class VideoPreparation(Preparation):
             heard_s = len(sound) / rate
             signal = "present"
         location = square_location(media.width / width, media.height / height, square) | {
+            "index": window.index,
             "times_s": window.times_s,
             "start_s": window.start_s,
             "length_s": min(heard_s, self.recipe.window_s),

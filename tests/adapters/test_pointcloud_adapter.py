@@ -37,7 +37,7 @@ def test_the_byte_array_is_what_the_channels_say(have):
     assert x[:, :3].norm(dim=-1).max() <= 1 + 1e-6
 
 
-@pytest.mark.parametrize("scale", [1e-6, 0.25, 1e5])
+@pytest.mark.parametrize("scale", [1e-200, 1e-6, 0.25, 1e5, 1e90])
 @pytest.mark.parametrize("offset", [(0, 0, 0), (3, -2, 9), (4.3e5, 5.1e6, 200)])
 def test_scale_and_position_do_not_change_the_byte_array(scale, offset):
     points = some_points()
@@ -118,3 +118,13 @@ def test_octants_come_heaviest_first():
     assert [f.mass for f in found] == [0.5, 0.3, 0.15]
     assert found[0].where == {"min": [15, 5, 15], "max": [15, 5, 15]}
     assert found[1].where == {"min": [5, 5, 5], "max": [5, 5, 5]}
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e-3, 1e60])
+def test_boxes_have_the_size_of_the_shape(size):
+    corners = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)])
+    adapter = PointCloudAdapter(PointCloudRecipe(points=8))
+    window = windows_of(adapter, cloud(corners * size))[0]
+    ((found,),) = adapter.focus("pointcloud", np.eye(8)[:1], window)
+    assert np.abs(found.where["min"]) == pytest.approx([size] * 3, rel=1e-3)
+    assert found.where["min"] == found.where["max"]

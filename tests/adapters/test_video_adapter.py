@@ -28,7 +28,7 @@ def video(
     times: np.ndarray = TIMES,
     reduced: int = 1,
 ) -> Video:
-    window = VideoWindow(frames, times, float(times[0]), sound)
+    window = VideoWindow(frames, times, float(times[0]), sound=sound)
     height, width = frames.shape[1:3]
     rate = None if sound is None else SOUND.rate
     return Video((window,), width * reduced, height * reduced, None, 8.0, rate)

@@ -30,7 +30,7 @@ OPTIONS = PredictionOptions(None, 0.0, attention=True, sure=0.8)
 
 def window_at(n: int, signal: str) -> Window:
     """With levels of its own number, of which not all windows have as many."""
-    location = {"start_s": n * 1.0, "length_s": 2.0, "levels": np.full(10 + n % 3, n)}
+    location = {"index": n, "start_s": n * 1.0, "length_s": 2.0, "levels": np.full(10 + n % 3, n)}
     return Window({"audio": np.array(n)}, location, signal)
 
 
@@ -175,6 +175,16 @@ def test_behind_a_broken_part_the_clearest_window_is_still_the_right_one():
     assert result.segments[result.clearest_segment]["start_s"] == BELL
     assert file.loaded[-1] == (BELL, 1)
     assert clearest_part(Source("long.wav"), result).part == (BELL, 1)
+
+
+def test_attention_is_that_of_the_only_window_that_can_be_read():
+    file = File(broken=range(16, TOTAL))
+    item = file.part(Source("long.wav"))
+    item = replace(item, windows=item.windows[5:6])
+    result = predict_long(item, file.part, Engine(), OPTIONS)
+    assert [(s["start_s"], s["index"]) for s in result.segments] == [(5.0, 5)]
+    assert result.attention is not None
+    assert file.loaded[-1] == (5, 1)
 
 
 def test_a_part_of_a_file_and_a_whole_one_are_not_long():

@@ -23,7 +23,7 @@ LABELS = [Label(name, name) for name in ("cat", "dog", "wave")]
 
 def item(name, *signals):
     windows = tuple(
-        Window({}, {"start_s": float(number), "length_s": 1.0}, signal)
+        Window({}, {"index": number, "start_s": float(number), "length_s": 1.0}, signal)
         for number, signal in enumerate(signals)
     )
     return PreparedItem(

@@ -21,7 +21,9 @@ def media(kind):
         "image": Picture(frames[0], 40, 32),
         "audio": Sound((SoundWindow(samples, 0.0),), RATE, 2.0, RATE, 1),
         "pointcloud": PointCloud(rng.uniform(-1, 1, (1000, 3)), "cloud", "z", 1000, 0),
-        "av": Video((VideoWindow(frames, np.arange(4) / 4, 0.0, samples),), 40, 32, 4.0, 1.0, RATE),
+        "av": Video(
+            (VideoWindow(frames, np.arange(4) / 4, 0.0, sound=samples),), 40, 32, 4.0, 1.0, RATE
+        ),
     }[kind]
 
 
