@@ -87,7 +87,7 @@ _PLAIN: tuple[tuple[bytes, Family, str, str], ...] = (
 
 _PLY = re.compile(rb"(?:\xef\xbb\xbf)?\s{0,80}ply[ \t]{0,80}[\r\n]", re.IGNORECASE)
 _PCD = re.compile(
-    rb"(?:#[^\r\n]*[\r\n]+|\s)*VERSION[ \t]+[\d.]+\s+(?:FIELDS|COLUMNS)\s"
+    rb"(?:\s|#[^\r\n]*[\r\n])*VERSION[ \t]+[\d.]+\s+(?:FIELDS|COLUMNS)\s"
     rb"|# ?\.PCD v",
     re.IGNORECASE,
 )

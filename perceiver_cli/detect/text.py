@@ -22,7 +22,7 @@ _OFF = re.compile(r"\s*(?:ST)?C?N?4?n?(?:OFF|off)(?:\s*BINARY)?(?:\s*\d+\s+\d+|(
 _OFF_COUNTS = re.compile(r"\s*\d+[ \t]+\d+[ \t]+\d+[ \t]*\n")
 _PLY = re.compile(r"ply[ \t]{0,80}[\r\n]", re.IGNORECASE)
 _STL = re.compile(r"solid\b|facet\s+normal\b", re.IGNORECASE)
-_FACET = re.compile(r"\bfacet\s+normal\b|\Asolid\b[^\n]*\s+endsolid\b", re.IGNORECASE)
+_FACET = re.compile(r"\bfacet\s+normal\b|\Asolid\b[^\n]*\n\s*endsolid\b", re.IGNORECASE)
 _OBJ_VERTEX = re.compile(rf"^[ \t]*v(?:[ \t]+{_NUMBER}){{2}}", re.MULTILINE | re.IGNORECASE)
 _OBJ_WORD = re.compile(
     r"#.*|v|vt|vn|vp|f|fo|l|p|o|g|s|sg|mg|usemtl|mtllib|usemap|maplib|lod|bevel|[cd]_interp"

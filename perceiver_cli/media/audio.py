@@ -11,7 +11,7 @@ from perceiver_cli.array_types import Float32Array
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.codecs import undecodable
 from perceiver_cli.media.containers import has_pictures, open_container, picture_stream
-from perceiver_cli.media.cut_off import cut_off_note, flac_cut_off_note, wave_cut_off_note
+from perceiver_cli.media.cut_off import cut_off_note, duration_note, wave_cut_off_note
 from perceiver_cli.media.library_errors import wrap_errors
 from perceiver_cli.media.matroska import streams_that_end_early
 from perceiver_cli.media.mixing import full_scale, scale_note, to_mono
@@ -75,7 +75,7 @@ def load_sound(source: Source, format: str, spec: SoundSpec) -> Sound:
         try:
             # FLAC has checksums: libsndfile reads it to the first damaged block.
             damaged = format == "flac" and bool(readers)
-            cut_off = flac_cut_off_note(source) if damaged else ()
+            cut_off = duration_note(source, format) if damaged else ()
             replacing = [AvReader(link, format, cut_off=bool(cut_off)) for link in links]
             return _load(replacing, spec, notes + cut_off, damaged and not cut_off)
         except InputError as second:

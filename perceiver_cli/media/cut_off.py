@@ -15,6 +15,7 @@ from perceiver_cli.media.ogg import is_ended
 from perceiver_cli.media.riff import WaveLayout
 from perceiver_cli.media.source import Source
 from perceiver_cli.media.xing import stated_size
+from perceiver_cli.media.zeros import NEVER_ZERO, share_before_zeros
 
 
 class Place(NamedTuple):
@@ -34,6 +35,8 @@ _UNKNOWN = frozenset({0, 2**56 - 1, 2**63 - 1, 2**64 - 1})
 _NEARLY_MAX = frozenset({2**31 - 2**16, 2**32 - 2**16})
 # Many files that play well lack a few bytes.
 _SLACK = 0.99
+# Sounds whose header states the number of samples.
+_STATED_DURATIONS = frozenset({"tta", "wavpack"})
 
 _ASF_DATA = bytes.fromhex("3626b2758e66cf11a6d900aa0062ce6c")
 _FLV_METADATA, _FLV_SIZE = 2**16, b"\x00\x08filesize\x00"
@@ -41,7 +44,7 @@ _MATROSKA_SEGMENT = b"\x18\x53\x80\x67"
 
 
 def cut_off_note(source: Source, format: str, kind: Literal["sound", "film"]) -> tuple[str, ...]:
-    """A note if a file is shorter than its header states.
+    """A note if a file is shorter than its header states, or ends in zeros.
 
     Args:
         source: The file.
@@ -49,6 +52,13 @@ def cut_off_note(source: Source, format: str, kind: Literal["sound", "film"]) ->
             end never give a note.
         kind: The word for the file in the note.
     """
+    if format in NEVER_ZERO:
+        with source.open() as stream:
+            share = share_before_zeros(stream)
+        if share < 1:
+            return (_how_much(kind, share),)
+    if format in _STATED_DURATIONS:
+        return duration_note(source, format)
     if format in _ENDINGS:
         with source.open() as stream:
             whole = _ENDINGS[format](stream)
@@ -71,13 +81,14 @@ def wave_cut_off_note(source: Source, layout: WaveLayout) -> tuple[str, ...]:
         return _note(Place(*layout.samples) if layout.samples else None, stream, "sound")
 
 
-def flac_cut_off_note(source: Source) -> tuple[str, ...]:
-    """As cut_off_note, for a FLAC file, whose header states a number of samples.
+def duration_note(source: Source, format: str) -> tuple[str, ...]:
+    """As cut_off_note, for a sound whose header states a number of samples, such as FLAC.
 
     Args:
         source: The file, all of which is read.
+        format: detect's name for its format.
     """
-    with open_container(source, "flac") as container:
+    with open_container(source, format) as container:
         stream = sound_stream(container)
         stated, found = stated_extent(container, stream), measured_extent(container, stream)
     if not (stated and found) or found.duration_s >= _SLACK * stated.duration_s:

@@ -209,6 +209,9 @@ def test_missing_file_and_folder(tmp_path):
 def test_hostile_text_is_refused_quickly():
     refusal(b"OFF " + b"#" * 60_000)
     refusal(b"<!--" * 10_000)
+    refusal(b"# a comment\r\n" * 60)
+    refusal(b"# a paragraph\n\n\n\n" * 60)
+    refusal(b"solid" + b" " * 60_000)
     refusal(b"".join(b"%06d\n" % number for number in range(9000)))
 
 

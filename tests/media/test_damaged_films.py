@@ -215,6 +215,35 @@ def test_flac_that_is_cut_off(tmp_path, noisy):
         assert sound.duration_s == pytest.approx(5, abs=0.3)
 
 
+# Formats whose packets are never zeros, and the codecs of make_av for them.
+DOWNLOADS = {
+    "a.ts": {},
+    "a.flv": {},
+    "a.mpg": {"pictures": "mpeg2video", "sound": "mp2", "format": "mpeg"},
+    "a.wmv": {"pictures": "wmv2", "sound": "wmav2", "format": "asf"},
+    "a.mp3": {"pictures": None, "sound": "mp3"},
+    "a.aac": {"pictures": None, "format": "adts"},
+    "a.ac3": {"pictures": None, "sound": "ac3"},
+    "a.tta": {"pictures": None, "sound": "tta"},
+    "a.wv": {"pictures": None, "sound": "wavpack"},
+}
+
+
+@pytest.mark.parametrize("name", DOWNLOADS)
+def test_a_download_whose_reserved_space_was_not_filled_is_cut_off(tmp_path, name):
+    content = samples.make_av(tmp_path / name, 6, **DOWNLOADS[name]).read_bytes()
+    assert notes(content, name) == ()
+    (told,) = notes(half(content) + bytes(len(content) - len(content) // 2), name)
+    assert is_half(told, "film" if DOWNLOADS[name].get("pictures", "libx264") else "sound")
+
+
+@pytest.mark.parametrize("name", ["a.tta", "a.wv"])
+def test_sounds_whose_header_states_their_length(tmp_path, name):
+    content = samples.make_av(tmp_path / name, 6, **DOWNLOADS[name]).read_bytes()
+    (told,) = notes(half(content), name)
+    assert is_half(told, "sound")
+
+
 @pytest.mark.parametrize("name", ["a.aiff", "a.au", "a.caf", "a.w64", "a.m4a", "a.mka"])
 def test_sounds_that_are_cut_off(tmp_path, name):
     path = tmp_path / name

@@ -22,8 +22,8 @@ from perceiver_cli.media.text import line_blocks
 
 # The name, and how many vertices, faces and (often left out) edges. ModelNet has no space between.
 _HEADER = re.compile(
-    rb"\s*(?P<name>(?:ST)?C?N?4?n?(?:OFF|off)|)(?P<binary>\s*BINARY)?"
-    rb"\s*(?P<vertices>\d+)\s+(?P<faces>\d+)(?:[ \t]+\d+|\s+\d+(?=[ \t]*\n))?"
+    rb"\s*(?:(?P<name>(?:ST)?C?N?4?n?(?:OFF|off))(?P<binary>\s*BINARY)?\s*)?"
+    rb"(?P<vertices>\d+)\s+(?P<faces>\d+)(?:[ \t]+\d+|\s+\d+(?=[ \t]*\n))?"
 )
 _COMMENT = re.compile(rb"#[^\n]*")
 
@@ -37,7 +37,7 @@ def read_off(stream: BinaryIO) -> Shape:
         raise InputError("corrupt", "the OFF header is damaged")
     if header["binary"]:
         raise InputError("unsupported", "a binary OFF; export it as PLY or as text")
-    if b"n" in header["name"] or b"4" in header["name"]:
+    if set(b"n4") & set(header["name"] or b""):
         raise InputError("unsupported", "an OFF with other than three dimensions")
     vertices, faces = int(header["vertices"]), int(header["faces"])
     rest = first[header.end() :]
