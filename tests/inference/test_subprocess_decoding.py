@@ -377,3 +377,42 @@ def test_a_command_for_many_inputs_limits_each(run, bundle, bad, media):
 def test_a_time_limit_may_be_longer_than_any_timer(run, bundle, media):
     for limit in ("inf", "1e300"):
         assert run("classify", media["image"], "--timeout", limit).exit_code == 0
+
+
+PARENT = """
+import sys
+from perceiver_cli.inference.decoding.preparer import Preparer
+from perceiver_cli.inference.decoding.subprocess_decoder import DecodingPool, SubprocessDecoder
+from perceiver_cli.media.source import Source
+
+pool = DecodingPool(Preparer({"audio": sys.argv[1]}))
+process = pool.take()
+print(process._process.pid, flush=True)
+pool.give_back(process)
+SubprocessDecoder(pool, 0).prepare(Source(sys.argv[2]))
+"""
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process exists and is no zombie."""
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+def test_a_process_that_hangs_ends_after_its_parent_was_killed(bad, weights):
+    call = [sys.executable, "-c", PARENT, str(weights["audio"]), str(bad("hang"))]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(call, stdout=subprocess.PIPE, text=True, env=environment) as parent:
+        worker = int(parent.stdout.readline())
+        time.sleep(1)
+        assert is_running(worker)
+        parent.kill()
+    for _ in range(300):
+        if not is_running(worker):
+            break
+        time.sleep(0.1)
+    assert not is_running(worker)

@@ -3,7 +3,8 @@
 Before an item, the process may send LARGE. It then waits for READY, which the parent sends when no
 other process decodes an input that takes much memory.
 
-The process ends with its parent, because its standard input is then closed.
+The process ends with its parent: its standard input is then closed, and while it decodes, a thread
+watches the parent.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
+import time
 from contextlib import suppress
 from dataclasses import replace
 from typing import BinaryIO
@@ -26,6 +29,9 @@ from perceiver_cli.media.source import Source
 
 READY, LARGE = "ready", "large"
 
+# How often the process looks for its parent.
+_LOOK_S = 1.0
+
 # Timers of the system overflow beyond a few hundred years.
 _MAX_ALARM_S = 1e9
 
@@ -36,6 +42,7 @@ def main() -> None:
     with os.fdopen(os.dup(1), "wb") as answers, open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 1)
         _limit_memory()
+        threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
         keep_freed_memory()
         with suppress(EOFError, OSError):
             preparer: Preparer = receive(sys.stdin.buffer)
@@ -91,8 +98,15 @@ def _limit_memory() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (most, hard))
 
 
+def _end_with_parent(parent: int) -> None:
+    """Ends this process when its parent is another one, because the first has ended."""
+    while os.getppid() == parent:
+        time.sleep(_LOOK_S)
+    os._exit(1)
+
+
 def _set_alarm(limit_s: float) -> None:
-    """Makes the system end this process if it hangs after its parent was killed."""
+    """Makes the system end this process if it hangs in a library after its parent was killed."""
     if hasattr(signal, "setitimer"):
         # Later than the parent's own limit, which gives the better message.
         seconds = min(limit_s, _MAX_ALARM_S) + 5
