@@ -37,6 +37,7 @@ from perceiver_cli.cli.train_options import (
     StepsOption,
     TeacherOption,
     TeacherShareOption,
+    TemperatureOption,
     TrainingModalityOption,
     TrainingPrecisionOption,
 )
@@ -56,6 +57,7 @@ def train(
     groups: GroupsOption = None,
     refit_familiar: RefitFamiliarOption = False,
     labels: LabelsOption = None,
+    temperature: TemperatureOption = None,
     teacher: TeacherOption = None,
     card: CardOption = None,
     minutes: MinutesOption = None,
@@ -105,11 +107,14 @@ def train(
             labels=labels,
             device=pick_device(device.value).type,
             settings=_read_settings(settings or []),
+            temperature=temperature,
         )
         _refit(refitting)
         return
     if labels:
         raise UsageError("--labels requires --refit-familiar; training reads DIR/labels.tsv")
+    if temperature:
+        raise UsageError("--temperature requires --refit-familiar; training fits it")
     if modality is None:
         raise UsageError("--modality (-m) is required")
     if minutes is None and steps is None:

@@ -101,6 +101,18 @@ LabelsOption = Annotated[
         rich_help_panel=_DATA,
     ),
 ]
+TemperatureOption = Annotated[
+    float | None,
+    typer.Option(
+        metavar="X",
+        min=0.05,
+        max=20,
+        help="With --refit-familiar: the temperature of the scores.  [default: fitted on the "
+        "held-out files]",
+        show_default=False,
+        rich_help_panel=_DATA,
+    ),
+]
 TeacherOption = Annotated[
     Path | None,
     typer.Option(

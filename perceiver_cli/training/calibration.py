@@ -31,7 +31,12 @@ HELD = "held-out training files"
 
 
 def calibrate(
-    header: Header, model: Perceiver, adapter: Adapter, held: Cache, known: Cache
+    header: Header,
+    model: Perceiver,
+    adapter: Adapter,
+    held: Cache,
+    known: Cache,
+    temperature: float | None = None,
 ) -> Header:
     """Fits temperatures and statistics of familiar inputs, and adds them to the header.
 
@@ -41,6 +46,7 @@ def calibrate(
         adapter: Reads the files as inference does.
         held: Held-out files, for the temperatures, the limits and the card's figures.
         known: Training files, for the statistics of familiar inputs.
+        temperature: Of the scores of inputs with all streams; None: fitted.
 
     Returns:
         The header with temperatures (Guo et al. 2017, section 4.2) of all streams, of each stream
@@ -60,6 +66,7 @@ def calibrate(
 
     outputs = read(held)
     temperatures = {name: best_temperature(out.loss) for name, out in outputs.items()}
+    temperatures[ALL_STREAMS] = temperature or temperatures[ALL_STREAMS]
     scores = {name: out.scores(temperatures[name]) for name, out in outputs.items()}
     levels: dict[str, float] = {
         nodes.level: round(_level_temperature(nodes, scores[ALL_STREAMS], outputs[ALL_STREAMS]), 4)

@@ -38,6 +38,7 @@ class RefitOptions:
         labels: A file of labels with groups and kinds; None: the folder's, if they have any.
         device: Where the model computes, as torch names it.
         settings: "input.NAME" -> new value of a setting of the input recipe.
+        temperature: Of the scores; None: fitted on the held-out files.
     """
 
     checkpoint: Path
@@ -48,6 +49,7 @@ class RefitOptions:
     labels: Path | None = None
     device: str = "cpu"
     settings: dict[str, Any] = field(default_factory=dict)
+    temperature: float | None = None
 
 
 def refit(options: RefitOptions, on_file: Callable[[str, int, int], None]) -> Header:
@@ -84,7 +86,7 @@ def refit(options: RefitOptions, on_file: Callable[[str, int, int], None]) -> He
         raise UsageError(f"{options.folder}: no files are held out; --hold-out sets their share")
     known_cache = load_sample(options.run, train_files, adapter, on_file)
     model = build_model(checkpoint, str(options.checkpoint)).to(torch.device(options.device))
-    header = calibrate(header, model, adapter, held_cache, known_cache)
+    header = calibrate(header, model, adapter, held_cache, known_cache, options.temperature)
     replace_header(options.checkpoint, header)
     return header
 

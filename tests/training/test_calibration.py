@@ -41,6 +41,9 @@ def test_the_temperatures_and_the_figures_are_of_the_held_out_files(logits, monk
     assert asked == [None, "video"]
     assert found.temperature == pytest.approx(3, rel=0.2)
     assert found.stream_temperatures == {"video": pytest.approx(2 * found.temperature, rel=0.02)}
+    given = calibration.calibrate(header, None, adapter, held=None, known=[], temperature=1.5)
+    assert given.temperature == 1.5
+    assert given.stream_temperatures == found.stream_temperatures
     assert found.familiar is None
     measured = found.card["measured"][calibration.HELD]
     assert measured["items"] == 400

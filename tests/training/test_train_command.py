@@ -114,7 +114,8 @@ def test_refitting_leaves_the_weights_and_takes_groups(tmp_path, run):
     run("train", data, "-m", "image", "-o", weights, *budget)
     before = load_file(weights)
     (data / "labels.tsv").write_text("red\tred\t\tcolour\nblue\tblue\t\tcolour\n")
-    outcome = run("train", data, "-o", weights, "--refit-familiar", "--hold-out", "0.5")
+    refit = ("train", data, "-o", weights, "--refit-familiar", "--hold-out", "0.5")
+    outcome = run(*refit)
     assert outcome.exit_code == 0, outcome.stderr
     after = load_file(weights)
     assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
@@ -122,6 +123,9 @@ def test_refitting_leaves_the_weights_and_takes_groups(tmp_path, run):
     assert [label.kind for label in header.labels] == ["colour", "colour"]
     assert set(header.level_temperatures) == {"kind"}
     assert header.card["measured"]["held-out training files"]["items"] == 8
+    assert header.temperature != 1.5
+    assert run(*refit, "--temperature", 1.5).exit_code == 0
+    assert read_header(weights).temperature == 1.5
     answer = json.loads(
         run("classify", data / "train" / "red" / "0.png", "--model", weights, "--jsonl").stdout
     )["answer"]
