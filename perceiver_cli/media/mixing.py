@@ -64,6 +64,19 @@ def scale_note(peak: float) -> tuple[str, ...]:
     return (f"{reached} where 1 is full scale: {why}",)
 
 
+def limit_overshoot(samples: Float32Array) -> None:
+    """Clips the samples of a lossy codec to full scale, in place, if damage made a peak.
+
+    Lossy codecs decode to a full scale of 1. Ordinary overshoots of a loud recording are kept.
+
+    Args:
+        samples: [S, C]; those that are not finite are left.
+    """
+    usable = np.isfinite(samples)
+    if np.abs(samples).max(where=usable, initial=0) > _MAX_PEAK:
+        np.clip(samples, -1, 1, out=samples, where=usable)
+
+
 def full_scale(peak: float) -> float:
     """The full scale of samples with that peak: 1, or that of an integer type."""
     if peak <= _MAX_PEAK:

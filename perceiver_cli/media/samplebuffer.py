@@ -12,6 +12,7 @@ from perceiver_cli.media.decoding import frames_from
 from perceiver_cli.media.extents import Extent
 from perceiver_cli.media.library_errors import wrap_errors
 from perceiver_cli.media.limits import MAX_RATE, limit_text
+from perceiver_cli.media.mixing import limit_overshoot
 from perceiver_cli.media.packets import Damage
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 # Minimum gap between a frame's timestamp and the end of the previous one, beyond rounding.
 _GAP_S = 0.1
+
+# The beginnings of the names of codecs that store floating-point numbers as they are.
+_ANY_SCALE = ("pcm_f", "wavpack")
 
 
 class SampleBuffer:
@@ -119,6 +123,8 @@ def decode_samples(
     for time, frame in frames_from(container, stream, start_s, extent, damage):
         if not buffer.add(frame, time - start_s):
             break
+    if not stream.codec_context.name.startswith(_ANY_SCALE):
+        limit_overshoot(buffer.samples)
     return buffer
 
 

@@ -15,6 +15,7 @@ from perceiver_cli.media.containers import open_container, sound_stream
 from perceiver_cli.media.decoding import frames_from
 from perceiver_cli.media.extents import Extent, measured_extent, stated_extent
 from perceiver_cli.media.library_errors import SafeSeekStream, wrap_errors
+from perceiver_cli.media.mixing import limit_overshoot
 from perceiver_cli.media.packets import Damage, packets_of
 from perceiver_cli.media.samplebuffer import check_rate, decode_samples
 from perceiver_cli.media.source import Source
@@ -36,6 +37,9 @@ _ADTS_HEADER, _ADTS_RATE = 7, 0x3C
 
 # Samples decoded at a time in front of an interval.
 _SKIPPED = 2**18
+
+# libsndfile's names for floating-point numbers stored as they are.
+_ANY_SCALE = frozenset({"FLOAT", "DOUBLE"})
 
 _MAX_SAMPLES = 2**50  # samples; libsndfile's word for "unknown" is more
 
@@ -98,6 +102,8 @@ class SndfileReader:
                     begin -= len(file.read(min(begin, _SKIPPED))) or begin
             count = round(length_s * self.rate)
             samples: Float32Array = file.read(count, dtype="float32", always_2d=True)
+            if file.subtype not in _ANY_SCALE:
+                limit_overshoot(samples)
             return samples
 
     @contextmanager

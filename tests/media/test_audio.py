@@ -227,6 +227,18 @@ def test_whole_numbers_in_a_file_of_fractions(tmp_path, scale):
     assert "full scale" in sound.notes[0]
 
 
+@pytest.mark.parametrize("name", ["a.ogg", "a.m4a"])
+def test_an_overshoot_of_a_lossy_codec_is_clipped(tmp_path, name):
+    path = tmp_path / name
+    if name == "a.ogg":
+        save(path, tone() * 100)
+    else:
+        samples.make_av(path, 1.0, pictures=None, gains=(100, 100))
+    sound = load(path)
+    assert np.abs(sound.windows[0].samples).max() == pytest.approx(1, abs=0.2)
+    assert sound.notes == ()
+
+
 def test_a_loud_recording_stays_as_it_is(tmp_path):
     sound = load(save(tmp_path / "a.wav", tone() * 4, subtype="FLOAT"))
     assert np.abs(sound.windows[0].samples).max() == pytest.approx(2, rel=0.01)
