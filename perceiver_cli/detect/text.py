@@ -18,7 +18,9 @@ _BEGINNING = 4000
 # None of these patterns can match in several ways: backtracking on malicious text would not
 # end.
 _NUMBER = r"[-+]?(?:\d+(?:[.,]\d*)?|[.,]\d+|nan|inf)(?:[eE][-+]?\d+)?"
-_OFF = re.compile(r"\s*(?:ST)?C?N?4?n?(?:OFF|off)(?:\s*BINARY)?(?:\s*\d+\s+\d+|(?P<open>\s*\Z))")
+_OFF = re.compile(
+    r"\s*(?:ST)?C?N?4?n?(?:OFF|off)(?:\s*BINARY)?(?:\s*-?\d+\s+-?\d+|(?P<open>\s*\Z))"
+)
 _OFF_COUNTS = re.compile(r"\s*\d+[ \t]+\d+[ \t]+\d+[ \t]*\n")
 _PLY = re.compile(r"ply[ \t]{0,80}[\r\n]", re.IGNORECASE)
 _STL = re.compile(r"solid\b|facet\s+normal\b", re.IGNORECASE)

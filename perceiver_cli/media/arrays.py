@@ -17,6 +17,7 @@ from perceiver_cli.errors import InputError
 from perceiver_cli.media.large_inputs import take_memory
 from perceiver_cli.media.library_errors import wrap_errors
 from perceiver_cli.media.limits import MAX_ARRAY_BYTES, limit_text
+from perceiver_cli.media.shapes.shape import Shape, valid_faces
 from perceiver_cli.media.source import Source
 
 Meaning = Literal["image", "pointcloud"]
@@ -33,7 +34,9 @@ _MAX_RATIO = 16
 # Number of values that are examined if the shape of the array is ambiguous.
 _SAMPLE = 2**20
 
-# Names of members of an .npz that are preferred if several are suitable.
+# Names of members of an .npz: of a mesh.
+_VERTICES, _FACES = ("vertices", "verts", "v"), ("faces", "triangles", "f")
+# Those that are preferred if several are suitable.
 _USUAL_NAMES = ("points", "xyz", "pos", "vertices", "pointcloud", "pc", "image", "img", "arr_0")
 
 
@@ -61,6 +64,8 @@ def choose_array(source: Source, format: str) -> tuple[Meaning, ArrayHeader]:
         raise InputError("empty", "the archive contains no arrays")
     if len(headers) == 1:
         return _meaning(source, format, headers[0]), headers[0]
+    if source.modality != "image" and (mesh := _mesh(headers)):
+        return "pointcloud", mesh[0]
     fitting = []
     for header in headers:
         with suppress(InputError):
@@ -91,12 +96,35 @@ def read_array(source: Source, format: str, header: ArrayHeader) -> npt.NDArray[
         return array
 
 
-def read_array_points(source: Source, format: str) -> npt.NDArray[Any]:
-    """The coordinates [N, 3] of an array of points, in their stored type.
+def read_array_shape(source: Source, format: str) -> Shape:
+    """The points of an array, in their stored type, or the mesh of vertices and faces in an .npz.
 
     Raises:
-        InputError: As choose_array and read_array; "unsupported" for a picture.
+        InputError: As choose_array and read_array; "unsupported" for a picture, "corrupt" if most
+            faces have vertices that do not exist.
     """
+    mesh = _mesh(_headers(source, format))
+    if mesh is None:
+        return Shape(_read_points(source, format))
+    vertices, faces = (read_array(source, format, header) for header in mesh)
+    if faces.dtype.kind == "u":
+        faces = faces.astype(np.int64)
+    return Shape(vertices, *valid_faces(faces, len(vertices)))
+
+
+def _mesh(headers: list[ArrayHeader]) -> tuple[ArrayHeader, ArrayHeader] | None:
+    """The vertices [V, 3] and the triangles [F, 3] of a mesh, known by their names; else None."""
+    by_name = {header.name.lower(): header for header in headers if header.shape[1:] == (3,)}
+    vertices = next((by_name[name] for name in _VERTICES if name in by_name), None)
+    faces = next((by_name[name] for name in _FACES if name in by_name), None)
+    if vertices is None or faces is None or 0 in vertices.shape + faces.shape:
+        return None
+    is_mesh = vertices.dtype.kind in "uif" and faces.dtype.kind in "ui"
+    return (vertices, faces) if is_mesh else None
+
+
+def _read_points(source: Source, format: str) -> npt.NDArray[Any]:
+    """The coordinates [N, 3] of an array of points."""
     meaning, header = choose_array(source, format)
     if meaning != "pointcloud":
         raise InputError("unsupported", f"an {header} is not a point cloud")

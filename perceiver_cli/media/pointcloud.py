@@ -10,12 +10,12 @@ import numpy as np
 
 from perceiver_cli.array_types import FloatArray
 from perceiver_cli.errors import InputError
-from perceiver_cli.media.arrays import read_array_points
+from perceiver_cli.media.arrays import read_array_shape
 from perceiver_cli.media.axes import to_z_up
 from perceiver_cli.media.large_inputs import take_memory
 from perceiver_cli.media.library_errors import wrap_errors
 from perceiver_cli.media.limits import MAX_SHAPE_BYTES, limit_text
-from perceiver_cli.media.sampling import sample_cloud, sample_surface
+from perceiver_cli.media.sampling import polygon_corners, sample_cloud, sample_surface
 from perceiver_cli.media.shapes.gltf import read_gltf
 from perceiver_cli.media.shapes.obj import read_obj
 from perceiver_cli.media.shapes.off import read_off
@@ -60,9 +60,9 @@ def load_points(source: Source, format: str, points: int, seed: int = 0) -> Poin
     """The shape in a file as points, turned so that z is up.
 
     A mesh, or a scene of several with their transforms, gives exactly `points` samples, uniform
-    by area. A cloud is returned whole, or as a uniform random subset above
-    max(4 * points, 20000) points; columns other than x, y, z are dropped. The same seed gives the
-    same points. Points and faces with coordinates that are not finite, or beyond 1e100, are left
+    by area; a flat polygon, which shows nothing, only its corners. A cloud is returned whole, or as
+    a uniform random subset above max(4 * points, 20000) points; columns other than x, y, z are
+    dropped. The same seed gives the same points. Points and faces with coordinates that are not finite, or beyond 1e100, are left
     out.
 
     Args:
@@ -89,6 +89,8 @@ def _load(source: Source, format: str, points: int, rng: np.random.Generator) ->
     kind: Literal["mesh", "cloud"] = "mesh" if faces else "cloud"
     if kind == "mesh":
         found, left_out = sample_surface(shape.vertices, shape.faces, points, rng)
+        polygon = polygon_corners(shape.vertices, shape.faces)
+        found = found if polygon is None else polygon
     else:
         most_points = max(CLOUD_FACTOR * points, CLOUD_FLOOR)
         found, vertices, left_out = sample_cloud(shape.vertices, most_points, rng)
@@ -130,7 +132,7 @@ def _stray_note(points: FloatArray) -> tuple[str, ...]:
 def _read(source: Source, format: str) -> Shape:
     with wrap_errors("corrupt", f"the {format.upper()} data is cut off or damaged"):
         if format in ("npy", "npz"):
-            return Shape(read_array_points(source, format))
+            return read_array_shape(source, format)
         with source.open() as stream:
             size = stream.seek(0, os.SEEK_END)
             if size > MAX_SHAPE_BYTES:

@@ -12,6 +12,13 @@ from perceiver_cli.array_types import FloatArray, IntegerArray
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.shapes.shape import part_in_words
 
+# A shape of fewer distinct points shows nothing.
+MIN_POINTS = 10
+# Ratio of the smallest to the largest extent below which a mesh lies in one plane.
+_FLAT_RATIO = 1e-5
+# Number of vertices that are examined.
+_EXAMINED = 1000
+
 # Larger coordinates are damage: their squares would not be finite.
 _MAX_COORDINATE = 1e100
 
@@ -74,6 +81,25 @@ def sample_surface(
         "nk,nkd->nd", along, corner[:, 1:] - corner[:, :1]
     )
     return sampled, notes
+
+
+def polygon_corners(vertices: npt.NDArray[Any], faces: IntegerArray) -> FloatArray | None:
+    """The corners of a mesh that lies in one plane and has few of them, such as a single triangle.
+
+    Args:
+        vertices: As for sample_surface.
+        faces: As for sample_surface, some usable.
+
+    Returns:
+        float64 [N, 3], distinct; None if the mesh is not flat or has MIN_POINTS or more.
+    """
+    corners = np.unique(_corners(vertices, faces, _EXAMINED), axis=0)
+    if len(corners) >= MIN_POINTS:
+        return None
+    centred = corners - corners.mean(axis=0)
+    extents = np.linalg.svd(centred / (np.abs(centred).max() or 1.0), compute_uv=False)
+    flat = len(extents) < 3 or extents[2] <= _FLAT_RATIO * extents[0]
+    return corners if flat else None
 
 
 def _corners(vertices: npt.NDArray[Any], faces: IntegerArray, most: int) -> FloatArray:

@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from perceiver_cli.array_types import Float32Array, Float64Array
+from perceiver_cli.media.sampling import MIN_POINTS
 
 # blank_centre: a picture or video whose centre square, the only part that is read, is blank;
-# too_short: a sound of less than MIN_LENGTH_S; no_extent: a shape that is a point or a line,
-# or has fewer than MIN_POINTS distinct points.
+# too_short: a sound of less than MIN_LENGTH_S; no_extent: a shape that is a point, a line or a flat
+# polygon, or has fewer than MIN_POINTS distinct points.
 Signal = Literal["present", "silent", "blank", "blank_centre", "too_short", "no_extent"]
 
 # Level of the loudest frame below which a sound is silent: one step of 16 bits, so that dither is
@@ -36,8 +37,6 @@ _EXAMINED = 2**20
 
 # Ratio of the second largest to the largest extent below which points are on a line.
 _FLAT_RATIO = 1e-6
-# A shape of fewer distinct points shows nothing.
-MIN_POINTS = 10
 
 
 def sound_signal(samples: Float32Array, rate: int) -> Signal:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from perceiver_cli.media.sampling import MIN_POINTS
 from perceiver_cli.modalities import find_modality, part
-from perceiver_cli.preparation.signal import MIN_POINTS
 from perceiver_cli.report.words import seconds_in_words
 from perceiver_cli.results import Classification
 
@@ -20,7 +20,7 @@ _NO_SIGNAL = {
     "blank": "Blank: there is nothing to classify.",
     "blank_centre": "Blank in its centre square, which is read: there is nothing to classify.",
     "too_short": "Too short: there is nothing to classify.",
-    "no_extent": f"A point, a line or fewer than {MIN_POINTS} distinct points: "
+    "no_extent": f"A point, a line, a flat polygon or fewer than {MIN_POINTS} distinct points: "
     "there is nothing to classify.",
 }
 

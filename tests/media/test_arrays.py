@@ -12,6 +12,7 @@ from perceiver_cli.media.arrays import choose_array
 from perceiver_cli.media.image import load_picture
 from perceiver_cli.media.pointcloud import load_points
 from perceiver_cli.media.source import Source
+from tests.media.shapes.reading import FACES, VERTICES
 
 rng = np.random.default_rng(0)
 
@@ -164,6 +165,26 @@ def test_archives():
     source = npz(image=integers(48, 64, 3), embedding=floats(500, 128))
     assert detect(source).modality == "image"
     assert detect(npz(batch=floats(1, 500, 3))).modality == "pointcloud"
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.uint64])
+@pytest.mark.parametrize("names", [("vertices", "faces"), ("v", "f")])
+def test_a_mesh_in_an_archive(names, kind):
+    faces = np.append(FACES, [[0, 1, 9999]], axis=0).astype(kind)
+    source = npz(**dict(zip(names, (VERTICES, faces), strict=True)))
+    assert detect(source).modality == "pointcloud"
+    cloud = load_points(source, "npz", 500)
+    assert (cloud.kind, cloud.vertices, cloud.faces) == ("mesh", len(VERTICES), len(FACES))
+    assert len(cloud.points) == 500
+    told = f"1 of {len(faces)} faces names vertices that do not exist; left out"
+    assert cloud.notes == (told,)
+
+
+def test_an_archive_without_triangles_is_a_cloud():
+    source = npz(vertices=floats(500, 3), faces=np.zeros((0, 3), np.int32))
+    assert load_points(source, detect(source).format, 500).kind == "cloud"
+    source = npz(vertices=floats(500, 3), faces=floats(500, 3))
+    assert load_points(source, detect(source).format, 500).kind == "cloud"
 
 
 @pytest.mark.parametrize("share", [0.3, 0.9])

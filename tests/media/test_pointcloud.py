@@ -277,6 +277,13 @@ def test_scales(scale):
     assert extent(cloud)[:2] / scale == pytest.approx(1, abs=0.02)
 
 
+def test_a_tetrahedron_has_an_extent():
+    text = "v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nf 1 2 3\nf 1 2 4\nf 1 3 4\nf 2 3 4\n"
+    preparation = PointCloudPreparation(PointCloudRecipe(points=50))
+    (window,) = preparation.windows(preparation.load(Source("a", text.encode()), "obj"))
+    assert window.signal == "present"
+
+
 def test_rows_that_are_not_finite_are_left_out(tmp_path):
     array = samples.cloud_array()
     array[:20, 1] = np.nan
@@ -330,11 +337,13 @@ def test_shapes_without_a_shape(text, format, kind):
     ("text", "format"),
     [
         ("OFF\n3 1 0\n0 0 0\n1 0 0\n2 0 0\n3 0 1 2\n", "off"),
+        ("OFF\n3 1 0\n0 0 0.3\n1 0 0\n0 7 0\n3 0 1 2\n", "off"),
+        ("v 0 0 0.3\nv 1 0 0\nv 0 1 0\nv 0 0 0.3\nv 0 1 0\nv 1 0 0\nf 1 2 3\nf 4 5 6\n", "obj"),
         ("1 2 3\n1 2 3\n1 2 3\n1 2 4\n", "xyz"),
         ("1 2 3\n", "xyz"),
     ],
 )
-def test_a_point_or_a_line_is_loaded_and_has_no_extent(text, format):
+def test_a_point_a_line_or_a_polygon_is_loaded_and_has_no_extent(text, format):
     preparation = PointCloudPreparation(PointCloudRecipe(points=50))
     (window,) = preparation.windows(preparation.load(Source("a", text.encode()), format))
     assert window.signal == "no_extent"

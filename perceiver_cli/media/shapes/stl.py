@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import struct
+from dataclasses import replace
 from typing import BinaryIO
 
 import numpy as np
@@ -41,8 +42,9 @@ def read_stl(stream: BinaryIO) -> Shape:
         return _read_text(stream)
     if count is None:
         raise InputError("corrupt", "cut off: the STL header is not complete")
+    total, notes = _held_triangles(stream, count, size)
     stream.seek(HEADER_BYTES)
-    return _read_binary(stream, count)
+    return _read_binary(stream, total, notes)
 
 
 def triangle_count(head: bytes, size: int) -> int | None:
@@ -58,13 +60,34 @@ def triangle_count(head: bytes, size: int) -> int | None:
     return int(stated)
 
 
-def _read_binary(stream: BinaryIO, count: int) -> Shape:
+def _held_triangles(stream: BinaryIO, stated: int, size: int) -> tuple[int, tuple[str, ...]]:
+    """How many triangles of a binary STL of `size` bytes are read, and a note if others are stated.
+
+    More bytes than those of the stated triangles are triangles too if whole ones fit, and not zero.
+    """
+    end = HEADER_BYTES + TRIANGLE_BYTES * stated
+    more, rest = divmod(size - end, TRIANGLE_BYTES)
+    if more <= 0:
+        return stated, ()
+    stream.seek(end)
+    if not any(stream.read(TRIANGLE_BYTES)):
+        return stated, ()
+    if rest:
+        others = f"{more * TRIANGLE_BYTES + rest:,} bytes"
+        return stated, (
+            f"{others} after the {stated:,} triangles that its header states; left out",
+        )
+    total = stated + more
+    return total, (f"its header states {stated:,} of its {total:,} triangles; all are read",)
+
+
+def _read_binary(stream: BinaryIO, count: int, notes: tuple[str, ...]) -> Shape:
     vertices = GrowingArray(3, np.float32)
     while 3 * count > vertices.count:
         number = min(_TRIANGLES_AT_ONCE, count - vertices.count // 3)
         content = read_exactly(stream, number * TRIANGLE_BYTES, "triangles")
         vertices.append(np.frombuffer(content, _TRIANGLE)["corners"].reshape(-1, 3))
-    return _in_threes(vertices)
+    return replace(_in_threes(vertices), notes=notes)
 
 
 def _read_text(stream: BinaryIO) -> Shape:

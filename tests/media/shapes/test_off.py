@@ -29,6 +29,11 @@ def test_headers(head):
     check_sphere(read((head.format(HEAD).replace(" ", "\t") + V_LINES + F_LINES).encode()))
 
 
+def test_negative_counts():
+    for head in ("OFF\n-5 5 0\n", "OFF\n5 -5 0\n", "OFF -5 -5\n"):
+        assert refusal((head + V_LINES + F_LINES).encode()).kind == "corrupt"
+
+
 def test_counts_on_lines_of_their_own():
     check_sphere(read((f"OFF\n{len(VERTICES)}\n{len(FACES)}\n0\n" + V_LINES + F_LINES).encode()))
 

@@ -33,6 +33,18 @@ def test_a_count_that_was_never_filled_in(count, rest):
     check(BINARY[:80] + struct.pack("<I", count) + BINARY[84:] + rest, "a.stl")
 
 
+def test_more_triangles_than_stated():
+    cloud = read(BINARY[:80] + struct.pack("<I", 3) + BINARY[84:], "a.stl")
+    assert counts(cloud) == COUNTS
+    told = f"its header states 3 of its {len(FACES)} triangles; all are read"
+    assert cloud.notes == (told,)
+    cloud = read(BINARY[:80] + struct.pack("<I", 3) + BINARY[84:-20], "a.stl")
+    assert counts(cloud) == ("mesh", 9, 3)
+    rest = (len(FACES) - 3) * 50 - 20
+    told = f"{rest:,} bytes after the 3 triangles that its header states; left out"
+    assert cloud.notes == (told,)
+
+
 def test_too_few_triangles():
     for cut in (1, 50, 5000, len(BINARY) - 90):
         assert refusal(BINARY[:-cut], "a.stl").kind == "corrupt"
