@@ -15,6 +15,7 @@ from perceiver_cli.media.cut_off import cut_off_note, duration_note, wave_cut_of
 from perceiver_cli.media.library_errors import wrap_errors
 from perceiver_cli.media.matroska import streams_that_end_early
 from perceiver_cli.media.mixing import full_scale, scale_note, to_mono
+from perceiver_cli.media.mpeg_clock import joined_note
 from perceiver_cli.media.ogg import chain_links
 from perceiver_cli.media.riff import wave_layout, with_padding
 from perceiver_cli.media.sound_readers import AvReader, SndfileReader, SoundReader
@@ -64,6 +65,7 @@ def load_sound(source: Source, format: str, spec: SoundSpec) -> Sound:
         lost = not notes and "audio" in streams_that_end_early(source, format)
         readers = [AvReader(link, format, cut_off=bool(notes) or lost) for link in links]
         hidden, tracks = _other_streams(source, format)
+        hidden += joined_note(source, format, "sound")
         return replace(_load(readers, spec, notes + hidden, lost), sound_tracks=tracks)
     readers = []
     try:

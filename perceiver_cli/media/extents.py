@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 # Demuxers that guess a stream's duration from a few packets; the file's duration is better.
 _STREAM_LENGTH_GUESSED = frozenset({"mpeg", "mpegts"})
 
+# Demuxers that give the time of the end as the duration, and how late a stream may start.
+_LENGTH_FROM_ZERO = frozenset({"matroska", "asf"})
+_LATE_S = 1.0
+# Codecs of raw streams of which FFmpeg gives the ticks of the clock as the mean frame rate.
+_RATE_OF_CLOCK = frozenset({"dvvideo"})
+
 # Maximum length; longer ones result from damaged or missing timestamps.
 _MAX_LENGTH_S = 30 * 86_400.0
 
@@ -54,6 +60,8 @@ def frame_length(stream: Any) -> float:
 
 def _stated_rate(stream: Any) -> Any:
     """A fraction; 0 without one."""
+    if stream.type == "video" and stream.codec_context.name in _RATE_OF_CLOCK:
+        return stream.guessed_rate or 0
     return stream.average_rate or stream.guessed_rate or 0
 
 
@@ -79,6 +87,8 @@ def states_length(container: InputContainer, stream: Any) -> bool:
 def stated_extent(container: InputContainer, stream: Any) -> Extent | None:
     """The extent stated in the header; None without a plausible one."""
     start = start_of(stream)
+    if start > _LATE_S and container.format.name in _LENGTH_FROM_ZERO:
+        return None
     if states_length(container, stream):
         duration = float(stream.duration * stream.time_base)
     elif container.duration:

@@ -62,8 +62,8 @@ def load_points(source: Source, format: str, points: int, seed: int = 0) -> Poin
     A mesh, or a scene of several with their transforms, gives exactly `points` samples, uniform
     by area; a flat polygon, which shows nothing, only its corners. A cloud is returned whole, or as
     a uniform random subset above max(4 * points, 20000) points; columns other than x, y, z are
-    dropped. The same seed gives the same points. Points and faces with coordinates that are not finite, or beyond 1e100, are left
-    out.
+    dropped. The same seed gives the same points. Points and faces with coordinates that are not
+    finite, or beyond 1e100, are left out.
 
     Args:
         source: The file.

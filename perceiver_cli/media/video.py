@@ -33,6 +33,7 @@ from perceiver_cli.media.large_inputs import take_memory
 from perceiver_cli.media.limits import MAX_PIXELS
 from perceiver_cli.media.matroska import streams_that_end_early
 from perceiver_cli.media.mixing import to_mono
+from perceiver_cli.media.mpeg_clock import joined_note
 from perceiver_cli.media.packets import Damage
 from perceiver_cli.media.pixels import check_size
 from perceiver_cli.media.samplebuffer import decode_samples
@@ -131,6 +132,7 @@ def load_video(source: Source, format: str, spec: VideoSpec) -> Video:
         missing = f"{len(chosen.starts) - len(windows)} of {len(chosen.starts)} windows"
         notes += (f"the film is cut off or damaged: {missing} cannot be decoded",)
     notes += tuple(f"parts of its {part} are damaged" for part in damage if damage[part].found)
+    notes += joined_note(source, format, "film")
     if hidden_sound:
         notes += (undecodable(source, format, "sound"),)
     with_sound = any(window.sound is not None for window in windows)

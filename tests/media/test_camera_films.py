@@ -8,13 +8,16 @@ import numpy as np
 import pytest
 
 from perceiver_cli.detect import detect
+from perceiver_cli.media.audio import load_sound
 from perceiver_cli.media.source import Source
-from perceiver_cli.media.specs import VideoSpec
+from perceiver_cli.media.specs import SoundSpec, VideoSpec
 from perceiver_cli.media.types import Video
 from perceiver_cli.media.video import load_video
 from tests import samples
 
 SPEC = VideoSpec(frames=5, window_s=5.0, max_windows=3, short_side=64, sound_rate=16000)
+LATE = VideoSpec(frames=5, window_s=1.0, max_windows=3, short_side=64, sound_rate=None)
+SOUND = SoundSpec(rate=16000, window_s=2.0, max_windows=3)
 
 
 def film(
@@ -156,6 +159,35 @@ def test_a_recording_that_begins_between_key_frames(tmp_path):
     assert last == pytest.approx(samples.grey_at(5.96), abs=6)
     assert window.sound is not None
     assert window.sound.std() == pytest.approx(0.354, abs=0.04)
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.asf"])
+def test_a_film_lasts_from_its_first_frame_on(tmp_path, name):
+    times = [1_000_000 + 40 * index for index in range(100)]
+    path = samples.make_av(tmp_path / name, pictures="mpeg4", sound=None, times_ms=times)
+    (*_, window) = load_video(Source(str(path)), detect(Source(str(path))).format, LATE).windows
+    assert window.start_s == pytest.approx(3, abs=0.1)
+    assert window.frames[-1, 5:-5, -12:-4].mean() == pytest.approx(samples.grey_at(3.96), abs=6)
+
+
+def test_the_rate_of_raw_dv(tmp_path):
+    video = load_video(film(tmp_path / "a.dv", "dvvideo", "yuv420p", None, (720, 576)), "dv", SPEC)
+    assert video.fps == 25
+    assert video.duration_s == pytest.approx(1)
+
+
+@pytest.mark.parametrize("name", ["a.ts", "a.mpg"])
+@pytest.mark.parametrize("kind", ["film", "sound"])
+def test_joined_films_have_a_note(tmp_path, name, kind):
+    pictures = "mpeg2video" if kind == "film" else None
+    once = samples.make_av(tmp_path / name, 3.0, pictures=pictures, sound="mp2").read_bytes()
+    told = f"the {kind} consists of parts whose times start again: only some of it is read"
+    for content, notes in ((once, ()), (2 * once, (told,))):
+        source = Source(name, content)
+        if kind == "film":
+            assert load_video(source, detect(source).format, SPEC).notes == notes
+        else:
+            assert load_sound(source, detect(source).format, SOUND).notes == notes
 
 
 @pytest.mark.parametrize(
