@@ -16,6 +16,8 @@ MAX_COLUMNS = 16
 
 _COMMENT = re.compile(r"(?!#n/a)(?:#|//|%)", re.IGNORECASE)
 
+_MAX_COLOUR = 255
+
 _SAMPLE_LINES = 200
 _TITLE_LINES = 10
 _SEPARATORS = (";", "\t", ",", None)
@@ -176,6 +178,8 @@ def _unnamed_layout(
         raise NotMediaError(
             "unsupported", "looks like boxes in a picture (YOLO labels), not a shape"
         )
+    if all(_is_colour(row, comma) for row in body):
+        raise NotMediaError("unsupported", "looks like a table of named colours, not a shape")
     if width <= MAX_COLUMNS and not named and max(columns) < width:
         layout = TextLayout(separator, columns, comma, False, titles + begin)
         good = [layout.point(line) is not None for line in lines[begin:]]
@@ -218,6 +222,13 @@ def _is_box(row: list[str]) -> bool:
         return False
     numbers = [_number(cell, decimal_comma=False) for cell in row[1:]]
     return any("." in cell for cell in row[1:]) and all(0 <= number <= 1 for number in numbers)
+
+
+def _is_colour(row: list[str], comma: bool) -> bool:
+    """Whether a row is a colour and its name: three numbers of 8 bits and a word."""
+    if len(row) < 4 or not all(cell.isdecimal() and int(cell) <= _MAX_COLOUR for cell in row[:3]):
+        return False
+    return row[3].lower() not in _MISSING and math.isnan(_number(row[3], comma))
 
 
 def _title_in_comment(lines: list[str]) -> str | None:

@@ -168,6 +168,31 @@ def test_other_tables(text, says):
     assert says in error.message
 
 
+COLOURS = [
+    ("255", "250", "250", "snow"),
+    ("248", "248", "255", "GhostWhite"),
+    ("0", "0", "0", "black"),
+]
+
+
+@pytest.mark.parametrize("separator", [" ", "\t", ",", "; "])
+@pytest.mark.parametrize(
+    "before", ["", "! $Xorg: rgb.txt,v 1.3 2000/08/17 $\n", "GIMP Palette\n#\n"]
+)
+def test_tables_of_colours(separator, before):
+    error = refusal(table(separator, "", COLOURS * 3, before).encode())
+    assert (error.kind, error.message) == (
+        "unsupported",
+        "looks like a table of named colours, not a shape",
+    )
+
+
+@pytest.mark.parametrize("row", ["1.5 2 3 car", "-1 2 3 car", "256 2 3 car", "1 2 3 255 0 0 car"])
+def test_points_with_a_class(row):
+    text = "".join(f"{x} {y} {z} car\n" for x, y, z in np.ndindex(3, 3, 3)) + row + "\n"
+    assert read(text.encode()).points.shape == (28, 3)
+
+
 def test_messages_show_no_control_characters():
     error = refusal(b"sep=;\nid;x;y;z\x0c0\n;15;2;3\n2;1;1;1\n")
     assert "(id, x, y, z" in error.message
