@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO
+from io import BufferedIOBase
 
 from perceiver_cli.errors import InputError
 
@@ -62,13 +62,34 @@ class UnpackedBudget:
 
 
 class CountedStream:
-    """A decompressed stream that counts its bytes."""
+    """A decompressed stream that counts its bytes, and gives all of them before an error.
 
-    def __init__(self, stream: IO[bytes], budget: UnpackedBudget) -> None:
+    Damage, such as bytes behind the end, is an error only for those who read on.
+    """
+
+    def __init__(self, stream: BufferedIOBase, budget: UnpackedBudget) -> None:
         self._stream, self._budget = stream, budget
+        self._error: Exception | None = None
 
     def read(self, count: int) -> bytes:
-        """Raises InputError("too_large") when the budget is exceeded."""
-        content = self._stream.read(count)
-        self._budget.take(len(content))
-        return content
+        """`count` bytes, fewer in front of damage or at the end.
+
+        Raises:
+            InputError: "too_large" when the budget is exceeded.
+        """
+        if self._error:
+            raise self._error
+        content = bytearray()
+        while len(content) < count:
+            try:
+                piece = self._stream.read1(count - len(content))
+            except DAMAGE as error:
+                if not content:
+                    raise
+                self._error = error
+                break
+            if not piece:
+                break
+            self._budget.take(len(piece))
+            content += piece
+        return bytes(content)

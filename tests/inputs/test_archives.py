@@ -289,6 +289,31 @@ def test_damage_takes_no_other_member_along(tmp_path):
     assert (second.path, second.error.kind) == (str(path), "corrupt")
 
 
+PACKED = [name for name in MAKERS if name.startswith("a.tar.")]
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_bytes_behind_a_compressed_archive_lose_no_member(tmp_path, name):
+    path = MAKERS[name](tmp_path / name)
+    path.write_bytes(path.read_bytes() + b"junk")
+    assert [s.open().read() for s in listed(path)] == [CONTENT["b.jpg"], CONTENT["sub/a.jpg"], b""]
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_members_in_front_of_damage_are_read(tmp_path, name):
+    content = {f"{index}.bin": os.urandom(50_000) for index in range(20)}
+    path = make_tar(
+        tmp_path / name, content, {"gz": "w:gz", "bz2": "w:bz2", "xz": "w:xz"}[name[6:]]
+    )
+    raw = path.read_bytes()
+    path.write_bytes(raw[: len(raw) * 19 // 20])
+    *found, failed = listed(path)
+    assert failed.error.kind == "corrupt"
+    # bzip2 packs blocks of 900 kB.
+    assert len(found) == (17 if name.endswith("bz2") else 19)
+    assert [s.open().read() for s in found] == list(content.values())[: len(found)]
+
+
 def test_what_is_no_archive_is_told(tmp_path):
     for name in ("a.tar", "a.tar.gz", "a.zip"):
         path = tmp_path / name
