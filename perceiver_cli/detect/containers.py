@@ -9,6 +9,7 @@ from perceiver_cli.media.boxes import is_cut_off
 from perceiver_cli.media.codecs import is_encrypted, undecodable
 from perceiver_cli.media.containers import (
     DEMUXERS,
+    check_rates,
     has_pictures,
     has_sound,
     open_container,
@@ -39,13 +40,15 @@ def detect_container(source: Source, format: str, label: str) -> Detection:
 
     Raises:
         InputError: "corrupt" if the streams cannot be read, "unsupported" if none of them can be
-            decoded.
+            decoded, "too_large" if its rate is above the limit.
     """
     with open_container(source, format) as container:
         pictures = picture_stream(container) is not None
         sound = sound_stream(container) is not None
         any_pictures, any_sound = has_pictures(container), has_sound(container)
         others = len(container.streams)
+        if not pictures and not sound:
+            check_rates(container)
     # Decoders turn encrypted streams into noise or nothing.
     pictures = pictures and not is_encrypted(source, format, "pictures")
     sound = sound and not is_encrypted(source, format, "sound")

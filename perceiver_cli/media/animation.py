@@ -122,7 +122,7 @@ def _notes(picture: Image.Image, found: int) -> tuple[str, ...]:
     if found >= stated:
         return ()
     if found == MAX_FRAMES:
-        return (f"only the first of {stated:,} frames are read: {limit_text('MAX_FRAMES')}",)
+        return (f"an animation of {stated:,} frames: {limit_text('MAX_FRAMES')}",)
     if picture.format == "GIF":
         # It states no number of frames, and those counted behind the damage may be none.
         frames = "frame" if found == 1 else f"{found:,} frames"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.library_errors import SafeSeekStream, to_input_error
-from perceiver_cli.media.limits import MAX_RATE
+from perceiver_cli.media.limits import MAX_POSSIBLE_RATE, MAX_RATE, rate_text
 from perceiver_cli.media.source import Source
 
 if TYPE_CHECKING:
@@ -123,6 +123,14 @@ def has_pictures(container: InputContainer) -> bool:
 def has_sound(container: InputContainer) -> bool:
     """Whether there is sound, whether or not it can be decoded."""
     return bool(container.streams.audio)
+
+
+def check_rates(container: InputContainer) -> None:
+    """Refuses sound that cannot be decoded because of its rate. Raises InputError("too_large")."""
+    for stream in container.streams.audio:
+        context = stream.codec_context
+        if context is not None and MAX_RATE < context.sample_rate <= MAX_POSSIBLE_RATE:
+            raise InputError("too_large", rate_text(context.sample_rate, context.channels))
 
 
 def _moving(container: InputContainer) -> list[VideoStream]:

@@ -12,7 +12,13 @@ from perceiver_cli.media.arrays import choose_array, read_array
 from perceiver_cli.media.jpeg import note_missing_rows
 from perceiver_cli.media.jpeg2000 import REPAIRED
 from perceiver_cli.media.large_inputs import take_memory
-from perceiver_cli.media.pillow import check_memory, decoding, open_picture, peak_bytes
+from perceiver_cli.media.pillow import (
+    check_memory,
+    decoding,
+    open_picture,
+    peak_bytes,
+    restore_palette,
+)
 from perceiver_cli.media.pillow_settings import quiet_pillow
 from perceiver_cli.media.pixels import (
     check_size,
@@ -97,6 +103,7 @@ def _load(source: Source, format: str, at_least: int | None, repaired: bool = Fa
         facts = _facts(picture)
         with decoding(format):
             picture.load()
+            restore_palette(picture)
         # Pillow's TIFF decoder turns the picture upright when it is loaded.
         orientation = exif_orientation(picture)
         if format != "jpeg":

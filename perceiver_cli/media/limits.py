@@ -30,6 +30,9 @@ import os
 
 from perceiver_cli.errors import UsageError
 
+# Of limits whose names do not end in their units.
+_UNITS = {"MAX_RATE": "samples a second"}
+
 
 def limit_text(name: str, limit: int | None = None) -> str:
     """A limit in words, with the variable that changes it.
@@ -38,9 +41,14 @@ def limit_text(name: str, limit: int | None = None) -> str:
         name: Its name in this module.
         limit: Its value, if only a share of it applies.
     """
-    unit = name.rpartition("_")[2].lower()
+    unit = _UNITS.get(name) or name.rpartition("_")[2].lower()
     number = globals()[name] if limit is None else limit
     return f"at most {number:,} {unit} are read (PERCEIVER_{name} changes that)"
+
+
+def rate_text(rate: int, channels: int) -> str:
+    """How many samples a second a sound that is too large has, and the limit."""
+    return f"{rate:,} x {channels} samples a second: {limit_text('MAX_RATE')}"
 
 
 def _limit(name: str, usual: int) -> int:
@@ -63,8 +71,9 @@ MAX_FRAMES = _limit("MAX_FRAMES", 10_000)
 
 MAX_PIPE_BYTES = _limit("MAX_PIPE_BYTES", 2**29)
 
-# Samples per second.
-MAX_RATE = _limit("MAX_RATE", 6_000_000)
+# Samples per second. One channel that states more than possible ones is damaged.
+MAX_POSSIBLE_RATE = 6_000_000
+MAX_RATE = _limit("MAX_RATE", MAX_POSSIBLE_RATE)
 
 # Room for the largest picture in several copies (transparency, 16 bits) beside the libraries.
 MAX_WORKER_BYTES = _limit("MAX_WORKER_BYTES", 6 * 2**30)

@@ -142,6 +142,15 @@ def _correct_planes(picture: Any) -> None:
     ]
 
 
+def restore_palette(picture: Image.Image) -> None:
+    """Gives a loaded picture its palette, which Pillow's reader of ICNS leaves out."""
+    from PIL import ImagePalette
+
+    if picture.mode == "P" and picture.palette is None:
+        colours = picture.im.getpalette("RGB", "RGB")
+        picture.palette = ImagePalette.ImagePalette("RGB", colours)
+
+
 def check_memory(picture: Image.Image, format: str, moving: bool = False) -> None:
     """Refuses a picture that takes more memory than MAX_PIXELS of the usual kind.
 

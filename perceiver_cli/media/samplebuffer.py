@@ -11,7 +11,7 @@ from perceiver_cli.errors import InputError
 from perceiver_cli.media.decoding import frames_from
 from perceiver_cli.media.extents import Extent
 from perceiver_cli.media.library_errors import wrap_errors
-from perceiver_cli.media.limits import MAX_RATE, limit_text
+from perceiver_cli.media.limits import MAX_POSSIBLE_RATE, MAX_RATE, rate_text
 from perceiver_cli.media.mixing import limit_overshoot
 from perceiver_cli.media.packets import Damage
 
@@ -88,14 +88,12 @@ def check_rate(rate: int, channels: int) -> None:
     """Refuses more than MAX_RATE samples per second, of one channel or of all.
 
     Raises:
-        InputError: "corrupt" for an impossible rate, "too_large" for too many channels.
+        InputError: "corrupt" for an impossible rate, "too_large" beyond MAX_RATE.
     """
-    if not 0 < rate <= MAX_RATE:
+    if not 0 < rate <= max(MAX_RATE, MAX_POSSIBLE_RATE):
         raise InputError("corrupt", f"states {rate:,} samples a second")
     if rate * channels > MAX_RATE:
-        raise InputError(
-            "too_large", f"{rate:,} x {channels} samples a second: {limit_text('MAX_RATE')}"
-        )
+        raise InputError("too_large", rate_text(rate, channels))
 
 
 def decode_samples(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from perceiver_cli.array_types import Float32Array
 from perceiver_cli.errors import InputError
-from perceiver_cli.media.containers import open_container, sound_stream
+from perceiver_cli.media.containers import check_rates, open_container, sound_stream
 from perceiver_cli.media.decoding import frames_from
 from perceiver_cli.media.extents import Extent, measured_extent, stated_extent
 from perceiver_cli.media.library_errors import SafeSeekStream, wrap_errors
@@ -218,10 +218,11 @@ def sound_extent(container: InputContainer, format: str, cut_off: bool) -> Exten
 
     Raises:
         InputError: "unsupported" without sound that can be decoded, "corrupt" for an
-            impossible rate, "empty" without any packet.
+            impossible rate, "too_large" beyond MAX_RATE, "empty" without any packet.
     """
     stream = sound_stream(container)
     if stream is None:
+        check_rates(container)
         if any(each.codec_context is not None for each in container.streams.audio):
             raise InputError("corrupt", "the sound states an impossible rate")
         raise InputError("unsupported", "the file contains no sound that can be decoded")

@@ -118,12 +118,11 @@ def _has_odd_controls(head: bytes) -> bool:
 
 
 def _decodes(head: bytes, encoding: str) -> bool:
-    """Whether it decodes; a truncated character at the end is allowed."""
+    """Whether it decodes; a truncated character at the end of others is allowed."""
     try:
-        codecs.getincrementaldecoder(encoding)().decode(head)
+        return bool(codecs.getincrementaldecoder(encoding)().decode(head)) or not head
     except UnicodeDecodeError:
         return False
-    return True
 
 
 def _unmarked_utf16(head: bytes) -> str:

@@ -90,6 +90,7 @@ def npy(array: np.ndarray) -> bytes:
         (b"OFF we go\nagain\n", "plain text"),
         (b"solid advice for everyone\n", "plain text"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "LFS"),
+        (b"\xff", "unknown binary data"),
         (bytes(range(128, 256)) * 8, "unknown binary data"),
     ],
 )

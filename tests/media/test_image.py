@@ -282,9 +282,10 @@ def test_a_variant_of_tga_that_pillow_does_not_know_is_no_damage():
     assert "this variant of TGA" in caught.value.message
 
 
-def test_mac_icons(tmp_path):
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
+def test_mac_icons(tmp_path, mode):
     path = tmp_path / "a.icns"
-    Image.fromarray(samples.picture_array(64, 64)).save(path)
+    Image.fromarray(samples.picture_array(64, 64)).convert(mode).save(path)
     picture = load(path, detect(Source(str(path))).format)
     assert close(picture.pixels[-10, picture.width // 2], BLUE)
 

@@ -2,10 +2,12 @@
 
 import pytest
 
+from perceiver_cli.detect import detect
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.animation import load_animation
+from perceiver_cli.media.audio import load_sound
 from perceiver_cli.media.source import Source
-from perceiver_cli.media.specs import VideoSpec
+from perceiver_cli.media.specs import SoundSpec, VideoSpec
 from perceiver_cli.media.video import load_video
 from tests import samples
 from tests.media.test_camera_films import film
@@ -54,6 +56,30 @@ def test_animations_may_be_less_large(tmp_path, monkeypatch, suffix, share):
         with pytest.raises(InputError) as caught:
             load_animation(Source(str(path)), suffix, spec)
         assert caught.value.kind == "too_large"
+
+
+def test_frames_beyond_the_limit_are_left_out(tmp_path, monkeypatch):
+    path = samples.make_animation(tmp_path / "a.gif", [100] * 3)
+    spec = VideoSpec(frames=2, window_s=1.0, max_windows=1, short_side=32, sound_rate=None)
+    monkeypatch.setattr("perceiver_cli.media.animation.MAX_FRAMES", 2)
+    monkeypatch.setattr("perceiver_cli.media.limits.MAX_FRAMES", 2)
+    (told,) = load_animation(Source(str(path)), "gif", spec).notes
+    limit = "at most 2 frames are read (PERCEIVER_MAX_FRAMES changes that)"
+    assert told == f"an animation of 3 frames: {limit}"
+
+
+@pytest.mark.parametrize("name", ["a.ogg", "a.wav", "a.mp3"])
+def test_rates_beyond_the_limit(tmp_path, monkeypatch, name):
+    source = Source(str(samples.make_sound(tmp_path / name, 0.5)))
+    for module in ("limits", "containers", "samplebuffer"):
+        monkeypatch.setattr(f"perceiver_cli.media.{module}.MAX_RATE", 100)
+    with pytest.raises(InputError) as caught:
+        load_sound(source, detect(source).format, SoundSpec(16000, 2.0, 3))
+    assert caught.value.kind == "too_large"
+    assert caught.value.message == (
+        "22,050 x 1 samples a second: at most 100 samples a second are read "
+        "(PERCEIVER_MAX_RATE changes that)"
+    )
 
 
 @pytest.mark.parametrize(
