@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from typing import BinaryIO
 
-# Of formats whose packets are never zeros. In others, zeros are silence, a black picture or space
-# that a program reserved.
+# Formats whose packets are never zeros and that do not mark their end. In others, zeros are silence,
+# a black picture or space that a program reserved.
 NEVER_ZERO = frozenset(
-    {"aac", "ac3", "amr", "asf", "eac3", "flv", "mp3", "mpeg", "ogg", "ts", "tta", "wavpack", "y4m"}
+    {"aac", "ac3", "amr", "asf", "eac3", "flv", "mp3", "mpeg", "ts", "tta", "wavpack", "y4m"}
 )
-# Fewer may be the padding of a last packet.
-_LEAST_BYTES, _LEAST_SHARE = 4096, 0.05
+# Fewer may fill the last block of a disk, or the last packet. Many are too many for both.
+_LEAST_BYTES, _LEAST_SHARE, _MANY_BYTES = 4096, 0.2, 2**20
 _BLOCK = 2**16
 
 
@@ -32,4 +32,5 @@ def share_before_zeros(stream: BinaryIO) -> float:
             break
         end = start
     zeros = size - end
-    return end / size if zeros > max(_LEAST_BYTES, _LEAST_SHARE * size) else 1.0
+    unfilled = zeros > max(_LEAST_BYTES, min(_LEAST_SHARE * size, _MANY_BYTES))
+    return end / size if unfilled else 1.0
