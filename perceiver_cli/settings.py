@@ -1,16 +1,30 @@
 """Reads settings into a dataclass and checks them against its annotations.
 
-For untrusted values: a checkpoint's header, or --set. Supports int, float, bool, str, Literal,
-tuple, dict, unions, other dataclasses, and limits on any of them by Annotated.
+For untrusted values: a checkpoint's header, a record, or --set. Supports int, float, bool, str,
+Literal, tuple, list, dict, Any, unions, other dataclasses, TypedDict, and limits on any of them by
+Annotated. A dataclass refuses unknown keys; a TypedDict keeps them unchecked.
 """
 
 from __future__ import annotations
 
+import json
 import math
+import reprlib
+import sys
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
 
 T = TypeVar("T")
 
@@ -34,23 +48,52 @@ class Limits:
         return above and value <= self.most
 
     def __str__(self) -> str:
-        least = f"more than {self.least:g}" if self.open_below else f"at least {self.least:g}"
-        return least if math.isinf(self.most) else f"{least} and at most {self.most:g}"
+        least = f"more than {self.least:,g}" if self.open_below else f"at least {self.least:,g}"
+        return least if math.isinf(self.most) else f"{least} and at most {self.most:,.10g}"
 
 
-Count = Annotated[int, Limits(1)]
-CountOrZero = Annotated[int, Limits(0)]
+# Sizes have upper limits, so that a wrong one is refused before memory is allocated for it.
+Count = Annotated[int, Limits(1, 1_000_000)]
+CountOrZero = Annotated[int, Limits(0, 1_000_000)]
+Depth = Annotated[int, Limits(1, 1_000)]
+# Pixels of a picture's side, or bands of a spectrum.
+Side = Annotated[int, Limits(1, 4_096)]
+FourierBands = Annotated[int, Limits(0, 1_000)]
+WindowSeconds = Annotated[float, Limits(0, 600, open_below=True)]
+NotNegative = Annotated[float, Limits(0, 1_000_000)]
 Positive = Annotated[float, Limits(0, open_below=True)]
+# Temperatures are fitted between 0.05 and 20.
+Temperature = Annotated[float, Limits(0.001, 1000)]
 Share = Annotated[float, Limits(0, 1, open_below=True)]
 # Pillow's scale up to 95, beyond which files grow without better quality. 0: no compression.
 JpegQuality = Annotated[int, Limits(0, 95)]
+
+
+def parse_json(text: str | bytes) -> Any:
+    """The value of a JSON text.
+
+    Raises:
+        ValueError: It is not JSON, is nested too deeply, or has a number that is not finite, which
+            Python's own parser accepts.
+    """
+    try:
+        return json.loads(text, parse_constant=_finite, parse_float=_finite)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is not a finite number")
+    return value
 
 
 def read_settings(kind: type[T], values: Mapping[str, Any], what: str) -> T:
     """Creates an instance of the dataclass `kind` from JSON values.
 
     Args:
-        kind: The dataclass, whose annotations define the allowed values.
+        kind: The dataclass, or TypedDict, whose annotations define the allowed values.
         values: Field -> value; lists become tuples, objects become dataclasses.
         what: The name of the settings in messages: "model" or "input".
 
@@ -58,22 +101,29 @@ def read_settings(kind: type[T], values: Mapping[str, Any], what: str) -> T:
         ValueError: a setting is unknown, missing, of a wrong type or not allowed; the message is
             one line that names it.
     """
-    return _read_dataclass(kind, values, what, "")
+    try:
+        result: T = _read(kind, values, what, "")
+    except _WrongError as error:
+        raise ValueError(f"the {what} must be {error}") from None
+    return result
 
 
-def _read_dataclass(kind: type[T], values: Mapping[str, Any], what: str, prefix: str) -> T:
-    known = {f.name: f for f in fields(kind)}  # type: ignore[arg-type]
-    for wrong, names in (
-        ("unknown", set(values) - set(known)),
-        ("missing", {name for name, f in known.items() if _is_needed(f)} - set(values)),
-    ):
-        if names:
-            listed = ", ".join(sorted(f"{prefix}{name}" for name in names))
-            raise ValueError(f"{wrong} {what} settings: {listed}")
+def _read_dataclass(kind: Any, values: Mapping[str, Any], what: str, prefix: str) -> Any:
+    known = {f.name: f for f in fields(kind)}
+    needed = {name for name, f in known.items() if _is_needed(f)}
+    _check_names("unknown", set(values) - set(known), what, prefix)
+    _check_names("missing", needed - set(values), what, prefix)
     hints = get_type_hints(kind, include_extras=True)
     return kind(
         **{name: _read_field(hints[name], values[name], what, f"{prefix}{name}") for name in values}
     )
+
+
+def _check_names(wrong: str, names: Set[str], what: str, prefix: str) -> None:
+    """Raises ValueError if there are any wrong names."""
+    if names:
+        listed = ", ".join(sorted(f"{prefix}{name}" for name in names))
+        raise ValueError(f"{wrong} {what} settings: {listed}")
 
 
 def _read_field(hint: Any, value: Any, what: str, name: str) -> Any:
@@ -91,13 +141,15 @@ class _WrongError(Exception):
     """A value of a wrong type or range; `wanted` describes the allowed values."""
 
     def __init__(self, wanted: str, value: Any) -> None:
-        super().__init__(f"{wanted}, not {value!r}")
+        super().__init__(f"{wanted}, not {reprlib.repr(value)}")
         self.wanted = wanted
 
 
 def _read(hint: Any, value: Any, what: str, prefix: str) -> Any:
     """The value in the type of the annotation; raises _WrongError."""
     origin, arguments = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return value
     if origin is Annotated:
         found = _read(arguments[0], value, what, prefix)
         if not all(limits.hold(found) for limits in arguments[1:]):
@@ -111,15 +163,36 @@ def _read(hint: Any, value: Any, what: str, prefix: str) -> Any:
         return _read_any(arguments, value, what, prefix)
     if origin is tuple:
         return _read_tuple(arguments, value, what, prefix)
-    if origin is dict:
-        if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-            raise _WrongError("an object", value)
-        return {key: _read(arguments[1], one, what, prefix) for key, one in value.items()}
-    if isinstance(hint, type) and is_dataclass(hint):
+    if origin is list:
+        if not isinstance(value, list):
+            raise _WrongError("a list", value)
+        return [_read(arguments[0], one, what, prefix) for one in value]
+    if origin is dict or is_typeddict(hint) or is_dataclass(hint):
         if not isinstance(value, Mapping):
             raise _WrongError("an object", value)
-        return _read_dataclass(hint, value, what, prefix)
+        return _read_object(hint, value, what, prefix)
     return _read_plain(hint, value)
+
+
+def _read_object(hint: Any, value: Mapping[str, Any], what: str, prefix: str) -> Any:
+    if is_typeddict(hint):
+        return _read_typed_dict(hint, value, what, prefix)
+    if is_dataclass(hint):
+        return _read_dataclass(hint, value, what, prefix)
+    kind = get_args(hint)[1]
+    return {key: _read(kind, one, what, prefix) for key, one in value.items()}
+
+
+def _read_typed_dict(hint: Any, value: Mapping[str, Any], what: str, prefix: str) -> dict[str, Any]:
+    """All keys of the value, those of the TypedDict checked."""
+    _check_names("missing", hint.__required_keys__ - set(value), what, prefix)
+    hints = get_type_hints(hint, include_extras=True)
+    checked = {
+        name: _read_field(hints[name], value[name], what, f"{prefix}{name}")
+        for name in hints
+        if name in value
+    }
+    return {**value, **checked}
 
 
 def _read_any(hints: tuple[Any, ...], value: Any, what: str, prefix: str) -> Any:
@@ -152,7 +225,7 @@ def _read_plain(hint: Any, value: Any) -> Any:
     }
     right: bool
     if hint is float:
-        right = type(value) in (int, float) and math.isfinite(value)
+        right = type(value) in (int, float) and abs(value) <= sys.float_info.max  # NaN is not
     else:
         right = type(value) is hint
     if not right:

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from perceiver_cli.array_types import Float64Array
+from perceiver_cli.settings import Count, Positive, read_settings
 
 # Maximum bytes of the statistics in a checkpoint.
 _MAX_BYTES = 97_000
@@ -34,6 +35,26 @@ LEADING = 7
 
 # Epsilon of the norm, as in the read-out.
 _EPS = 1e-5
+
+
+@dataclass(frozen=True)
+class _StoredStream:
+    """The statistics of one stream key in a header."""
+
+    mean: str
+    limit: float
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """The statistics in a header, see FamiliarityStatistics.to_dict."""
+
+    width: Count
+    scale: Positive
+    whitening: str
+    streams: dict[str, _StoredStream]
+    last: bool = False
+    leading: str = ""
 
 
 @dataclass(frozen=True)
@@ -123,27 +144,33 @@ class FamiliarityStatistics:
         }
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> FamiliarityStatistics:
+    def from_dict(cls, values: Mapping[str, Any], width: int) -> FamiliarityStatistics:
         """Reads the statistics of a header.
 
         Args:
             values: As `to_dict` gives them.
+            width: D of the model.
 
         Raises:
-            KeyError: A value is missing.
-            TypeError: A value is of another type.
-            ValueError: Sizes contradict each other, or an array is truncated.
+            ValueError: A value is missing or of another type, sizes contradict each other, or an
+                array is truncated; in one line.
         """
-        width = int(values["width"])
+        stored = read_settings(_Stored, values, "statistics")
+        if stored.width != width:
+            raise ValueError(f"they are of {stored.width} channels, the model has {width}")
+        if ALL_STREAMS not in stored.streams:
+            raise ValueError("those of inputs with all streams are missing")
         whitening = np.zeros((width, width))
-        whitening[np.tril_indices(width)] = _array(values["whitening"]) * float(values["scale"])
-        streams = dict(values["streams"])
+        lower = _array(stored.whitening, width * (width + 1) // 2)
+        whitening[np.tril_indices(width)] = lower[0] * stored.scale
         return cls(
             whitening,
-            {name: _array(entry["mean"]).reshape(-1, width) for name, entry in streams.items()},
-            {name: float(entry["limit"]) for name, entry in streams.items()},
-            bool(values.get("last")),
-            _array(values.get("leading", "")).reshape(width, -1),
+            {name: _array(entry.mean, width) for name, entry in stored.streams.items()},
+            {name: entry.limit for name, entry in stored.streams.items()},
+            stored.last,
+            _array(stored.leading, width).reshape(width, -1)
+            if stored.leading
+            else np.empty((width, 0)),
         )
 
 
@@ -193,5 +220,13 @@ def _text(values: Float64Array) -> str:
     return base64.b64encode(values.astype("<f2").tobytes()).decode()
 
 
-def _array(text: str) -> Float64Array:
-    return np.frombuffer(base64.b64decode(text), "<f2").astype(np.float64)
+def _array(text: str, columns: int) -> Float64Array:
+    """At least one row, [R, columns]. Raises ValueError if the text has no whole rows."""
+    try:
+        values = np.frombuffer(base64.b64decode(text), "<f2").astype(np.float64)
+        rows = values.reshape(-1, columns)
+    except ValueError:
+        rows = np.empty((0, columns))
+    if not len(rows):
+        raise ValueError("an array of its statistics is damaged")
+    return rows

@@ -11,13 +11,17 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from safetensors import SafetensorError, safe_open
 
 from perceiver_cli.atomic import atomic_write
+from perceiver_cli.checkpoints.card_entries import Card
+from perceiver_cli.checkpoints.familiar import FamiliarityStatistics
 from perceiver_cli.errors import CheckpointError
 from perceiver_cli.model.config import PerceiverConfig
+from perceiver_cli.preparation.recipes import read_recipe
+from perceiver_cli.settings import Temperature, parse_json, read_settings
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -60,7 +64,8 @@ class Header:
         recipe: The adapter's settings, with "modality".
         labels: The classes, in the order of the logits.
         temperature: Divides the logits before the softmax.
-        card: Data, licence, command, measured figures, date and package version, as plain JSON.
+        card: Data, licence, command, measured figures, date and package version, as plain JSON;
+            see card_entries.py.
         stream_temperatures: Stream -> the temperature for inputs that have this stream only.
         level_temperatures: Calibrate the summed scores of groups and kinds, see label_tree.py.
         events: How the scores of windows become events, see inference/events.py; empty: its
@@ -72,10 +77,10 @@ class Header:
     model: PerceiverConfig
     recipe: dict[str, Any]
     labels: list[Label]
-    temperature: float = 1.0
+    temperature: Temperature = 1.0
     card: dict[str, Any] = field(default_factory=dict)
-    stream_temperatures: dict[str, float] = field(default_factory=dict)
-    level_temperatures: dict[str, float] = field(default_factory=dict)
+    stream_temperatures: dict[str, Temperature] = field(default_factory=dict)
+    level_temperatures: dict[str, Temperature] = field(default_factory=dict)
     events: dict[str, float] = field(default_factory=dict)
     familiar: dict[str, Any] | None = None
 
@@ -263,24 +268,39 @@ def _parse(path: Path, metadata: dict[str, str] | None) -> Header:
     if not metadata or "perceiver" not in metadata:
         raise CheckpointError(f"{path}: not a perceiver checkpoint (no header in its metadata)")
     try:
-        values = json.loads(metadata["perceiver"])
-        version = values.pop("format")
-        values["stream_temperatures"] = values.pop("alone", {})
-        values.pop("threshold", None)  # of older checkpoints; nothing reads it
-        if version > FORMAT:
-            raise CheckpointError(
-                f"{path}: written in format {version}, this version reads up to {FORMAT}: "
-                "upgrade perceiver-cli"
-            )
-        values["model"] = PerceiverConfig.from_dict(values["model"])
-        values["labels"] = [Label(**entry) for entry in values["labels"]]
-        header = Header(**values)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        header = _header(parse_json(metadata["perceiver"]), path)
+    except ValueError as error:
         raise CheckpointError(f"{path}: its header cannot be read ({error})") from None
     if len(header.labels) != header.model.classes:
         raise CheckpointError(
             f"{path}: {len(header.labels)} labels for {header.model.classes} classes"
         )
+    return header
+
+
+class _Versioned(TypedDict):
+    """The header of any format."""
+
+    format: int
+
+
+def _header(content: Any, path: Path) -> Header:
+    """The header of JSON values; raises ValueError, in one line, if they are no header."""
+    values: dict[str, Any] = {**read_settings(_Versioned, content, "header")}
+    version = values.pop("format")
+    if version > FORMAT:
+        raise CheckpointError(
+            f"{path}: written in format {version}, this version reads up to {FORMAT}: "
+            "upgrade perceiver-cli"
+        )
+    values["stream_temperatures"] = values.pop("alone", {})
+    values.pop("threshold", None)  # of older checkpoints; nothing reads it
+    header = read_settings(Header, values, "header")
+    header.model.check()
+    read_recipe(header.recipe)
+    read_settings(Card, header.card, "card")
+    if header.familiar is not None:
+        FamiliarityStatistics.from_dict(header.familiar, header.model.width)
     return header
 
 

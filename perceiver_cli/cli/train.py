@@ -240,16 +240,19 @@ def _read_settings(pairs: list[str]) -> dict[str, Any]:
 
 
 def _read_card(path: Path | None) -> dict[str, Any]:
+    from perceiver_cli.checkpoints.card_entries import Card
     from perceiver_cli.errors import UsageError
+    from perceiver_cli.settings import parse_json, read_settings
 
     if path is None:
         return {}
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
+        card = parse_json(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"--card {path}: cannot be read: {error.strerror}") from None
     except ValueError as error:
         raise UsageError(f"{path}: not JSON ({error})") from None
-    if not isinstance(card, dict):
-        raise UsageError(f"{path}: the card must be a JSON object")
-    return card
+    try:
+        return dict(read_settings(Card, card, "card"))
+    except ValueError as error:
+        raise UsageError(f"{path}: {error}") from None

@@ -21,6 +21,7 @@ from perceiver_cli.device import free_bytes, is_out_of_memory, to_device
 from perceiver_cli.errors import CheckpointError, UsageError
 from perceiver_cli.inference.allocator import returning_freed_memory
 from perceiver_cli.inference.attention_statistics import AttentionRecorder, summarise
+from perceiver_cli.inference.events import settings_of
 from perceiver_cli.model.perceiver import LatentWatcher, MeanLatent, Perceiver
 from perceiver_cli.model.quantization.precision import pick_precision
 from perceiver_cli.model.quantization.replacement import byte_array_dtype, layers_for
@@ -69,10 +70,16 @@ class Engine:
     def __init__(self, path: Path, device: torch.device, precision: str) -> None:
         checkpoint = open_checkpoint(path)
         self.header: Header = checkpoint.header
-        self.familiar = _read_familiar(path, self.header)
+        statistics = self.header.familiar
+        self.familiar = (
+            FamiliarityStatistics.from_dict(statistics, self.header.model.width)
+            if statistics is not None
+            else None
+        )
         self.tree = LabelTree(self.header.labels, self.header.level_temperatures)
         try:
             self.adapter: Adapter = build_adapter(self.header.recipe)
+            settings_of(self.header.events)
         except ValueError as error:
             raise CheckpointError(f"{path}: {error}") from None
         if self.adapter.streams != self.header.model.streams:
@@ -241,15 +248,6 @@ class Engine:
             watch_latents=watch_latents,
         )
         return logits.float()
-
-
-def _read_familiar(path: Path, header: Header) -> FamiliarityStatistics | None:
-    if header.familiar is None:
-        return None
-    try:
-        return FamiliarityStatistics.from_dict(header.familiar)
-    except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{path}: its statistics cannot be read ({error})") from None
 
 
 def _stacked(windows: list[Window]) -> dict[str, Tensor]:

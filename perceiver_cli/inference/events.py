@@ -20,7 +20,7 @@ from perceiver_cli.array_types import Float64Array
 from perceiver_cli.checkpoints.format import Label
 from perceiver_cli.preparation.base import Window
 from perceiver_cli.preparation.signal import LEVEL_S, SILENCE_RMS
-from perceiver_cli.settings import read_settings
+from perceiver_cli.settings import NotNegative, read_settings
 
 Spans = list[tuple[int, int]]
 
@@ -52,15 +52,15 @@ class EventSettings:
         smooth_s: Length of the running mean of the scores.
     """
 
-    hop_s: float = 0.0
-    on: float = 0.5
-    off: float = 0.3
-    depth_db: float = 20.0
-    rise_db: float = 13.0
-    quiet: float = 0.0
-    gap_s: float = 0.7
-    least_s: float = 0.4
-    smooth_s: float = 2.0
+    hop_s: NotNegative = 0.0
+    on: NotNegative = 0.5
+    off: NotNegative = 0.3
+    depth_db: NotNegative = 20.0
+    rise_db: NotNegative = 13.0
+    quiet: NotNegative = 0.0
+    gap_s: NotNegative = 0.7
+    least_s: NotNegative = 0.4
+    smooth_s: NotNegative = 2.0
 
 
 def settings_of(values: Mapping[str, float]) -> EventSettings:

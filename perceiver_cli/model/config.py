@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from perceiver_cli.settings import Count, CountOrZero, Positive, read_settings
+from perceiver_cli.settings import Count, CountOrZero, Depth, Positive, read_settings
 
 Sharing = Literal["none", "all", "but_first"]
+
+# Maximum number of self-attends with weights of their own.
+MAX_SELF_ATTENDS = 1_000
 
 
 @dataclass(frozen=True)
@@ -62,14 +65,14 @@ class PerceiverConfig:
     position_channels: CountOrZero = 0
     latents: Count = 64
     width: Count = 192
-    cross_attends: Count = 2
-    layers: Count = 4
-    repeats: Count = 1
+    cross_attends: Depth = 2
+    layers: Depth = 4
+    repeats: Depth = 1
     cross_heads: Count = 1
     self_heads: Count = 4
     cross_channels: CountOrZero = 0
-    cross_widening: Count = 1
-    self_widening: Count = 4
+    cross_widening: Depth = 1
+    self_widening: Depth = 4
     share_cross: Sharing = "none"
     share_latent: Sharing = "none"
     readout: Literal["mean", "query"] = "mean"
@@ -121,6 +124,11 @@ class PerceiverConfig:
         ):
             if bool(getattr(self, one)) != bool(getattr(self, other)):
                 raise ValueError(f"model settings {one} and {other} need each other")
+        if self.cross_attends * self.layers > MAX_SELF_ATTENDS:
+            raise ValueError(
+                f"model settings cross_attends ({self.cross_attends}) x layers ({self.layers}) "
+                f"must be at most {MAX_SELF_ATTENDS:,}"
+            )
         if self.learned_inputs > max(self.streams.values()):
             raise ValueError("model setting learned_inputs must not exceed the stream's channels")
 

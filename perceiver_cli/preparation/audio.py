@@ -13,7 +13,15 @@ from perceiver_cli.media.types import Media, Sound, SoundWindow
 from perceiver_cli.media.windows import Coverage
 from perceiver_cli.preparation.base import WHOLE_S, Preparation, ReadOptions, Window
 from perceiver_cli.preparation.signal import frame_levels, non_silent_part, sound_signal
-from perceiver_cli.settings import Count, CountOrZero, Limits, Positive
+from perceiver_cli.settings import (
+    Count,
+    CountOrZero,
+    FourierBands,
+    Limits,
+    Positive,
+    Side,
+    WindowSeconds,
+)
 
 
 @dataclass(frozen=True)
@@ -40,16 +48,16 @@ class AudioRecipe:
     """
 
     modality: Literal["audio"] = "audio"
-    rate: Annotated[int, Limits(100)] = 16000
-    window_s: Positive = 2.0
+    rate: Annotated[int, Limits(100, 1_000_000)] = 16000
+    window_s: WindowSeconds = 2.0
     max_windows: Count = 5
-    mels: Count = 64
+    mels: Side = 64
     low_hz: Annotated[float, Limits(0)] = 50.0
     floor_db: Positive = 60.0
     patch_mels: Count = 4
     patch_frames: Count = 4
     values: Literal["levels", "cosines"] = "levels"
-    bands: CountOrZero = 16
+    bands: FourierBands = 16
     highest: Positive = 25.0
     spacing: Literal["linear", "log"] = "linear"
     patch_samples: CountOrZero = 0

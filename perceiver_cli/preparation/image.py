@@ -16,7 +16,7 @@ from perceiver_cli.preparation.resampling import (
     read_square,
 )
 from perceiver_cli.preparation.signal import square_signal
-from perceiver_cli.settings import Count, CountOrZero, JpegQuality, Positive, Share
+from perceiver_cli.settings import Count, FourierBands, JpegQuality, Positive, Share, Side
 
 
 @dataclass(frozen=True)
@@ -54,14 +54,14 @@ class ImageRecipe:
     """
 
     modality: Literal["image"] = "image"
-    size: Count = 64
+    size: Side = 64
     crop: Share = 1.0
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[Positive, Positive, Positive] = (0.229, 0.224, 0.225)
     chroma: Literal["full", "half"] = "full"
     patch: Count = 4
     values: Literal["pixels", "cosines"] = "pixels"
-    bands: CountOrZero = 16
+    bands: FourierBands = 16
     highest: Positive = 8.0
     spacing: Literal["linear", "log"] = "linear"
     positions: bool = True

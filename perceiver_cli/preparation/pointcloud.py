@@ -12,7 +12,7 @@ from perceiver_cli.media.source import Source
 from perceiver_cli.media.types import Media, PointCloud
 from perceiver_cli.preparation.base import Preparation, Window
 from perceiver_cli.preparation.signal import shape_signal
-from perceiver_cli.settings import Count, CountOrZero, Positive
+from perceiver_cli.settings import Count, FourierBands, Positive
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class PointCloudRecipe:
 
     modality: Literal["pointcloud"] = "pointcloud"
     points: Count = 1024
-    bands: CountOrZero = 24
+    bands: FourierBands = 24
     highest: Positive = 32.0
     spacing: Literal["linear", "log"] = "log"
 

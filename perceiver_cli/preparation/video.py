@@ -20,7 +20,16 @@ from perceiver_cli.preparation.resampling import (
     read_square,
 )
 from perceiver_cli.preparation.signal import frame_levels, sound_signal, square_signal
-from perceiver_cli.settings import Count, CountOrZero, JpegQuality, Positive, Share
+from perceiver_cli.settings import (
+    Count,
+    Depth,
+    FourierBands,
+    JpegQuality,
+    Positive,
+    Share,
+    Side,
+    WindowSeconds,
+)
 
 
 @dataclass(frozen=True)
@@ -49,10 +58,10 @@ class VideoRecipe:
     """
 
     modality: Literal["av"] = "av"
-    frames: Count = 8
-    window_s: Positive = 2.0
+    frames: Depth = 8
+    window_s: WindowSeconds = 2.0
     max_windows: Count = 4
-    size: Count = 64
+    size: Side = 64
     crop: Share = 1.0
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[Positive, Positive, Positive] = (0.229, 0.224, 0.225)
@@ -60,7 +69,7 @@ class VideoRecipe:
     patch_frames: Count = 2
     patch: Count = 4
     values: Literal["pixels", "cosines"] = "pixels"
-    bands: CountOrZero = 8
+    bands: FourierBands = 8
     highest: Positive | tuple[Positive, Positive, Positive] = 8.0
     spacing: Literal["linear", "log"] = "linear"
     resample: Resample = "bicubic"

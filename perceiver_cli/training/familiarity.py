@@ -48,7 +48,7 @@ def fit_familiar(
     if not by_class:
         familiar = _with_leading(familiar, fit_leading(deviations), held[ALL_STREAMS])
     # Rounded to float16, as in the checkpoint.
-    familiar = FamiliarityStatistics.from_dict(familiar.to_dict())
+    familiar = FamiliarityStatistics.from_dict(familiar.to_dict(), len(familiar.whitening))
     limits = {}
     for key, outputs in held.items():
         distances = outputs.by_file(familiar.distance(outputs.means, key))

@@ -55,7 +55,9 @@ def test_rows_that_are_all_alike_are_enough():
 
 def test_a_header_keeps_it_in_less_than_100_kb():
     familiar = fitted()
-    stored = FamiliarityStatistics.from_dict(json.loads(json.dumps(familiar.to_dict())))
+    stored = FamiliarityStatistics.from_dict(
+        json.loads(json.dumps(familiar.to_dict())), len(familiar.whitening)
+    )
     things = drawn(10)
     np.testing.assert_allclose(
         stored.distance(things, ""), familiar.distance(things, ""), rtol=0.02
@@ -84,7 +86,9 @@ def test_after_the_last_iteration_neither_scale_nor_offset_count():
     thing = RNG.normal(size=(1, 24))
     own = standardised(thing)
     familiar = FamiliarityStatistics(np.eye(24), {"": own}, {"": 1.0}, after_last_iteration=True)
-    stored = FamiliarityStatistics.from_dict(json.loads(json.dumps(familiar.to_dict())))
+    stored = FamiliarityStatistics.from_dict(
+        json.loads(json.dumps(familiar.to_dict())), len(familiar.whitening)
+    )
     for changed in (thing, 5 * thing + 2):
         assert stored.distance(changed, "") == pytest.approx(0, abs=1e-4)
     assert stored.distance(-thing, "") == pytest.approx(4, rel=0.01)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -54,6 +55,14 @@ HEADER = Header(
 )
 
 
+STATISTICS = {
+    "width": 8,
+    "scale": 1.0,
+    "whitening": base64.b64encode(bytes(2 * 36)).decode(),
+    "streams": {"": {"mean": base64.b64encode(bytes(2 * 8)).decode(), "limit": 1.0}},
+}
+
+
 def new_model() -> Perceiver:
     torch.manual_seed(0)
     model = Perceiver(CONFIG)
@@ -90,6 +99,11 @@ def header_values(path: Path) -> dict:
     size = int.from_bytes(path.read_bytes()[:8], "little")
     metadata = json.loads(path.read_bytes()[8 : 8 + size])["__metadata__"]
     return json.loads(metadata["perceiver"])
+
+
+def test_statistics_are_checked_with_the_header(saved):
+    rewrite(saved, header={**header_values(saved), "familiar": STATISTICS})
+    assert read_header(saved).familiar == STATISTICS
 
 
 def test_a_round_trip_keeps_everything(saved):
@@ -257,11 +271,33 @@ class TestBadFiles:
             {"labels": 3},
             {"labels": ["tench", "hen", "cat"]},
             {"novelty": 1},
+            {"name": 5},
+            {"temperature": None},
+            {"temperature": -1},
+            {"temperature": 0},
+            {"temperature": float("inf")},
+            {"temperature": float("nan")},
+            {"alone": []},
+            {"level_temperatures": {"group": "warm"}},
+            {"events": 5},
+            {"familiar": "yes"},
+            {"familiar": {}},
+            {"familiar": STATISTICS | {"width": 9}},
+            {"familiar": STATISTICS | {"whitening": "AAA="}},
+            {"card": None},
+            {"card": {"notes": "one"}},
+            {"card": {"measured": {"val": {"top1": "good"}}}},
+            {"recipe": {"modality": "image", "size": 10**9}},
+            {"model": {**asdict(CONFIG), "width": 10**9}},
+            {"model": {**asdict(CONFIG), "layers": 1000}},
+            {"labels": [{"id": 1, "label": "tench"}] * 3},
         ],
     )
     def test_a_header_that_makes_no_sense(self, call, saved, change):
         rewrite(saved, header={**header_values(saved), **change})
-        assert one_line(saved, lambda: call(saved)).startswith("its header cannot be read")
+        message = one_line(saved, lambda: call(saved))
+        assert message.startswith("its header cannot be read (")
+        assert "object" not in message.replace("must be an object", "")  # no words of Python
 
     @pytest.mark.parametrize("left_out", ["format", "name", "model", "labels", "recipe"])
     def test_a_header_that_lacks_something(self, call, saved, left_out):
