@@ -3,11 +3,93 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypedDict
 
 from perceiver_cli.errors import ErrorKind
+from perceiver_cli.modalities import MODALITIES
+from perceiver_cli.settings import CountOrZero, Keys, Length, Limits, Positive, read_settings
 
 Level = Literal["class", "group", "kind"]
+Score = Annotated[float, Limits(0, 1)]
+Seconds = Annotated[float, Limits(0, 1e12)]
+Pixels = Annotated[float, Limits(-1e12, 1e12)]
+Size = Annotated[int, Limits(1)]
+Point = Annotated[list[float], Length(3)]
+
+
+class InputFacts(TypedDict, total=False):
+    """Facts of a file; which of them it has differs by modality, and there may be others."""
+
+    width: Size
+    height: Size
+    format: str
+    mode: str
+    frames: int
+    duration_s: Seconds
+    sample_rate: int
+    channels: int
+    sound_tracks: int
+    fps: float | None
+    sound: bool
+    kind: str
+    vertices: int
+    faces: int
+    extent: Point
+    up: str
+
+
+class Read(TypedDict, total=False):
+    """How much of a file was read, see Classification."""
+
+    share: float
+    area: float
+    seconds: float
+    overlapping: bool
+
+
+class ByteArray(TypedDict, total=False):
+    """The size of a byte array: M and C."""
+
+    elements: Size
+    channels: Size
+
+
+class _Placed(TypedDict, total=False):
+    index: CountOrZero
+
+
+class Segment(_Placed):
+    """A window of a long input, with the best of the chosen classes in it, if any."""
+
+    start_s: Seconds
+    end_s: Seconds
+    label: str | None
+    score: Score | None
+    signal: str
+
+
+class Event(TypedDict):
+    """What is present from when to when; silence has no id and no score."""
+
+    start_s: Seconds
+    end_s: Seconds
+    label: str
+    id: str | None
+    score: Score | None
+
+
+class Region(TypedDict, total=False):
+    """A region of an input, see Focus."""
+
+    x0: Pixels
+    y0: Pixels
+    x1: Pixels
+    y1: Pixels
+    time_s: float
+    start_s: float
+    end_s: float
+    min: Point
+    max: Point
 
 
 @dataclass(frozen=True)
@@ -20,7 +102,7 @@ class Prediction:
     label: str
     index: int
     id: str
-    score: float
+    score: Score
     group: str | None = None
     kind: str | None = None
 
@@ -34,7 +116,7 @@ class Answer:
 
     label: str
     level: Level
-    score: float
+    score: Score
 
 
 @dataclass(frozen=True)
@@ -45,7 +127,7 @@ class Focus:
     frame time with a box {time_s, x0, y0, x1, y1}.
     """
 
-    where: dict[str, Any]
+    where: Annotated[dict[str, Any], Keys(Region)]
     mass: float
 
 
@@ -64,7 +146,7 @@ class CrossAttendStats:
     drift_bits: float | None
     share: dict[str, float]
     focus: list[Focus]
-    effective_together: float
+    effective_together: Positive
 
 
 @dataclass(frozen=True)
@@ -125,12 +207,12 @@ class Classification:
     familiar: bool | None = None
     predictions: list[Prediction] = field(default_factory=list)
     among: list[str] | None = None
-    input: dict[str, Any] = field(default_factory=dict)
-    read: dict[str, float] = field(default_factory=dict)
-    byte_array: dict[str, int] = field(default_factory=dict)
+    input: Annotated[dict[str, Any], Keys(InputFacts)] = field(default_factory=dict)
+    read: Annotated[dict[str, float], Keys(Read)] = field(default_factory=dict)
+    byte_array: Annotated[dict[str, int], Keys(ByteArray)] = field(default_factory=dict)
     attention: AttentionStats | None = None
-    segments: list[dict[str, Any]] = field(default_factory=list)
-    events: list[dict[str, Any]] = field(default_factory=list)
+    segments: list[Annotated[dict[str, Any], Keys(Segment)]] = field(default_factory=list)
+    events: list[Annotated[dict[str, Any], Keys(Event)]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     explained: str | None = None
@@ -201,22 +283,26 @@ class Failure:
 Result = Classification | Failure
 
 
-def read_result(record: dict[str, Any]) -> Result:
+class _Record(TypedDict):
+    """What every record has."""
+
+    status: Literal["ok", "error"]
+
+
+def read_result(record: Any) -> Result:
     """The Result of a record; unknown keys are ignored.
 
     Raises:
-        AttributeError, KeyError or TypeError: It is not a record.
+        ValueError: It is not a record; in one line.
     """
-    if record["status"] == "error":
-        return Failure(record["path"], InputFailure(**record["error"]), record["seconds"])
-    known = {f.name: record[f.name] for f in fields(Classification) if f.name in record}
-    known["predictions"] = [Prediction(**entry) for entry in known["predictions"]]
-    if known.get("answer"):
-        known["answer"] = Answer(**known["answer"])
-    if known["attention"]:
-        entries = known["attention"]["cross_attends"]
-        known["attention"] = AttentionStats([_cross_attend(entry) for entry in entries])
-    return Classification(**known)
+    what = "record value"
+    failed = read_settings(_Record, record, what)["status"] == "error"
+    kind: Any = Failure if failed else Classification
+    names = [f.name for f in fields(kind) if f.init and f.name in record]
+    result: Result = read_settings(kind, {name: record[name] for name in names}, what)
+    if result.ok and result.modality not in MODALITIES:
+        raise ValueError(f"unknown modality: {result.modality!r}")
+    return result
 
 
 def _record(result: Result) -> dict[str, Any]:
@@ -234,8 +320,3 @@ def _plain(value: Any) -> Any:
     if is_dataclass(value):
         return {name: _plain(each) for name, each in vars(value).items()}
     return value
-
-
-def _cross_attend(entry: dict[str, Any]) -> CrossAttendStats:
-    focus = [Focus(**region) for region in entry["focus"]]
-    return CrossAttendStats(**(entry | {"focus": focus}))

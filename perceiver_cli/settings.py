@@ -14,6 +14,7 @@ import sys
 import types
 from collections.abc import Mapping, Set
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from functools import cache
 from typing import (
     Annotated,
     Any,
@@ -50,6 +51,31 @@ class Limits:
     def __str__(self) -> str:
         least = f"more than {self.least:,g}" if self.open_below else f"at least {self.least:,g}"
         return least if math.isinf(self.most) else f"{least} and at most {self.most:,.10g}"
+
+
+@dataclass(frozen=True)
+class Length:
+    """The number of values in a list."""
+
+    count: int
+
+    def hold(self, value: list[Any]) -> bool:
+        """Whether a list has this length."""
+        return len(value) == self.count
+
+    def __str__(self) -> str:
+        return f"a list of {self.count}"
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The types of an object's values; other keys stay unchecked.
+
+    Attributes:
+        kind: A TypedDict.
+    """
+
+    kind: Any
 
 
 # Sizes have upper limits, so that a wrong one is refused before memory is allocated for it.
@@ -95,7 +121,7 @@ def read_settings(kind: type[T], values: Mapping[str, Any], what: str) -> T:
     Args:
         kind: The dataclass, or TypedDict, whose annotations define the allowed values.
         values: Field -> value; lists become tuples, objects become dataclasses.
-        what: The name of the settings in messages: "model" or "input".
+        what: The name of a value in messages: "model setting", "record value".
 
     Raises:
         ValueError: a setting is unknown, missing, of a wrong type or not allowed; the message is
@@ -104,7 +130,7 @@ def read_settings(kind: type[T], values: Mapping[str, Any], what: str) -> T:
     try:
         result: T = _read(kind, values, what, "")
     except _WrongError as error:
-        raise ValueError(f"the {what} must be {error}") from None
+        raise ValueError(f"{what}s must be {error}") from None
     return result
 
 
@@ -113,24 +139,30 @@ def _read_dataclass(kind: Any, values: Mapping[str, Any], what: str, prefix: str
     needed = {name for name, f in known.items() if _is_needed(f)}
     _check_names("unknown", set(values) - set(known), what, prefix)
     _check_names("missing", needed - set(values), what, prefix)
-    hints = get_type_hints(kind, include_extras=True)
+    hints = _hints(kind)
     return kind(
         **{name: _read_field(hints[name], values[name], what, f"{prefix}{name}") for name in values}
     )
+
+
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    """Field -> annotation; evaluating the annotations takes longer than reading a record."""
+    return get_type_hints(kind, include_extras=True)
 
 
 def _check_names(wrong: str, names: Set[str], what: str, prefix: str) -> None:
     """Raises ValueError if there are any wrong names."""
     if names:
         listed = ", ".join(sorted(f"{prefix}{name}" for name in names))
-        raise ValueError(f"{wrong} {what} settings: {listed}")
+        raise ValueError(f"{wrong} {what}s: {listed}")
 
 
 def _read_field(hint: Any, value: Any, what: str, name: str) -> Any:
     try:
         return _read(hint, value, what, f"{name}.")
     except _WrongError as error:
-        raise ValueError(f"{what} setting {name} must be {error}") from None
+        raise ValueError(f"{what} {name} must be {error}") from None
 
 
 def _is_needed(field: Field[Any]) -> bool:
@@ -151,6 +183,8 @@ def _read(hint: Any, value: Any, what: str, prefix: str) -> Any:
     if hint is Any:
         return value
     if origin is Annotated:
+        if isinstance(arguments[1], Keys):
+            return _read(arguments[1].kind, value, what, prefix)
         found = _read(arguments[0], value, what, prefix)
         if not all(limits.hold(found) for limits in arguments[1:]):
             raise _WrongError(" and ".join(map(str, arguments[1:])), value)
@@ -186,7 +220,7 @@ def _read_object(hint: Any, value: Mapping[str, Any], what: str, prefix: str) ->
 def _read_typed_dict(hint: Any, value: Mapping[str, Any], what: str, prefix: str) -> dict[str, Any]:
     """All keys of the value, those of the TypedDict checked."""
     _check_names("missing", hint.__required_keys__ - set(value), what, prefix)
-    hints = get_type_hints(hint, include_extras=True)
+    hints = _hints(hint)
     checked = {
         name: _read_field(hints[name], value[name], what, f"{prefix}{name}")
         for name in hints

@@ -58,7 +58,7 @@ def test_json_becomes_the_dataclass():
         "open": {"n": 1, "more": [2]},
         "on": False,
     }
-    assert read_settings(Example, json.loads(json.dumps(values)), "model") == Example(
+    assert read_settings(Example, json.loads(json.dumps(values)), "model setting") == Example(
         "x",
         {"a": 3},
         "large",
@@ -70,7 +70,7 @@ def test_json_becomes_the_dataclass():
         open={"n": 1, "more": [2]},
         on=False,
     )
-    assert read_settings(Example, {"name": "x", "inner": None}, "model") == Example("x")
+    assert read_settings(Example, {"name": "x", "inner": None}, "model setting") == Example("x")
 
 
 @pytest.mark.parametrize(
@@ -117,13 +117,13 @@ def test_json_becomes_the_dataclass():
 )
 def test_what_is_wrong_is_said_in_one_line(wrong, message):
     with pytest.raises(ValueError) as caught:  # noqa: PT011
-        read_settings(Example, {"name": "x"} | wrong, "model")
+        read_settings(Example, {"name": "x"} | wrong, "model setting")
     assert str(caught.value) == message
 
 
 def test_what_is_no_object_is_named():
-    with pytest.raises(ValueError, match=r"^the model must be an object, not \[1\]$"):
-        read_settings(Example, [1], "model")
+    with pytest.raises(ValueError, match=r"^model settings must be an object, not \[1\]$"):
+        read_settings(Example, [1], "model setting")
 
 
 @pytest.mark.parametrize("text", ["NaN", "[-Infinity]", '{"a": 1e999}', "[" * 100_000, "{", ""])
@@ -135,4 +135,4 @@ def test_json_has_only_finite_numbers(text):
 
 def test_what_is_missing_is_named():
     with pytest.raises(ValueError, match=r"^missing input settings: name$"):
-        read_settings(Example, {}, "input")
+        read_settings(Example, {}, "input setting")

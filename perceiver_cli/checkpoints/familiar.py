@@ -155,7 +155,7 @@ class FamiliarityStatistics:
             ValueError: A value is missing or of another type, sizes contradict each other, or an
                 array is truncated; in one line.
         """
-        stored = read_settings(_Stored, values, "statistics")
+        stored = read_settings(_Stored, values, "statistics value")
         if stored.width != width:
             raise ValueError(f"they are of {stored.width} channels, the model has {width}")
         if ALL_STREAMS not in stored.streams:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 from safetensors import SafetensorError, safe_open
 
@@ -21,7 +21,7 @@ from perceiver_cli.checkpoints.familiar import FamiliarityStatistics
 from perceiver_cli.errors import CheckpointError
 from perceiver_cli.model.config import PerceiverConfig
 from perceiver_cli.preparation.recipes import read_recipe
-from perceiver_cli.settings import Temperature, parse_json, read_settings
+from perceiver_cli.settings import Keys, Temperature, parse_json, read_settings
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -78,7 +78,7 @@ class Header:
     recipe: dict[str, Any]
     labels: list[Label]
     temperature: Temperature = 1.0
-    card: dict[str, Any] = field(default_factory=dict)
+    card: Annotated[dict[str, Any], Keys(Card)] = field(default_factory=dict)
     stream_temperatures: dict[str, Temperature] = field(default_factory=dict)
     level_temperatures: dict[str, Temperature] = field(default_factory=dict)
     events: dict[str, float] = field(default_factory=dict)
@@ -286,7 +286,7 @@ class _Versioned(TypedDict):
 
 def _header(content: Any, path: Path) -> Header:
     """The header of JSON values; raises ValueError, in one line, if they are no header."""
-    values: dict[str, Any] = {**read_settings(_Versioned, content, "header")}
+    values: dict[str, Any] = {**read_settings(_Versioned, content, "header value")}
     version = values.pop("format")
     if version > FORMAT:
         raise CheckpointError(
@@ -295,10 +295,9 @@ def _header(content: Any, path: Path) -> Header:
         )
     values["stream_temperatures"] = values.pop("alone", {})
     values.pop("threshold", None)  # of older checkpoints; nothing reads it
-    header = read_settings(Header, values, "header")
+    header = read_settings(Header, values, "header value")
     header.model.check()
     read_recipe(header.recipe)
-    read_settings(Card, header.card, "card")
     if header.familiar is not None:
         FamiliarityStatistics.from_dict(header.familiar, header.model.width)
     return header

@@ -145,7 +145,8 @@ def _read_again(result: Classification, preparer: Preparer) -> PreparedItem | No
         item = reader.prepare(source)
         if isinstance(item, FailedItem):
             return None
-        starts = [round(window.location["start_s"], 3) for window in item.windows if count]
+        # The record may be of a sound, and its path now that of a picture.
+        starts = [round(w.location.get("start_s", -1.0), 3) for w in item.windows if count]
         if starts == [segment["start_s"] for segment in result.segments[: len(item.windows)]]:
             if not is_long(item):
                 return item

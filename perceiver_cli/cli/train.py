@@ -253,6 +253,6 @@ def _read_card(path: Path | None) -> dict[str, Any]:
     except ValueError as error:
         raise UsageError(f"{path}: not JSON ({error})") from None
     try:
-        return dict(read_settings(Card, card, "card"))
+        return dict(read_settings(Card, card, "card value"))
     except ValueError as error:
         raise UsageError(f"{path}: {error}") from None

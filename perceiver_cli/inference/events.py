@@ -65,7 +65,7 @@ class EventSettings:
 
 def settings_of(values: Mapping[str, float]) -> EventSettings:
     """The settings that a checkpoint stores. Raises ValueError, in one line."""
-    return read_settings(EventSettings, values, "event")
+    return read_settings(EventSettings, values, "event setting")
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,7 @@ class PerceiverConfig:
             ValueError: a value is unknown, missing, not allowed, or contradicts another; in one
                 line.
         """
-        config = read_settings(cls, values, "model")
+        config = read_settings(cls, values, "model setting")
         config.check()
         return config
 

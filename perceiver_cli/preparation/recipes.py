@@ -23,7 +23,7 @@ def read_recipe(values: dict[str, Any]) -> Any:
     row = MODALITIES.get(str(values.get("modality")))
     if row is None or row.served_by:
         raise ValueError(f"unknown modality in the input recipe: {values.get('modality')!r}")
-    return read_settings(part(row.name, "recipe"), values, "input")
+    return read_settings(part(row.name, "recipe"), values, "input setting")
 
 
 def preparation_for(values: dict[str, Any]) -> Preparation:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from perceiver_cli.errors import UsageError
-from perceiver_cli.results import Result, read_result
+from perceiver_cli.report.input_words import input_in_words
+from perceiver_cli.report.sentence import attention_in_words
+from perceiver_cli.results import Classification, Result, read_result
+from perceiver_cli.settings import parse_json
 
 
 def read_records(stream: BinaryIO, name: str) -> Iterator[Result]:
@@ -35,13 +37,25 @@ def _line(line: bytes, where: str) -> Result:
 
 def _parse(text: bytes, message: str) -> Any:
     try:
-        return json.loads(text)
+        return parse_json(text)
     except ValueError:
         raise UsageError(message) from None
 
 
 def _result(record: Any, where: str) -> Result:
     try:
-        return read_result(record)
-    except (AttributeError, KeyError, TypeError, ValueError):
-        raise UsageError(f"{where}: not a record of `perceiver classify`") from None
+        result = read_result(record)
+        if result.ok:
+            _check_facts(result)
+    except ValueError as error:
+        raise UsageError(f"{where}: not a record of `perceiver classify` ({error})") from None
+    return result
+
+
+def _check_facts(result: Classification) -> None:
+    """Raises ValueError if the words on a Result need a fact that it lacks."""
+    try:
+        input_in_words(result.modality, result.input)
+        attention_in_words(result)
+    except KeyError as error:
+        raise ValueError(f"{error.args[0]} is missing") from None

@@ -36,6 +36,39 @@ def test_an_empty_file_has_no_records():
 
 
 @pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"path": 5}, "record value path must be a string, not 5"),
+        ({"status": "maybe"}, "record value status must be ok or error, not 'maybe'"),
+        ({"modality": "smell"}, "unknown modality: 'smell'"),
+        ({"answer": {"label": "a", "level": "class", "score": "x"}}, "answer.score must be a num"),
+        ({"predictions": None}, "record value predictions must be a list, not None"),
+        ({"predictions": [{"label": "cat"}]}, "missing record values: predictions.id"),
+        ({"input": [1]}, "record value input must be an object"),
+        ({"input": {}}, "width is missing"),
+        ({"input": {"width": 0, "height": 5}}, "record value input.width must be at least 1"),
+        ({"byte_array": {}}, "elements is missing"),
+        ({"segments": None}, "record value segments must be a list, not None"),
+        ({"segments": [{"start_s": 0.0}]}, "missing record values: segments.end_s"),
+        ({"events": [{"start_s": "x"}]}, "missing record values: events.end_s"),
+        ({"seconds": {"load": "long"}}, "record value seconds must be a number, not 'long'"),
+        ({"attention": {"cross_attends": 5}}, "attention.cross_attends must be a list, not 5"),
+    ],
+)
+def test_what_is_wrong_in_a_record_is_named(change, words):
+    record = json.dumps(classified().to_dict() | change).encode()
+    with pytest.raises(UsageError, match=r"^out.jsonl, line 1: not a record") as caught:
+        read(record)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [b"NaN", b"1e999", b"[" * 100_000])
+def test_what_no_json_of_ours_has_is_refused(value):
+    with pytest.raises(UsageError, match=r"^out.jsonl, line 1: not JSON$"):
+        read(b'{"path": ' + value)
+
+
+@pytest.mark.parametrize(
     ("line", "words"),
     [
         (b'{"path": "a.jp', "out.jsonl, line 2: not JSON"),
