@@ -88,8 +88,8 @@ FourierBands = Annotated[int, Limits(0, 1_000)]
 WindowSeconds = Annotated[float, Limits(0, 600, open_below=True)]
 NotNegative = Annotated[float, Limits(0, 1_000_000)]
 Positive = Annotated[float, Limits(0, open_below=True)]
-# Temperatures are fitted between 0.05 and 20.
-Temperature = Annotated[float, Limits(0.001, 1000)]
+# Fitted temperatures are from 0.05 to 20; beyond these limits, float32 scores would be NaN.
+Temperature = Annotated[float, Limits(1e-6, 1e6)]
 Share = Annotated[float, Limits(0, 1, open_below=True)]
 # Pillow's scale up to 95, beyond which files grow without better quality. 0: no compression.
 JpegQuality = Annotated[int, Limits(0, 95)]
