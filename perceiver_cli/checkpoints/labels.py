@@ -20,20 +20,27 @@ def read_labels(path: Path, *, label_alone: bool = False) -> list[Label]:
         The labels in the order of their lines.
 
     Raises:
-        UsageError: The file cannot be read, or a line has more columns.
+        UsageError: The file cannot be read, or a line has more columns or an id of a line before.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path}: not text in UTF-8") from None
     labels: list[Label] = []
+    line_of: dict[str, int] = {}
     filled = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
     for index, (number, line) in enumerate(filled):
         columns = [column.strip() for column in line.split("\t")]
         if len(columns) > 4:
             raise UsageError(f"{path}, line {number}: more columns than id, label, group, kind")
-        if len(columns) > 1:
-            labels.append(Label(*columns))
-        elif label_alone:
-            labels.append(Label(str(index), *columns))
+        if len(columns) == 1:
+            if not label_alone:
+                continue
+            columns.insert(0, str(index))
+        first = line_of.setdefault(columns[0], number)
+        if first != number:
+            raise UsageError(f"{path}, line {number}: line {first} has the same id {columns[0]}")
+        labels.append(Label(*columns))
     return labels

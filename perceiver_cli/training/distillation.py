@@ -57,8 +57,13 @@ def read_teacher(path: Path, folder: LabelledFolder) -> Teacher:
             for name, file in _FILES.items()
             if name == "teacher" or (path / file).exists()
         }
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: the teacher cannot be read ({error})") from None
+    except OSError as error:
+        name = Path(error.filename).name if error.filename else path
+        raise UsageError(f"--teacher {path}: {name}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"--teacher {path}: files.txt: not text in UTF-8") from None
+    except (EOFError, ValueError):
+        raise UsageError(f"--teacher {path}: an .npy file is damaged, or not of NumPy") from None
     classes = len(folder.labels)
     for name, array in outputs.items():
         any_width = name == "teacher_features"

@@ -50,8 +50,24 @@ def test_a_teacher_that_does_not_fit(folder, tmp_path, lines, shape, words):
 
 
 def test_no_teacher_there(folder, tmp_path):
-    with pytest.raises(UsageError, match="the teacher cannot be read"):
+    with pytest.raises(UsageError, match=r"files\.txt: No such file or directory$"):
         read_teacher(tmp_path, folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("files.txt", "cat/0.png".encode("utf-16"), "files.txt: not text in UTF-8"),
+        ("logits.npy", b"words", "an .npy file is damaged, or not of NumPy"),
+        ("logits.npy", b"", "an .npy file is damaged, or not of NumPy"),
+    ],
+)
+def test_a_damaged_teacher(folder, tmp_path, name, content, words):
+    place = write_teacher(tmp_path / "teacher", ["cat/0.png"], np.zeros((1, 2, 3, 3)))
+    (place / name).write_bytes(content)
+    with pytest.raises(UsageError) as caught:
+        read_teacher(place, folder)
+    assert str(caught.value) == f"--teacher {place}: {words}"
 
 
 @pytest.mark.parametrize("share", [0.5, 0.9])

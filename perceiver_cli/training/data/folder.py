@@ -43,7 +43,8 @@ def read_folder(root: Path, split: str) -> LabelledFolder:
         Its classes and files.
 
     Raises:
-        UsageError: There are fewer than two classes, or a class has no files.
+        UsageError: There are fewer than two classes, a class has no files, or labels.tsv cannot
+            be used or has the id of no class of any split.
     """
     if not root.is_dir():
         raise UsageError(f"{root}: not a folder")
@@ -55,7 +56,7 @@ def read_folder(root: Path, split: str) -> LabelledFolder:
     classes = sorted(p for p in base.iterdir() if p.is_dir() and not p.name.startswith("."))
     if len(classes) < 2:
         raise UsageError(f"{base} must contain at least two class folders (found {len(classes)})")
-    known = labels_by_id(root / "labels.tsv") if (root / "labels.tsv").is_file() else {}
+    known = _own_labels(root)
     labels = [known.get(p.name) or Label(p.name, p.name.replace("_", " ")) for p in classes]
     files = []
     for index, folder in enumerate(classes):
@@ -64,6 +65,21 @@ def read_folder(root: Path, split: str) -> LabelledFolder:
             raise UsageError(f"class {folder.name} has no files: {folder} is empty")
         files += [(path, index) for path in paths]
     return LabelledFolder(labels, files)
+
+
+def _own_labels(root: Path) -> dict[str, Label]:
+    """Id -> label, from labels.tsv, if there is one."""
+    path = root / "labels.tsv"
+    if not path.is_file():
+        return {}
+    labels = labels_by_id(path)
+    places = [root, *(root / split for split in SPLITS)]
+    folders = {p.name for place in places if place.is_dir() for p in place.iterdir()}
+    if unknown := [name for name in labels if name not in folders]:
+        others = len(unknown) - 1
+        more = f" (nor {others} other {'id' if others == 1 else 'ids'})" if others else ""
+        raise UsageError(f"{path}: {unknown[0]}{more} is no class folder")
+    return labels
 
 
 def training_files(
