@@ -67,9 +67,16 @@ def remembered_digest(path: Path) -> str | None:
 
 
 def chosen_defaults() -> dict[str, str]:
-    """Modality -> name of the user's default. Raises CheckpointError for a damaged file."""
+    """Modality -> name of the user's default.
+
+    Raises:
+        CheckpointError: The file is damaged, or the user's folder is not a folder.
+    """
     path = _defaults_file()
-    chosen = _read_defaults(path)
+    try:
+        chosen = _read_defaults(path)
+    except NotADirectoryError:
+        raise CheckpointError(f"{home()}: not a folder; PERCEIVER_HOME sets it") from None
     if chosen is None:
         raise CheckpointError(
             f"{path}: cannot be read; `perceiver models default MODALITY NAME` replaces it, "
@@ -92,9 +99,9 @@ def choose_default(modality: str, name: str) -> Path | None:
         UsageError: It cannot be written.
     """
     path = _defaults_file()
-    before = _read_defaults(path)
-    text = json.dumps((before or {}) | {modality: name}, indent=2)
     try:
+        before = _read_defaults(path)
+        text = json.dumps((before or {}) | {modality: name}, indent=2)
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as part:
             part.write_text(text, encoding="utf-8")
@@ -106,11 +113,17 @@ def choose_default(modality: str, name: str) -> Path | None:
 
 
 def _read_defaults(path: Path) -> dict[str, str] | None:
-    """The contents of the file; {} if there is none, None if it is damaged."""
+    """The contents of the file; {} if there is none, None if it is damaged.
+
+    Raises:
+        NotADirectoryError: Its folder is not a folder.
+    """
     try:
         chosen = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
+    except NotADirectoryError:
+        raise
     except (OSError, ValueError):
         return None
     whole = isinstance(chosen, dict) and all(isinstance(name, str) for name in chosen.values())

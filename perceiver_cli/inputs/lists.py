@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -35,7 +36,9 @@ def read_list(files_from: str, null: bool) -> Iterator[str]:
 
 
 def _names(stream: BinaryIO, separator: bytes) -> Iterator[str]:
-    for record in _split(stream, separator):
+    for number, record in enumerate(_split(stream, separator)):
+        if not number and separator == b"\n":
+            record = record.removeprefix(codecs.BOM_UTF8)  # as editors of Windows write it
         if b"\0" in record:
             raise UsageError(
                 "--files-from: the list contains NUL bytes; use -0 if they separate the names"

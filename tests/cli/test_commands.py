@@ -1,5 +1,6 @@
 import importlib
 import json
+import os
 import re
 import shutil
 from dataclasses import replace
@@ -245,6 +246,19 @@ def test_a_home_that_cannot_be_written_is_named(run, bundle, tmp_path, monkeypat
     (line,) = outcome.stderr.splitlines()
     assert line.startswith(f"perceiver: cannot write {tmp_path / 'file' / 'home'}")
     assert "PERCEIVER_HOME" in line
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows does not distinguish it from a missing one")
+def test_a_home_that_is_a_file_is_named(run, bundle, media, tmp_path, monkeypatch):
+    from perceiver_cli.checkpoints import registry
+
+    file = tmp_path / "file"
+    file.touch()
+    monkeypatch.setenv("PERCEIVER_HOME", str(file))
+    registry.defaults.cache_clear()
+    outcome = run("classify", media["image"])
+    assert outcome.exit_code == 3
+    assert outcome.stderr == f"perceiver: {file}: not a folder; PERCEIVER_HOME sets it\n"
 
 
 @pytest.mark.parametrize("command", ["classify", "explain"])

@@ -251,6 +251,14 @@ def test_a_list_gets_each_result_before_its_next_line(pictures, weights):
     assert process.returncode == 0
 
 
+def test_a_list_of_an_editor_of_windows_is_read(run, pictures, weights):
+    Path("names.txt").write_bytes(b"\xef\xbb\xbf0.png\r\n1.png\r\n")
+    call = ("classify", "--files-from", "names.txt", "--format", "labels", "--model")
+    outcome = run(*call, weights["image"])
+    assert outcome.exit_code == 0
+    assert [line.split("\t")[0] for line in outcome.stdout.splitlines()] == ["0.png", "1.png"]
+
+
 def test_a_list_that_goes_on_does_not_keep_a_run_that_ends(pictures, weights):
     call = [*COMMAND, "classify", "--files-from", "-", "--fail-fast", "--model", weights["image"]]
     with subprocess.Popen(call, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
