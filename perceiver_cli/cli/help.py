@@ -13,6 +13,16 @@ from typer.core import TyperCommand, TyperGroup
 class Command(TyperCommand):
     """A command that lists its options under their `rich_help_panel`."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parses the words after the command; a usage error knows its command."""
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as error:
+            # Click's parser raises some without their context.
+            if getattr(error, "ctx", ctx) is None:
+                error.ctx = ctx  # type: ignore[attr-defined]
+            raise
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Writes arguments, then each group of options."""
         _write_parameters(self, ctx, formatter)

@@ -155,7 +155,7 @@ def test_a_path_in_place_of_a_command_is_classified(run, model, folder):
         ("--sure inf", "--sure must be at most 1 (got inf)\n"),
         ("--timeout nan", "--timeout must be a number (got nan)\n"),
         ("--device tpu", "--device: 'tpu' is not one of 'auto', 'cpu', 'cuda', 'mps'"),
-        ("--format", "option '--format' requires an argument; see perceiver --help"),
+        ("--format", "option '--format' requires an argument; see perceiver classify --help"),
         ("--json --jsonl", "choose one format: json or jsonl"),
         ("--json --format csv", "choose one format: csv or json"),
         ("--modality smell", "no such modality: smell; use image or picture, audio or sound, "),
