@@ -44,6 +44,10 @@ from perceiver_cli.training.saved_state import check_continues, design_of
 from perceiver_cli.training.warm_start import initial_recipe, load_matching_weights
 from perceiver_cli.version import package_version
 
+# A training keeps five copies in float32: weights, their average, gradients, and two of the
+# optimiser. For this number they are 10 GB.
+MAX_PARAMETERS = 500_000_000
+
 
 @dataclass(frozen=True)
 class TrainingOptions:
@@ -234,9 +238,22 @@ def _build(
             config = replace(initial.header.model, classes=classes, streams=adapter.streams)
         else:
             config = PerceiverConfig(adapter.streams, classes)
-        return adapter, PerceiverConfig.from_dict(asdict(config) | of_model)
+        config = PerceiverConfig.from_dict(asdict(config) | of_model)
     except ValueError as error:
         raise UsageError(str(error)) from None
+    _check_size(config)
+    return adapter, config
+
+
+def _check_size(config: PerceiverConfig) -> None:
+    """Raises UsageError if the model is too large to be trained."""
+    with torch.device("meta"):  # without memory
+        parameters = sum(each.numel() for each in Perceiver(config).parameters())
+    if parameters > MAX_PARAMETERS:
+        raise UsageError(
+            f"the model would have {parameters:,} parameters; "
+            f"at most {MAX_PARAMETERS:,} are trained"
+        )
 
 
 def _header(
