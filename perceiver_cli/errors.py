@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Literal
 
 ErrorKind = Literal[
@@ -48,3 +49,24 @@ class CheckpointError(Exception):
 
 class UsageError(Exception):
     """The call is wrong, for example an unknown model name (exit code 2)."""
+
+
+_FILES = "too many open files: raise the limit, such as with `ulimit -n 1024`"
+_PROCESSES = (
+    "no more processes or threads can start: raise the limit, such as with `ulimit -u 4096`"
+)
+_SHORTAGES = {errno.EMFILE: _FILES, errno.ENFILE: _FILES, errno.EAGAIN: _PROCESSES}
+
+
+def shortage_in_words(error: BaseException) -> str | None:
+    """What this process is short of, and what to do.
+
+    Args:
+        error: What the system, or Python's threads, raised.
+
+    Returns:
+        One line; None if the error is another.
+    """
+    if isinstance(error, OSError):
+        return _SHORTAGES.get(error.errno or 0)
+    return _PROCESSES if str(error) == "can't start new thread" else None

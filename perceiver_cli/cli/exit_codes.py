@@ -12,7 +12,7 @@ from io import TextIOWrapper
 import typer
 
 from perceiver_cli.cli.messages import print_message
-from perceiver_cli.errors import CheckpointError, InputError, UsageError
+from perceiver_cli.errors import CheckpointError, InputError, UsageError, shortage_in_words
 
 INPUT_FAILED, USAGE, BAD_WEIGHTS, DISK_FULL, INTERRUPTED, CLOSED_PIPE = 1, 2, 3, 4, 130, 141
 TERMINATED = 143
@@ -57,13 +57,22 @@ def exit_on_errors() -> Iterator[None]:
         raise typer.Exit(INPUT_FAILED) from None
     except OSError as error:
         name = f"{error.filename}: " if error.filename else ""
-        print_message(f"{name}{error.strerror or error}")
+        print_message(f"{name}{shortage_in_words(error) or error.strerror or error}")
         _discard_output()
         raise typer.Exit(DISK_FULL if error.errno in _NO_ROOM else INPUT_FAILED) from None
+    except RuntimeError as error:
+        shortage = shortage_in_words(error)
+        if shortage is None:
+            raise
+        print_message(shortage)
+        raise typer.Exit(INPUT_FAILED) from None
 
 
 def _discard_output() -> None:
     """Discards buffered output, so that Python does not fail on it at exit."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+    except OSError:  # too many open files
+        return
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

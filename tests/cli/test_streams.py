@@ -1,5 +1,6 @@
 """Tests that need a real process: pipes, signals, terminals, encodings, imports."""
 
+import errno
 import os
 import pty
 import re
@@ -13,7 +14,10 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import typer
 
+from perceiver_cli.cli.exit_codes import exit_on_errors
+from perceiver_cli.errors import shortage_in_words
 from tests.samples import make_picture, make_sound
 
 COMMAND = [sys.executable, "-m", "perceiver_cli"]
@@ -249,6 +253,39 @@ def test_a_list_gets_each_result_before_its_next_line(pictures, weights):
             assert process.stdout.readline().startswith(b"%d.png\t" % number)
         process.stdin.close()
     assert process.returncode == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits differ")
+@pytest.mark.parametrize("limit", [16, 9])
+def test_a_run_that_is_short_of_files_goes_on_and_says_so(pictures, weights, limit):
+    for number in range(3, 6):
+        make_picture(Path(f"{number}.png"))
+    names = [f"{number}.png" for number in range(6)]
+    call = [*COMMAND, "classify", *names, "--format", "labels", "--model", str(weights["image"])]
+    call = ["sh", "-c", f'ulimit -n {limit}; exec "$@"', "sh", *call]
+    done = subprocess.run(call, capture_output=True, text=True, check=False)
+    advice = "too many open files: raise the limit, such as with `ulimit -n 1024`"
+    failed = [line for line in done.stderr.splitlines() if line.endswith(advice)]
+    assert "Traceback" not in done.stderr
+    assert len(done.stdout.splitlines()) + len(failed) == len(names)
+    assert done.returncode == (1 if failed else 0)
+
+
+def test_a_thread_that_cannot_start_is_said(capsys):
+    with pytest.raises(typer.Exit) as ended, exit_on_errors():
+        raise RuntimeError("can't start new thread")  # as Python says it
+    assert ended.value.exit_code == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("perceiver: no more processes or threads can start: raise the limit")
+
+
+@pytest.mark.parametrize(
+    ("number", "command"),
+    [("EMFILE", "ulimit -n"), ("ENFILE", "ulimit -n"), ("EAGAIN", "ulimit -u")],
+)
+def test_what_is_short_is_said(number, command):
+    assert command in shortage_in_words(OSError(getattr(errno, number), "short"))
+    assert shortage_in_words(OSError(errno.ENOENT, "missing")) is None
 
 
 def test_a_list_of_an_editor_of_windows_is_read(run, pictures, weights):

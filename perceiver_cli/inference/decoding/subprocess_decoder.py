@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import IO, Any
 
-from perceiver_cli.errors import CheckpointError, InputError
+from perceiver_cli.errors import CheckpointError, InputError, shortage_in_words
 from perceiver_cli.inference.decoding.decoders import RUN_HAS_ENDED
 from perceiver_cli.inference.decoding.items import FailedItem, Item
 from perceiver_cli.inference.decoding.messages import receive, send
@@ -57,32 +57,55 @@ class DecodingPool:
         self.preparer = preparer
         self.large = threading.Lock()
         self._idle: list[DecodingProcess] = []
-        self._lock = threading.Lock()
+        self._taken = 0
+        self._changed = threading.Condition()
         self._end_idle = weakref.finalize(self, _end_all, self._idle)
 
     def take(self) -> DecodingProcess:
-        """Takes an idle process out of the pool, or starts a new one. Raises OSError."""
-        with self._lock:
-            while self._idle:
-                process = self._idle.pop()
-                if process.alive:
+        """Takes an idle process out of the pool, or starts a new one.
+
+        If no more can be started, it waits for one that is busy. Raises OSError if there is none.
+        """
+        with self._changed:
+            self._taken += 1
+            if process := self._idle_process():
+                return process
+        try:
+            process = DecodingProcess()
+            process.begin(self.preparer)
+        except OSError:
+            with self._changed:
+                self._taken -= 1
+                self._changed.notify_all()
+                self._changed.wait_for(lambda: self._idle or not self._taken)
+                if process := self._idle_process():
+                    self._taken += 1
                     return process
-                process.end()
-        process = DecodingProcess()
-        process.begin(self.preparer)
+            raise
         return process
+
+    def _idle_process(self) -> DecodingProcess | None:
+        while self._idle:
+            process = self._idle.pop()
+            if process.alive:
+                return process
+            process.end()
+        return None
 
     def give_back(self, process: DecodingProcess) -> None:
         """Puts a process back into the pool, unless it has ended or the pool is closed."""
-        with self._lock:
-            if self._end_idle.alive and process.alive:
+        with self._changed:
+            self._taken -= 1
+            kept = self._end_idle.alive and process.alive
+            if kept:
                 self._idle.append(process)
-                return
-        process.end()
+            self._changed.notify_all()
+        if not kept:
+            process.end()
 
     def close(self) -> None:
         """Ends the idle processes; busy ones end when they are put back."""
-        with self._lock:
+        with self._changed:
             self._end_idle()
 
 
@@ -111,6 +134,12 @@ class SubprocessDecoder:
                 item = process.prepare(source, self.limit_s, self.pool.large)
         except InputError as error:
             return FailedItem(source, error, time.monotonic() - started)
+        except OSError as error:
+            shortage = shortage_in_words(error)
+            if shortage is None:
+                raise
+            failure = InputError("unreadable", shortage)
+            return FailedItem(source, failure, time.monotonic() - started)
         # Content from a pipe was sent to the process, which does not send it back.
         return replace(item, source=source)
 
