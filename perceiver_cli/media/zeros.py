@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import BinaryIO
 
-# Formats whose packets are never zeros and that do not mark their end. In others, zeros are silence,
-# a black picture or space that a program reserved.
+# Formats whose packets are never zeros and that do not mark their end. In others, zeros are
+# silence, a black picture or space that a program reserved.
 NEVER_ZERO = frozenset(
     {"aac", "ac3", "amr", "asf", "eac3", "flv", "mp3", "mpeg", "ts", "tta", "wavpack", "y4m"}
 )

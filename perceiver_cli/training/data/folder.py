@@ -44,7 +44,7 @@ def read_folder(root: Path, split: str) -> LabelledFolder:
 
     Raises:
         UsageError: There are fewer than two classes, a class has no files, or labels.tsv cannot
-            be used or has the id of no class of any split.
+            be used or has an id that is probably misspelt.
     """
     if not root.is_dir():
         raise UsageError(f"{root}: not a folder")
@@ -56,7 +56,7 @@ def read_folder(root: Path, split: str) -> LabelledFolder:
     classes = sorted(p for p in base.iterdir() if p.is_dir() and not p.name.startswith("."))
     if len(classes) < 2:
         raise UsageError(f"{base} must contain at least two class folders (found {len(classes)})")
-    known = _own_labels(root)
+    known = _own_labels(root, [folder.name for folder in classes])
     labels = [known.get(p.name) or Label(p.name, p.name.replace("_", " ")) for p in classes]
     files = []
     for index, folder in enumerate(classes):
@@ -67,18 +67,20 @@ def read_folder(root: Path, split: str) -> LabelledFolder:
     return LabelledFolder(labels, files)
 
 
-def _own_labels(root: Path) -> dict[str, Label]:
-    """Id -> label, from labels.tsv, if there is one."""
+def _own_labels(root: Path, classes: list[str]) -> dict[str, Label]:
+    """Id -> label, from labels.tsv, if there is one.
+
+    It may have lines for other classes, but if one of these has none, the id in a line is probably
+    misspelt.
+    """
     path = root / "labels.tsv"
     if not path.is_file():
         return {}
     labels = labels_by_id(path)
-    places = [root, *(root / split for split in SPLITS)]
-    folders = {p.name for place in places if place.is_dir() for p in place.iterdir()}
-    if unknown := [name for name in labels if name not in folders]:
-        others = len(unknown) - 1
-        more = f" (nor {others} other {'id' if others == 1 else 'ids'})" if others else ""
-        raise UsageError(f"{path}: {unknown[0]}{more} is no class folder")
+    unnamed = [name for name in classes if name not in labels]
+    unused = [name for name in labels if name not in classes]
+    if unnamed and unused:
+        raise UsageError(f"{path}: no line for {unnamed[0]}, but one for {unused[0]}, no class")
     return labels
 
 
