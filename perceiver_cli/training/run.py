@@ -143,7 +143,7 @@ def train(options: TrainingOptions, listener: Listener) -> Header:
     teacher = read_teacher(options.teacher, train_files) if options.teacher else None
     initial = load_checkpoint(options.init_from) if options.init_from else None
     adapter, config = _build(options, initial, len(train_files.labels))
-    origin = _origin(initial.header) if initial else None
+    origin = origin_of(initial.header) if initial else None
     classes = [label.id for label in train_files.labels]
     design = design_of(adapter, config, classes, origin)
     check_continues(options.run, design)
@@ -290,8 +290,15 @@ def card_entries(training: Training, items: int) -> dict[str, Any]:
     }
 
 
-def _origin(initial: Header) -> dict[str, Any]:
-    """The card's entry on the checkpoint that a training started from, and its own origin."""
+def origin_of(initial: Header) -> dict[str, Any]:
+    """The card's entry on the checkpoint that a training started from.
+
+    Args:
+        initial: The header of that checkpoint.
+
+    Returns:
+        Its name, and as far as its card has them, its command, its minutes and its own origin.
+    """
     copied = ("command", "minutes", "from")
     entry: dict[str, Any] = {name: initial.card[name] for name in copied if name in initial.card}
     return {"name": initial.name} | entry

@@ -20,6 +20,7 @@ from pair_clips import first_sample, jobs
 from teach_sounds_efficientat import HOP, WINDOWS
 
 EVERYDAY = json.loads(Path(__file__).with_name("everyday.json").read_text())
+KINDS = sorted(EVERYDAY, key=lambda kind: kind.replace(" ", "_"))
 
 
 class Known:
@@ -30,15 +31,14 @@ class Known:
         self.row_of = {line: row for row, line in enumerate(lines)}
         self.logits = np.load(folder / "logits.npy", mmap_mode="r")
         names = sorted({line.split("/")[0] for line in lines})
-        kinds = sorted(EVERYDAY, key=lambda kind: kind.replace(" ", "_"))
-        self.members = [[names.index(name) for name in EVERYDAY[kind][stream]] for kind in kinds]
+        self.members = [[names.index(name) for name in EVERYDAY[kind][stream]] for kind in KINDS]
 
     def of(self, file: Path) -> np.ndarray:
         """float32 [classes, h, w] of one file."""
         return self.logits[self.row_of[f"{file.parent.name}/{file.name}"]].astype(np.float32)
 
     def kinds(self, logits: np.ndarray) -> np.ndarray:
-        """Logits of classes -> of kinds."""
+        """Logits of classes [classes, ...] -> of kinds [kinds, ...]."""
         return np.array([np.logaddexp.reduce(logits[own]) for own in self.members])
 
 
@@ -63,8 +63,8 @@ def main() -> None:
     below = call.clips / "train"
     paths = [clip.relative_to(below).as_posix() for _, _, clip, _ in made]
     (call.target / "files.txt").write_text("".join(f"{path}\n" for path in paths))
-    kinds = sorted(kind.replace(" ", "_") for kind in EVERYDAY)
-    truth = [kinds.index(clip.parent.name) for _, _, clip, _ in made]
+    ids = [kind.replace(" ", "_") for kind in KINDS]
+    truth = [ids.index(clip.parent.name) for _, _, clip, _ in made]
     for name, rows in (("logits", of_pictures), ("audio_logits", of_sounds)):
         found = np.stack(rows)
         np.save(call.target / f"{name}.npy", found[:, :, None, None].astype(np.float16))

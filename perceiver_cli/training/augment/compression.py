@@ -133,7 +133,7 @@ def resampling_matrices(side: int, device: torch.device) -> Tensor:
     scaled = sorted({max(1, round(s * side)) for s in np.linspace(_MIN_SCALE, 1, _SCALES)})
     matrices = np.stack(
         [
-            _resize_matrix(small, side, up) @ _resize_matrix(side, small, down)
+            resize_matrix(small, side, up) @ resize_matrix(side, small, down)
             for small in scaled
             for down in FILTERS
             for up in FILTERS
@@ -142,8 +142,17 @@ def resampling_matrices(side: int, device: torch.device) -> Tensor:
     return torch.from_numpy(matrices).to(device)
 
 
-def _resize_matrix(size: int, new_size: int, how: Image.Resampling) -> np.ndarray:
-    """The weights [new_size, size] of a Pillow filter, from its result for unit vectors."""
+def resize_matrix(size: int, new_size: int, how: Image.Resampling) -> np.ndarray:
+    """The weights of a Pillow filter, from its result for unit vectors.
+
+    Args:
+        size: Number of pixels.
+        new_size: Number of pixels afterwards.
+        how: The filter.
+
+    Returns:
+        float32 [new_size, size].
+    """
     units = Image.fromarray(np.eye(size, dtype=np.float32))
     return np.asarray(units.resize((size, new_size), how))
 
