@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 
 FOLDS = 5
-RECORDING = r"^(new_[^-]+|us8k_\d+|k20_\d+_[^_]+|esc_\d-\d+|sh_[a-z]+_\d+|sc_.*_[0-9a-f]{8}|[a-z]+_.*)"
+RECORDING = (
+    r"^(new_[^-]+|us8k_\d+|k20_\d+_[^_]+|esc_\d-\d+|sh_[a-z]+_\d+|sc_.*_[0-9a-f]{8}|[a-z]+_.*)"
+)
 
 
 def listing(folder: Path) -> list[str]:
