@@ -38,6 +38,7 @@ _SAMPLE = 2**20
 _VERTICES, _FACES = ("vertices", "verts", "v"), ("faces", "triangles", "f")
 # Those that are preferred if several are suitable.
 _USUAL_NAMES = ("points", "xyz", "pos", "vertices", "pointcloud", "pc", "image", "img", "arr_0")
+_OTHER_POINTS = frozenset({"points", "xyz", "pos", "pointcloud", "pc"})
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,12 @@ def read_array_shape(source: Source, format: str) -> Shape:
 
 
 def _mesh(headers: list[ArrayHeader]) -> tuple[ArrayHeader, ArrayHeader] | None:
-    """The vertices [V, 3] and the triangles [F, 3] of a mesh, known by their names; else None."""
+    """The vertices [V, 3] and the triangles [F, 3] of a mesh, known by their names; else None.
+
+    Beside an array that is usual for points, they are something else, such as velocities.
+    """
+    if {header.name.lower() for header in headers} & _OTHER_POINTS:
+        return None
     by_name = {header.name.lower(): header for header in headers if header.shape[1:] == (3,)}
     vertices = next((by_name[name] for name in _VERTICES if name in by_name), None)
     faces = next((by_name[name] for name in _FACES if name in by_name), None)

@@ -64,17 +64,22 @@ def scale_note(peak: float) -> tuple[str, ...]:
     return (f"{reached} where 1 is full scale: {why}",)
 
 
-def limit_overshoot(samples: Float32Array) -> None:
+def clip_overshoot(samples: Float32Array) -> bool:
     """Clips the samples of a lossy codec to full scale, in place, if damage made a peak.
 
     Lossy codecs decode to a full scale of 1. Ordinary overshoots of a loud recording are kept.
 
     Args:
         samples: [S, C]; those that are not finite are left.
+
+    Returns:
+        Whether it clipped them.
     """
     usable = np.isfinite(samples)
-    if np.abs(samples).max(where=usable, initial=0) > _MAX_PEAK:
+    beyond = bool(np.abs(samples).max(where=usable, initial=0) > _MAX_PEAK)
+    if beyond:
         np.clip(samples, -1, 1, out=samples, where=usable)
+    return beyond
 
 
 def full_scale(peak: float) -> float:

@@ -12,7 +12,7 @@ from perceiver_cli.media.decoding import frames_from
 from perceiver_cli.media.extents import Extent
 from perceiver_cli.media.library_errors import wrap_errors
 from perceiver_cli.media.limits import MAX_POSSIBLE_RATE, MAX_RATE, rate_text
-from perceiver_cli.media.mixing import limit_overshoot
+from perceiver_cli.media.mixing import clip_overshoot
 from perceiver_cli.media.packets import Damage
 
 if TYPE_CHECKING:
@@ -121,8 +121,9 @@ def decode_samples(
     for time, frame in frames_from(container, stream, start_s, extent, damage):
         if not buffer.add(frame, time - start_s):
             break
-    if not stream.codec_context.name.startswith(_ANY_SCALE):
-        limit_overshoot(buffer.samples)
+    any_scale = stream.codec_context.name.startswith(_ANY_SCALE)
+    if not any_scale and clip_overshoot(buffer.samples) and damage:
+        damage.found = True
     return buffer
 
 

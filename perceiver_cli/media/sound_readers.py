@@ -15,7 +15,7 @@ from perceiver_cli.media.containers import check_rates, open_container, sound_st
 from perceiver_cli.media.decoding import frames_from
 from perceiver_cli.media.extents import Extent, measured_extent, stated_extent
 from perceiver_cli.media.library_errors import SafeSeekStream, wrap_errors
-from perceiver_cli.media.mixing import limit_overshoot
+from perceiver_cli.media.mixing import clip_overshoot
 from perceiver_cli.media.packets import Damage, packets_of
 from perceiver_cli.media.samplebuffer import check_rate, decode_samples
 from perceiver_cli.media.source import Source
@@ -77,7 +77,7 @@ class SoundReader(Protocol):
 class SndfileReader:
     """Reads with libsndfile. Raises InputError: "corrupt", "empty" without samples."""
 
-    damaged = False  # any damage is an error
+    damaged = False  # but for overshoots, any damage is an error
 
     def __init__(self, source: Source, format: str) -> None:
         self._source = source
@@ -103,7 +103,7 @@ class SndfileReader:
             count = round(length_s * self.rate)
             samples: Float32Array = file.read(count, dtype="float32", always_2d=True)
             if file.subtype not in _ANY_SCALE:
-                limit_overshoot(samples)
+                self.damaged |= clip_overshoot(samples)
             return samples
 
     @contextmanager

@@ -8,7 +8,7 @@ from typing import BinaryIO
 # Formats whose packets are never zeros and that do not mark their end. In others, zeros are
 # silence, a black picture or space that a program reserved.
 NEVER_ZERO = frozenset(
-    {"aac", "ac3", "amr", "asf", "eac3", "flv", "mp3", "mpeg", "ts", "tta", "wavpack", "y4m"}
+    {"aac", "ac3", "amr", "asf", "eac3", "flv", "mp3", "mpeg", "ts", "tta", "wavpack"}
 )
 # Fewer may fill the last block of a disk, or the last packet. Many are too many for both.
 _LEAST_BYTES, _LEAST_SHARE, _MANY_BYTES = 4096, 0.2, 2**20

@@ -63,7 +63,7 @@ def read_teacher(path: Path, folder: LabelledFolder) -> Teacher:
     except UnicodeDecodeError:
         raise UsageError(f"--teacher {path}: files.txt: not text in UTF-8") from None
     except (EOFError, ValueError):
-        raise UsageError(f"--teacher {path}: an .npy file is damaged, or not of NumPy") from None
+        raise UsageError(f"--teacher {path}: an .npy file is no NumPy array or damaged") from None
     classes = len(folder.labels)
     for name, array in outputs.items():
         any_width = name == "teacher_features"

@@ -139,7 +139,8 @@ def test_explain_uses_the_winner(run, weights, media, tmp_path, winner):
     from perceiver_cli.checkpoints.card import add_to_card
 
     own = shutil.copy(weights["image"], tmp_path / "own.safetensors")
-    add_to_card(own, "faithfulness", "val", {}, explain_with=winner)
+    measured = {"items": 1, "methods": {}}
+    add_to_card(own, "faithfulness", "val", measured, explain_with=winner)
     out = tmp_path / "seen.png"
     outcome = run("explain", media["image"], "-o", out, "--model", own)
     expected = "attention" if winner == "nonsense" else winner

@@ -327,7 +327,7 @@ def test_names_that_lead_nowhere(bundle):
     [
         ("recipe", {"spacing": "linaer"}, "input setting spacing must be linear or log"),
         ("recipe", {"patch": "4"}, "input setting patch must be an integer"),
-        ("model", {"readout": "man"}, "model setting readout must be mean or query"),
+        ("model", {"readout": "man"}, "header value model.readout must be mean or query"),
     ],
 )
 def test_settings_in_a_checkpoint_are_checked(weights, media, tmp_path, run, part, wrong, message):

@@ -183,6 +183,8 @@ def test_a_mesh_in_an_archive(names, kind):
 def test_an_archive_without_triangles_is_a_cloud():
     source = npz(vertices=floats(500, 3), faces=np.zeros((0, 3), np.int32))
     assert load_points(source, detect(source).format, 500).kind == "cloud"
+    source = npz(xyz=floats(500, 3), v=floats(500, 3), f=np.full((500, 3), 9999))
+    assert load_points(source, "npz", 100).vertices == 500
     source = npz(vertices=floats(500, 3), faces=floats(500, 3))
     assert load_points(source, detect(source).format, 500).kind == "cloud"
 

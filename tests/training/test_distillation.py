@@ -58,8 +58,8 @@ def test_no_teacher_there(folder, tmp_path):
     ("name", "content", "words"),
     [
         ("files.txt", "cat/0.png".encode("utf-16"), "files.txt: not text in UTF-8"),
-        ("logits.npy", b"words", "an .npy file is damaged, or not of NumPy"),
-        ("logits.npy", b"", "an .npy file is damaged, or not of NumPy"),
+        ("logits.npy", b"words", "an .npy file is no NumPy array or damaged"),
+        ("logits.npy", b"", "an .npy file is no NumPy array or damaged"),
     ],
 )
 def test_a_damaged_teacher(folder, tmp_path, name, content, words):

@@ -73,10 +73,12 @@ class DecodingPool:
         try:
             process = DecodingProcess()
             process.begin(self.preparer)
-        except OSError:
+        except BaseException as error:
             with self._changed:
                 self._taken -= 1
                 self._changed.notify_all()
+                if not isinstance(error, OSError):
+                    raise
                 self._changed.wait_for(lambda: self._idle or not self._taken)
                 if process := self._idle_process():
                     self._taken += 1

@@ -42,7 +42,8 @@ def main() -> None:
     with os.fdopen(os.dup(1), "wb") as answers, open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 1)
         _limit_memory()
-        threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+        with suppress(RuntimeError):  # too many threads
+            threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
         keep_freed_memory()
         with suppress(EOFError, OSError):
             preparer: Preparer = receive(sys.stdin.buffer)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import BinaryIO
 
 import numpy as np
+import numpy.typing as npt
 
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.shapes.rows import read_rows
@@ -21,6 +22,8 @@ HEADER_BYTES, TRIANGLE_BYTES = 84, 50
 UNKNOWN_COUNTS = frozenset({0, 2**32 - 1})
 
 _TRIANGLES_AT_ONCE = 2**17
+# Other data, read as numbers, are far larger or smaller than coordinates.
+_MAX_GROWTH = 1000
 _TRIANGLE = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
 _VERTEX = re.compile(rb"\bvertex\s+(\S+\s+\S+\s+\S+)", re.IGNORECASE)
 _TITLE = re.compile(
@@ -63,22 +66,30 @@ def triangle_count(head: bytes, size: int) -> int | None:
 def _held_triangles(stream: BinaryIO, stated: int, size: int) -> tuple[int, tuple[str, ...]]:
     """How many triangles of a binary STL of `size` bytes are read, and a note if others are stated.
 
-    More bytes than those of the stated triangles are triangles too if whole ones fit, and not zero.
+    More bytes than those of the stated triangles are triangles too if whole ones fit and the first
+    of them is one of the same size. Otherwise they are other data, such as an exporter's text.
     """
     end = HEADER_BYTES + TRIANGLE_BYTES * stated
     more, rest = divmod(size - end, TRIANGLE_BYTES)
     if more <= 0:
         return stated, ()
-    stream.seek(end)
-    if not any(stream.read(TRIANGLE_BYTES)):
+    stream.seek(end - TRIANGLE_BYTES * bool(stated))
+    content = read_exactly(stream, TRIANGLE_BYTES * (1 + bool(stated)), "triangles")
+    if not any(content[-TRIANGLE_BYTES:]):
         return stated, ()
-    if rest:
+    if rest or not _continues(np.frombuffer(content, _TRIANGLE)["corners"]):
         others = f"{more * TRIANGLE_BYTES + rest:,} bytes"
         return stated, (
             f"{others} after the {stated:,} triangles that its header states; left out",
         )
     total = stated + more
     return total, (f"its header states {stated:,} of its {total:,} triangles; all are read",)
+
+
+def _continues(corners: npt.NDArray[np.float32]) -> bool:
+    """Whether the last of one or two triangles [N, 3, 3] may be of the shape of the first."""
+    sizes = np.abs(corners.astype(np.float64)).max(axis=(1, 2))
+    return bool(np.isfinite(sizes).all() and sizes[-1] <= _MAX_GROWTH * max(sizes[0], 1e-30))
 
 
 def _read_binary(stream: BinaryIO, count: int, notes: tuple[str, ...]) -> Shape:

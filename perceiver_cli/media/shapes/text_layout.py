@@ -178,7 +178,7 @@ def _unnamed_layout(
         raise NotMediaError(
             "unsupported", "looks like boxes in a picture (YOLO labels), not a shape"
         )
-    if all(_is_colour(row, comma) for row in body):
+    if all(_is_colour(row, comma) for row in body) and _names_differ(body):
         raise NotMediaError("unsupported", "looks like a table of named colours, not a shape")
     if width <= MAX_COLUMNS and not named and max(columns) < width:
         layout = TextLayout(separator, columns, comma, False, titles + begin)
@@ -229,6 +229,11 @@ def _is_colour(row: list[str], comma: bool) -> bool:
     if len(row) < 4 or not all(cell.isdecimal() and int(cell) <= _MAX_COLOUR for cell in row[:3]):
         return False
     return row[3].lower() not in _MISSING and math.isnan(_number(row[3], comma))
+
+
+def _names_differ(rows: list[list[str]]) -> bool:
+    """Whether most rows have a name of their own; the classes of points repeat."""
+    return len({" ".join(row[3:]) for row in rows}) > len(rows) / 2
 
 
 def _title_in_comment(lines: list[str]) -> str | None:

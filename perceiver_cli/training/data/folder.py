@@ -56,7 +56,7 @@ def read_folder(root: Path, split: str) -> LabelledFolder:
     classes = sorted(p for p in base.iterdir() if p.is_dir() and not p.name.startswith("."))
     if len(classes) < 2:
         raise UsageError(f"{base} must contain at least two class folders (found {len(classes)})")
-    known = _own_labels(root, [folder.name for folder in classes])
+    known = _own_labels(root)
     labels = [known.get(p.name) or Label(p.name, p.name.replace("_", " ")) for p in classes]
     files = []
     for index, folder in enumerate(classes):
@@ -67,20 +67,25 @@ def read_folder(root: Path, split: str) -> LabelledFolder:
     return LabelledFolder(labels, files)
 
 
-def _own_labels(root: Path, classes: list[str]) -> dict[str, Label]:
+def _own_labels(root: Path) -> dict[str, Label]:
     """Id -> label, from labels.tsv, if there is one.
 
-    It may have lines for other classes, but if one of these has none, the id in a line is probably
+    It may lack classes of the folder, or have others, but not both: an id is then probably
     misspelt.
     """
     path = root / "labels.tsv"
     if not path.is_file():
         return {}
     labels = labels_by_id(path)
-    unnamed = [name for name in classes if name not in labels]
-    unused = [name for name in labels if name not in classes]
+    splits = [root / split for split in SPLITS if (root / split).is_dir()]
+    folders = {p.name for base in splits or [root] for p in base.iterdir() if p.is_dir()}
+    unnamed = sorted(name for name in folders - set(labels) if not name.startswith("."))
+    unused = [name for name in labels if name not in folders]
     if unnamed and unused:
-        raise UsageError(f"{path}: no line for {unnamed[0]}, but one for {unused[0]}, no class")
+        raise UsageError(
+            f"{path} has no line for the class {unnamed[0]}, and its line {unused[0]} is of no "
+            "class; is it misspelt?"
+        )
     return labels
 
 

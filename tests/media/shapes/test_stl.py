@@ -22,7 +22,9 @@ def test_binary():
     check(b"solid named like text".ljust(80) + BINARY[80:])
 
 
-@pytest.mark.parametrize("rest", [b"\0", b"\r\n", b"made by someone", bytes(37), bytes(50)])
+@pytest.mark.parametrize(
+    "rest", [b"\0", b"\r\n", b"made by someone", bytes(37), bytes(50), b"text " * 20]
+)
 def test_bytes_behind_the_last_triangle(rest):
     check(BINARY + rest, "a.stl")
 

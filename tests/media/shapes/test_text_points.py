@@ -180,14 +180,14 @@ COLOURS = [
     "before", ["", "! $Xorg: rgb.txt,v 1.3 2000/08/17 $\n", "GIMP Palette\n#\n"]
 )
 def test_tables_of_colours(separator, before):
-    error = refusal(table(separator, "", COLOURS * 3, before).encode())
+    error = refusal(table(separator, "", COLOURS, before).encode())
     assert (error.kind, error.message) == (
         "unsupported",
         "looks like a table of named colours, not a shape",
     )
 
 
-@pytest.mark.parametrize("row", ["1.5 2 3 car", "-1 2 3 car", "256 2 3 car", "1 2 3 255 0 0 car"])
+@pytest.mark.parametrize("row", ["1 2 3 car", "1.5 2 3 car", "-1 2 3 car", "1 2 3 255 0 0 car"])
 def test_points_with_a_class(row):
     text = "".join(f"{x} {y} {z} car\n" for x, y, z in np.ndindex(3, 3, 3)) + row + "\n"
     assert read(text.encode()).points.shape == (28, 3)
