@@ -15,7 +15,7 @@ from perceiver_cli.media.shapes.shape import part_in_words
 # A shape of fewer distinct points shows nothing.
 MIN_POINTS = 10
 # Ratio of the smallest to the largest extent below which a mesh lies in one plane.
-_FLAT_RATIO = 1e-5
+_PLANE_RATIO = 1e-5
 # Number of vertices that are examined.
 _EXAMINED = 1000
 
@@ -98,7 +98,7 @@ def polygon_corners(vertices: npt.NDArray[Any], faces: IntegerArray) -> FloatArr
         return None
     centred = corners - corners.mean(axis=0)
     extents = np.linalg.svd(centred / (np.abs(centred).max() or 1.0), compute_uv=False)
-    flat = len(extents) < 3 or extents[2] <= _FLAT_RATIO * extents[0]
+    flat = len(extents) < 3 or extents[2] <= _PLANE_RATIO * extents[0]
     return corners if flat else None
 
 

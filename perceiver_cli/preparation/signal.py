@@ -36,7 +36,7 @@ _BLANK_STD = 1.0
 _EXAMINED = 2**20
 
 # Ratio of the second largest to the largest extent below which points are on a line.
-_FLAT_RATIO = 1e-6
+_LINE_RATIO = 1e-6
 
 
 def sound_signal(samples: Float32Array, rate: int) -> Signal:
@@ -113,7 +113,7 @@ def shape_signal(points: Float64Array) -> Signal:
     if len(np.unique(points, axis=0)) < MIN_POINTS:
         return "no_extent"
     extents = np.linalg.svd(points, compute_uv=False)
-    flat = extents[1] <= _FLAT_RATIO * max(float(extents[0]), 1e-300)
+    flat = extents[1] <= _LINE_RATIO * max(float(extents[0]), 1e-300)
     return "no_extent" if flat else "present"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import struct
@@ -73,11 +74,12 @@ def _held_triangles(stream: BinaryIO, stated: int, size: int) -> tuple[int, tupl
     more, rest = divmod(size - end, TRIANGLE_BYTES)
     if more <= 0:
         return stated, ()
-    stream.seek(end - TRIANGLE_BYTES * bool(stated))
-    content = read_exactly(stream, TRIANGLE_BYTES * (1 + bool(stated)), "triangles")
-    if not any(content[-TRIANGLE_BYTES:]):
+    stream.seek(end - TRIANGLE_BYTES)  # some are stated: a count of 0 is that of the size
+    content = read_exactly(stream, 2 * TRIANGLE_BYTES, "triangles")
+    if not any(content[TRIANGLE_BYTES:]):
         return stated, ()
-    if rest or not _continues(np.frombuffer(content, _TRIANGLE)["corners"]):
+    last, other = np.frombuffer(content, _TRIANGLE)["corners"]
+    if rest or not _continues(last, other):
         others = f"{more * TRIANGLE_BYTES + rest:,} bytes"
         return stated, (
             f"{others} after the {stated:,} triangles that its header states; left out",
@@ -86,10 +88,10 @@ def _held_triangles(stream: BinaryIO, stated: int, size: int) -> tuple[int, tupl
     return total, (f"its header states {stated:,} of its {total:,} triangles; all are read",)
 
 
-def _continues(corners: npt.NDArray[np.float32]) -> bool:
-    """Whether the last of one or two triangles [N, 3, 3] may be of the shape of the first."""
-    sizes = np.abs(corners.astype(np.float64)).max(axis=(1, 2))
-    return bool(np.isfinite(sizes).all() and sizes[-1] <= _MAX_GROWTH * max(sizes[0], 1e-30))
+def _continues(last: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> bool:
+    """Whether a triangle [3, 3] may be of the shape whose last stated one is given."""
+    size, own = (float(np.abs(one.astype(np.float64)).max()) for one in (last, other))
+    return math.isfinite(size + own) and own <= _MAX_GROWTH * max(size, 1e-30)
 
 
 def _read_binary(stream: BinaryIO, count: int, notes: tuple[str, ...]) -> Shape:
