@@ -164,6 +164,9 @@ class _LinkedMember(MemberSource):
         raise InputError("unreadable", "is a link that leads back to itself")
 
 
+_Member = MemberSource | FailedSource
+
+
 def _name_or_folder(target: str) -> Callable[[str], bool]:
     """A test whether a member has a normalised name or is in the folder of that name."""
     within = "" if target == "." else f"{target}/"
@@ -186,12 +189,13 @@ def members(archive: Source, kind: ArchiveKind, file_filter: FileFilter) -> Iter
     try:
         yield from (each for each in _read(archive, kind) if _accepted(each, file_filter))
     except InputError as error:
-        yield FailedSource(archive.path, error=error)
+        if file_filter.in_shard(archive.path):
+            yield FailedSource(archive.path, error=error)
 
 
-def _accepted(source: Source, file_filter: FileFilter) -> bool:
+def _accepted(source: _Member, file_filter: FileFilter) -> bool:
     # "./a.jpg" and "../a.jpg" are not hidden.
-    parts = [p for p in getattr(source, "member", "").split("/") if p not in ("", ".", "..")]
+    parts = [p for p in source.member.split("/") if p not in ("", ".", "..")]
     member, folders = "/".join(parts), parts[:-1]
     inside = FileFilter(True, file_filter.hidden, (), file_filter.exclude)
     return (
@@ -203,7 +207,7 @@ def _accepted(source: Source, file_filter: FileFilter) -> bool:
 
 def _read(
     archive: Source, kind: ArchiveKind, wanted: Callable[[str], bool] | None = None
-) -> Iterator[Source]:
+) -> Iterator[_Member]:
     """Yields members as sources. wanted: a test of names; None: all. Raises InputError."""
     with archive_errors(), archive.open() as stream:
         size = stream.seek(0, io.SEEK_END)
@@ -216,7 +220,7 @@ def _read(
 
 def _read_tar(
     archive: Source, stream: BinaryIO, budget: UnpackedBudget, wanted: Callable[[str], bool] | None
-) -> Iterator[Source]:
+) -> Iterator[_Member]:
     head = stream.read(8)
     stream.seek(0)
     opener = next((o for mark, o in _OPENERS.items() if head.startswith(mark)), None)
@@ -241,11 +245,11 @@ def _read_tar(
                 folder = posixpath.dirname(entry.name) if entry.issym() else ""
                 yield _linked(source, posixpath.join(folder, entry.linkname))
             elif not entry.isreg():
-                yield FailedSource(source.path, error=_NO_FILE)
+                yield _failed(source, _NO_FILE)
             elif opener is None and entry.size > HELD_BYTES:
                 yield _StoredMember(**vars(source), start=entry.offset_data)
             elif entry.size > MAX_PIPE_BYTES:
-                yield _too_large(source)
+                yield _failed(source, _too_large())
             else:
                 content = cast(IO[bytes], tar.extractfile(entry)).read()
                 yield replace(source, data=content, archive=None)
@@ -268,14 +272,14 @@ class _UniqueNames:
         return name
 
 
-def _linked(link: MemberSource, target: str) -> Source:
+def _linked(link: MemberSource, target: str) -> _LinkedMember:
     known = {**vars(link), "size": None, "version": None}
     return _LinkedMember(**known, target=posixpath.normpath(target))
 
 
 def _read_zip(
     archive: Source, stream: BinaryIO, budget: UnpackedBudget, wanted: Callable[[str], bool] | None
-) -> Iterator[Source]:
+) -> Iterator[_Member]:
     names = _UniqueNames()
     with zipfile.ZipFile(stream) as packed:
         files = [entry for entry in packed.infolist() if not entry.is_dir()]
@@ -298,7 +302,7 @@ def _read_zip(
                 budget.take(entry.file_size)
                 yield _zip_link(_unpacked(packed, entry, source), source)
             elif entry.file_size > MAX_PIPE_BYTES:
-                yield _too_large(source)
+                yield _failed(source, _too_large())
             elif wanted is None and entry.file_size > HELD_BYTES:
                 yield source  # unpacked when it is opened
             else:
@@ -306,7 +310,7 @@ def _read_zip(
                 yield _unpacked(packed, entry, source)
 
 
-def _zip_link(unpacked: Source, source: MemberSource) -> Source:
+def _zip_link(unpacked: _Member, source: MemberSource) -> _Member:
     """A link of a zip, whose content is the path that it leads to."""
     if unpacked.data is None:
         return unpacked
@@ -314,19 +318,22 @@ def _zip_link(unpacked: Source, source: MemberSource) -> Source:
     return _linked(source, posixpath.join(posixpath.dirname(source.member), target))
 
 
-def _unpacked(packed: zipfile.ZipFile, entry: zipfile.ZipInfo, source: MemberSource) -> Source:
+def _unpacked(packed: zipfile.ZipFile, entry: zipfile.ZipInfo, source: MemberSource) -> _Member:
     """A member with its content; a damaged one does not affect others."""
     try:
         with packed.open(entry) as member:
             content = member.read(entry.file_size + 1)
     except DAMAGE as error:
-        return FailedSource(source.path, error=as_input_error(error))
+        return _failed(source, as_input_error(error))
     if len(content) != entry.file_size:
-        return FailedSource(
-            source.path, error=InputError("corrupt", "is longer than its archive says")
-        )
+        return _failed(source, InputError("corrupt", "is longer than its archive says"))
     return replace(source, data=content, archive=None)
 
 
-def _too_large(source: MemberSource) -> FailedSource:
-    return FailedSource(source.path, error=InputError("too_large", limit_text("MAX_PIPE_BYTES")))
+def _too_large() -> InputError:
+    return InputError("too_large", limit_text("MAX_PIPE_BYTES"))
+
+
+def _failed(source: MemberSource, error: InputError) -> FailedSource:
+    """A member that cannot be read."""
+    return FailedSource(source.path, error=error, member=source.member)

@@ -15,9 +15,11 @@ class FailedSource(Source):
 
     Attributes:
         error: Why not.
+        member: For a member of an archive, its own name.
     """
 
     error: InputError = field(default_factory=lambda: InputError("unreadable", ""))
+    member: str = ""
 
     def open(self) -> BinaryIO:
         """Raises the error."""

@@ -289,6 +289,28 @@ def test_damage_takes_no_other_member_along(tmp_path):
     assert (second.path, second.error.kind) == (str(path), "corrupt")
 
 
+def test_filters_hold_for_members_that_cannot_be_read(tmp_path):
+    path = make_zip(tmp_path / "a.zip", {"bad.png": b"b" * 500, "sub/notes.bin": b"n" * 500})
+    raw = path.read_bytes()
+    path.write_bytes(raw.replace(b"bbb", b"bxb", 1).replace(b"nnn", b"nxn", 1))
+    for options, names in (
+        ({}, ["bad.png", "sub/notes.bin"]),
+        ({"include": ("*.png",)}, ["bad.png"]),
+        ({"exclude": ("*.png",)}, ["sub/notes.bin"]),
+        ({"exclude": ("sub",)}, ["bad.png"]),
+    ):
+        found = listed(path, **options)
+        assert [s.path for s in found] == [f"zip://{name}::{path}" for name in names]
+        assert {s.error.kind for s in found} == {"corrupt"}
+
+
+def test_an_archive_that_cannot_be_read_is_in_one_shard(tmp_path):
+    path = tmp_path / "a.zip"
+    path.write_bytes(b"something else entirely" * 100)
+    shards = [[s.path for s in listed(path, shard=(i, 3))] for i in (1, 2, 3)]
+    assert sorted(shards) == [[], [], [str(path)]]
+
+
 PACKED = [name for name in MAKERS if name.startswith("a.tar.")]
 
 
