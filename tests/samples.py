@@ -71,6 +71,16 @@ def make_sound(
     return path
 
 
+def make_sound_with_gap(path: Path, seconds: float, start_s: float, end_s: float) -> Path:
+    """A WAV file of a sweep at 8 kHz, whose samples from start_s to end_s are not numbers."""
+    import soundfile
+
+    samples = sweep(seconds, 8000)
+    samples[round(start_s * 8000) : round(end_s * 8000)] = np.nan
+    soundfile.write(path, samples, 8000, subtype="FLOAT")
+    return path
+
+
 def make_av(
     path: Path,
     seconds: float = 2.0,

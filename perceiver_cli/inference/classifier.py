@@ -263,7 +263,9 @@ class Classifier:
                 predicted = predict_batch(list(short.values()), engine, self._options)
                 results |= zip(short, predicted, strict=True)
             for index in batch.keys() - short.keys():
-                results[index] = predict_long(batch[index], prepare, engine, self._options)
+                results[index] = predict_long(
+                    batch[index], prepare, engine, self._options, strict=self.preparer.strict
+                )
         return [results[index] for index in range(len(items))]
 
     def engine_of(self, item: PreparedItem) -> Engine:

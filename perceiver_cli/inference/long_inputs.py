@@ -17,12 +17,17 @@ import numpy.typing as npt
 from perceiver_cli.errors import InputError
 from perceiver_cli.inference.decoding.items import FailedItem, Item, PreparedItem
 from perceiver_cli.inference.engine import Engine, WindowPrediction
-from perceiver_cli.inference.postprocess import PredictionOptions, predict_windows, result_of
+from perceiver_cli.inference.postprocess import (
+    PredictionOptions,
+    failed_result,
+    predict_windows,
+    result_of,
+)
 from perceiver_cli.inference.prefetch import prefetch
 from perceiver_cli.media.source import Source, WindowRange
 from perceiver_cli.preparation import base
 from perceiver_cli.preparation.base import Window
-from perceiver_cli.results import Classification
+from perceiver_cli.results import Classification, Result
 
 # Number of windows that are loaded at a time, and number that the model reads at once.
 PART, AT_ONCE = 32, 8
@@ -36,8 +41,13 @@ def is_long(item: PreparedItem) -> bool:
 
 
 def predict_long(
-    item: PreparedItem, prepare: Prepare, engine: Engine, options: PredictionOptions
-) -> Classification:
+    item: PreparedItem,
+    prepare: Prepare,
+    engine: Engine,
+    options: PredictionOptions,
+    *,
+    strict: bool = False,
+) -> Result:
     """Predicts the Result of a whole file from an item with its first windows.
 
     A background thread loads the next part while the model reads the current one. The Result's
@@ -48,6 +58,7 @@ def predict_long(
         prepare: Loads the other windows.
         engine: The model for it.
         options: What the Result contains.
+        strict: Whether a part that cannot be read fails the whole file; otherwise it is noted.
     """
     source = _at_hand(item.source)
     store = _WindowStore(item.total)
@@ -59,6 +70,8 @@ def predict_long(
         for part in parts:
             load_s += part.seconds
             if isinstance(part, FailedItem):
+                if strict:
+                    return failed_result(replace(part, source=item.source, seconds=load_s))
                 notes[f"some of it was left out: {part.error.message}"] = None
                 continue
             started = time.perf_counter()

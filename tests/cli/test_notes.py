@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.samples import make_sound_with_gap
+
 
 def cut_photo(tmp_path, media):
     """A photo after a broken download: its last bytes are missing."""
@@ -61,3 +63,17 @@ def test_pixels_that_are_not_finite_are_told(perceiver, weights, tmp_path, endin
     assert [record["notes"] for record in records] == [[note], []]
     assert records[0]["predictions"] == records[1]["predictions"]
     assert perceiver(*call, "--strict").returncode == 1
+
+
+@pytest.mark.parametrize("start_s", [3, 18])
+def test_strict_fails_a_long_sound_wherever_its_gap_is(run, weights, tmp_path, start_s):
+    path = make_sound_with_gap(tmp_path / "gap.wav", 20, start_s, start_s + 0.1)
+    call = ["classify", path, "--model", weights["audio"], "--format", "jsonl"]
+    note = "samples that are not finite are read as silence"
+    outcome = run(*call)
+    assert json.loads(outcome.stdout)["notes"] == [note]
+    assert outcome.exit_code == 0
+    outcome = run(*call, "--strict")
+    assert json.loads(outcome.stdout)["error"]["message"] == note
+    assert json.loads(outcome.stdout)["path"] == str(path)
+    assert outcome.exit_code == 1
