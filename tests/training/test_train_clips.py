@@ -14,8 +14,11 @@ from PIL import Image
 
 from perceiver_cli.adapters import build_adapter
 from perceiver_cli.checkpoints.format import load_checkpoint, read_header
+from perceiver_cli.model.config import PerceiverConfig
+from perceiver_cli.training.data.cache import Cache
 from perceiver_cli.training.data.decode import load_or_decode
 from perceiver_cli.training.data.folder import read_folder
+from perceiver_cli.training.hyperparameters import Hyperparameters
 from tests.training.test_distillation import write_teacher
 from tests.training.test_train_command import TINY
 
@@ -24,6 +27,7 @@ sys.path[:0] = [str(RECIPES), str(RECIPES / "clips")]
 import clip_batches  # noqa: E402
 import pair_clips  # noqa: E402
 import render  # noqa: E402
+from still_batches import ClipAndStillBatches, Stills  # noqa: E402
 from teach_clips import EVERYDAY, KINDS, Known  # noqa: E402
 
 NO_KIND = ("n00000001", "n00000002")
@@ -112,7 +116,8 @@ def test_random_paths_stay_near_the_picture():
 def test_what_pair_clips_holds_out_is_left_out(data):
     pictures = data / "pictures"
     rng = np.random.default_rng(0)
-    chosen = clip_batches.chosen_pictures(pictures, pictures, 400, 0.25, rng)
+    by_kind = clip_batches.pictures_by_kind(pictures, pictures)
+    chosen = clip_batches.chosen_pictures(by_kind, 400, 0.25, rng)
     counts = np.bincount([kind + 1 for _, kind in chosen], minlength=len(KINDS) + 1)
     assert counts[0] == 100
     assert 300 <= counts[1:].sum() < 300 + len(KINDS)
@@ -147,6 +152,45 @@ def test_a_sound_is_a_window_of_a_recording_of_the_kind_with_its_answer(data):
                     found.append(teacher.kinds(teacher.of(file)[:, 0])[:, window])
         assert len(found) == 1
         np.testing.assert_allclose(said, found[0], rtol=1e-5)
+
+
+def test_a_motionless_clip_shows_one_of_its_frames(data):
+    frames = torch.arange(6 * 8).view(6, 8, 1, 1, 1).to(torch.uint8)
+    kinds = torch.arange(6)
+    sounds = clip_batches.Sounds(
+        data / "sounds", Known(data / "teacher_sounds", "sounds"), torch.device("cpu")
+    )
+    logits = torch.zeros(6, len(KINDS))
+    moving = clip_batches.Clips(frames, logits, kinds, sounds)[kinds]["video"]
+    assert torch.equal(moving, frames)
+    still = clip_batches.Clips(frames, logits, kinds, sounds, motionless=1.0)[kinds]["video"]
+    assert (still == still[:, :1]).all()
+    assert (still[:, :1] == frames).any(1).all()
+
+
+def test_stills_are_elements_of_one_time_of_a_clip(data):
+    teacher = Known(data / "teacher_pictures", "pictures")
+    by_kind = clip_batches.pictures_by_kind(data / "pictures", data / "pictures")
+    stills = Stills(by_kind, 0.25, teacher, torch.device("cpu"))
+    assert len(stills.pixels) == sum(len(files) for files in by_kind.values())
+    assert stills.weights.sum() == pytest.approx(1)
+    assert stills.weights[-len(by_kind[-1]) :].sum() == pytest.approx(0.25)
+
+    adapter = build_adapter({"modality": "av", "frames": 8, "size": 64, "jpeg": 75})
+    config = PerceiverConfig(streams=adapter.streams, classes=len(KINDS))
+    nothing = Cache({}, {}, np.zeros(1, int), np.arange(1), [])
+    options = Hyperparameters(batch_size=2)
+    batches = ClipAndStillBatches(adapter, nothing, options, config, torch.device("cpu"))
+    batches.stills, batches.share = stills, 1.0
+    batch = batches.draw(0, 1.0)
+    assert batch.elements["video"].shape == (6, 256, adapter.streams["video"])
+    torch.testing.assert_close(batch.targets.sum(1), torch.ones(6))
+
+    frames = torch.rand(2, 3, 64, 64)
+    whole = adapter.with_positions({"video": frames.unsqueeze(2).expand(-1, -1, 8, -1, -1)})
+    at_times = whole["video"].split(256, 1)
+    found = batches.at_one_time(frames)
+    assert sum(torch.allclose(found, of) for of in at_times) == 1
 
 
 def test_what_the_recipe_trains_is_read_and_trained_on(data, tmp_path, run):
@@ -186,7 +230,8 @@ def test_what_the_recipe_trains_is_read_and_trained_on(data, tmp_path, run):
     torch.testing.assert_close(heads[1][KINDS.index("bird")], expected, rtol=1e-3, atol=1e-3)
 
     second = tmp_path / "second.safetensors"
-    done = train(first, second, "--seed", "1", "--others", "0")
+    still = ("--stills", "1", "--motionless", "0.5", "--smallest-crop", "0.6")
+    done = train(first, second, "--seed", "1", "--others", "0", *still)
     assert done.returncode == 0, done.stderr
     assert ", 0 of no kind" in done.stdout
     before, after = load_checkpoint(first), load_checkpoint(second)

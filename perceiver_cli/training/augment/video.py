@@ -22,9 +22,13 @@ class VideoAugmentation(Augmentation):
     The model learns to read each stream alone: 40 % of the batches lose their sound, 15 % their
     frames, and in another 15 % all frames are black. Targets come from the teachers of the
     streams that are left: the logits of two are added, as if the streams were independent.
+
+    Attributes:
+        smallest_crop: Share of a frame's area that the smallest crop shows.
     """
 
     adapter: VideoAdapter
+    smallest_crop = 0.35
 
     def __call__(self, arrays: dict[str, Tensor], targets: Tensor) -> Augmented:
         """See Augmentation."""
@@ -57,7 +61,7 @@ class VideoAugmentation(Augmentation):
         frames = self.adapter.features({"video": frames})["video"]
         batch, channels, steps, side, _ = frames.shape
         frames = frames.reshape(batch, channels * steps, side, side)
-        frames = warp(frames, random_affine_crops(batch))
+        frames = warp(frames, random_affine_crops(batch, self.smallest_crop))
         frames = frames.view(batch, channels, steps, side, side)
         return jitter_colour(frames, self.adapter.recipe)
 

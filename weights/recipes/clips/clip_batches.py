@@ -1,5 +1,6 @@
 """Rendered clips on the training's device, with sounds of the same kind drawn for every batch."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -80,37 +81,41 @@ class Clips:
         logits: What the pictures' teacher says, float [clips, kinds].
         kinds: int [clips].
         sounds: What is heard.
+        motionless: Share of the clips that show one of their frames all the time.
     """
 
-    def __init__(self, frames: Tensor, logits: Tensor, kinds: Tensor, sounds: Sounds) -> None:
+    def __init__(
+        self,
+        frames: Tensor,
+        logits: Tensor,
+        kinds: Tensor,
+        sounds: Sounds,
+        motionless: float = 0.0,
+    ) -> None:
         self.frames, self.logits, self.kinds, self.sounds = frames, logits, kinds, sounds
+        self.motionless = motionless
 
     def __getitem__(self, rows: Tensor) -> dict[str, Tensor]:
         """The arrays of some clips [B], each with another sound of its kind every time."""
         samples, heard = self.sounds.draw(self.kinds[rows])
+        frames = self.frames[rows]
+        shown = torch.randint(frames.shape[1], (len(rows),), device=rows.device)
+        still = torch.rand(len(rows), device=rows.device) < self.motionless
+        frames[still] = frames[still, shown[still]].unsqueeze(1)
         return {
-            "video": self.frames[rows],
+            "video": frames,
             "audio": samples,
             "teacher": self.logits[rows, :, None, None],
             "teacher_audio": heard,
         }
 
 
-def chosen_pictures(
-    pictures: Path, paired: Path, clips: int, others: float, rng: np.random.Generator
-) -> list[tuple[Path, int]]:
-    """Which pictures clips are rendered of. The pictures of a kind are used equally often.
+def pictures_by_kind(pictures: Path, paired: Path) -> dict[int, list[Path]]:
+    """The pictures of every kind, and of none at -1.
 
     Args:
         pictures: The pictures, train/<class>/*.
         paired: Pictures that pair_clips.py was called with. What it holds out is left out.
-        clips: Number of clips; one for each kind may be added by rounding.
-        others: Share of the clips that show a picture of no kind.
-        rng: Draws them.
-
-    Returns:
-        (picture, kind, or -1 for none), in random order. A kind has the more clips the more
-        pictures it has, by the fourth root.
     """
     kind_of = {name: kind for kind, own in enumerate(KINDS) for name in EVERYDAY[own]["pictures"]}
     held = set()
@@ -121,11 +126,39 @@ def chosen_pictures(
     for file in sorted((pictures / "train").glob("*/*")):
         if (file.parent.name, file.name) not in held:
             by_kind[kind_of.get(file.parent.name, -1)].append(file)
-    weights = np.array([len(by_kind[kind]) for kind in range(len(KINDS))]) ** 0.25
-    counts = [*np.ceil((1 - others) * clips * weights / weights.sum()).astype(int)]
-    counts.append(round(others * clips))
+    return by_kind
+
+
+def shares_of_kinds(by_kind: dict[int, list[Path]], others: float) -> dict[int, float]:
+    """How often a kind is shown: the more pictures, the more often, by the fourth root.
+
+    Args:
+        by_kind: See pictures_by_kind.
+        others: Share of the pictures of no kind, at -1.
+    """
+    weights = {kind: len(files) ** 0.25 for kind, files in by_kind.items() if kind >= 0}
+    total = sum(weights.values())
+    return {kind: (1 - others) * weight / total for kind, weight in weights.items()} | {-1: others}
+
+
+def chosen_pictures(
+    by_kind: dict[int, list[Path]], clips: int, others: float, rng: np.random.Generator
+) -> list[tuple[Path, int]]:
+    """Which pictures clips are rendered of. The pictures of a kind are used equally often.
+
+    Args:
+        by_kind: See pictures_by_kind.
+        clips: Number of clips; one for each kind may be added by rounding.
+        others: Share of the clips that show a picture of no kind.
+        rng: Draws them.
+
+    Returns:
+        (picture, kind, or -1 for none), in random order.
+    """
+    shares = shares_of_kinds(by_kind, others)
     found = []
-    for (kind, files), count in zip(by_kind.items(), counts, strict=True):
+    for kind, files in by_kind.items():
+        count = round(others * clips) if kind < 0 else math.ceil(shares[kind] * clips)
         rounds = -(-count // max(1, len(files)))
         order = [row for _ in range(rounds) for row in rng.permutation(len(files))]
         found += [(files[row], kind) for row in order[:count]]

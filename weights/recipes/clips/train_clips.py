@@ -7,7 +7,7 @@ both/train/<class>/* are squares of 64 pixels, and teacher_both/ is that of teac
 teach_photos.py; sounds/train/<class>/* are recordings, and teacher_windows/ is that of
 teach_sounds_efficientat.py. The clips are those of pair_clips.py (see render.py), and others show
 pictures of none of the kinds: their kind is the one that the teacher finds most likely. Sounds of
-the same kind are drawn for every batch.
+the same kind are drawn for every batch. --stills adds batches of still pictures.
 
 The training starts from a checkpoint of pictures, whose classes' answers are averaged into the
 kinds' answers, or goes on from a checkpoint that this recipe wrote. The new checkpoint has the
@@ -27,8 +27,9 @@ import numpy as np
 import torch
 
 sys.path.insert(1, str(Path(__file__).resolve().parents[1]))
-from clip_batches import Clips, Sounds, chosen_pictures, rendered
+from clip_batches import Clips, Sounds, chosen_pictures, pictures_by_kind, rendered
 from render import JPEG, READ, SHOWN
+from still_batches import ClipAndStillBatches, Stills
 from teach_clips import EVERYDAY, KINDS, Known
 
 from perceiver_cli.adapters import build_adapter
@@ -103,6 +104,15 @@ def main() -> None:
     parser.add_argument("--card", type=Path, help="a JSON object for the checkpoint's card")
     parser.add_argument("--clips", type=int, default=120_000)
     parser.add_argument("--others", type=float, default=0.2, help="share of clips of no kind")
+    parser.add_argument(
+        "--stills", type=float, default=0.0, help="share of the batches that show still pictures"
+    )
+    parser.add_argument(
+        "--motionless", type=float, default=0.0, help="share of the clips whose camera stands still"
+    )
+    parser.add_argument(
+        "--smallest-crop", type=float, default=0.35, help="of a clip, as a share of its area"
+    )
     parser.add_argument("--steps", type=int)
     parser.add_argument("--minutes", type=float)
     parser.add_argument("--batch-size", type=int, default=256)
@@ -128,12 +138,12 @@ def main() -> None:
 
     sounds = Sounds(call.sounds, Known(call.sound_teacher, "sounds"), device)
     rng = np.random.default_rng(call.seed)
-    chosen = chosen_pictures(
-        call.pictures, call.paired or call.pictures, call.clips, call.others, rng
-    )
+    by_kind = pictures_by_kind(call.pictures, call.paired or call.pictures)
+    chosen = chosen_pictures(by_kind, call.clips, call.others, rng)
     kinds = torch.tensor([kind for _, kind in chosen], device=device)
     files = [file for file, _ in chosen]
-    frames, logits = rendered(files, Known(call.teacher, "pictures"), device)
+    teacher = Known(call.teacher, "pictures")
+    frames, logits = rendered(files, teacher, device)
     known = kinds >= 0
     right = float((logits.argmax(1) == kinds)[known].float().mean())
     print(f"{len(kinds)} clips, {int((~known).sum())} of no kind, teacher {right:.1%}", flush=True)
@@ -159,7 +169,14 @@ def main() -> None:
         training = Training(
             model.to(device), adapter, cache, hyperparameters, Path(state), command=command
         )
-        training.batches.rows = Clips(frames, logits, kinds, sounds)
+        training.batches = ClipAndStillBatches(
+            adapter, cache, hyperparameters, model.config, device
+        )
+        training.batches.rows = Clips(frames, logits, kinds, sounds, call.motionless)
+        training.batches.augment.smallest_crop = call.smallest_crop
+        if call.stills:
+            training.batches.stills = Stills(by_kind, call.others, teacher, device)
+            training.batches.share = call.stills
         training.run(report)
     header = Header(
         name=call.output.stem,
