@@ -199,9 +199,10 @@ def _read_apart(
     """Decodes each window separately, and updates the facts about the sound."""
     windows = []
     for index, start in enumerate(starts, spec.coverage.first):
-        pieces = list(_pieces(readers, start, spec.window_s, spec.rate, heard))
+        pieces = list(_pieces(readers, start, spec.window_s, heard))
         if pieces:
-            windows.append(SoundWindow(np.concatenate(pieces), start, index))
+            own = [resample(samples, rate, spec.rate) for samples, rate in pieces]
+            windows.append(SoundWindow(np.concatenate(own), start, index))
     return windows
 
 
@@ -212,15 +213,23 @@ def _read_whole(
     if not starts:
         return []
     end = starts[-1] + spec.window_s
-    parts: list[Float32Array] = []
+    runs: list[tuple[int, list[Float32Array]]] = []  # rate, consecutive samples
     for block in np.arange(starts[0], end, _BLOCK_S):
         length = min(_BLOCK_S, end - block)
-        parts += _pieces(readers, float(block), length, spec.rate, heard)
-        # In a damaged file, missing samples of a block are silence if more follows.
-        missing = round((block + length - starts[0]) * spec.rate) - sum(map(len, parts))
-        if missing > 0 and block + length < end:
-            parts.append(np.zeros(missing, np.float32))
-    samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)
+        for samples, rate in _pieces(readers, float(block), length, heard):
+            if not runs or runs[-1][0] != rate:
+                runs.append((rate, []))
+            runs[-1][1].append(samples)
+        if block + length < end:
+            # In a damaged file, missing samples of a block are silence.
+            runs = runs or [(spec.rate, [])]
+            rate, last = runs[-1]
+            read_s = sum(sum(map(len, run)) / at for at, run in runs)
+            missing = round((block + length - starts[0] - read_s) * rate)
+            last.append(np.zeros(max(0, missing), np.float32))
+    # Resampled as a whole: every seam would be heard.
+    resampled = [resample(np.concatenate(run), rate, spec.rate) for rate, run in runs]
+    samples = np.concatenate(resampled) if resampled else np.zeros(0, np.float32)
     windows = []
     for index, start in enumerate(starts, spec.coverage.first):
         first = round((start - starts[0]) * spec.rate)
@@ -231,11 +240,11 @@ def _read_whole(
 
 
 def _pieces(
-    readers: Sequence[SoundReader], start_s: float, length_s: float, rate: int, heard: _Heard
-) -> Iterator[Float32Array]:
-    """Yields the non-empty pieces of an interval, mono at `rate`, one per overlapping reader.
+    readers: Sequence[SoundReader], start_s: float, length_s: float, heard: _Heard
+) -> Iterator[tuple[Float32Array, int]]:
+    """Yields the non-empty pieces of an interval in order, one per overlapping reader.
 
-    The pieces are in order.
+    A piece is mono, and has its reader's rate beside it.
     """
     end_s = start_s + length_s
     begins = 0.0
@@ -251,7 +260,7 @@ def _pieces(
             )
             if len(samples):
                 heard.add(samples)
-                yield resample(to_mono(finite(samples), reader.bass), reader.rate, rate)
+                yield to_mono(finite(samples), reader.bass), reader.rate
         begins = ends
 
 

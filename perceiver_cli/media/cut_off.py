@@ -164,8 +164,11 @@ def _asf(stream: BinaryIO) -> Place | None:
 
 
 def _form(stream: BinaryIO) -> Place | None:
-    """The whole of AIFF and other IFF files."""
-    return Place(8, int.from_bytes(stream.read(8)[4:], "big"))
+    """The whole of AIFF and other IFF files; DSDIFF has sizes of 64 bits."""
+    head = stream.read(12)
+    if head[:4] == b"FRM8":
+        return Place(12, int.from_bytes(head[4:], "big"))
+    return Place(8, int.from_bytes(head[4:8], "big"))
 
 
 def _au(stream: BinaryIO) -> Place | None:

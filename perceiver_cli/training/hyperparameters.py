@@ -1,4 +1,4 @@
-"""Hyperparameters of a training: the options of `perceiver train`."""
+"""Hyperparameters of a training."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from perceiver_cli.errors import InputError
 from perceiver_cli.media.audio import load_sound, resample
 from perceiver_cli.media.source import Source
 from perceiver_cli.media.specs import SoundSpec
+from perceiver_cli.media.windows import Coverage
 from tests import samples
 
 SPEC = SoundSpec(rate=16000, window_s=2.0, max_windows=3)
@@ -328,6 +329,19 @@ def test_a_wav_that_was_never_finished(tmp_path):
     content[4:8] = content[40:44] = bytes(4)
     sound = load_sound(Source("a.wav", bytes(content)), "wav", SPEC)
     assert sound.duration_s == pytest.approx(1.0, abs=0.01)
+
+
+def test_a_sound_that_is_read_whole_is_resampled_without_seams(tmp_path):
+    path = tmp_path / "tone.wav"
+    tone = 0.5 * np.sin(2 * np.pi * 6000 / 44100 * np.arange(12 * 44100)).astype(np.float32)
+    soundfile.write(path, tone, 44100, subtype="FLOAT")
+    sound = load_sound(Source(path), "wav", SoundSpec(16000, 2.0, 5, Coverage(600, hop_s=1.0)))
+    assert len(sound.windows) == 11
+    whole = resample(tone, 44100, 16000)
+    for window in sound.windows:
+        first = round(window.start_s * 16000)
+        expected = whole[first : first + 32000]
+        np.testing.assert_allclose(window.samples, expected, atol=1e-3)
 
 
 CHAINS = [

@@ -3,6 +3,7 @@
 import json
 import random
 import re
+import struct
 from contextlib import suppress
 
 import numpy as np
@@ -257,6 +258,21 @@ def test_sounds_that_are_cut_off(tmp_path, name):
     content = path.read_bytes()
     assert notes(content, name) == ()
     (told, *_) = notes(half(content), name)
+    assert is_half(told, "sound")
+
+
+def test_dsdiff_whose_sizes_have_64_bits():
+    def chunk(name: bytes, content: bytes) -> bytes:
+        return name + struct.pack(">Q", len(content)) + content + bytes(len(content) % 2)
+
+    rate = chunk(b"FS  ", struct.pack(">I", 2_822_400))
+    channel = chunk(b"CHNL", struct.pack(">H", 1) + b"C   ")
+    coding = chunk(b"CMPR", b"DSD \x0enot compressed")
+    version = chunk(b"FVER", b"\x01\x05\x00\x00")
+    chunks = version + chunk(b"PROP", b"SND " + rate + channel + coding)
+    content = chunk(b"FRM8", b"DSD " + chunks + chunk(b"DSD ", bytes([0x69]) * 352_800))
+    assert notes(content, "a.dff") == ()
+    (told,) = notes(half(content), "a.dff")
     assert is_half(told, "sound")
 
 
