@@ -11,7 +11,7 @@ from torch import Tensor
 from perceiver_cli.adapters.base import Adapter
 from perceiver_cli.inference.classifier import Classifier
 from perceiver_cli.inference.decoding.items import FailedItem
-from perceiver_cli.inference.long_inputs import parts_of
+from perceiver_cli.inference.long_inputs import notes_of, parts_of
 from perceiver_cli.media.source import Source
 from perceiver_cli.preparation.base import Window
 
@@ -102,11 +102,11 @@ def inspect_source(source: Source, classifier: Classifier) -> Inspection:
     locations: list[dict[str, Any]] = []
     notes: dict[str, None] = {}
     for part in parts_of(item, item.source, prepare):
+        notes |= dict.fromkeys(notes_of(part))
         if isinstance(part, FailedItem):
             continue
         shown = shown or next((window for window in part.windows if window.has_signal), None)
         locations += [_location(window) for window in part.windows]
-        notes |= dict.fromkeys(part.notes)
     engine, detection = classifier.engine_of(item), item.detection
     streams = engine.byte_arrays([shown or item.windows[0]])
     elements = {name: x.shape[1] for name, x in streams.items()}

@@ -69,10 +69,10 @@ def predict_long(
     with closing(prefetch(parts_of(item, source, prepare))) as parts:
         for part in parts:
             load_s += part.seconds
+            notes |= dict.fromkeys(notes_of(part))
             if isinstance(part, FailedItem):
                 if strict:
                     return failed_result(replace(part, source=item.source, seconds=load_s))
-                notes[f"some of it was left out: {part.error.message}"] = None
                 continue
             started = time.perf_counter()
             found = [
@@ -86,7 +86,6 @@ def predict_long(
             for window, prediction in zip(part.windows, found, strict=True):
                 windows.append(store.window(window))
                 scores.append(store.prediction(prediction))
-            notes |= dict.fromkeys(part.notes)
     whole = replace(item, windows=tuple(windows), notes=tuple(notes), seconds=load_s)
     result = result_of(whole, scores, engine, options, model_s)
     if not options.attention or not result.predictions:
@@ -110,6 +109,17 @@ def parts_of(item: PreparedItem, source: Source, prepare: Prepare) -> Iterator[I
     if is_long(item):
         for first in range(base.FIRST_WINDOWS, item.total, PART):
             yield prepare(replace(source, part=WindowRange(first, PART)))
+
+
+def notes_of(part: Item) -> tuple[str, ...]:
+    """One line for each thing that was left out or repaired in a part of a long file.
+
+    Args:
+        part: One of parts_of; one that cannot be read is left out.
+    """
+    if isinstance(part, FailedItem):
+        return (f"some of it was left out: {part.error.message}",)
+    return part.notes
 
 
 class _WindowStore:

@@ -10,7 +10,7 @@ from perceiver_cli.inference.inspection import inspect_source
 from perceiver_cli.media.source import Source
 from perceiver_cli.preparation.image import ImageRecipe
 from tests.conftest import make_weights
-from tests.samples import make_sound
+from tests.samples import make_sound, make_sound_with_gap
 
 
 @pytest.fixture
@@ -75,3 +75,12 @@ def test_windows_are_those_of_classify(weights, tmp_path):
     assert [round(w["start_s"], 3) for w in found.windows] == [s["start_s"] for s in segments]
     assert len(segments) > 16
     assert found.windows[0].keys() == {"start_s", "length_s"}
+
+
+def test_notes_are_those_of_classify_where_a_later_part_cannot_be_read(weights, tmp_path):
+    source = Source(str(make_sound_with_gap(tmp_path / "gap.wav", 20, 8.0, 20)))
+    classifier = Classifier(str(weights["audio"]))
+    found, result = inspect_source(source, classifier), classifier.classify(source)
+    assert found.notes == result.notes
+    assert result.notes[-1] == "some of it was left out: the sound has no finite samples"
+    assert len(found.windows) == len(result.segments) == 16
