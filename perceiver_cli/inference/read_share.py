@@ -27,7 +27,8 @@ def read_share(item: PreparedItem, recipe: Mapping[str, Any]) -> dict[str, float
     duration_s = facts.get("duration_s")
     share = read.get("area", 1.0)
     if duration_s and "window_s" in recipe and "start_s" in location:
-        seconds = duration_s if item.read_whole else _seconds(item, recipe["window_s"])
+        complete = item.read_whole and len(item.windows) == item.total
+        seconds = duration_s if complete else _seconds(item, recipe["window_s"])
         read["seconds"] = round(min(seconds, duration_s), 3)
         share *= read["seconds"] / duration_s
         read["overlapping"] = item.read_whole
