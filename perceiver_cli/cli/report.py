@@ -129,12 +129,16 @@ def _read_again(result: Classification, preparer: Preparer) -> PreparedItem | No
 
     Returns None if the file cannot be read, or has changed.
     """
+    from perceiver_cli.errors import InputError
     from perceiver_cli.inference.decoding.items import FailedItem
     from perceiver_cli.inference.long_inputs import clearest_part, is_long
     from perceiver_cli.inputs.named_sources import named_source
     from perceiver_cli.preparation.base import ReadOptions
 
-    source = named_source(result.path)
+    try:
+        source = named_source(result.path).fetched()
+    except InputError:
+        return None
     count = len(result.segments)
     if result.read.get("overlapping"):
         ways = [ReadOptions(timeline=True)]

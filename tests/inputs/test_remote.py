@@ -14,7 +14,7 @@ from perceiver_cli.inputs.filters import FileFilter
 from perceiver_cli.inputs.named_sources import named_source
 from perceiver_cli.inputs.paths import find_inputs
 from perceiver_cli.media.source import Source
-from tests.samples import make_av
+from tests.samples import make_av, make_picture
 
 
 def read(name: str) -> bytes:
@@ -86,6 +86,19 @@ def test_a_file_that_changes_while_it_is_read_fails(web, small_blocks, media, we
     web.faults["/a.jpg"] = [lambda: web.files.update({"/a.jpg": content + b"more"})]
     error = decoder.prepare(source).error
     assert (error.kind, error.message) == ("unreadable", "changed while it was read")
+
+
+def test_a_report_fetches_a_file_once(web, run, bundle, tmp_path):
+    records, page = tmp_path / "out.jsonl", tmp_path / "page.html"
+    web.files["/a.png"] = make_picture(tmp_path / "a.png").read_bytes()
+    assert run("classify", f"{web.url}/a.png", "-o", records).exit_code == 0
+    web.traffic.methods.clear()
+    assert "without a picture" not in run("report", records, "-o", page).stderr
+    assert web.traffic.methods["GET"] == 1
+    web.files.clear()
+    outcome = run("report", records, "-o", page)
+    assert outcome.exit_code == 0
+    assert "1 file without a picture" in outcome.stderr
 
 
 def test_a_redirect_to_a_local_address_is_not_followed(web, monkeypatch):
