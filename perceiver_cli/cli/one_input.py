@@ -16,10 +16,11 @@ def one_source(path: str) -> Source:
     """The source for an argument: a name for named_source, or "-" for standard input."""
     from perceiver_cli.inputs.named_sources import named_source
     from perceiver_cli.inputs.names import STDIN
+    from perceiver_cli.inputs.paths import read_pipe
     from perceiver_cli.inputs.standard_input import standard_input
     from perceiver_cli.media.source import Source
 
-    return Source(path, standard_input().read()) if path == STDIN else named_source(path)
+    return Source(path, read_pipe(standard_input())) if path == STDIN else named_source(path)
 
 
 @contextmanager

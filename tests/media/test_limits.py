@@ -1,5 +1,7 @@
 """Environment variables change the limits, in decoding processes too."""
 
+import os
+
 import pytest
 
 from perceiver_cli.detect import detect
@@ -40,6 +42,21 @@ def test_a_pipe_without_end_is_refused(perceiver, weights):
         )
     assert outcome.returncode == 1
     assert b"standard input: too much data in a pipe: at most 1,000 bytes" in outcome.stderr
+
+
+def test_inspect_does_not_read_a_pipe_to_its_end(perceiver, weights, tmp_path):
+    long = tmp_path / "zeros"
+    long.write_bytes(bytes(2**22))
+    with open(long, "rb") as zeros:
+        outcome = perceiver(
+            *("inspect", "-", "--model", weights["image"]),
+            env={"PERCEIVER_MAX_PIPE_BYTES": "1000"},
+            stdin=zeros,
+        )
+        # The process shares the position of the open file.
+        assert zeros.seek(0, os.SEEK_CUR) < 2**22
+    assert outcome.returncode == 1
+    assert b"too much data in a pipe: at most 1,000 bytes" in outcome.stderr
 
 
 @pytest.mark.parametrize(("suffix", "share"), [("gif", 0.5), ("png", 0.5), ("avif", 10 / 52)])
