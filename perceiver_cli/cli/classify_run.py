@@ -205,10 +205,13 @@ class ClassifyRun:
 
     def _sources(self) -> Iterator[Source]:
         for each in self.inputs:
-            if self.journal and (entry := self.journal.claim(each.source)):
-                self.counts.done_before += 1
-                self.counts.failed_before += not entry.ok
-                continue
+            if self.journal:
+                if self.journal.is_claimed(each.source):
+                    continue
+                if entry := self.journal.claim(each.source):
+                    self.counts.done_before += 1
+                    self.counts.failed_before += not entry.ok
+                    continue
             self._waiting.append(each)
             yield each.source
 

@@ -100,16 +100,18 @@ class DoneIndex:
     def claim(self, source: Source) -> Entry | None:
         """The valid entry of a source; None if it must be classified (again).
 
-        A source for which None was returned counts as done when it occurs again in the same run.
+        A source for which None was returned is then claimed by this run.
         """
-        if source.path in self._claimed:
-            return self._entries.get(source.path) or Entry(ok=True)
         identity = source.identity()
         entry = self._entries.get(source.path)
         if entry and self._is_valid(entry, identity):
             return entry
         self._claimed[source.path] = identity
         return None
+
+    def is_claimed(self, source: Source) -> bool:
+        """Whether this run has claimed a source, which then occurs again."""
+        return source.path in self._claimed
 
     def claimed_identity(self, path: str) -> Identity | None:
         """The identity that a source had when it was claimed."""

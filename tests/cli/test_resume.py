@@ -54,6 +54,15 @@ def test_the_second_call_does_what_is_new(run, model, folder):
     assert [r["path"] for r in records()] == [f"holiday/{name}" for name in order]
 
 
+def test_an_input_that_is_given_twice_was_not_done_before(run, model, folder):
+    call = ("classify", *["holiday/0.png"] * 2, "holiday/half.png", "holiday")
+    outcome = run(*call, "--resume", "out.jsonl", "--model", model)
+    assert "done before" not in outcome.stderr
+    assert re.search(r"^perceiver: 3 classified[^,]*, 1 failed in ", outcome.stderr, re.M)
+    order = ["0.png", "half.png", "1.png", "2.png"]
+    assert [r["path"] for r in records()] == [f"holiday/{name}" for name in order]
+
+
 def test_another_model_of_the_same_name_does_all_anew(run, model, folder):
     call = ("classify", "holiday/0.png", "--resume", "out.jsonl", "--model")
     run(*call, model)

@@ -234,10 +234,13 @@ def test_an_entry_has_the_status_of_its_file(files):
     assert done.file == failed.file | {"mtime_ns": done.file["mtime_ns"]}
 
 
-def test_a_source_taken_twice_counts_as_done_well(files):
+def test_a_source_is_claimed_once(files):
+    run(files[:1])
     journal = opened()
-    assert journal.claim(Source("a.jpg")) is None
-    assert journal.claim(Source("a.jpg")).ok
+    done, new = Source(files[0]), Source(files[1])
+    assert journal.claim(done).ok
+    assert journal.claim(new) is None
+    assert (journal.is_claimed(done), journal.is_claimed(new)) == (False, True)
     journal.close()
 
 

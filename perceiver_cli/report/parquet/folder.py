@@ -49,6 +49,10 @@ class ParquetFolder:
         """See DoneIndex.claim."""
         return self._done.claim(source)
 
+    def is_claimed(self, source: Source) -> bool:
+        """See DoneIndex.is_claimed."""
+        return self._done.is_claimed(source)
+
     def begin(self) -> None:
         """Writes nothing before the first part."""
 
