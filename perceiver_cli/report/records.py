@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any, BinaryIO
 
 from perceiver_cli.errors import UsageError
@@ -17,17 +18,17 @@ def read_records(stream: BinaryIO, name: str) -> Iterator[Result]:
 
     name: of the file, for messages. Raises UsageError, with the line, if it is not a record.
     """
-    lines = (line for line in stream if line.strip())
+    lines = ((number, line) for number, line in enumerate(stream, 1) if line.strip())
     first = next(lines, None)
     if first is None:
         return
-    if first.lstrip().startswith(b"["):
-        records = _parse(first + b"".join(lines), f"{name} is not whole JSON")
+    if first[1].lstrip().startswith(b"["):
+        text = b"".join(line for _, line in chain([first], lines))
+        records = _parse(text, f"{name} is not whole JSON")
         for number, record in enumerate(records, 1):
             yield _result(record, f"{name}, record {number}")
         return
-    yield _line(first, f"{name}, line 1")
-    for number, line in enumerate(lines, 2):
+    for number, line in chain([first], lines):
         yield _line(line, f"{name}, line {number}")
 
 

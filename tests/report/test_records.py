@@ -81,3 +81,11 @@ def test_what_is_no_record_is_named(line, words):
     good = json.dumps(classified().to_dict()).encode()
     with pytest.raises(UsageError, match=words):
         read(good + b"\n" + line + b"\n")
+
+
+def test_blank_lines_count_in_messages():
+    good = json.dumps(classified().to_dict()).encode()
+    with pytest.raises(UsageError, match=r"^out.jsonl, line 2: not JSON$"):
+        read(b"\nwords\n")
+    with pytest.raises(UsageError, match=r"^out.jsonl, line 5: not JSON$"):
+        read(b"\n" + good + b"\n\n \nwords\n")
