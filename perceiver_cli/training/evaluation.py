@@ -43,8 +43,8 @@ class Evaluation:
             them over, and those that failed.
         answers: Figures of the answers, by level.
         corrupted: The measures of the same files under each corruption, by its name.
-        unknown: Folder name -> figures of the answers for files of none of the classes, see
-            measure_unknown.
+        unknown: Folder name, or its path if several have that name -> figures of the answers for
+            files of none of the classes, see measure_unknown.
     """
 
     model: str
@@ -183,10 +183,19 @@ def evaluate(
         measures = {name: each.measures for name, each in corrupted.items()}
         evaluation = replace(evaluation, corrupted=measures)
     unknown = {
-        folder.resolve().name: _evaluate_unknown(folder, classifier, on_file)
-        for folder in options.unknown
+        name: _evaluate_unknown(folder, classifier, on_file)
+        for name, folder in zip(_names(options.unknown), options.unknown, strict=True)
     }
     return replace(evaluation, unknown=unknown)
+
+
+def _names(folders: Sequence[Path]) -> list[str]:
+    """The names of folders; the path of each whose name another has too."""
+    names = [folder.resolve().name for folder in folders]
+    return [
+        name if names.count(name) == 1 else str(folder)
+        for name, folder in zip(names, folders, strict=True)
+    ]
 
 
 def _evaluate_unknown(

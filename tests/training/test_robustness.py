@@ -104,12 +104,15 @@ def test_evaluate_reports_robustness_and_unknown_things(tmp_path, run):
     small = ["--set", "model.latents=4", "--set", "model.width=16", "--set", "input.points=64"]
     run("train", data, "-m", "pointcloud", "-o", target, "--steps", 30, "--batch-size", 4, *small)
     call = ["evaluate", data, "--model", target, "--robustness", "--record", "val"]
-    outcome = run(*call, "--unknown", data / "val", "--format", "json")
+    folders = [data / "val", data / "val" / "cube", data / "train" / "cube"]
+    unknown = [word for folder in folders for word in ("--unknown", folder)]
+    outcome = run(*call, *unknown, "--format", "json")
     assert outcome.exit_code == 0, outcome.stderr
     measured = json.loads(outcome.stdout)
     assert set(measured["robustness"]) == set(CORRUPTIONS["pointcloud"])
     assert measured["robustness"]["scaled and moved"]["top1"] == measured["top1"]
-    assert measured["unknown"]["val"]["items"] == 6
+    items = {name: found["items"] for name, found in measured["unknown"].items()}
+    assert items == {"val": 6, str(folders[1]): 3, str(folders[2]): 8}
     assert measured["unknown"]["val"]["a_class"] == pytest.approx(measured["kept"], abs=1e-3)
     assert measured["answers"]["levels"]["class"]["given"] == measured["kept"]
     assert run(*call).stdout.count("turned about the vertical") == 1
