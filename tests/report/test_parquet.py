@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -63,6 +63,13 @@ def test_every_key_of_the_record_has_a_column():
     assert {"path", "status", "error", *(f.name for f in fields(Classification))} <= set(
         schema().names
     )
+
+
+def test_segments_after_windows_that_could_not_be_read_keep_their_index(place):
+    first = {"start_s": 0.0, "end_s": 1.0, "label": "cat", "score": 0.5, "signal": "present"}
+    segments = [first | {"index": None}, first | {"start_s": 4.0, "end_s": 5.0, "index": 4}]
+    run(place, NAMES[:1], result=lambda name: replace(result_of(name), segments=segments))
+    assert rows(place)[0]["segments"] == segments
 
 
 def test_paths_that_are_not_utf8_keep_their_bytes(place):

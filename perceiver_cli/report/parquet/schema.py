@@ -51,7 +51,14 @@ def schema() -> Any:
         "attention": text,
         "segments": pa.list_(
             pa.struct(
-                {"start_s": number, "end_s": number, "label": text, "score": number, "signal": text}
+                {
+                    "start_s": number,
+                    "end_s": number,
+                    "label": text,
+                    "score": number,
+                    "signal": text,
+                    "index": count,
+                }
             )
         ),
         "events": pa.list_(
