@@ -19,6 +19,12 @@ _PACKAGES = (
     "safetensors",
     "typer",
     "rich",
+    "jinja2",
+    "fsspec",
+    "huggingface-hub",
+    "filelock",
+    "platformdirs",
+    "threadpoolctl",
 )
 _PICTURES = {
     "JPEG": ("codec", "jpg"),

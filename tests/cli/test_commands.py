@@ -3,7 +3,9 @@ import json
 import os
 import re
 import shutil
+import tomllib
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -167,6 +169,17 @@ def test_doctor(run, bundle):
         assert words in outcome.stdout
     for precision in ("float32", "bfloat16", "int8"):
         assert re.search(rf"{precision} +(native|emulated)", outcome.stdout)
+
+
+def test_doctor_names_every_package_that_is_needed():
+    from perceiver_cli.cli import environment
+
+    text = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
+    needed = tomllib.loads(text)["project"]["dependencies"]
+    names = [re.match(r"[\w-]+", requirement)[0] for requirement in needed]
+    assert sorted(name for name, _ in environment.versions()) == sorted(
+        ["python", "perceiver-cli", *names]
+    )
 
 
 def test_doctor_folds_lines_only_where_they_have_to_fit(run, bundle, monkeypatch):
