@@ -18,9 +18,11 @@ from perceiver_cli.inference.decoding.decoders import FETCHED_AT_ONCE, FetchingD
 from perceiver_cli.inference.decoding.items import FailedItem, Item, PreparedItem
 from perceiver_cli.inference.decoding.preparer import Preparer, default_weights
 from perceiver_cli.inference.decoding.subprocess_decoder import DecodingPool, SubprocessDecoder
+from perceiver_cli.inference.long_inputs import is_long
 from perceiver_cli.inference.settings import ClassifierSettings
 from perceiver_cli.inputs.archives import members
 from perceiver_cli.inputs.filters import FileFilter
+from perceiver_cli.inputs.named_sources import named_source
 from perceiver_cli.media.source import Identity, Source
 from perceiver_cli.preparation.base import ReadOptions
 from perceiver_cli.report.parquet.schema import row
@@ -172,8 +174,13 @@ def decoding_pool(decode: Decode) -> DecodingPool:
 
 
 def _without_content(item: Item) -> Item:
-    """The item without the content of its file."""
-    return replace(item, source=Source(item.source.path))
+    """The item without the content of its file, from which a long item's other windows are read."""
+    source = item.source
+    if isinstance(item, FailedItem) or not is_long(item):
+        return replace(item, source=Source(source.path))
+    if type(source) is Source and source.data is not None:  # of a pipe, which is read only once
+        return item
+    return replace(item, source=named_source(source.path, source.modality))
 
 
 def _is_passed_over(item: Item, chunk: Chunk) -> bool:

@@ -4,6 +4,7 @@ import io
 import json
 import pickle
 import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from perceiver_cli.errors import UsageError
 from perceiver_cli.inputs.filters import FileFilter
 from perceiver_cli.inputs.paths import find_inputs
-from tests.samples import make_picture
+from tests.samples import make_picture, make_sound
 
 pa = pytest.importorskip("pyarrow")
 
@@ -157,6 +158,45 @@ def test_an_archive_is_opened_where_it_is_decoded(cluster, folder, tmp_path, mon
     assert done_in(counts) == 6
     assert {row.partition("::")[2] for row in rows(output)} == {str(path)}
     assert done_in(cluster(output, [path], "2")) == 0
+
+
+def long_file(place: Path) -> str:
+    return str(make_sound(place / "long.wav", 20.0))
+
+
+def long_member(place: Path) -> str:
+    path = make_sound(place / "long.wav", 20.0)
+    with zipfile.ZipFile(place / "a.zip", "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.write(path, path.name)
+    return f"zip://long.wav::{place / 'a.zip'}"
+
+
+def long_object(place: Path) -> str:
+    import fsspec
+
+    content = make_sound(place / "long.wav", 20.0).read_bytes()
+    fsspec.filesystem("memory").pipe_file("/sounds/long.wav", content)
+    return "memory://sounds/long.wav"
+
+
+@pytest.mark.parametrize("make", [long_file, long_member, long_object])
+def test_all_of_a_long_sound_is_read_wherever_it_lies(cluster, tmp_path, make):
+    path = make(tmp_path)
+    output = folder_at(tmp_path / "out", "jsonl")
+    output.prepare("f")
+    cluster(output, [path])
+    record = rows(output)[path]
+    assert record["notes"] == []
+    assert len(record["segments"]) == 39
+
+
+def test_all_of_a_long_sound_from_a_pipe_is_read(cluster, tmp_path, monkeypatch):
+    content = make_sound(tmp_path / "long.wav", 20.0).read_bytes()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+    output = folder_at(tmp_path / "out", "jsonl")
+    output.prepare("f")
+    cluster(output, ["-"])
+    assert len(rows(output)["-"]["segments"]) == 39
 
 
 def test_a_file_that_crashes_its_decoder_fails_alone(cluster, folder, tmp_path, monkeypatch):
