@@ -30,6 +30,7 @@ from perceiver_cli.inputs.archive_limits import (
 from perceiver_cli.inputs.failed_source import FailedSource
 from perceiver_cli.inputs.filters import FileFilter
 from perceiver_cli.inputs.names import ArchiveKind, member_name
+from perceiver_cli.media.held_content import hold_content
 from perceiver_cli.media.limits import MAX_PIPE_BYTES, limit_text
 from perceiver_cli.media.parts import SourcePart
 from perceiver_cli.media.source import Identity, Source
@@ -251,6 +252,7 @@ def _read_tar(
             elif entry.size > MAX_PIPE_BYTES:
                 yield _failed(source, _too_large())
             else:
+                hold_content(entry.size)
                 content = cast(IO[bytes], tar.extractfile(entry)).read()
                 yield replace(source, data=content, archive=None)
 
@@ -320,6 +322,7 @@ def _zip_link(unpacked: _Member, source: MemberSource) -> _Member:
 
 def _unpacked(packed: zipfile.ZipFile, entry: zipfile.ZipInfo, source: MemberSource) -> _Member:
     """A member with its content; a damaged one does not affect others."""
+    hold_content(entry.file_size)
     try:
         with packed.open(entry) as member:
             content = member.read(entry.file_size + 1)

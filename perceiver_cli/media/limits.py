@@ -19,7 +19,8 @@ variable changes it: PERCEIVER_MAX_PIXELS=400000000.
 
 An input within all limits takes less than 2 GiB, the program included
 (`python -m tests.benchmarks.limits`). Inputs that take much memory are decoded one at a time
-(large_inputs.py).
+(large_inputs.py). Members of archives that are unpacked to be decoded take at most MAX_PIPE_BYTES
+together (held_content.py).
 
 Duration has no limit, because only the windows that a model reads are decoded.
 """

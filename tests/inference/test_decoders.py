@@ -1,13 +1,19 @@
 """Decoders: what they do with remote inputs, and after their run has ended."""
 
+import threading
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import pytest
 
 from perceiver_cli.errors import InputError
+from perceiver_cli.inference.decoding import decoders
 from perceiver_cli.inference.decoding.decoders import FetchingDecoder, InProcessDecoder
 from perceiver_cli.inference.decoding.items import FailedItem, PreparedItem
 from perceiver_cli.inference.decoding.preparer import Preparer
+from perceiver_cli.inputs import archives
+from perceiver_cli.inputs.filters import FileFilter
 from perceiver_cli.media.source import Source
 
 
@@ -61,3 +67,53 @@ def test_nothing_is_decoded_after_the_end_of_the_run(decoder, media):
     item = decoder.prepare(Source(str(media["image"])))
     assert isinstance(item, FailedItem)
     assert item.error.message == "was not read because the run ended"
+
+
+class Counting:
+    """A decoder that counts how many members are unpacked and not yet decoded."""
+
+    def __init__(self, decoder, most: int) -> None:
+        self.decoder, self.most = decoder, most
+        self.held = self.highest = 0
+        self.exceeded, self.waited = threading.Event(), False
+        self.lock = threading.Lock()
+
+    def unpacked(self, source):
+        with self.lock:
+            self.held += 1
+            self.highest = max(self.held, self.highest)
+            if self.held > self.most:
+                self.exceeded.set()
+        return source
+
+    def prepare(self, source):
+        # The first one gives the other threads time to unpack too many.
+        if not self.waited:
+            self.waited = True
+            self.exceeded.wait(1.0)
+        item = self.decoder.prepare(source)
+        with self.lock:
+            self.held -= 1
+        return item
+
+
+@pytest.mark.parametrize(("room", "most"), [(2.5, 2), (0.5, 1)])
+def test_members_of_archives_are_unpacked_only_as_far_as_there_is_room(
+    weights, media, tmp_path, monkeypatch, room, most
+):
+    content = media["audio"].read_bytes()
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as packed:
+        for number in range(6):
+            packed.writestr(f"{number}.wav", content)
+    monkeypatch.setattr(archives, "HELD_BYTES", len(content) - 1)
+    monkeypatch.setattr(decoders, "HELD_BYTES", room * len(content))
+    counting = Counting(InProcessDecoder(Preparer(weights)), most)
+    unpack = archives._unpacked
+    sources = list(archives.members(Source(str(tmp_path / "a.zip")), "zip", FileFilter()))
+    monkeypatch.setattr(archives, "_unpacked", lambda *args: counting.unpacked(unpack(*args)))
+    decoder = FetchingDecoder(counting, 1)
+    with ThreadPoolExecutor(6) as threads:
+        items = list(threads.map(decoder.prepare, sources))
+    assert [type(item) for item in items] == [PreparedItem] * 6
+    assert 0 < counting.highest <= most
+    assert counting.held == 0

@@ -10,11 +10,16 @@ from perceiver_cli.errors import InputError
 from perceiver_cli.inference.decoding.items import FailedItem, Item
 from perceiver_cli.inference.decoding.preparer import Preparer
 from perceiver_cli.inputs.network_errors import CHANGED
+from perceiver_cli.media.held_content import ContentLimit
 from perceiver_cli.media.large_inputs import one_large_input_at_a_time
+from perceiver_cli.media.limits import MAX_PIPE_BYTES
 from perceiver_cli.media.source import Source
 
 # Number of remote inputs that are fetched at a time; most of that time is spent waiting.
 FETCHED_AT_ONCE = 16
+
+# Maximum bytes of unpacked members of archives that are held at a time: as many as one may have.
+HELD_BYTES = MAX_PIPE_BYTES
 
 RUN_HAS_ENDED = "was not read because the run ended"
 
@@ -60,20 +65,22 @@ class FetchingDecoder:
     def __init__(self, decoder: Decoder, at_once: int) -> None:
         self._decoder = decoder
         self._room = threading.Semaphore(at_once)
+        self._held = ContentLimit(HELD_BYTES)
 
     def prepare(self, source: Source) -> Item:
         """See Decoder."""
-        try:
-            fetched = source.fetched()
-        except InputError as error:
-            return FailedItem(source, error)
-        with self._room:
-            item = self._decoder.prepare(fetched)
+        with self._held.counted():
             try:
-                if fetched.changed():
-                    raise InputError("unreadable", CHANGED)
+                fetched = source.fetched()
             except InputError as error:
                 return FailedItem(source, error)
+            with self._room:
+                item = self._decoder.prepare(fetched)
+                try:
+                    if fetched.changed():
+                        raise InputError("unreadable", CHANGED)
+                except InputError as error:
+                    return FailedItem(source, error)
         # The fetched content is released before the item waits for the model.
         return item if fetched is source else replace(item, source=source)
 
