@@ -11,6 +11,7 @@ from perceiver_cli.cli.formats import pick_format
 from perceiver_cli.cli.output import check_different, check_folder
 from perceiver_cli.cli.replaced_inputs import check_replaces_no_input_of
 from perceiver_cli.errors import UsageError
+from perceiver_cli.inputs.names import is_url
 from perceiver_cli.report.timeline import OF_ONE_FILE
 
 if TYPE_CHECKING:
@@ -122,8 +123,10 @@ def pick_destination(options: OutputOptions, selection: Selection) -> Destinatio
         selection: The inputs, none of which the output may replace.
 
     Raises:
-        UsageError: Options contradict each other, or the format or ending is unknown.
+        UsageError: Options contradict each other, the format or ending is unknown, or -o is a URL.
     """
+    if options.output is not None and is_url(options.output):
+        raise UsageError(f"-o {options.output}: only --ray writes to a URL; name a local path")
     output = None if options.output is None else Path(options.output)
     format = pick_format(
         options.format, options.as_json, options.as_jsonl, output, options.timeline

@@ -170,6 +170,17 @@ def test_without_a_folder_it_is_refused(run, bundle, tmp_path, monkeypatch, opti
     assert "-o DIR" in outcome.stderr
 
 
+def test_a_url_needs_a_cluster(run, bundle, media, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    call = ("classify", media["image"], "--format", "parquet", "-o", "s3://bucket/labels")
+    outcome = run(*call)
+    assert outcome.exit_code == 2
+    assert outcome.stderr == (
+        "perceiver: -o s3://bucket/labels: only --ray writes to a URL; name a local path\n"
+    )
+    assert os.listdir() == []
+
+
 def test_without_pyarrow_one_line_says_so(run, bundle, media, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
