@@ -56,10 +56,6 @@ def test_what_is_done_is_not_done_again(files):
     assert record["weights"] == "aaaa"
 
 
-def test_the_same_path_twice_is_done_once(files):
-    assert run(["a.jpg", "a.jpg"]) == ["a.jpg"]
-
-
 def test_cut_off_at_any_byte_it_is_repaired_and_finished(files):
     run(files)
     whole = Path("out.jsonl").read_bytes()
