@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 # Bit depths that cameras and scanners store in 16-bit files.
 _DEPTH_CEILINGS = (2**8 - 1, 2**10 - 1, 2**12 - 1, 2**14 - 1, 2**16 - 1)
 
+# Fractions are of the range 0..255 only if the largest is at least this one.
+_LEAST_OF_255 = 16
+
 # Pixels per strip of a picture that is being converted: copies of other depths stay small.
 STRIP_PIXELS = 2**20
 
@@ -51,8 +54,10 @@ def to_8_bit(values: Array) -> Array:
 
     Integers are divided by the smallest depth of 8, 10, 12, 14 or 16 bits that holds the
     brightest of them, so that 12-bit data in a 16-bit file does not come out black. Fractions
-    are taken as 0..1, or 0..255 when they exceed 1. Anything else, negative numbers included, is
-    stretched from its smallest to its largest. NaN and infinities count as the smallest.
+    are taken as 0..1; as 0..255 if the largest is from 16 to 255; as 0 to the largest if that is
+    between 1 and 16, such as light in linear units, or overshoot of a filter. Anything else,
+    negative numbers included, is stretched from its smallest to its largest. NaN and infinities
+    count as the smallest.
 
     Args:
         values: Numbers, any shape [...].
@@ -193,7 +198,9 @@ class _Scale:
                 low, high = min(low, float(finite.min())), max(high, float(finite.max()))
         if low > high:
             raise InputError("corrupt", "the picture has no finite values")
-        ceilings = (1, 255) if kind == "f" else _DEPTH_CEILINGS
+        ceilings: tuple[float, ...] = _DEPTH_CEILINGS
+        if kind == "f":
+            ceilings = (1, high) if high < _LEAST_OF_255 else (255,)
         ceiling = next((each for each in ceilings if high <= each), None)
         if low < 0 or ceiling is None:
             return cls(low, (high - low) or 1.0, low)
