@@ -12,6 +12,7 @@ from perceiver_cli.errors import InputError
 from perceiver_cli.media.codecs import undecodable
 from perceiver_cli.media.containers import has_pictures, open_container, picture_stream
 from perceiver_cli.media.cut_off import cut_off_note, duration_note, wave_cut_off_note
+from perceiver_cli.media.id3 import without_id3
 from perceiver_cli.media.library_errors import wrap_errors
 from perceiver_cli.media.matroska import streams_that_end_early
 from perceiver_cli.media.mixing import full_scale, scale_note, to_mono
@@ -33,6 +34,9 @@ SNDFILE_FORMATS = frozenset({"wav", "flac", "ogg", "aiff", "au", "caf", "w64"})
 # Formats without moving pictures. Those of other containers may have an unsupported codec.
 _SOUND_ALONE = SNDFILE_FORMATS | {"mp3", "aac", "amr"}
 
+# Bare frames, between and before which there may be tags.
+_FRAMES = frozenset({"mp3", "aac", "ac3", "eac3"})
+
 
 def load_sound(source: Source, format: str, spec: SoundSpec) -> Sound:
     """Evenly spaced windows of a sound file, or of the sound in a container.
@@ -53,6 +57,8 @@ def load_sound(source: Source, format: str, spec: SoundSpec) -> Sound:
             finite, "unsupported" if there is no sound that can be decoded, "too_large" beyond
             MAX_RATE.
     """
+    if format not in _FRAMES:
+        source = without_id3(source)  # decoders subtract a tag from the end, or fail
     if format == "wav":
         layout = wave_layout(source)
         notes = wave_cut_off_note(source, layout)

@@ -453,6 +453,27 @@ def test_mp3_behind_other_data(tmp_path, front, name):
     check_sweep(sound.windows[0], 16000, tolerance=40)
 
 
+@pytest.mark.parametrize("size", [100, 30_000, 200_000])
+@pytest.mark.parametrize("padding", [0, 500])
+@pytest.mark.parametrize("name", ["a.wav", "a.aiff", "a.flac", "a.au", "a.caf"])
+def test_a_tag_before_other_sounds_removes_nothing_of_them(tmp_path, name, size, padding):
+    bare = samples.make_sound(tmp_path / name, 2.0)
+    source = Source(name, id3(size) + bytes(padding) + bare.read_bytes())
+    detection = detect(source)
+    sound, expected = load_sound(source, detection.format, SPEC), load(bare, detection.format)
+    assert (sound.duration_s, sound.notes) == (2.0, ())
+    assert np.array_equal(sound.windows[0].samples, expected.windows[0].samples)
+
+
+def test_a_sound_behind_a_tag_that_is_cut_off_has_a_note(tmp_path):
+    bare = samples.make_sound(tmp_path / "a.wav", 4.0).read_bytes()
+    path = tmp_path / "tagged.wav"
+    path.write_bytes(id3(30_000) + bare[: len(bare) // 4])
+    sound = load(path)
+    assert sound.duration_s == pytest.approx(1.0, abs=0.01)
+    assert sound.notes == ("the sound is cut off: 25% of it is there",)
+
+
 def test_a_codec_that_nothing_decodes(tmp_path):
     content = bytearray(samples.make_sound(tmp_path / "a.wav", 0.5).read_bytes())
     content[20:22] = b"\x34\x99"
