@@ -9,6 +9,15 @@ import typer
 
 from perceiver_cli.cli.formats import format_names
 from perceiver_cli.cli.options import MACHINE, OUTPUT, READING
+from perceiver_cli.inputs.names import is_url
+
+
+def _local_path(name: str) -> Path:
+    """A path on disk; a URL is refused."""
+    if is_url(name):
+        raise typer.BadParameter(f"{name} is a URL; a folder on disk is required.")
+    return Path(name)
+
 
 PathsArgument = Annotated[
     list[str] | None,
@@ -131,6 +140,7 @@ ExplainOption = Annotated[
     Path | None,
     typer.Option(
         "--explain",
+        parser=_local_path,
         metavar="DIR",
         help="Draw where the model looked, one picture per input.",
         show_default=False,

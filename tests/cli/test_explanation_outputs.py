@@ -323,3 +323,11 @@ def test_pages_of_files_without_a_signal(run, bundle, tmp_path):
         text = page.read_text(encoding="utf-8")
         assert text.count('<li id="item-') == 1
         assert "<h2>Scores</h2>" not in text
+
+
+def test_drawings_are_not_written_to_a_url(run, bundle, media, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    outcome = run("classify", media["image"], "--explain", "s3://bucket/seen")
+    assert outcome.exit_code == 2
+    assert "s3://bucket/seen is a URL; a folder on disk is required" in outcome.stderr
+    assert list(tmp_path.iterdir()) == []
