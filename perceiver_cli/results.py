@@ -227,6 +227,11 @@ class Classification:
         return self.signal == "present"
 
     @property
+    def lacks_classes(self) -> bool:
+        """Whether the model has none of the requested classes."""
+        return self.among == []
+
+    @property
     def clearest_segment(self) -> int:
         """Index of the segment in which the best prediction has its highest score; 0 if in none."""
         best = self.predictions[0].label if self.predictions else None

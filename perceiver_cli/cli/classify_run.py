@@ -219,8 +219,12 @@ class ClassifyRun:
         source, named, _ = self._waiting.popleft()
         if result.ok:
             self.counts.classified += 1
-            self.counts.unsure += result.has_signal and result.answer is None
-            self.counts.without_signal += not result.has_signal
+            if not result.has_signal:
+                self.counts.without_signal += 1
+            elif result.lacks_classes:
+                self.counts.without_classes += 1
+            elif result.answer is None:
+                self.counts.unsure += 1
             if not self.quiet:
                 for note in result.notes:
                     print_message(f"{display_path(result.path)}: {note}")

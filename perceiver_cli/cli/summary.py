@@ -62,6 +62,10 @@ def print_empty_folders(selection: Selection, counts: RunCounts) -> None:
 def print_classified(counts: RunCounts, seconds: float) -> None:
     """Prints how many inputs were classified, and the run time in seconds."""
     parts = [f"{counts.unsure:,} unsure"] if counts.unsure else []
+    if counts.without_classes:
+        parts.append(
+            f"{counts.without_classes:,} by a model that knows none of the requested classes"
+        )
     if counts.without_signal:
         parts.append(f"{counts.without_signal:,} without a signal")
     remarks = f" ({', '.join(parts)})" if parts else ""

@@ -19,7 +19,7 @@ def answer_in_words(result: Classification) -> str:
     """
     if not result.has_signal:
         return signal_in_words(result.signal)
-    if result.among == []:
+    if result.lacks_classes:
         return f"{escape_controls(result.model)} knows none of the requested classes"
     guess = guessed(result)
     perhaps = f", perhaps {_scored(guess.label, guess.score)}" if guess else ""

@@ -52,7 +52,7 @@ def show_detail(console: Console, result: Classification, verbose: bool = False)
     _show_predictions(console, result, verbose)
     if result.events:
         show_events(console, result.events, verbose)
-    elif result.segments:
+    elif result.segments and not result.lacks_classes:
         _show_segments(console, result.segments)
     _show_model(console, result)
     if result.attention:
@@ -88,7 +88,7 @@ def show_heading(
 def _show_model(console: Console, result: Classification) -> None:
     elements, channels = result.byte_array["elements"], result.byte_array["channels"]
     line = f"Read by {result.model} as {elements:,} elements x {channels} channels"
-    if result.among is not None:
+    if result.among:
         classes = count(len(result.among), "requested class", "requested classes")
         line += f"; scores are shared by {classes}"
     if read := read_in_words(result):

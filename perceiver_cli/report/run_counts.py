@@ -11,8 +11,10 @@ class RunCounts:
 
     Attributes:
         classified: Classified in this run.
-        unsure: Number of these without an answer although there was a signal. A cluster does not
-            count them.
+        unsure: Number of these without an answer although there was a signal and the model has
+            requested classes. A cluster does not count them.
+        without_classes: Number of these whose model has none of the requested classes. A cluster
+            does not count them.
         without_signal: Number of these with nothing to classify, such as silence. A cluster does
             not count them.
         failed: Failed in this run.
@@ -25,6 +27,7 @@ class RunCounts:
 
     classified: int = 0
     unsure: int = 0
+    without_classes: int = 0
     without_signal: int = 0
     failed: int = 0
     passed_over: int = 0

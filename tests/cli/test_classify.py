@@ -355,6 +355,12 @@ def test_the_summary_counts_what_has_no_signal(run, bundle, media, tmp_path):
     assert "perceiver: 2 classified (1 unsure, 1 without a signal) in " in outcome.stderr
 
 
+def test_the_summary_counts_files_whose_model_knows_none_of_the_classes(run, media):
+    outcome = run("classify", media["image"], media["pointcloud"], "--classes", "chair")
+    told = "perceiver: 2 classified (1 by a model that knows none of the requested classes) in "
+    assert told in outcome.stderr
+
+
 def test_failures_are_told_and_the_others_classified(run, model, folder):
     whole = (folder / "a.jpg").read_bytes()
     (folder / "cut.jpg").write_bytes(whole[: len(whole) // 2])

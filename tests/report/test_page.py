@@ -125,6 +125,14 @@ def test_what_the_files_come_to():
     assert {card["id"] for card in cards} == {f"item-{n}" for n in range(1, 7)}
 
 
+def test_a_model_without_the_requested_classes_is_not_unsure():
+    found = page(classified(), unsure("b.jpg", predictions=[], among=[]))
+    words = " ".join(" ".join(found.text).split())
+    assert "2 classified." in words
+    assert "no requested class 1" in words
+    assert "pictures knows none of the requested classes" in words
+
+
 def test_it_can_be_used_without_seeing_it():
     found = page(unsure(), failed())
     (html,) = found.all("html")

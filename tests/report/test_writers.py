@@ -172,6 +172,14 @@ def test_detail_says_how_many_classes_share_the_score():
     assert "requested" not in written("table", classified())
 
 
+def test_detail_of_a_model_without_the_requested_classes():
+    windows = [{"start_s": 2.0 * n, "label": None, "signal": "present"} for n in range(2)]
+    text = written("table", unsure(predictions=[], among=[], segments=windows))
+    assert "pictures knows none of the requested classes" in text
+    assert "all present" not in text
+    assert "shared" not in text
+
+
 @pytest.mark.parametrize(("number", "words"), [(1, "1 window: rain"), (2, "2 windows, all rain")])
 def test_windows_of_one_label_have_no_times(number, words):
     segments = [{"start_s": 2.0 * n, "label": "rain", "score": 0.5} for n in range(number)]

@@ -51,8 +51,6 @@ _CAPTIONS: dict[Method | None, str] = {
     Method.gradient: "The heat is gradient x input: where a change would change the answer most.",
 }
 
-_NO_ANSWER = {"unsure": "not sure", "empty": "nothing there"}
-
 
 @dataclass(frozen=True, slots=True)
 class Card(CardSummary):
@@ -108,7 +106,7 @@ def card(
     if not result.ok:
         message = escape_controls(result.error.message)
         return Card(number, display_path(result.path), "failed", message=message)
-    state = "sure" if result.answer else "unsure" if result.has_signal else "empty"
+    state, label = _state_and_label(result)
     guess = guessed(result)
     return Card(
         number=number,
@@ -117,7 +115,7 @@ def card(
         modality=result.modality,
         model=escape_controls(result.model),
         facts=input_in_words(result.modality, result.input),
-        label=escape_controls(result.answer.label) if result.answer else _NO_ANSWER[state],
+        label=label,
         answer=answer_in_words(result),
         score=result.answer.score if result.answer else guess.score if guess else 0.0,
         predictions=[(escape_controls(p.label), p.score) for p in result.predictions],
@@ -132,6 +130,17 @@ def card(
         shown=drawn.caption if drawn else "",
         timeline=Markup(timeline(result, folder, _timeline_template().render)),
     )
+
+
+def _state_and_label(result: Classification) -> tuple[str, str]:
+    """See CardSummary."""
+    if result.answer:
+        return "sure", escape_controls(result.answer.label)
+    if not result.has_signal:
+        return "empty", "nothing there"
+    if result.lacks_classes:
+        return "empty", "no requested class"
+    return "unsure", "not sure"
 
 
 @cache
@@ -207,7 +216,7 @@ def _overview(cards: list[CardSummary]) -> dict[str, Any]:
 
 
 def _segments(result: Classification) -> str:
-    if result.events:  # they are on the time-line
+    if result.events or result.lacks_classes:  # events are on the time-line
         return ""
     return "; ".join(
         f"{seconds_in_words(s['start_s'])} {escape_controls(s['label'] or s['signal'])}"

@@ -20,7 +20,8 @@ class CardSummary:
     Attributes:
         number: Its position on the page, from 1.
         path: The path of the file for people.
-        state: "sure" with an answer, "unsure" without one, "empty" without a signal, or "failed".
+        state: "sure" with an answer, "unsure" without one, "empty" without a signal or requested
+            classes of its model, or "failed".
         modality: Its modality.
         label: The label of the answer, or the reason why there is none.
         answer: The answer with its score, or a guess.
