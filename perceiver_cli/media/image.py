@@ -39,7 +39,7 @@ _ORIENTATION_TAG = 0x0112
 
 _REPAIRABLE = frozenset({"jpeg", "jp2"})
 
-_MULTIPLE = frozenset({"GIF", "PNG", "WEBP", "AVIF", "TIFF"})
+_MULTIPLE = frozenset({"GIF", "PNG", "WEBP", "AVIF", "TIFF", "HEIF"})
 
 
 @quiet_pillow

@@ -43,6 +43,14 @@ def test_heic_is_turned_upright():
     assert np.abs(picture.pixels[20, 76].astype(int) - (255, 0, 0)).max() < 12
 
 
+def test_the_number_of_pictures_is_stated():
+    second = Image.new("RGB", (128, 96))
+    picture = load_picture(Source("a", heic(save_all=True, append_images=[second])), "heic")
+    assert np.abs(picture.pixels[20, 20].astype(int) - (255, 0, 0)).max() < 12
+    assert picture.facts["frames"] == 2
+    assert "frames" not in load_picture(Source("a", heic()), "heic").facts
+
+
 def photo_of_tiles(chroma: int = 420) -> bytes:
     """As phones write them: 100 x 120 pixels in tiles of 64, each of another grey."""
     pytest.importorskip("pillow_heif")
