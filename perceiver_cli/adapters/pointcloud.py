@@ -77,5 +77,7 @@ class PointCloudAdapter(Adapter):
 
 def _to_file_coordinates(points: np.ndarray, window: Window) -> np.ndarray:
     """Points [..., 3] in the unit ball -> float64 in the file's coordinates."""
-    placed = points.astype(np.float64) * window.location["radius"] + window.location["centre"]
-    return to_y_up(placed) if window.location["up"] == "y" else placed
+    sized = points.astype(np.float64) * window.location["radius"]
+    turned = to_y_up(sized) if window.location["up"] == "y" else sized
+    placed: np.ndarray = turned + window.location["centre"]
+    return placed

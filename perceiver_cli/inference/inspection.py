@@ -153,5 +153,5 @@ def _location(window: Window) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray):
-        return [round(float(v), 4) for v in value]
+        return [round(float(v), 4) + 0.0 for v in value]  # 0 instead of -0
     return value if isinstance(value, str) else round(float(value), 4)

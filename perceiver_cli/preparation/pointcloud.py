@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from perceiver_cli.array_types import Int64Array
+from perceiver_cli.media.axes import to_y_up
 from perceiver_cli.media.source import Source
 from perceiver_cli.media.types import Media, PointCloud
 from perceiver_cli.preparation.base import Preparation, Window
@@ -55,7 +56,8 @@ class PointCloudPreparation(Preparation):
             media: A PointCloud, whose points float64 [N, 3] are in the file's units, z up.
 
         Returns:
-            One window with "pointcloud", float32 [points, 3].
+            One window with "pointcloud", float32 [points, 3], z up. The "centre" of its location is
+            in the file's axes.
         """
         assert isinstance(media, PointCloud)
         points = media.points.astype(np.float64)
@@ -69,7 +71,8 @@ class PointCloudPreparation(Preparation):
         centred = scaled - centre
         radius = float(np.linalg.norm(centred, axis=1).max()) or 1.0
         normalised = (centred[chosen] / radius).astype(np.float32)
-        location = {"centre": centre * unit, "radius": radius * unit, "up": media.up}
+        placed = to_y_up(centre * unit) if media.up == "y" else centre * unit
+        location = {"centre": placed, "radius": radius * unit, "up": media.up}
         return [
             Window({"pointcloud": normalised}, location, shape_signal(centred[chosen] / radius))
         ]

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import trimesh
 from PIL import Image
 
 from perceiver_cli import Classifier
@@ -59,6 +60,19 @@ def test_several_streams_and_their_times(weights, media):
     (window, *_) = found.windows
     assert len(window["times_s"]) == 4
     assert window["start_s"] == 0
+
+
+@pytest.mark.parametrize(("name", "up"), [("box.glb", "y"), ("box.ply", "z")])
+def test_the_centre_of_a_shape_is_in_the_axes_of_the_file(weights, tmp_path, name, up):
+    box = trimesh.creation.box((2.0, 4.0, 6.0))
+    box.apply_translation((10.0, 20.0, 30.0))
+    box.export(tmp_path / name)
+    found = inspect_source(
+        Source(str(tmp_path / name)), Classifier(str(weights["pointcloud"]))
+    ).to_dict()
+    assert found["input"]["up"] == up
+    assert found["input"]["extent"] == pytest.approx([2, 4, 6], rel=0.1)
+    assert found["windows"][0]["centre"] == pytest.approx([10, 20, 30], abs=1)
 
 
 def test_a_file_that_cannot_be_classified_says_why(weights, tmp_path):
