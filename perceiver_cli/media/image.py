@@ -15,6 +15,7 @@ from perceiver_cli.media.large_inputs import take_memory
 from perceiver_cli.media.pillow import (
     check_memory,
     decoding,
+    ignore_undeclared_alpha,
     open_picture,
     peak_bytes,
     restore_palette,
@@ -104,6 +105,8 @@ def _load(source: Source, format: str, at_least: int | None, repaired: bool = Fa
         with decoding(format):
             picture.load()
             restore_palette(picture)
+            if format == "tga":
+                ignore_undeclared_alpha(picture, stream)
         # Pillow's TIFF decoder turns the picture upright when it is loaded.
         orientation = exif_orientation(picture)
         if format != "jpeg":

@@ -54,6 +54,8 @@ _BYTES_A_PIXEL = {"jp2": 27, "webp": 17, "avif": 17}
 _MOVING_BYTES, _MOVING_AVIF_BYTES = 20, 52
 _HEIC_BYTES, _FULL_COLOUR_HEIC_BYTES = 10, 12  # full: not 4:2:0, or with transparency
 _BITS_A_SAMPLE, _COMPRESSION, _PLANES, _SEPARATE = 258, 259, 284, 2
+# The position of a TGA's image descriptor, and its bits for the number of alpha bits per pixel.
+_TGA_DESCRIPTOR, _TGA_ALPHA_BITS = 17, 0x0F
 
 # By their numbers in TIFF files: those that libtiff may be built without.
 _COMPRESSIONS = {
@@ -149,6 +151,18 @@ def restore_palette(picture: Image.Image) -> None:
     if picture.mode == "P" and picture.palette is None:
         colours = picture.im.getpalette("RGB", "RGB")
         picture.palette = ImagePalette.ImagePalette("RGB", colours)
+
+
+def ignore_undeclared_alpha(picture: Image.Image, stream: BinaryIO) -> None:
+    """Makes a loaded TGA opaque if its header declares no alpha channel, which Pillow reads anyway.
+
+    Args:
+        picture: A loaded TGA.
+        stream: Its file; the position is not restored.
+    """
+    stream.seek(_TGA_DESCRIPTOR)
+    if picture.mode in ("RGBA", "LA") and not stream.read(1)[0] & _TGA_ALPHA_BITS:
+        picture.putalpha(255)
 
 
 def check_memory(picture: Image.Image, format: str, moving: bool = False) -> None:

@@ -276,6 +276,19 @@ def test_rarer_formats(tmp_path, name, format):
         assert close(picture.pixels[row, column], colour)
 
 
+@pytest.mark.parametrize(
+    ("kind", "bits", "stored"),
+    [(2, 32, b"\x00\x00\xff\x00"), (2, 16, b"\x00\xfc"), (10, 32, b"\x80\x00\x00\xff\x00")],
+)
+def test_alpha_of_a_tga_that_declares_none_is_ignored(kind, bits, stored):
+    def read(alpha_bits):
+        head = struct.pack("<BBBHHBHHHHBB", 0, 0, kind, 0, 0, 0, 0, 0, 1, 1, bits, alpha_bits)
+        return load_picture(Source("a.tga", head + stored), "tga").pixels[0, 0].tolist()
+
+    assert read(0) == [255, 0, 0]
+    assert read(8 if bits == 32 else 1) == [255, 255, 255]
+
+
 def test_a_variant_of_tga_that_pillow_does_not_know_is_no_damage():
     # Runs of equal pixels that go on in the next row.
     content = struct.pack("<BBBHHBHHHHBB", 0, 0, 10, 0, 0, 0, 0, 0, 4, 4, 24, 0) + b"\x8fabc"
