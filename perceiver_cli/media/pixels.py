@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,6 +21,10 @@ _DEPTH_CEILINGS = (2**8 - 1, 2**10 - 1, 2**12 - 1, 2**14 - 1, 2**16 - 1)
 
 # Fractions are of the range 0..255 only if the largest is at least this one.
 _LEAST_OF_255 = 16
+
+# Tags of a TIFF that Pillow ignores for numbers of more than 8 bits, and values of them.
+_BITS_A_SAMPLE, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339
+_WHITE_IS_ZERO, _UNSIGNED = 0, 1
 
 # Pixels per strip of a picture that is being converted: copies of other depths stay small.
 STRIP_PIXELS = 2**20
@@ -233,18 +237,37 @@ def _strips(picture: Image.Image, rows: int) -> Iterator[tuple[Image.Image, int]
 
 def _converter(picture: Image.Image, rows: int) -> Callable[[Image.Image], Image.Image]:
     """Returns a function that converts a strip of the picture to mode RGB."""
-    from PIL import Image
-
     mode = picture.mode
     if mode.startswith("I") or mode == "F":
-        arrays = (np.asarray(strip) for strip, _ in _strips(picture, rows))
-        scale = _Scale.of(arrays, "f" if mode == "F" else "i")
-        return lambda strip: Image.fromarray(scale.apply(np.asarray(strip))).convert("RGB")
+        return _from_numbers(picture, rows)
     if mode == "LAB":
         return _from_lab()
     if picture.has_transparency_data or mode in ("La", "RGBa"):
         return _over_white
     return _plain
+
+
+def _from_numbers(picture: Image.Image, rows: int) -> Callable[[Image.Image], Image.Image]:
+    """The converter of one channel of more than 8 bits."""
+    from PIL import Image
+
+    tags: Mapping[int, Any] = getattr(picture, "tag_v2", {})
+    is_unsigned = picture.mode == "I" and tags.get(_BITS_A_SAMPLE) == (32,)
+    is_unsigned &= tags.get(_SAMPLE_FORMAT, (_UNSIGNED,)) == (_UNSIGNED,)
+    is_negative = tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
+
+    def numbers(strip: Image.Image) -> Array:
+        values = np.asarray(strip)
+        return values.view(np.uint32) if is_unsigned else values
+
+    arrays = (numbers(strip) for strip, _ in _strips(picture, rows))
+    scale = _Scale.of(arrays, "f" if picture.mode == "F" else "i")
+
+    def convert(strip: Image.Image) -> Image.Image:
+        grey = scale.apply(numbers(strip))
+        return Image.fromarray(255 - grey if is_negative else grey).convert("RGB")
+
+    return convert
 
 
 def _plain(strip: Image.Image) -> Image.Image:

@@ -85,6 +85,7 @@ def tiff(
         (284, 3, [2 if planes else 1]),
     ]
     tags += [(338, 3, [2])] if extra else []
+    tags += [(339, 3, [3])] if pixels.dtype.kind == "f" else []
     after = int(starts[-1]) + 2 + 12 * len(tags) + 4
     directory, values = struct.pack(f"{order}H", len(tags)), b""
     for tag, kind, numbers in tags:
@@ -127,6 +128,30 @@ def test_pages_of_a_scanner(tmp_path, options):
     Image.fromarray(PIXELS).save(path, save_all=True, append_images=pages, **options)
     assert is_the_picture(path.read_bytes())
     assert load_picture(Source(str(path)), "tiff").facts["frames"] == 3
+
+
+def grey_of(content: bytes) -> list[int]:
+    return load_picture(Source("a.tif", content), "tiff").pixels[0, :, 0].tolist()
+
+
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16, np.float32])
+def test_zero_is_white(depth):
+    top = 1 if depth is np.float32 else np.iinfo(depth).max
+    pixels = np.array([[0, top / 5, top]] * 2, depth)[..., None]
+    assert grey_of(tiff(pixels, False, "<", photometric=0)) == [255, 204, 0]
+    assert grey_of(tiff(pixels, False, "<", photometric=1)) == [0, 51, 255]
+
+
+def test_zero_is_white_in_a_compressed_file(tmp_path):
+    path = tmp_path / "a.tif"
+    grey = Image.fromarray(np.array([[0, 13107, 65535]], np.uint16))
+    grey.save(path, compression="tiff_lzw", tiffinfo={262: 0})
+    assert grey_of(path.read_bytes()) == [255, 204, 0]
+
+
+def test_unsigned_numbers_of_32_bits():
+    pixels = np.array([[0, 2**31, 2**32 - 1]] * 2, np.uint32)[..., None]
+    assert grey_of(tiff(pixels, False, "<", photometric=1)) == [0, 128, 255]
 
 
 @pytest.mark.parametrize("compression", ["group3", "group4", "tiff_ccitt", "tiff_lzw"])
