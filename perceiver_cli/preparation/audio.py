@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 
+from perceiver_cli.array_types import Float32Array
 from perceiver_cli.media.source import Source, WindowRange
 from perceiver_cli.media.specs import SoundSpec
 from perceiver_cli.media.types import Media, Sound, SoundWindow
@@ -22,6 +23,9 @@ from perceiver_cli.settings import (
     Side,
     WindowSeconds,
 )
+
+# Share of the standard deviation below which a mean is that of the sound, not an offset.
+_MIN_OFFSET = 0.1
 
 
 @dataclass(frozen=True)
@@ -116,16 +120,35 @@ class AudioPreparation(Preparation):
         return replace(self, coverage=coverage, max_windows=read_options.windows)
 
     def _window(self, window: SoundWindow, rate: int) -> Window:
-        """Removes silence at the ends, which depends on the recording, not on the sound."""
+        """Removes what depends on the recording, not on the sound: silent ends, and an offset."""
         samples, start_s = window.samples, window.start_s
         signal = sound_signal(samples, rate)
         if signal == "present":
             part = non_silent_part(samples, rate, self.recipe.floor_db)
-            samples, start_s = samples[part], start_s + part.start / rate
+            samples, start_s = without_offset(samples[part]), start_s + part.start / rate
         length_s = min(len(samples) / rate, self.recipe.window_s)
         arrays = {"audio": fit_samples(samples, self.recipe.samples)}
         location = {"index": window.index, "start_s": start_s, "length_s": length_s}
         return Window(arrays, location, signal)
+
+
+def without_offset(samples: Float32Array) -> Float32Array:
+    """Removes a constant offset, as of a recorder's electronics.
+
+    It cannot be heard, but where the samples begin and end it is a click that is louder than they.
+
+    Args:
+        samples: [S], at least one: those of one window.
+
+    Returns:
+        [S] with a mean of 0; the same samples if their mean is below a tenth of the standard
+        deviation.
+    """
+    mean = samples.mean(dtype=np.float64)
+    if abs(mean) < _MIN_OFFSET * samples.std(dtype=np.float64):
+        return samples
+    centred: Float32Array = (samples - mean).astype(np.float32)
+    return centred
 
 
 def fit_samples(samples: np.ndarray, count: int) -> np.ndarray:

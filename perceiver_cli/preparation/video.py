@@ -11,7 +11,7 @@ from perceiver_cli.media.source import Source, WindowRange
 from perceiver_cli.media.specs import VideoSpec
 from perceiver_cli.media.types import Media, Video, VideoWindow
 from perceiver_cli.media.windows import Coverage
-from perceiver_cli.preparation.audio import AudioRecipe, fit_samples
+from perceiver_cli.preparation.audio import AudioRecipe, fit_samples, without_offset
 from perceiver_cli.preparation.base import Preparation, Preview, ReadOptions, Window
 from perceiver_cli.preparation.image import square_location
 from perceiver_cli.preparation.resampling import (
@@ -152,7 +152,7 @@ class VideoPreparation(Preparation):
         audio, sound, rate = self.recipe.audio, window.sound, media.sound_rate
         # A silent track has no information; the model is also trained on clips without sound.
         if audio and rate and sound is not None and sound_signal(sound, rate) == "present":
-            arrays["audio"] = fit_samples(sound, audio.samples)
+            arrays["audio"] = fit_samples(without_offset(sound), audio.samples)
             heard_s = len(sound) / rate
             signal = "present"
         location = square_location(media.width / width, media.height / height, square) | {

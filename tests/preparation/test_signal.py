@@ -1,6 +1,7 @@
 """Inputs without a signal, and silence that is removed from sounds."""
 
 import json
+from pathlib import Path
 
 import av
 import numpy as np
@@ -20,6 +21,7 @@ from perceiver_cli.preparation.signal import (
 from tests.samples import make_picture
 
 RATE = 16000
+SAMPLES = Path(__file__).parents[2] / "perceiver_cli" / "samples"
 
 
 def tone(seconds: float, level: float = 0.3) -> np.ndarray:
@@ -67,6 +69,70 @@ def test_a_sound_is_read_without_the_silence_around_it():
     assert window.location["length_s"] == pytest.approx(1.1, abs=0.05)
     # What is left is repeated: no stretch of the window is silent.
     assert np.abs(window.arrays["audio"]).reshape(10, -1).max(1).min() > 0.1
+
+
+def sea(offset: float) -> Sound:
+    """Quiet noise of two windows with a constant offset."""
+    noise = np.random.default_rng(3).normal(0, 0.01, 4 * RATE)
+    samples = (noise - noise.mean() + offset).astype(np.float32)
+    windows = (SoundWindow(samples[: 2 * RATE], 0.0), SoundWindow(samples[2 * RATE :], 2.0, 1))
+    return Sound(windows, RATE, 4.0, RATE, 1)
+
+
+@pytest.mark.parametrize("offset", [0.01, 0.3, -5.0])
+def test_a_constant_offset_is_removed(offset):
+    preparation = AudioPreparation(AudioRecipe())
+    for read, wanted in zip(
+        preparation.windows(sea(offset)), preparation.windows(sea(0.0)), strict=True
+    ):
+        assert read.signal == "present"
+        difference = read.arrays["audio"] - wanted.arrays["audio"]
+        assert np.ptp(difference) < 1e-6
+        assert abs(difference).max() < 0.0005  # the mean of the noise in one window
+
+
+def test_a_sound_without_an_offset_is_read_as_it_is():
+    sound = sea(0.0005)
+    for window, read in zip(
+        sound.windows, AudioPreparation(AudioRecipe()).windows(sound), strict=True
+    ):
+        assert np.array_equal(read.arrays["audio"], window.samples)
+
+
+def test_an_offset_does_not_change_the_answer(run, tmp_path):
+    samples, rate = soundfile.read(SAMPLES / "sea.ogg")
+    path = tmp_path / "sea.wav"
+    soundfile.write(path, 0.05 * samples + 0.2, rate)
+    record = json.loads(run("classify", path, "--jsonl").stdout)
+    assert record["answer"]["label"] == "sea waves"
+
+
+def test_an_offset_in_a_film_does_not_change_the_scores(run, bundle, tmp_path):
+    def scores(offset):
+        make_film(tmp_path / "talk.mkv", tone(2.0, 0.01) + offset)
+        outcome = run("classify", tmp_path / "talk.mkv", "--jsonl", "--top", "6")
+        record = json.loads(outcome.stdout)
+        assert record["modality"] == "av"
+        return {p["label"]: p["score"] for p in record["predictions"]}
+
+    assert scores(0.5) == pytest.approx(scores(0.0), abs=1e-3)
+
+
+def make_film(path, samples):
+    """A film with these samples as its sound, uncompressed."""
+    with av.open(path, "w") as film:
+        pictures = film.add_stream("mpeg4", rate=10, width=64, height=48)
+        pictures.pix_fmt = "yuv420p"
+        sound = film.add_stream("pcm_s16le", rate=RATE, layout="mono")
+        for number in range(20):
+            shade = np.full((48, 64, 3), 10 * number, np.uint8)
+            film.mux(pictures.encode(av.VideoFrame.from_ndarray(shade, "rgb24")))
+        whole = np.round(samples * 2**15).astype(np.int16)[None]
+        frame = av.AudioFrame.from_ndarray(whole, "s16", "mono")
+        frame.sample_rate = RATE
+        film.mux(sound.encode(frame))
+        film.mux(pictures.encode())
+        film.mux(sound.encode())
 
 
 @pytest.mark.parametrize(
