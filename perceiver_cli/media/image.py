@@ -9,6 +9,7 @@ import numpy as np
 
 from perceiver_cli.errors import InputError
 from perceiver_cli.media.arrays import choose_array, read_array
+from perceiver_cli.media.deep_colour import is_deep, restore_depth
 from perceiver_cli.media.jpeg import note_missing_rows
 from perceiver_cli.media.jpeg2000 import REPAIRED
 from perceiver_cli.media.large_inputs import take_memory
@@ -101,10 +102,13 @@ def _load(source: Source, format: str, at_least: int | None, repaired: bool = Fa
         if at_least is not None and format == "jpeg":
             picture.draft(None, (at_least, at_least))
         take_memory(peak_bytes(picture, format))
+        deep = is_deep(picture)
         facts = _facts(picture)
         with decoding(format):
             picture.load()
             restore_palette(picture)
+            if deep:
+                restore_depth(picture, source, format)
             if format == "tga":
                 ignore_undeclared_alpha(picture, stream)
         # Pillow's TIFF decoder turns the picture upright when it is loaded.

@@ -98,7 +98,7 @@ def gaps_of_picture(picture: Image.Image) -> tuple[str, ...]:
     if picture.mode != "F":
         return ()
     rows = max(1, STRIP_PIXELS // picture.width)
-    return _note_gaps(np.asarray(strip) for strip, _ in _strips(picture, rows))
+    return _note_gaps(np.asarray(strip) for strip, _ in strips(picture, rows))
 
 
 def reduction_of(picture: Image.Image, at_least: int) -> int:
@@ -110,6 +110,23 @@ def reduction_of(picture: Image.Image, at_least: int) -> int:
     """
     large = picture.width * picture.height > LARGE_PIXELS
     return max(1, min(picture.size) // at_least) if large else 1
+
+
+def strips(picture: Image.Image, rows: int) -> Iterator[tuple[Image.Image, int]]:
+    """The picture in strips, each with the index of its first row.
+
+    Args:
+        picture: A loaded picture.
+        rows: Height of a strip; the last one may be lower.
+    """
+    for top in range(0, picture.height, rows):
+        box = (0, top, picture.width, min(picture.height, top + rows))
+        yield picture.crop(box), top
+
+
+def depth_ceiling(largest: int) -> int:
+    """The largest number of the smallest depth of 8, 10, 12, 14 or 16 bits that holds a number."""
+    return next(each for each in _DEPTH_CEILINGS if largest <= each)
 
 
 def to_rgb_array(picture: Image.Image, orientation: int = 1, factor: int = 1) -> Array:
@@ -137,7 +154,7 @@ def to_rgb_array(picture: Image.Image, orientation: int = 1, factor: int = 1) ->
     stored = stored_view(upright, orientation)
     rows = max(1, STRIP_PIXELS // (width * factor)) * factor
     convert = _converter(picture, rows)
-    for strip, top in _strips(picture, rows):
+    for strip, top in strips(picture, rows):
         pixels = convert(strip)
         reduced = pixels.reduce(factor) if factor > 1 else pixels
         stored[top // factor : top // factor + reduced.height] = np.asarray(reduced)
@@ -228,13 +245,6 @@ def _chunks(flat: Array) -> Iterator[Array]:
     return (flat[start : start + STRIP_PIXELS] for start in range(0, len(flat), STRIP_PIXELS))
 
 
-def _strips(picture: Image.Image, rows: int) -> Iterator[tuple[Image.Image, int]]:
-    """The picture in strips, each with the index of its first row."""
-    for top in range(0, picture.height, rows):
-        box = (0, top, picture.width, min(picture.height, top + rows))
-        yield picture.crop(box), top
-
-
 def _converter(picture: Image.Image, rows: int) -> Callable[[Image.Image], Image.Image]:
     """Returns a function that converts a strip of the picture to mode RGB."""
     mode = picture.mode
@@ -260,7 +270,7 @@ def _from_numbers(picture: Image.Image, rows: int) -> Callable[[Image.Image], Im
         values = np.asarray(strip)
         return values.view(np.uint32) if is_unsigned else values
 
-    arrays = (numbers(strip) for strip, _ in _strips(picture, rows))
+    arrays = (numbers(strip) for strip, _ in strips(picture, rows))
     scale = _Scale.of(arrays, "f" if picture.mode == "F" else "i")
 
     def convert(strip: Image.Image) -> Image.Image:

@@ -44,39 +44,49 @@ def test_a_photo_with_its_gain_map(tmp_path):
     assert is_the_picture(path.read_bytes(), "a.jpg")
 
 
-def test_a_screenshot_of_16_bits_with_alpha_and_a_profile():
-    deep = np.full((192, 256, 4), 65535, ">u2")
-    deep[..., :3] = PIXELS.astype(np.uint16) * 257
-    rows = b"".join(b"\0" + row.tobytes() for row in deep)
-    header = struct.pack(">IIBBBBB", 256, 192, 16, 6, 0, 0, 0)
+def png(pixels: np.ndarray) -> bytes:
+    """A PNG of 16 bits a channel, with a colour profile."""
+    height, width, channels = pixels.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
     chunks = [
-        (b"IHDR", header),
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 16, {3: 2, 4: 6}[channels], 0, 0, 0)),
         (b"iCCP", b"icc\0\0" + zlib.compress(bytes(200))),
         (b"IDAT", zlib.compress(rows)),
         (b"IEND", b""),
     ]
-    content = b"\x89PNG\r\n\x1a\n" + b"".join(
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
         for kind, body in chunks
     )
-    assert is_the_picture(content)
+
+
+def test_a_screenshot_of_16_bits_with_alpha_and_a_profile():
+    deep = np.full((192, 256, 4), 65535, np.uint16)
+    deep[..., :3] = PIXELS.astype(np.uint16) * 257
+    assert is_the_picture(png(deep))
 
 
 def tiff(
-    pixels: np.ndarray, planes: bool, order: str, photometric: int = 2, extra: bool = False
+    pixels: np.ndarray,
+    planes: bool,
+    order: str,
+    photometric: int = 2,
+    extra: bool = False,
+    deflate: bool = False,
 ) -> bytes:
-    """An uncompressed TIFF in two strips for each plane, or in two strips."""
+    """A TIFF in two strips for each plane, or in two strips."""
     height, width, channels = pixels.shape
     bits = 8 * pixels.dtype.itemsize
     layers = [pixels[..., i] for i in range(channels)] if planes else [pixels]
     strips = [layer[top : top + height // 2] for layer in layers for top in (0, height // 2)]
     data = [strip.astype(strip.dtype.newbyteorder(order)).tobytes() for strip in strips]
+    data = [zlib.compress(strip) for strip in data] if deflate else data
     starts = np.cumsum([8, *map(len, data)])
     tags = [
         (256, 4, [width]),
         (257, 4, [height]),
         (258, 3, [bits] * channels),
-        (259, 3, [1]),
+        (259, 3, [8 if deflate else 1]),
         (262, 3, [photometric]),
         (273, 4, starts[:-1].tolist()),
         (277, 3, [channels]),
@@ -110,6 +120,44 @@ def test_planes_of_a_microscope(order, depth, planes, alpha):
     if alpha:
         pixels = np.dstack([pixels, np.full(pixels.shape[:2], top, depth)])
     assert is_the_picture(tiff(pixels, planes, order, extra=alpha))
+
+
+def ppm(pixels: np.ndarray) -> bytes:
+    height, width, _ = pixels.shape
+    return f"P6 {width} {height} 65535\n".encode() + pixels.astype(">u2").tobytes()
+
+
+DEEP_FILES = {
+    "png": png,
+    "tiff": lambda pixels: tiff(pixels, False, "<"),
+    "tiff of Motorola's order": lambda pixels: tiff(pixels, False, ">"),
+    "tiff of planes": lambda pixels: tiff(pixels, True, "<"),
+    "compressed tiff": lambda pixels: tiff(pixels, False, "<", deflate=True),
+    "compressed tiff of Motorola's order": lambda pixels: tiff(pixels, False, ">", deflate=True),
+    "ppm": ppm,
+}
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+@pytest.mark.parametrize("make", DEEP_FILES.values(), ids=list(DEEP_FILES))
+def test_colours_of_fewer_bits_in_a_file_of_16(make, bits):
+    scale = np.array([0, 0.2, 0.5, 1])
+    colours = np.stack([scale, scale[::-1], 0 * scale], 1)
+    pixels = np.rint([colours * (2**bits - 1)] * 2).astype(np.uint16)
+    source = Source("a", make(pixels))
+    picture = load_picture(source, detect(source).format)
+    # Of 16 bits Pillow leaves out the lower byte, instead of rounding.
+    assert np.abs(picture.pixels - colours * 255).max() <= (1 if bits == 16 else 0.51)
+
+
+@pytest.mark.parametrize("alpha_bits", [12, 16])
+def test_alpha_beside_colours_of_12_bits(alpha_bits):
+    pixels = np.zeros((2, 2, 4), np.uint16)
+    pixels[..., 0], pixels[:, 0, 3] = 4095, 2**alpha_bits - 1
+    for content in (png(pixels), tiff(pixels, False, "<", extra=True)):
+        source = Source("a", content)
+        picture = load_picture(source, detect(source).format)
+        assert picture.pixels[0].tolist() == [[255, 0, 0], [255, 255, 255]]
 
 
 @pytest.mark.parametrize(
