@@ -1,15 +1,18 @@
 import io
 import json
 import sys
-from itertools import pairwise
+from itertools import combinations, pairwise
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.samples import make_av, make_picture, make_sound, sweep
+from tests.samples import make_av, make_picture, make_sound, picture_array, sweep
 
 pytest.importorskip("matplotlib")
+
+from perceiver_cli.report.drawings.sheet import Sheet
 
 METHODS = ("attention", "rollout", "gradient")
 
@@ -133,6 +136,42 @@ def test_large_and_tiny_pictures(run, bundle, tmp_path):
         assert run("explain", path, "-o", out).exit_code == 0
         with Image.open(out) as picture:
             assert max(picture.size) < 8000
+
+
+def narrow_film(path):
+    with av.open(path, "w") as film:
+        stream = film.add_stream("mpeg4", rate=10, width=16, height=720)
+        stream.pix_fmt = "yuv420p"
+        frame = av.VideoFrame.from_ndarray(picture_array(16, 720), "rgb24")
+        for number in range(10):
+            frame.pts = number
+            film.mux(stream.encode(frame))
+        film.mux(stream.encode())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "ending"),
+    [
+        ("two pixels wide.png", lambda path: make_picture(path, 2, 3000), ".png"),
+        ("narrow.png", lambda path: make_picture(path, 50, 400), ".png"),
+        ("film.mp4", narrow_film, ".png"),
+        ("a film of a long and narrow corridor, take 2.mp4", narrow_film, ".gif"),
+    ],
+)
+def test_texts_of_a_narrow_drawing_lie_on_it_and_apart(
+    run, bundle, tmp_path, monkeypatch, name, make, ending
+):
+    sheets, real = [], Sheet.pixels
+    monkeypatch.setattr(Sheet, "pixels", lambda sheet: (sheets.append(sheet), real(sheet))[1])
+    make(tmp_path / name)
+    outcome = run("explain", tmp_path / name, "-o", tmp_path / f"drawn{ending}")
+    assert outcome.exit_code == 0, outcome.stderr
+    for sheet in sheets:
+        boxes = [text.get_window_extent() for text in sheet.figure.texts]
+        assert len(boxes) > 5
+        assert all(box.x0 >= 0 and box.x1 <= sheet.width for box in boxes)
+        assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
 
 
 def test_without_matplotlib_it_says_what_to_install(run, bundle, media, tmp_path, monkeypatch):

@@ -13,11 +13,18 @@ from perceiver_cli.explanations import Explanation, SoundMap, VideoMap, WindowMa
 from perceiver_cli.report.drawings.animate import encode_film
 from perceiver_cli.report.drawings.colours import FAINT, INK, Scale, heat_on_crop
 from perceiver_cli.report.drawings.picture import fitted
-from perceiver_cli.report.drawings.sheet import Sheet, heading, heading_height
+from perceiver_cli.report.drawings.sheet import (
+    MIN_WIDTH,
+    Sheet,
+    heading,
+    heading_height,
+)
 from perceiver_cli.report.drawings.track import draw_waveform
 
 _UNIT, _MARGIN, _GAP, _LABEL, _TRACK = 14, 24, 12, 24, 84
 _PANEL, _THUMB, _SIDE = 480, 170, 132
+# Width of a frame's time, such as "12345.67 s".
+_TIME = 72
 
 # The waveform of a sound on a page: left, top and right in pixels, start and length in seconds.
 Track = tuple[float, float, float, float, float]
@@ -84,7 +91,9 @@ def draw_contact_sheet(explanation: Explanation, ending: str) -> bytes:
     frame = fitted(windows[0].shown[0], _THUMB, _THUMB)
     high, wide = frame.shape[:2]
     count = max(len(window.shown) for window in windows)
-    page = 2 * _MARGIN + _SIDE + count * (wide + _GAP) - _GAP
+    # Narrow frames keep the distance that their times need.
+    cell = max(wide, _TIME)
+    page = 2 * _MARGIN + _SIDE + max(MIN_WIDTH * _UNIT, count * (cell + _GAP) - _GAP)
     top = round(heading_height(explanation, page - 2 * _MARGIN, _UNIT))
     heights = [
         _LABEL + (1 + len(shown)) * (high + _GAP) + ("audio" in window.maps) * (_TRACK + 40)
@@ -96,7 +105,7 @@ def draw_contact_sheet(explanation: Explanation, ending: str) -> bytes:
     for number, (window, own) in enumerate(zip(windows, heights, strict=True), 1):
         if len(windows) > 1:
             sheet.text(_MARGIN, y + _LABEL, f"window {number}\nof {len(windows)}")
-        _contact_rows(sheet, explanation, window, shown, scale, y)
+        _contact_rows(sheet, explanation, window, shown, scale, y, cell)
         if "audio" in window.maps:
             _track(sheet, window, scale, _MARGIN + _SIDE, y + own - _TRACK - 36, page - _MARGIN)
         y += own
@@ -111,12 +120,13 @@ def _contact_rows(
     shown: Sequence[int],
     scale: Scale,
     top: float,
+    cell: int,
 ) -> None:
     attribution = window.map_of("video", VideoMap)
     for column, time in enumerate(attribution.times_s):
         frame = fitted(window.shown[column], _THUMB, _THUMB)
-        high, wide = frame.shape[:2]
-        x = _MARGIN + _SIDE + column * (wide + _GAP)
+        high = frame.shape[0]
+        x = _MARGIN + _SIDE + column * (cell + _GAP)
         sheet.text(x, top, f"{time:.2f} s", size=0.9, color=FAINT)
         sheet.image(x, top + _LABEL, frame)
         for row, index in enumerate(shown, 1):
@@ -134,7 +144,7 @@ def _film_page(
 ) -> tuple[np.ndarray, tuple[int, int], Track | None]:
     """The static part of the film: uint8 [h, w, 3], the corner of the frames, and the track."""
     high, wide = fitted(window.shown[0], _PANEL, _PANEL).shape[:2]
-    width = 2 * _MARGIN + 2 * wide + _GAP
+    width = 2 * _MARGIN + max(MIN_WIDTH * _UNIT, 2 * wide + _GAP)
     top = round(heading_height(explanation, width - 2 * _MARGIN, _UNIT))
     sounds = "audio" in window.maps
     height = top + high + 16 + sounds * (_TRACK + 74) + 56

@@ -9,10 +9,18 @@ from PIL import Image
 
 from perceiver_cli.explanations import Explanation, PictureMap
 from perceiver_cli.report.drawings.colours import FAINT, LINE, Scale, heat_on_crop
-from perceiver_cli.report.drawings.sheet import Sheet, heading, heading_height
+from perceiver_cli.report.drawings.sheet import (
+    CHARACTER,
+    MIN_WIDTH,
+    Sheet,
+    heading,
+    heading_height,
+)
 
 # Limits of the longer side of a panel in pixels: pictures are reduced or enlarged to them.
 MIN_SIDE, MAX_SIDE = 440, 1600
+
+_NOT_READ = "dark areas were not read"
 
 
 def draw_picture(explanation: Explanation, ending: str) -> bytes:
@@ -30,9 +38,12 @@ def draw_picture(explanation: Explanation, ending: str) -> bytes:
 
     unit = max(14.0, min(wide, high) / 28)
     margin, gap, label = 2 * unit, 1.2 * unit, 1.8 * unit
-    columns = _columns(len(panels), wide, high)
+    # Narrow pictures keep the distance that their titles need.
+    cell = max(wide, math.ceil(max(len(name) for name, _ in panels) * CHARACTER * unit))
+    columns = _columns(len(panels), cell, high)
     rows = math.ceil(len(panels) / columns)
-    width = round(2 * margin + columns * wide + (columns - 1) * gap)
+    least = (MIN_WIDTH if whole else MIN_WIDTH + len(_NOT_READ) * CHARACTER) * unit
+    width = round(2 * margin + max(least, columns * cell + (columns - 1) * gap))
     top = heading_height(explanation, width - 2 * margin, unit)
     height = round(top + rows * (label + high + gap) + 3.2 * unit)
 
@@ -40,15 +51,14 @@ def draw_picture(explanation: Explanation, ending: str) -> bytes:
     heading(sheet, explanation, margin, width - margin)
     for number, (name, drawn) in enumerate(panels):
         row, column = divmod(number, columns)
-        x = margin + column * (wide + gap)
+        x = margin + column * (cell + gap)
         y = top + row * (label + high + gap)
         sheet.text(x, y, name)
         sheet.image(x, y + label, drawn)
         sheet.frame(round(x), round(y + label), wide, high, LINE)
     sheet.legend(margin, height - 2.9 * unit, scale)
     if not whole:
-        words = "dark areas were not read"
-        sheet.text(width - margin, height - 2.9 * unit, words, color=FAINT, ha="right")
+        sheet.text(width - margin, height - 2.9 * unit, _NOT_READ, color=FAINT, ha="right")
     return sheet.save(ending)
 
 

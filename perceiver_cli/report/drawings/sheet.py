@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import textwrap
 import warnings
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,6 +18,14 @@ from perceiver_cli.explanations import Explanation
 from perceiver_cli.report.answer import answer_in_words
 from perceiver_cli.report.drawings.colours import BACKGROUND, FAINT, INK, LINE, Scale
 from perceiver_cli.report.words import display_path
+
+# The narrowest page, without its margins, in units: there is room for the legend.
+MIN_WIDTH = 24
+# Usual width of a character in units, and of a bold one in units of its size.
+CHARACTER, _BOLD_CHARACTER = 0.53, 0.6
+# Size of the answer, height of a line of it and of other text, and space between paragraphs, in
+# units.
+_ANSWER, _ANSWER_LINE, _LINE, _PARAGRAPH = 1.6, 2.2, 1.35, 0.15
 
 _DPI = 100
 _FORMATS = {".png": "PNG", ".webp": "WEBP", ".jpg": "JPEG", ".jpeg": "JPEG", ".gif": "GIF"}
@@ -160,15 +168,20 @@ def heading(sheet: Sheet, explanation: Explanation, left: float, right: float) -
     Returns:
         The upper edge of what follows, in pixels.
     """
-    result, unit = explanation.result, sheet.unit
-    answer = answer_in_words(result)
-    file = f"{_name(display_path(result.path))}, read by {result.model}"
-    about = textwrap.wrap(explanation.about, max(24, int((right - left) / (0.53 * unit))))
-    sheet.text(left, unit, answer, size=1.6, weight="bold")
-    sheet.text(left, 3.2 * unit, file, color=FAINT)
-    for number, line in enumerate(about):
-        sheet.text(left, (4.7 + 1.35 * number) * unit, line, color=FAINT)
-    return (5.4 + 1.35 * len(about)) * unit
+    unit = sheet.unit
+    lines = _heading_lines(explanation, (right - left) / unit)
+    y = 1.0
+    for line in lines.answer:
+        sheet.text(left, y * unit, line, size=_ANSWER, weight="bold")
+        y += _ANSWER_LINE
+    for line in lines.file:
+        sheet.text(left, y * unit, line, color=FAINT)
+        y += _LINE
+    y += _PARAGRAPH
+    for line in lines.about:
+        sheet.text(left, y * unit, line, color=FAINT)
+        y += _LINE
+    return lines.height * unit
 
 
 def heading_height(explanation: Explanation, width: float, unit: float) -> float:
@@ -182,8 +195,33 @@ def heading_height(explanation: Explanation, width: float, unit: float) -> float
     Returns:
         The height in pixels.
     """
-    lines = textwrap.wrap(explanation.about, max(24, int(width / (0.53 * unit))))
-    return (5.4 + 1.35 * len(lines)) * unit
+    return _heading_lines(explanation, width / unit).height * unit
+
+
+class _HeadingLines(NamedTuple):
+    """The lines of a heading, and its height in units."""
+
+    answer: list[str]
+    file: list[str]
+    about: list[str]
+
+    @property
+    def height(self) -> float:
+        """With the space below it."""
+        others = len(self.file) + len(self.about)
+        return 1.0 + _ANSWER_LINE * len(self.answer) + _LINE * others + _PARAGRAPH + 0.7
+
+
+def _heading_lines(explanation: Explanation, width: float) -> _HeadingLines:
+    """The lines that fit into a width in units."""
+    result = explanation.result
+    file = f"{_name(display_path(result.path))}, read by {result.model}"
+    characters = int(width / CHARACTER)
+    return _HeadingLines(
+        textwrap.wrap(answer_in_words(result), int(width / (_ANSWER * _BOLD_CHARACTER))),
+        textwrap.wrap(file, characters),
+        textwrap.wrap(explanation.about, characters),
+    )
 
 
 def _name(path: str, most: int = 48) -> str:
