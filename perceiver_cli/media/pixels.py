@@ -229,7 +229,8 @@ class _Scale:
 
     def apply(self, numbers: Array) -> Array:
         """uint8 of the same shape."""
-        values = numbers.astype(np.float64)
+        with np.errstate(invalid="ignore"):  # signalling NaN
+            values = numbers.astype(np.float64)
         if numbers.dtype.kind == "f":
             values[~np.isfinite(values)] = self.least
         return np.rint((values - self.low) / self.span * 255).astype(np.uint8)

@@ -51,6 +51,8 @@ def test_pixels_that_are_not_finite_are_told(perceiver, weights, tmp_path, endin
     paths = [tmp_path / f"{name}.{ending}" for name in ("gaps", "whole")]
     for path, least in zip(paths, (np.nan, 0.0), strict=True):
         pixels[:10] = least
+        if np.isnan(least):
+            pixels[:5].view(np.uint32)[:] = 0x7F800001  # signalling NaN
         if ending == "npy":
             np.save(path, np.repeat(pixels[..., None], 3, 2))
         else:
@@ -58,6 +60,7 @@ def test_pixels_that_are_not_finite_are_told(perceiver, weights, tmp_path, endin
     call = ["classify", *map(str, paths), "--model", weights["image"], "--format", "jsonl"]
     outcome = perceiver(*call)
     assert outcome.returncode == 0
+    assert "Warning" not in outcome.stderr
     note = "pixels that are not finite are read as the smallest value"
     records = [json.loads(line) for line in outcome.stdout.splitlines()]
     assert [record["notes"] for record in records] == [[note], []]
