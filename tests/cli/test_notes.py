@@ -60,7 +60,7 @@ def test_pixels_that_are_not_finite_are_told(perceiver, weights, tmp_path, endin
     call = ["classify", *map(str, paths), "--model", weights["image"], "--format", "jsonl"]
     outcome = perceiver(*call)
     assert outcome.returncode == 0
-    assert "Warning" not in outcome.stderr
+    assert b"Warning" not in outcome.stderr
     note = "pixels that are not finite are read as the smallest value"
     records = [json.loads(line) for line in outcome.stdout.splitlines()]
     assert [record["notes"] for record in records] == [[note], []]
