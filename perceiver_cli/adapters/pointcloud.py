@@ -10,7 +10,7 @@ from torch import Tensor
 from perceiver_cli.adapters.base import Adapter, ChannelGroup
 from perceiver_cli.adapters.fourier import Bands, fourier_features
 from perceiver_cli.explanations import ShapeMap
-from perceiver_cli.media.axes import to_y_up
+from perceiver_cli.media.axes import to_file_axes
 from perceiver_cli.preparation.base import Window
 from perceiver_cli.preparation.pointcloud import PointCloudRecipe
 from perceiver_cli.results import Focus
@@ -78,6 +78,5 @@ class PointCloudAdapter(Adapter):
 def _to_file_coordinates(points: np.ndarray, window: Window) -> np.ndarray:
     """Points [..., 3] in the unit ball -> float64 in the file's coordinates."""
     sized = points.astype(np.float64) * window.location["radius"]
-    turned = to_y_up(sized) if window.location["up"] == "y" else sized
-    placed: np.ndarray = turned + window.location["centre"]
+    placed: np.ndarray = to_file_axes(sized, window.location["up"]) + window.location["centre"]
     return placed

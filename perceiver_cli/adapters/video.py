@@ -70,12 +70,22 @@ class VideoAdapter(Adapter):
         """Features of either or both streams -> their byte arrays."""
         streams = {}
         if "video" in features:
-            values = patchify(features["video"], self.patch)
-            values = self.transform(values) if self.transform else values
-            streams["video"] = append_positions(values.flatten(1, -2), self.positions)
+            streams["video"] = append_positions(self.values(features["video"]), self.positions)
         if "audio" in features and self.audio:
             streams |= self.audio.with_positions(features)
         return streams
+
+    def values(self, pixels: Tensor) -> Tensor:
+        """The values of the patches of any number of frames, without their positions.
+
+        Args:
+            pixels: Features, float [B, 3, T, S, S].
+
+        Returns:
+            [B, M, c], in the order of the patches.
+        """
+        values = patchify(pixels, self.patch)
+        return (self.transform(values) if self.transform else values).flatten(1, -2)
 
     def focus(self, stream: str, mass: np.ndarray, window: Window) -> list[list[Focus]]:
         """See Adapter. Regions are a frame's time and pixel box, or seconds of the sound."""

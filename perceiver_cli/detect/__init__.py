@@ -65,7 +65,9 @@ _WANTED = "; perceiver reads pictures, sounds, 3D shapes and videos"
 
 
 def detect(source: Source) -> Detection:
-    """Detects the modality and format of a source, reading only a small part of it, except JSON.
+    """Detects the modality and format of a source.
+
+    Only a small part of the file is read, but all of a JSON file.
 
     Raises InputError: "empty" for a file without bytes, "unsupported" for anything but pictures,
     sounds, 3D shapes and videos (the message says what it looks like), "corrupt" for a container

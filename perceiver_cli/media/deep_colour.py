@@ -47,7 +47,7 @@ def restore_depth(picture: Image.Image, source: Source, format: str) -> None:
         InputError: As open_picture.
     """
     extrema: Any = picture.getextrema()
-    # Of PPM Pillow gives rounded numbers, not upper bytes.
+    # Pillow rounds the numbers of a PPM instead of dropping the lower bytes.
     is_rounded = format == "ppm"
     if max(high for _, high in extrema[:3]) >= _LEAST_OF_16_BITS + is_rounded:
         return

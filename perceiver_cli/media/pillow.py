@@ -15,7 +15,7 @@ from perceiver_cli.media.jpeg import append_end_marker, unsupported_process
 from perceiver_cli.media.library_errors import to_input_error
 from perceiver_cli.media.libtiff import unpacks
 from perceiver_cli.media.limits import MAX_PIXELS, limit_text
-from perceiver_cli.media.pixels import check_size
+from perceiver_cli.media.pixels import BITS_A_SAMPLE, check_size
 from perceiver_cli.media.png import strip_ancillary_chunks
 from perceiver_cli.media.tiff import is_cut_off
 
@@ -53,7 +53,7 @@ _BYTES_A_PIXEL = {"jp2": 27, "webp": 17, "avif": 17}
 # Animations hold the frame before, and the one that is drawn on it. AV1 keeps up to eight.
 _MOVING_BYTES, _MOVING_AVIF_BYTES = 20, 52
 _HEIC_BYTES, _FULL_COLOUR_HEIC_BYTES = 10, 12  # full: not 4:2:0, or with transparency
-_BITS_A_SAMPLE, _COMPRESSION, _PLANES, _SEPARATE = 258, 259, 284, 2
+_COMPRESSION, _PLANES, _SEPARATE = 259, 284, 2
 # The position of a TGA's image descriptor, and its bits for the number of alpha bits per pixel.
 _TGA_DESCRIPTOR, _TGA_ALPHA_BITS = 17, 0x0F
 
@@ -136,7 +136,7 @@ def _correct_planes(picture: Any) -> None:
     """Corrects the tiles of separate planes of 16 bits, which Pillow reads as if they had 8."""
     tags: Any = getattr(picture, "tag_v2", {})
     compressed, separate = tags.get(_COMPRESSION, 1) != 1, tags.get(_PLANES, 1) == _SEPARATE
-    if compressed or not separate or set(tags.get(_BITS_A_SAMPLE, ())) != {16}:
+    if compressed or not separate or set(tags.get(BITS_A_SAMPLE, ())) != {16}:
         return
     order = "L" if tags.prefix == b"II" else "B"
     picture.tile = [
@@ -196,7 +196,7 @@ def _bytes_a_pixel(picture: Image.Image, format: str, moving: bool) -> int:
 def _bytes_a_pixel_of_stills(picture: Image.Image, format: str) -> int:
     if format == "tiff":
         tags: dict[int, Any] = getattr(picture, "tag_v2", {})
-        bits: tuple[int, ...] = tags.get(_BITS_A_SAMPLE, (8,))
+        bits: tuple[int, ...] = tags.get(BITS_A_SAMPLE, (8,))
         # A file may be a single compressed strip, which its decoder holds whole.
         if tags.get(_COMPRESSION, 1) != 1:
             return max(_USUAL_BYTES, _RESULT_BYTES + sum(bits) // 8)

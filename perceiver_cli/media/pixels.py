@@ -23,7 +23,7 @@ _DEPTH_CEILINGS = (2**8 - 1, 2**10 - 1, 2**12 - 1, 2**14 - 1, 2**16 - 1)
 _LEAST_OF_255 = 16
 
 # Tags of a TIFF that Pillow ignores for numbers of more than 8 bits, and values of them.
-_BITS_A_SAMPLE, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339
+BITS_A_SAMPLE, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339
 _WHITE_IS_ZERO, _UNSIGNED = 0, 1
 
 # Pixels per strip of a picture that is being converted: copies of other depths stay small.
@@ -263,7 +263,7 @@ def _from_numbers(picture: Image.Image, rows: int) -> Callable[[Image.Image], Im
     from PIL import Image
 
     tags: Mapping[int, Any] = getattr(picture, "tag_v2", {})
-    is_unsigned = picture.mode == "I" and tags.get(_BITS_A_SAMPLE) == (32,)
+    is_unsigned = picture.mode == "I" and tags.get(BITS_A_SAMPLE) == (32,)
     is_unsigned &= tags.get(_SAMPLE_FORMAT, (_UNSIGNED,)) == (_UNSIGNED,)
     is_negative = tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
 

@@ -77,7 +77,7 @@ class SoundReader(Protocol):
 class SndfileReader:
     """Reads with libsndfile. Raises InputError: "corrupt", "empty" without samples."""
 
-    damaged = False  # but for overshoots, any damage is an error
+    damaged = False  # overshoots apart, any damage is an error
 
     def __init__(self, source: Source, format: str) -> None:
         self._source = source

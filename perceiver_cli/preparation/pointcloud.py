@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from perceiver_cli.array_types import Int64Array
-from perceiver_cli.media.axes import to_y_up
+from perceiver_cli.media.axes import to_file_axes
 from perceiver_cli.media.source import Source
 from perceiver_cli.media.types import Media, PointCloud
 from perceiver_cli.preparation.base import Preparation, Window
@@ -71,7 +71,7 @@ class PointCloudPreparation(Preparation):
         centred = scaled - centre
         radius = float(np.linalg.norm(centred, axis=1).max()) or 1.0
         normalised = (centred[chosen] / radius).astype(np.float32)
-        placed = to_y_up(centre * unit) if media.up == "y" else centre * unit
+        placed = to_file_axes(centre * unit, media.up)
         location = {"centre": placed, "radius": radius * unit, "up": media.up}
         return [
             Window({"pointcloud": normalised}, location, shape_signal(centred[chosen] / radius))

@@ -157,15 +157,32 @@ class Batches:
             targets = functional.one_hot(self.classes[rows], classes).float()
             augmented = self.augment(arrays, targets)
             targets = augmented.targets * (1 - options.smoothing) + options.smoothing / classes
-            use_all = progress > 0.9
             elements = self.adapter.with_positions(augmented.features)
-            for name, array in elements.items():
-                chosen = random_subset(1.0 if use_all else options.element_share, array.shape[1])
-                if chosen is not None:
-                    elements[name] = array[:, chosen]
-            share = 1.0 if use_all else options.latent_share
-            latents = random_subset(share, self.config.latents)
-        return Batch(elements, targets, augmented.teacher_features, latents)
+            return self.reduced(elements, targets, augmented.teacher_features, progress)
+
+    def reduced(
+        self,
+        elements: dict[str, Tensor],
+        targets: Tensor,
+        teacher_features: Tensor | None,
+        progress: float,
+    ) -> Batch:
+        """A batch with random shares of the elements and latents.
+
+        Args:
+            elements: Stream -> byte array [B, M_s, C_s].
+            targets: [B, classes].
+            teacher_features: [B, F], or None.
+            progress: See draw.
+        """
+        options = self.hyperparameters
+        use_all = progress > 0.9
+        kept = {}
+        for name, array in elements.items():
+            chosen = random_subset(1.0 if use_all else options.element_share, array.shape[1])
+            kept[name] = array if chosen is None else array[:, chosen]
+        latents = random_subset(1.0 if use_all else options.latent_share, self.config.latents)
+        return Batch(kept, targets, teacher_features, latents)
 
     def on_device(self) -> AbstractContextManager[object]:
         """Makes the device the default for new tensors, unless it is the CPU."""

@@ -13,12 +13,7 @@ from perceiver_cli.explanations import Explanation, SoundMap, VideoMap, WindowMa
 from perceiver_cli.report.drawings.animate import encode_film
 from perceiver_cli.report.drawings.colours import FAINT, INK, Scale, heat_on_crop
 from perceiver_cli.report.drawings.picture import fitted
-from perceiver_cli.report.drawings.sheet import (
-    MIN_WIDTH,
-    Sheet,
-    heading,
-    heading_height,
-)
+from perceiver_cli.report.drawings.sheet import MIN_WIDTH, Sheet, heading, heading_height
 from perceiver_cli.report.drawings.track import draw_waveform
 
 _UNIT, _MARGIN, _GAP, _LABEL, _TRACK = 14, 24, 12, 24, 84

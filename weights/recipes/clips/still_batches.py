@@ -4,6 +4,7 @@ Pictures are augmented as those of picture weights are, and their teacher's answ
 that the model keeps what the picture weights know of single pictures.
 """
 
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +16,10 @@ from teach_clips import KINDS, Known
 from torch import Tensor
 from torch.nn import functional
 
-from perceiver_cli.adapters.patches import patchify
+from perceiver_cli.adapters import build_adapter
 from perceiver_cli.preparation.resampling import centre_square, read_square
-from perceiver_cli.training.augment.affine import random_affine_crops, warp
-from perceiver_cli.training.augment.compression import degrade
-from perceiver_cli.training.augment.image import jitter_colour, mixup_or_cutmix
-from perceiver_cli.training.augment.mixup import distil
-from perceiver_cli.training.batches import Batch, Batches, random_subset
+from perceiver_cli.training.augment.image import ImageAugmentation
+from perceiver_cli.training.batches import Batch, Batches
 
 STILLS_PER_CLIP = 3  # a batch of stills has as many times the items of a batch of clips
 
@@ -85,27 +83,24 @@ class ClipAndStillBatches(Batches):
             torch.manual_seed(self.hyperparameters.seed * 7_000_003 + step)
             if float(torch.rand(())) < self.share:
                 with self.on_device(), torch.no_grad():
-                    return self._draw_stills(self.stills, use_all=progress > 0.9)
+                    return self._draw_stills(self.stills, progress)
         return super().draw(step, progress)
 
-    def _draw_stills(self, stills: Stills, *, use_all: bool) -> Batch:
-        options = self.hyperparameters
-        count = STILLS_PER_CLIP * options.batch_size
+    @cached_property
+    def _augment_still(self) -> ImageAugmentation:
+        options, recipe = self.hyperparameters, self.adapter.recipe
+        shared = {name: getattr(recipe, name) for name in ("size", "mean", "std", "chroma")}
+        as_pictures = build_adapter({"modality": "image", **shared})
+        return ImageAugmentation(as_pictures, options.mixup, options.teacher_share)
+
+    def _draw_stills(self, stills: Stills, progress: float) -> Batch:
+        count = STILLS_PER_CLIP * self.hyperparameters.batch_size
         rows = torch.multinomial(stills.weights, count, replacement=True)
-        crops = random_affine_crops(count)
-        pixels = degrade(stills.pixels[rows].permute(0, 3, 1, 2).float()).permute(0, 2, 3, 1)
-        frames = self.adapter.features({"video": pixels.unsqueeze(1)})["video"].squeeze(2)
-        frames = jitter_colour(warp(frames, crops), self.adapter.recipe)
         targets = functional.one_hot(stills.kinds[rows], len(KINDS)).float()
-        logits = warp(stills.logits[rows].float(), crops, padding="border")
-        targets = distil(targets, logits, options.teacher_share)
-        frames, targets = mixup_or_cutmix(frames, targets, options.mixup)
-        elements = self.at_one_time(frames)
-        chosen = random_subset(1.0 if use_all else options.element_share, elements.shape[1])
-        if chosen is not None:
-            elements = elements[:, chosen]
-        latents = random_subset(1.0 if use_all else options.latent_share, self.config.latents)
-        return Batch({"video": elements}, targets, None, latents)
+        arrays = {"image": stills.pixels[rows], "teacher": stills.logits[rows].float()}
+        augmented = self._augment_still(arrays, targets)
+        elements = {"video": self.at_one_time(augmented.features["image"])}
+        return self.reduced(elements, augmented.targets, None, progress)
 
     def at_one_time(self, frames: Tensor) -> Tensor:
         """The elements that stills have at a random one of the model's T times of a clip.
@@ -119,9 +114,8 @@ class ClipAndStillBatches(Batches):
         steps, *sides = self.adapter.grid
         cells = sides[0] * sides[1]
         first = int(torch.randint(steps, ())) * cells
-        still = frames.unsqueeze(2).expand(-1, -1, self.adapter.patch[0], -1, -1)
-        values = patchify(still, self.adapter.patch)
-        if self.adapter.transform:
-            values = self.adapter.transform(values)
+        values = self.adapter.values(
+            frames.unsqueeze(2).expand(-1, -1, self.adapter.patch[0], -1, -1)
+        )
         positions = self.adapter.positions[first : first + cells]
-        return torch.cat([values.flatten(1, -2), positions.expand(len(values), -1, -1)], -1)
+        return torch.cat([values, positions.expand(len(values), -1, -1)], -1)

@@ -31,6 +31,7 @@ from clip_batches import Clips, Sounds, chosen_pictures, pictures_by_kind, rende
 from render import JPEG, READ, SHOWN
 from still_batches import ClipAndStillBatches, Stills
 from teach_clips import EVERYDAY, KINDS, Known
+from training_options import parse_training_call
 
 from perceiver_cli.adapters import build_adapter
 from perceiver_cli.adapters.base import Adapter
@@ -113,18 +114,9 @@ def main() -> None:
     parser.add_argument(
         "--smallest-crop", type=float, default=0.35, help="of a clip, as a share of its area"
     )
-    parser.add_argument("--steps", type=int)
-    parser.add_argument("--minutes", type=float)
-    parser.add_argument("--batch-size", type=int, default=256)
     parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--threads", type=int)
-    call = parser.parse_args()
-    if call.steps is None and call.minutes is None:
-        parser.error("--steps or --minutes is required")
-    if call.threads:
-        torch.set_num_threads(call.threads)
+    call = parse_training_call(parser)
     device = pick_device(call.device)
     initial = load_checkpoint(call.initial)
     labels = [Label(kind.replace(" ", "_"), kind) for kind in KINDS]

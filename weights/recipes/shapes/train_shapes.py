@@ -22,8 +22,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+
+sys.path.insert(1, str(Path(__file__).resolve().parents[1]))
 from gdanet import GDANet
 from shape_batches import ShapeBatches
+from training_options import parse_training_call
 
 from perceiver_cli.adapters import build_adapter
 from perceiver_cli.adapters.base import Adapter
@@ -116,16 +119,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--card", type=Path, help="a JSON object for the checkpoint's card")
     parser.add_argument("--views", type=int, default=73_472, help="that the teacher answers")
-    parser.add_argument("--steps", type=int)
-    parser.add_argument("--minutes", type=float)
-    parser.add_argument("--batch-size", type=int, default=256)
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--threads", type=int)
-    call = parser.parse_args()
-    if call.steps is None and call.minutes is None:
-        parser.error("--steps or --minutes is required")
-    if call.threads:
-        torch.set_num_threads(call.threads)
+    call = parse_training_call(parser)
     device = pick_device(call.device)
 
     adapter = build_adapter({"modality": "pointcloud"})
